@@ -1,0 +1,112 @@
+"""Stateful functions in a notebook: write them in cells, see every invocation, run them anywhere.
+
+    import statefun_nb as sf
+
+The names of the official StateFun Python SDK, and on top of them ``sf.function``, ``sf.State``
+and the session (``sf.start``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .address import SdkAddress
+from .context import Context
+from .egress import kafka_egress_message, kinesis_egress_message
+from .errors import (
+    ConversionError,
+    ConversionTypeError,
+    DeclarationError,
+    DeclarationTypeError,
+    EngineError,
+    IdleTimeout,
+    ProtocolError,
+    SessionError,
+    StatefunError,
+    StateNameError,
+    UnknownFunctionError,
+)
+from .functions import StatefulFunction, function
+from .handler import RequestReplyHandler
+from .messages import EgressMessage, Message, egress_message_builder, message_builder
+from .registry import StatefulFunctions
+from .session import Session, session, start, stop
+from .state import State, ValueSpec
+from .trace.events import EgressRecord, Invocation, InvocationError
+from .trace.invocations import Invocations
+from .types import (
+    BoolType,
+    DoubleType,
+    FloatType,
+    IntType,
+    LongType,
+    StringType,
+    Type,
+    TypeSerializer,
+    make_json_type,
+    make_protobuf_type,
+    simple_type,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BoolType",
+    "Context",
+    "ConversionError",
+    "ConversionTypeError",
+    "DeclarationError",
+    "DeclarationTypeError",
+    "DoubleType",
+    "EgressMessage",
+    "EgressRecord",
+    "EngineError",
+    "FloatType",
+    "IdleTimeout",
+    "IntType",
+    "Invocation",
+    "InvocationError",
+    "Invocations",
+    "LongType",
+    "Message",
+    "ProtocolError",
+    "RequestReplyHandler",
+    "SdkAddress",
+    "Session",
+    "SessionError",
+    "State",
+    "StateNameError",
+    "StatefulFunction",
+    "StatefulFunctions",
+    "StatefunError",
+    "StringType",
+    "Type",
+    "TypeSerializer",
+    "UnknownFunctionError",
+    "ValueSpec",
+    "egress_message_builder",
+    "function",
+    "kafka_egress_message",
+    "kinesis_egress_message",
+    "make_json_type",
+    "make_protobuf_type",
+    "message_builder",
+    "session",
+    "simple_type",
+    "start",
+    "stop",
+]
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """``%load_ext statefun_nb``: adds the magics."""
+    from .magics import register
+
+    register(ipython)
+
+
+def unload_ipython_extension(ipython: Any) -> None:
+    """``%unload_ext statefun_nb``: removes the magics; a running session goes on."""
+    from .magics import unregister
+
+    unregister(ipython)

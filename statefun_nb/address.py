@@ -1,0 +1,80 @@
+"""Addresses: who a message is for, and the rule for names of the form ``namespace/name``."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from .errors import DeclarationError, DeclarationTypeError
+
+__all__ = ["SdkAddress", "address_of", "parse_typename"]
+
+
+class SdkAddress(NamedTuple):
+    """The address of one stateful function instance.
+
+    A named tuple and not a frozen dataclass: it is the key of every mailbox, and a tuple of
+    strings is hashed by C code (0.06 us instead of 0.4 us for a dataclass).
+
+    Parameters
+    ----------
+    namespace, name : str
+        The two parts of the function type.
+    id : str
+        The instance, any text.
+    typename : str
+        ``namespace/name``.
+
+    Examples
+    --------
+    >>> address_of("example/person", "bob").name
+    'person'
+    """
+
+    namespace: str
+    name: str
+    id: str
+    typename: str
+
+    def __str__(self) -> str:
+        return f"{self.typename} {self.id!r}"
+
+
+@lru_cache(maxsize=4096)
+def parse_typename(typename: str) -> tuple[str, str]:
+    """Split ``namespace/name``.
+
+    Exactly one slash, as the runtime's ``TypeName`` asks; the official Python SDK would take
+    ``a/b/c`` and fail later, on the cluster.
+
+    Raises
+    ------
+    DeclarationError
+        When a part is missing or there is more than one slash.
+
+    Examples
+    --------
+    >>> parse_typename("example/person")
+    ('example', 'person')
+    """
+    if not isinstance(typename, str):
+        raise DeclarationTypeError(
+            f"a typename is a string 'namespace/name', not {typename!r} ({type(typename).__name__})"
+        )
+    namespace, slash, name = typename.partition("/")
+    if not slash or not namespace or not name or "/" in name:
+        raise DeclarationError(
+            f"{typename!r} is not a typename: write 'namespace/name', both parts non-empty and "
+            "exactly one slash"
+        )
+    return namespace, name
+
+
+def address_of(typename: str, id: str) -> SdkAddress:  # noqa: A002 - the field's own name
+    """The address of instance ``id`` of function type ``typename``."""
+    namespace, name = parse_typename(typename)
+    if not isinstance(id, str):
+        raise DeclarationTypeError(
+            f"the id of a {typename} is a string, not {id!r} ({type(id).__name__})"
+        )
+    return SdkAddress(namespace, name, id, typename)

@@ -1,0 +1,86 @@
+"""``statefun-nb``: what can be done without a notebook."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from . import __version__
+from .demos.flights import flight_functions, flight_messages, load_flights
+from .demos.greeter import greeter_functions, greetings
+from .errors import StatefunError
+from .session import Session, start
+
+__all__ = ["main"]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="statefun-nb", description="Stateful functions without a notebook."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    demo = commands.add_parser("demo", help="run the greeter and a year of flights")
+    demo.add_argument(
+        "--flights", type=int, default=None, metavar="N", help="only the first N flights"
+    )
+    return parser
+
+
+def _run(messages: Iterable[tuple[str, str, Any]], session: Session) -> float:
+    """Send, wait until all is done; the seconds it took."""
+    begin = time.perf_counter()
+    session.send_many(messages)
+    session.wait_idle(timeout=600)
+    return time.perf_counter() - begin
+
+
+def _demo_greeter() -> None:
+    with start(port=0, functions=greeter_functions()) as session:
+        seconds = _run(greetings(20_000, 100), session)
+        print("Greeter: 20,000 messages to 100 persons")
+        _print_speed(session, seconds)
+        print(f"  last greeting: {session.egress('example/out')[-1].value}")
+
+
+def _demo_flights(limit: int | None) -> None:
+    print("Flights: reading a year of departures from New York")
+    flights = load_flights()
+    if limit is not None:
+        flights = flights.head(limit)
+    messages = list(flight_messages(flights))
+    with start(port=0, functions=flight_functions()) as session:
+        seconds = _run(messages, session)
+        print(f"Flights: {len(flights):,} records, each to its aircraft, carrier and airport")
+        _print_speed(session, seconds)
+        alerts = session.egress("flights/alerts")
+        print(f"  {len(alerts):,} alerts of late arrivals that made the next departure late:")
+        for alert in alerts[-3:]:
+            print(f"    {alert.value}")
+        counted = sum(s["flights"] for s in session.state("flights/carrier").values())
+        if counted != len(flights):
+            raise StatefunError(f"counted {counted} flights instead of {len(flights)}")
+
+
+def _print_speed(session: Session, seconds: float) -> None:
+    processed = session.status().processed
+    print(f"  {processed:,} invocations in {seconds:.1f} s: {processed / seconds:,.0f} a second")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        _demo_greeter()
+        _demo_flights(options.flights)
+    except StatefunError as error:
+        print(f"statefun-nb: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

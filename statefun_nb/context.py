@@ -1,0 +1,225 @@
+"""The context that a function is given: it reads storage, and appends effects."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from datetime import timedelta
+from typing import Any, overload
+
+from .address import SdkAddress, parse_typename
+from .effects import TypedValue
+from .errors import ConversionError, ConversionTypeError
+from .inference import type_of_value
+from .messages import EgressMessage, Message, own_typed_value, typed_value
+from .protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, send_chunk
+
+__all__ = ["Context", "InvocationContext"]
+
+_MISSING: Any = object()
+
+
+class Context(ABC):
+    """What a function sees of the message it serves, and how it acts.
+
+    ``ctx.address`` and ``ctx.caller`` (None when the message came from an ingress) are
+    ``SdkAddress``; ``ctx.storage`` has an attribute for each declared state value.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def address(self) -> SdkAddress:
+        """The address that is being invoked."""
+
+    @property
+    @abstractmethod
+    def storage(self) -> Any:
+        """The state values of this address."""
+
+    @property
+    @abstractmethod
+    def caller(self) -> SdkAddress | None:
+        """Who sent the message; None when it came from an ingress."""
+
+    @overload
+    def send(self, message: Message) -> None: ...
+    @overload
+    def send(self, message: str, id: str, value: Any, *, type: Any = None) -> None: ...
+    def send(  # noqa: B027 - a fake for a test need not implement what it does not use
+        self,
+        message: Message | str,
+        id: str = _MISSING,  # noqa: A002
+        value: Any = _MISSING,
+        *,
+        type: Any = None,  # noqa: A002
+    ) -> None:
+        """Send a message: ``send(message)``, or ``send(typename, id, value)``.
+
+        In the short form the type is inferred from the Python value unless ``type`` says it.
+        """
+
+    @overload
+    def send_after(
+        self, duration: timedelta, message: Message, cancellation_token: str = ""
+    ) -> None: ...
+    @overload
+    def send_after(
+        self,
+        duration: timedelta,
+        message: str,
+        cancellation_token: str,
+        value: Any,
+        *,
+        token: str = "",
+        type: Any = None,
+    ) -> None: ...
+    def send_after(  # noqa: B027 - see send
+        self,
+        duration: timedelta,
+        message: Message | str,
+        cancellation_token: str = "",
+        value: Any = _MISSING,
+        *,
+        token: str = "",
+        type: Any = None,  # noqa: A002
+    ) -> None:
+        """Send a message after ``duration``, cut to whole milliseconds, not negative.
+
+        ``send_after(duration, message, cancellation_token)`` is the official form, and
+        ``send_after(duration, typename, id, value, token=...)`` the short one.
+        """
+
+    def cancel_delayed_message(self, cancellation_token: str) -> None:  # noqa: B027 - see send
+        """Drop the delayed message that *this address* set under that token.
+
+        A message that was delivered already, or a token never used, is no error.
+        """
+
+    def send_egress(self, message: EgressMessage) -> None:  # noqa: B027 - see send
+        """Emit a record to an egress."""
+
+
+class InvocationContext(Context):
+    """The context of one request: shared by the invocations of its batch, in order.
+
+    Effects are encoded when they are made: a value that does not fit raises at the user's line,
+    and an object that is changed after it was sent is sent as it was.
+    """
+
+    # Slots where Context has properties: read without a call into Python, and some functions read
+    # each of them for every message.
+    __slots__ = ("address", "caller", "cause", "delayed", "egress", "sent", "storage")
+    address: SdkAddress
+    storage: Any
+    caller: SdkAddress | None
+
+    def __init__(self, address: SdkAddress, storage: Any) -> None:
+        self.address = address
+        self.storage = storage
+        self.caller = None
+        self.cause = b""
+        self.sent: list[bytes] = []
+        self.delayed: list[bytes] = []
+        self.egress: list[bytes] = []
+
+    def send(
+        self,
+        message: Message | str,
+        id: str = _MISSING,  # noqa: A002
+        value: Any = _MISSING,
+        *,
+        type: Any = None,  # noqa: A002
+    ) -> None:
+        if not isinstance(message, Message):
+            message = _message(message, id, value, type)
+        value = message.typed_value
+        if not isinstance(value, TypedValue):
+            value = own_typed_value(value)
+        try:
+            self.sent.append(
+                send_chunk(message.target_typename, message.target_id, value, self.cause)
+            )
+        except UnicodeEncodeError as error:
+            raise _not_utf8(message) from error
+
+    def send_after(
+        self,
+        duration: timedelta,
+        message: Message | str,
+        cancellation_token: str = "",
+        value: Any = _MISSING,
+        *,
+        token: str = "",
+        type: Any = None,  # noqa: A002
+    ) -> None:
+        if isinstance(message, Message):
+            token = token or cancellation_token or ""
+        else:
+            message = _message(message, cancellation_token, value, type)
+        delay = _milliseconds(duration, message.target_typename)
+        if not isinstance(token, str):
+            raise ConversionTypeError(f"a cancellation token is a string, not {token!r}")
+        try:
+            chunk = delayed_chunk(
+                delay,
+                message.target_typename,
+                message.target_id,
+                own_typed_value(message.typed_value),
+                token,
+                self.cause,
+            )
+        except UnicodeEncodeError as error:
+            raise _not_utf8(message) from error
+        self.delayed.append(chunk)
+
+    def cancel_delayed_message(self, cancellation_token: str) -> None:
+        if not isinstance(cancellation_token, str) or not cancellation_token:
+            raise ConversionError(
+                "cancel_delayed_message needs the token that the message was sent with, not "
+                f"{cancellation_token!r}: an empty one fails the job on a cluster"
+            )
+        self.delayed.append(cancel_chunk(cancellation_token))
+
+    def send_egress(self, message: EgressMessage) -> None:
+        if not isinstance(message, EgressMessage):
+            raise ConversionTypeError(
+                f"send_egress takes what an egress builder makes, not {message!r}: "
+                "see sf.kafka_egress_message"
+            )
+        namespace, name = parse_typename(message.typename)
+        self.egress.append(egress_chunk(namespace, name, own_typed_value(message.typed_value)))
+
+
+def _message(typename: Any, id: Any, value: Any, type: Any) -> Message:  # noqa: A002
+    if id is _MISSING or value is _MISSING:
+        raise ConversionTypeError(
+            f"send takes a Message, or a typename, an id and a value; given only {typename!r}"
+        )
+    if not isinstance(typename, str) or not isinstance(id, str):
+        raise ConversionTypeError(
+            f"a message goes to a typename and an id, both strings, not {typename!r} and {id!r}"
+        )
+    if value is None:
+        raise ConversionError(f"value can not be missing (message to {typename} {id!r})")
+    try:
+        return Message(typename, id, typed_value(type_of_value(value, type), value))
+    except ConversionError as error:
+        raise error.__class__(f"message to {typename} {id!r}: {error}") from error
+
+
+def _milliseconds(duration: Any, target: str) -> int:
+    if not isinstance(duration, timedelta):
+        raise ConversionTypeError(
+            f"the delay of a message to {target} is a timedelta, not {duration!r}"
+        )
+    if duration < timedelta(0):
+        raise ConversionError(f"the delay of a message to {target} is negative: {duration}")
+    return duration // timedelta(milliseconds=1)
+
+
+def _not_utf8(message: Message) -> ConversionError:
+    return ConversionError(
+        f"the id {message.target_id!r} (message to {message.target_typename}) or its token cannot "
+        "be written as UTF-8"
+    )

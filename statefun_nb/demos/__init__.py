@@ -1,0 +1,1 @@
+"""What ``statefun-nb demo`` runs."""

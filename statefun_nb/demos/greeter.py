@@ -1,0 +1,42 @@
+"""The greeter: one message makes two invocations, a state update and an egress record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..context import Context
+from ..egress import kafka_egress_message
+from ..functions import function
+from ..messages import Message
+from ..registry import StatefulFunctions
+
+__all__ = ["greeter_functions", "greetings"]
+
+
+def greeter_functions() -> StatefulFunctions:
+    """A person counts visits; a greeter emits a greeting for each."""
+    functions = StatefulFunctions()
+
+    @function("example/person", state={"visits": int}, functions=functions)
+    def person(ctx: Context, message: Message) -> None:
+        visits = (ctx.storage.visits or 0) + 1
+        ctx.storage.visits = visits
+        ctx.send("example/greeter", ctx.address.id, f"{message.value} x{visits}")
+
+    @function("example/greeter", functions=functions)
+    def greeter(ctx: Context, message: Message) -> None:
+        ctx.send_egress(
+            kafka_egress_message(
+                typename="example/out",
+                topic="greetings",
+                key=ctx.address.id,
+                value=f"{ctx.address.id}: {message.value}",
+            )
+        )
+
+    return functions
+
+
+def greetings(count: int, people: int) -> list[tuple[str, str, Any]]:
+    """``count`` messages to ``people`` different persons, in turn."""
+    return [("example/person", f"user-{i % people}", "hello") for i in range(count)]

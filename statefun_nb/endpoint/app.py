@@ -1,0 +1,181 @@
+"""The routes: ``POST /statefun`` serves requests, ``GET /health`` says that it does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from http.client import responses
+from typing import Any
+from urllib.parse import urlsplit
+
+from tornado import httputil, web
+
+from ..dispatch import Outcome
+from ..errors import ProtocolError
+from ..trace.traced import TracedHandler
+from .connection import Exchange
+
+__all__ = ["RequestMessage", "RequestReplyRoute", "make_application"]
+
+_OCTETS = "application/octet-stream"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
+    """Serves StateFun's requests on any ``HTTPConnection``, Tornado's own or ours.
+
+    Statuses: 405 for another method than POST, 403 for a browser's request from another site,
+    415 for a Content-Type that is present and not application/octet-stream (as the Go SDK), 400
+    for bytes that are no request, 404 for a function that nobody declared, 500 when it raised.
+    """
+
+    def __init__(self, handler: TracedHandler) -> None:
+        self._handler = handler
+        self._tasks: set[asyncio.Task[Outcome]] = set()
+
+    def start_request(
+        self,
+        server_conn: object,  # noqa: ARG002 - the interface's
+        request_conn: httputil.HTTPConnection,
+    ) -> httputil.HTTPMessageDelegate:
+        return RequestMessage(self, request_conn)
+
+    def on_close(self, server_conn: object) -> None:
+        pass
+
+    def serve(
+        self,
+        connection: httputil.HTTPConnection,
+        method: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> None:
+        """Answer one request on ``connection``; ``headers`` with lower-case names."""
+        refusal = _refusal(method, headers)
+        if refusal is not None:
+            _answer(connection, *refusal)
+            return
+        try:
+            outcome = self._handler.start(body)
+        except ProtocolError as error:
+            _answer(connection, error.status_hint, str(error))
+            return
+        if isinstance(outcome, Outcome):
+            _answer_outcome(connection, outcome)
+            return
+        self._tasks.add(outcome)
+        # A client that goes away will ask again: two runs of one batch must not overlap.
+        connection.set_close_callback(outcome.cancel)  # type: ignore[attr-defined]  # see Exchange
+        outcome.add_done_callback(lambda task: self._done(connection, task))
+
+    def _done(self, connection: httputil.HTTPConnection, task: asyncio.Task[Outcome]) -> None:
+        self._tasks.discard(task)
+        connection.set_close_callback(None)  # type: ignore[attr-defined]  # see Exchange
+        if task.cancelled():
+            _answer(connection, 503, "the endpoint is stopping: this request was not served")
+        else:
+            _answer_outcome(connection, task.result())
+
+    def cancel(self) -> None:
+        """Cancel the async functions that are still running."""
+        for task in self._tasks:
+            task.cancel()
+
+
+class RequestMessage(httputil.HTTPMessageDelegate):
+    """Collects one request and hands it to the route."""
+
+    def __init__(self, route: RequestReplyRoute, connection: httputil.HTTPConnection) -> None:
+        self.route = route
+        self._connection = connection
+        self._method = ""
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+
+    def headers_received(
+        self,
+        start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
+        headers: httputil.HTTPHeaders,
+    ) -> None:
+        assert isinstance(start_line, httputil.RequestStartLine)
+        self._method = start_line.method
+        self._headers = {name.lower(): value for name, value in headers.get_all()}
+
+    def data_received(self, chunk: bytes) -> None:
+        self._body.append(chunk)
+
+    def finish(self) -> None:
+        self.route.serve(self._connection, self._method, self._headers, b"".join(self._body))
+
+    def on_connection_close(self) -> None:
+        self._body.clear()
+
+
+def _refusal(method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
+    """Why a request is refused before its body is looked at; None when it is not."""
+    if method != "POST":
+        return 405, f"{method} is not allowed here: StateFun sends POST"
+    origin = headers.get("origin")
+    if origin is not None and not is_loopback_origin(origin):
+        return 403, f"requests from the web page {origin!r} are refused"
+    content_type = headers.get("content-type")
+    if content_type is not None and content_type.partition(";")[0].strip().lower() != _OCTETS:
+        return 415, f"the content type is {_OCTETS}, not {content_type!r}"
+    return None
+
+
+def is_loopback_origin(origin: str) -> bool:
+    """Is this ``Origin`` header that of a page served by this very machine?"""
+    try:
+        return urlsplit(origin).hostname in _LOOPBACK
+    except ValueError:
+        return False
+
+
+def _answer_outcome(connection: httputil.HTTPConnection, outcome: Outcome) -> None:
+    if outcome.failure is None:
+        _answer(connection, 200, outcome.reply)
+    else:
+        error = outcome.failure.error
+        _answer(connection, 500, f"{type(error).__name__}: {error}")
+
+
+def _answer(connection: httputil.HTTPConnection, status: int, body: bytes | str) -> None:
+    content_type = _OCTETS
+    if isinstance(body, str):
+        body, content_type = body.encode(errors="replace") + b"\n", "text/plain; charset=utf-8"
+    if isinstance(connection, Exchange):
+        connection.respond(status, content_type.encode(), body)
+        return
+    headers = httputil.HTTPHeaders({"Content-Type": content_type, "Content-Length": str(len(body))})
+    reason = responses.get(status, "Unknown")
+    connection.write_headers(httputil.ResponseStartLine("HTTP/1.1", status, reason), headers, body)
+    connection.finish()
+
+
+class _Health(web.RequestHandler):
+    """``GET /health``: which functions are served, as JSON."""
+
+    def initialize(self, handler: TracedHandler) -> None:
+        self._handler = handler
+
+    def get(self) -> None:
+        self.set_header("Content-Type", "application/json")
+        self.finish(
+            json.dumps({"status": "ok", "functions": sorted(self._handler.functions)}) + "\n"
+        )
+
+
+def _no_access_log(handler: web.RequestHandler) -> None:
+    """A notebook shows invocations, not access lines."""
+
+
+def make_application(handler: TracedHandler) -> tuple[web.Application, RequestReplyRoute]:
+    """The Application that owns every route, and the one that StateFun talks to."""
+    route = RequestReplyRoute(handler)
+    rules: list[Any] = [
+        (r"/statefun", route),
+        (r"/health", _Health, {"handler": handler}),
+    ]
+    return web.Application(rules, log_function=_no_access_log), route

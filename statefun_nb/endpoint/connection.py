@@ -1,0 +1,389 @@
+"""HTTP/1 connections on httptools, behind Tornado's HTTPConnection interface.
+
+Tornado's own HTTP1Connection parses in Python and is the limit for small requests. Here llhttp
+(C, by httptools) parses, and what is above sees the interfaces of ``tornado.httputil``: a
+connection delegate that starts requests, a message delegate for each, and an ``HTTPConnection``
+to answer on. Requests of one connection are served one after the other, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from http.client import responses
+from typing import Any, cast
+
+import httptools
+from tornado import httputil
+
+from .limits import Limits
+
+__all__ = ["Exchange", "HttpConnection"]
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_BODILESS = frozenset({204, 304})
+
+
+class _Context:
+    """Where the client is, as tornado.httputil.HTTPServerRequest reads it."""
+
+    __slots__ = ("protocol", "remote_ip")
+
+    def __init__(self, remote_ip: str) -> None:
+        self.remote_ip = remote_ip
+        self.protocol = "http"
+
+
+class Exchange(httputil.HTTPConnection):
+    """One request and the answer to it."""
+
+    __slots__ = (
+        "_chunked",
+        "_close_callback",
+        "_connection",
+        "_status",
+        "body",
+        "finished",
+        "headers",
+        "keep_alive",
+        "method",
+        "refusal",
+        "target",
+    )
+
+    def __init__(self, connection: HttpConnection) -> None:
+        self._connection = connection
+        self._close_callback: Callable[[], None] | None = None
+        self._chunked = False
+        self._status = 0
+        self.method = ""
+        self.target = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body: list[bytes] = []
+        self.keep_alive = True
+        self.finished = False
+        self.refusal: tuple[int, str] | None = None  # the answer when it is no valid request
+
+    # What tornado.web asks of a connection.
+
+    @property
+    def context(self) -> _Context:
+        """The client's address."""
+        return self._connection.context
+
+    def set_close_callback(self, callback: Callable[[], None] | None) -> None:
+        """Call back when the client goes away before its answer is complete."""
+        self._close_callback = callback
+
+    def write_headers(
+        self,
+        start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
+        headers: httputil.HTTPHeaders,
+        chunk: bytes | None = None,
+    ) -> asyncio.Future[None]:
+        line = cast(httputil.ResponseStartLine, start_line)
+        self._status = line.code
+        lines = [f"HTTP/1.1 {line.code} {line.reason}"]
+        has_length = "Content-Length" in headers
+        if line.code >= 200 and line.code not in _BODILESS and not has_length:
+            self._chunked = True
+            lines.append("Transfer-Encoding: chunked")
+        if not self.keep_alive:
+            lines.append("Connection: close")
+        for name, value in headers.get_all():
+            if "\n" in name or "\n" in value or "\r" in name or "\r" in value:
+                raise ValueError(f"illegal line break in the header {name!r}")
+            lines.append(f"{name}: {value}")
+        self._connection.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+        return self.write(chunk) if chunk else _done()
+
+    def write(self, chunk: bytes) -> asyncio.Future[None]:
+        if chunk and self.method != "HEAD":
+            if self._chunked:
+                chunk = b"%x\r\n%b\r\n" % (len(chunk), chunk)
+            self._connection.write(chunk)
+        return _done()
+
+    def finish(self) -> None:
+        if self.finished:
+            return
+        if self._chunked and self.method != "HEAD":
+            self._connection.write(b"0\r\n\r\n")
+        self._connection.finish(self)
+
+    # What the request-reply route uses: a whole answer in one write.
+
+    def respond(self, status: int, content_type: bytes, body: bytes) -> None:
+        """Answer with ``body``; 5 us less than HTTPHeaders and write_headers."""
+        head = b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n" % (
+            status,
+            _reason(status),
+            content_type,
+            len(body),
+        )
+        if not self.keep_alive:
+            head += b"Connection: close\r\n"
+        if self.method == "HEAD":
+            body = b""
+        self._connection.write(head + b"\r\n" + body)
+        self._connection.finish(self)
+
+    def refuse(self, status: int, message: str) -> None:
+        """Answer with a line of text that says what is wrong."""
+        self.respond(status, b"text/plain; charset=utf-8", message.encode() + b"\n")
+
+    def closed(self) -> None:
+        """The client went away."""
+        callback, self._close_callback = self._close_callback, None
+        if callback is not None:
+            callback()
+
+
+def _done() -> asyncio.Future[None]:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future
+
+
+_REASONS = {code: text.encode() for code, text in responses.items()}
+
+
+def _reason(status: int) -> bytes:
+    return _REASONS.get(status, b"Unknown")
+
+
+class HttpConnection(asyncio.Protocol):
+    """One client's connection: bytes to requests, answers to bytes.
+
+    Parameters
+    ----------
+    serve : callable
+        Called with each complete ``Exchange`` when it is its turn.
+    limits : Limits
+    connections : set
+        Holds this connection while it is open.
+    """
+
+    def __init__(
+        self,
+        serve: Callable[[Exchange], None],
+        limits: Limits,
+        connections: set[HttpConnection],
+    ) -> None:
+        self._serve = serve
+        self._limits = limits
+        self._connections = connections
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
+        self._loop = asyncio.get_running_loop()
+        self._reading: Exchange | None = None
+        self._header_bytes = 0
+        self._body_bytes = 0
+        self._queue: deque[Exchange] = deque()
+        self._serving: Exchange | None = None
+        self._write_paused = False
+        self._closing = False  # no further request is read; close when all are answered
+        self.context = _Context("")
+        self.deadline = 0.0
+
+    # The transport's side.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self.context = _Context(peer[0] if peer else "")
+        self._connections.add(self)
+        self.deadline = self._loop.time() + self._limits.idle_seconds
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        if self._reading is None and self._serving is None:
+            self.deadline = self._loop.time() + self._limits.request_seconds
+        if self._reading is None or not self._reading.method:
+            self._header_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._last_request()  # llhttp stops at an upgrade; the request itself is complete
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            if not isinstance(cause, _Refused):
+                raise
+            self._refuse(cause.status, cause.message)
+            return
+        except httptools.HttpParserError as error:
+            self._refuse(400, f"this is not a valid HTTP/1.1 request: {error}")
+            return
+        if self._reading is not None and not self._reading.method:
+            self._check_header_size()
+
+    def eof_received(self) -> bool:
+        self._closing = True
+        if self._reading is not None:
+            self._reading = None  # cut off in the middle: nobody is left to answer
+        return self._serving is not None or bool(self._queue)  # keep open to answer
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._closing = True
+        self._connections.discard(self)
+        waiting = [*([self._serving] if self._serving else []), *self._queue]
+        self._serving = None
+        self._queue.clear()
+        for exchange in waiting:
+            exchange.closed()
+
+    def pause_writing(self) -> None:
+        self._write_paused = True
+        self.deadline = self._loop.time() + self._limits.write_seconds
+
+    def resume_writing(self) -> None:
+        self._write_paused = False
+        self._next()
+
+    # The parser's side.
+
+    def on_message_begin(self) -> None:
+        self._reading = Exchange(self)
+        self._body_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        assert self._reading is not None  # on_message_begin came first
+        self._reading.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        assert self._reading is not None
+        self._reading.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        reading = self._reading
+        assert reading is not None
+        self._check_header_size()
+        parser = self._parser
+        reading.method = parser.get_method().decode("latin-1")
+        reading.keep_alive = parser.should_keep_alive()
+        for name, value in reading.headers:
+            if name == b"content-length" and int(value) > self._limits.body_bytes:
+                raise _Refused(413, self._too_large())
+            if name == b"expect":
+                if value.lower() != b"100-continue":
+                    raise _Refused(417, f"cannot meet the expectation {value!r}")
+                if self._serving is None and not self._queue:
+                    self.write(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        assert self._reading is not None
+        self._body_bytes += len(body)
+        if self._body_bytes > self._limits.body_bytes:
+            raise _Refused(413, self._too_large())
+        self._reading.body.append(body)
+
+    def on_message_complete(self) -> None:
+        reading, self._reading = self._reading, None
+        assert reading is not None
+        self._header_bytes = 0
+        self._queue.append(reading)
+        if not reading.keep_alive:
+            self._closing = True
+        if len(self._queue) >= self._limits.pipelined:
+            self._transport.pause_reading()
+        if self._serving is None:
+            self._next()
+
+    def _check_header_size(self) -> None:
+        assert self._reading is not None
+        size = len(self._reading.target) + sum(
+            len(name) + len(value) + 4 for name, value in self._reading.headers
+        )
+        if size > self._limits.header_bytes or (
+            not self._reading.method and self._header_bytes > self._limits.header_bytes
+        ):
+            raise _Refused(431, f"the headers are longer than {self._limits.header_bytes} bytes")
+
+    def _too_large(self) -> str:
+        return f"the body is longer than the {self._limits.body_bytes} bytes that are accepted"
+
+    # Serving, in order.
+
+    def _next(self) -> None:
+        while self._serving is None and self._queue and not self._write_paused:
+            exchange = self._queue.popleft()
+            self._serving = exchange
+            self.deadline = float("inf")  # a function may take as long as it needs
+            if len(self._queue) < self._limits.pipelined:
+                self._transport.resume_reading()
+            if exchange.refusal is not None:
+                exchange.refuse(*exchange.refusal)
+            else:
+                self._serve(exchange)
+        if self._serving is None and not self._queue:
+            if self._closing:
+                self._transport.close()
+            elif not self._write_paused:
+                self.deadline = self._loop.time() + self._limits.idle_seconds
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of the answer that is being given."""
+        self._transport.write(data)
+
+    def finish(self, exchange: Exchange) -> None:
+        """The answer is complete."""
+        exchange.finished = True
+        if exchange is not self._serving:
+            return
+        self._serving = None
+        if not exchange.keep_alive:
+            self._closing = True
+        # From _next itself (a sync function) the loop there goes on; else this starts it again.
+        if self._queue or self._closing:
+            self._loop.call_soon(self._next)
+        else:
+            self.deadline = self._loop.time() + self._limits.idle_seconds
+
+    def _last_request(self) -> None:
+        self._closing = True
+        for exchange in (*self._queue, *([self._serving] if self._serving else [])):
+            exchange.keep_alive = False
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer what could not be read as a request, after those before it, and close."""
+        exchange = Exchange(self)
+        exchange.keep_alive = False
+        exchange.refusal = (status, message)
+        self._reading = None
+        self._closing = True
+        self._queue.append(exchange)
+        if self._serving is None:
+            self._next()
+
+    def check_deadline(self, now: float) -> None:
+        """Close a connection whose time is over; the server asks once a second."""
+        if now < self.deadline:
+            return
+        if self._write_paused:
+            self._transport.abort()
+        elif self._reading is not None and self._serving is None:
+            seconds = self._limits.request_seconds
+            self._refuse(408, f"the request was not complete after {seconds:g} s")
+        else:
+            self._transport.close()
+
+    def shut(self) -> None:
+        """Stop reading; close at once when nothing is being answered."""
+        self._last_request()
+        if self._serving is None and not self._queue:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Drop the connection."""
+        self._transport.abort()
+
+
+class _Refused(Exception):  # noqa: N818 - an early end of parsing, caught here
+    """Raised in a parser's callback to stop reading: the request is refused."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message

@@ -1,0 +1,35 @@
+"""What the endpoint accepts of a client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds.
+
+    Attributes
+    ----------
+    header_bytes
+        Request line and headers together; 64 KiB, as in Tornado.
+    body_bytes
+        A request's body; 64 MiB. The runtime's Netty client stops at 32 MiB.
+    request_seconds
+        From the first byte of a request to its last.
+    idle_seconds
+        A connection without a request; one hour, as in Tornado: the runtime pools connections.
+    write_seconds
+        A client that does not read its answer.
+    pipelined
+        Requests read ahead on one connection while one is being served.
+    """
+
+    header_bytes: int = 64 * 1024
+    body_bytes: int = 64 * 1024 * 1024
+    request_seconds: float = 60.0
+    idle_seconds: float = 3600.0
+    write_seconds: float = 60.0
+    pipelined: int = 16

@@ -1,0 +1,163 @@
+"""The endpoint: listens on loopback, and hands each request to the Application's routes."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+
+from tornado import httputil
+
+from ..errors import EngineError
+from ..loop_thread import LoopThread
+from ..trace.traced import TracedHandler
+from .app import RequestMessage, RequestReplyRoute, make_application
+from .connection import Exchange, HttpConnection
+from .limits import Limits
+
+__all__ = ["Endpoint"]
+
+_HOST = "127.0.0.1"
+# How many ports after the wanted one are tried before giving up.
+_PORTS_TRIED = 100
+_BACKLOG = 1024
+
+
+class Endpoint:
+    """Serves a handler on 127.0.0.1, on the loop of a LoopThread.
+
+    Parameters
+    ----------
+    handler : TracedHandler
+    thread : LoopThread
+        Where it runs; started by whoever made it.
+    limits : Limits, optional
+    """
+
+    def __init__(
+        self, handler: TracedHandler, thread: LoopThread, limits: Limits | None = None
+    ) -> None:
+        self._thread = thread
+        self._limits = limits or Limits()
+        self._application, self._route = make_application(handler)
+        self._direct: dict[bytes, RequestReplyRoute] = {}
+        self._connections: set[HttpConnection] = set()
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """What module.yaml names as the urlPathTemplate."""
+        return f"http://{_HOST}:{self.port}/statefun"
+
+    @property
+    def listening(self) -> bool:
+        """Is the endpoint open?"""
+        return self._server is not None
+
+    def start(self, port: int = 0) -> int:
+        """Listen on ``port``, or the next one that is free; 0 is any. Returns the port.
+
+        Raises
+        ------
+        EngineError
+            When none of a hundred ports is free, or the endpoint listens already.
+        """
+        if self._server is not None:
+            raise EngineError(f"the endpoint listens already, on {self.url}")
+        listener = _bind(port)
+        self._thread.run(self._listen(listener))
+        self.port = listener.getsockname()[1]
+        return self.port
+
+    async def _listen(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: HttpConnection(self._serve, self._limits, self._connections),
+            sock=listener,
+            backlog=_BACKLOG,
+        )
+        self._sweeper = loop.call_later(1.0, self._sweep)
+
+    def stop(self, grace: float = 1.0) -> None:
+        """Stop listening; requests being served get ``grace`` seconds, then are cancelled."""
+        if self._server is not None:
+            self._thread.run(self.close(grace), timeout=grace + 5)
+
+    async def close(self, grace: float = 0.0) -> None:
+        """``stop``, on the loop."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in tuple(self._connections):
+            connection.shut()
+        deadline = asyncio.get_running_loop().time() + grace
+        while self._connections and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.01)
+        self._route.cancel()
+        await asyncio.sleep(0)
+        for connection in tuple(self._connections):
+            connection.abort()
+        await server.wait_closed()
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for connection in tuple(self._connections):
+            connection.check_deadline(now)
+        self._sweeper = loop.call_later(1.0, self._sweep)
+
+    def _serve(self, exchange: Exchange) -> None:
+        route = self._direct.get(exchange.target)
+        if route is not None:
+            headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in exchange.headers}
+            route.serve(exchange, exchange.method, headers, b"".join(exchange.body))
+            return
+        try:
+            self._ask_application(exchange)
+        except httputil.HTTPInputError as error:
+            exchange.keep_alive = False
+            exchange.refuse(400, str(error))
+
+    def _ask_application(self, exchange: Exchange) -> None:
+        """The way of any request through Tornado: its router finds the delegate to feed."""
+        line = httputil.RequestStartLine(
+            exchange.method, exchange.target.decode("latin-1"), "HTTP/1.1"
+        )
+        headers = httputil.HTTPHeaders()
+        for name, value in exchange.headers:
+            headers.add(name.decode("latin-1"), value.decode("latin-1"))
+        request = httputil.HTTPServerRequest(
+            connection=exchange, start_line=line, headers=headers, server_connection=self
+        )
+        delegate = self._application.find_handler(request)
+        # What the router answered for this path holds for the next request, too. Asking it takes
+        # 40 us, more than everything else that a request of one message costs.
+        if isinstance(delegate, RequestMessage) and b"?" not in exchange.target:
+            self._direct[exchange.target] = delegate.route
+        delegate.headers_received(line, headers)
+        if exchange.body:
+            delegate.data_received(b"".join(exchange.body))
+        delegate.finish()
+
+
+def _bind(port: int) -> socket.socket:
+    last = port + _PORTS_TRIED if port else port
+    for candidate in range(port, min(last, 65535) + 1):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((_HOST, candidate))
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            listener.close()
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                continue
+            raise
+        listener.setblocking(False)
+        return listener
+    raise EngineError(f"no free port from {port} to {last} on {_HOST}: pass port=0 for any")

@@ -1,0 +1,1 @@
+"""The embedded engine: a deterministic core that plays the cluster's part, and its driver."""

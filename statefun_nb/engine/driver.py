@@ -1,0 +1,275 @@
+"""The driver: performs what the core asks for, on an asyncio loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import partial
+from typing import NamedTuple
+
+from ..address import SdkAddress
+from ..errors import EngineError, ProtocolError
+from ..protocol.v3 import decode_reply, encode_request
+from .clock import Clock
+from .core import Core, Pending
+from .mailbox import Mailbox
+from .transport import Answer, Transport
+
+__all__ = ["Driver", "Idle", "Incoming"]
+
+# The loop also serves HTTP and timers: work is done in slices of this many seconds.
+_SLICE = 0.005
+# A function that never has enough state names would be asked for ever.
+_MAX_HANDSHAKES = 100
+
+
+class Incoming(NamedTuple):
+    """A message from outside: encoded on the sender's thread, delivered after ``delay_ms``."""
+
+    target: SdkAddress
+    argument: bytes
+    delay_ms: int = 0
+
+
+class Idle(NamedTuple):
+    """What ``wait_idle`` found: messages processed since the last time, and what is left.
+
+    ``waiting`` is 0 unless the engine is paused; ``delayed`` messages fall due later.
+    """
+
+    processed: int
+    parked: int
+    waiting: int = 0
+    delayed: int = 0
+
+    def __repr__(self) -> str:
+        parts = [f"processed={self.processed}", f"parked={self.parked}"]
+        parts += [f"waiting={self.waiting}"] if self.waiting else []
+        parts += [f"delayed={self.delayed}"] if self.delayed else []
+        return f"Idle({', '.join(parts)})"
+
+
+class _Waiter(NamedTuple):
+    future: asyncio.Future[None]
+    until_ms: float  # delayed messages due by then are waited for
+
+
+class Driver:
+    """Runs a core: requests go out by ``transport``, time comes from ``clock``.
+
+    All methods but ``post`` and ``queued`` belong to the loop's thread.
+    """
+
+    def __init__(self, core: Core, transport: Transport, clock: Clock, *, paused: bool) -> None:
+        self.core = core
+        self._transport = transport
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._inbox: deque[Incoming] = deque()  # appended to by any thread, emptied by the loop
+        self._awake = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiters: list[_Waiter] = []
+        self._requests: set[asyncio.Future[Answer]] = set()
+        self._reported = 0
+        self._closed = False
+        self.paused = paused
+
+    # From any thread.
+
+    def post(self, messages: Iterable[Incoming]) -> None:
+        """Hand in messages."""
+        self._inbox.extend(messages)
+        if not self._awake:
+            self._awake = True
+            self._loop.call_soon_threadsafe(self._pump)
+
+    @property
+    def queued(self) -> int:
+        """Messages that have arrived and are not being served; an estimate off the loop."""
+        return len(self._inbox) + self.core.waiting
+
+    # On the loop.
+
+    def wake(self) -> None:
+        """Look for work soon."""
+        if not self._awake and not self._closed:
+            self._awake = True
+            self._loop.call_soon(self._pump)
+
+    def pause(self) -> None:
+        """Send no further request; those in flight end."""
+        self.paused = True
+        self._settle()
+
+    def resume(self) -> None:
+        """Go on."""
+        self.paused = False
+        self.wake()
+
+    async def step(self) -> bool:
+        """While paused: serve one message. False when none is ready."""
+        self._receive(float("inf"))
+        self._tick()
+        pending = self.core.next_request(self._clock.now_ms(), limit=1)
+        if pending is None:
+            return False
+        self._send(pending)
+        while pending.mailbox.in_flight is not None:
+            await asyncio.wait(self._requests, return_when=asyncio.FIRST_COMPLETED)
+        return True
+
+    async def advance(self, duration: timedelta) -> None:
+        """Move the clock; what falls due on the way is served in order, each at its own time."""
+        remaining = duration // timedelta(milliseconds=1)
+        while True:
+            await self.idle(0)
+            due = self.core.next_due_ms()
+            if due is None:
+                break
+            step = max(0, due - self._clock.now_ms())
+            if step > remaining:
+                break
+            self._clock.advance(step)
+            remaining -= step
+            self._tick()
+            self.wake()
+        self._clock.advance(remaining)
+        self._settle()
+
+    async def idle(self, timeout: float) -> None:
+        """Return when nothing moves any more, and nothing falls due within ``timeout`` seconds."""
+        until = self._clock.now_ms() + timeout * 1000 if self._clock.moves else 0.0
+        waiter = _Waiter(self._loop.create_future(), until)
+        self._waiters.append(waiter)
+        self._settle()
+        try:
+            await waiter.future
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+
+    def report(self) -> Idle:
+        """How many messages were processed since the last report, and what is left."""
+        processed = self.core.processed + self.core.skipped
+        done, self._reported = processed - self._reported, processed
+        parked = sum(len(mailbox.waiting or ()) for mailbox in self.core.parked())
+        return Idle(done, parked, self.queued, len(self.core.timers))
+
+    def release(self, typename: str) -> None:
+        """A function was declared: let what was parked for it go on."""
+        self.core.release(typename)
+        self.wake()
+
+    async def close(self) -> None:
+        """Cancel what is in flight; its messages are back at the head of their mailboxes."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        requests = list(self._requests)
+        for request in requests:
+            request.cancel()
+        if requests:
+            await asyncio.gather(*requests, return_exceptions=True)
+        for waiter in self._waiters:
+            if not waiter.future.done():
+                waiter.future.set_exception(EngineError("the session was stopped while waiting"))
+        await self._transport.close()
+
+    # The work.
+
+    def _pump(self) -> None:
+        self._awake = False
+        if self._closed:
+            return
+        end = time.perf_counter() + _SLICE
+        self._receive(end)
+        self._tick()
+        now_ms = self._clock.now_ms()
+        while not self.paused:
+            pending = self.core.next_request(now_ms)
+            if pending is None:
+                break
+            self._send(pending)
+            if time.perf_counter() > end:
+                self.wake()
+                break
+        self._settle()
+
+    def _receive(self, end: float) -> None:
+        inbox, offer = self._inbox, self.core.offer
+        while inbox:
+            for _ in range(min(len(inbox), 500)):
+                target, argument, delay_ms = inbox.popleft()
+                if delay_ms:
+                    due = self._clock.now_ms() + delay_ms
+                    self.core.timers.add(due, None, "", target, argument)
+                else:
+                    offer(target, None, argument)
+            if time.perf_counter() > end:
+                self.wake()
+                return
+
+    def _tick(self) -> None:
+        due = self.core.next_due_ms()
+        if due is not None and due <= (now_ms := self._clock.now_ms()):
+            self.core.tick(now_ms)
+
+    def _send(self, pending: Pending, handshakes: int = 0) -> None:
+        mailbox = pending.mailbox
+        data = encode_request(mailbox.address, pending.state, pending.batch)
+        answer = self._transport.send(data)
+        if isinstance(answer, Answer):
+            self._answered(mailbox, handshakes, answer)
+            return
+        self._requests.add(answer)
+        answer.add_done_callback(partial(self._arrived, mailbox, handshakes))
+
+    def _arrived(self, mailbox: Mailbox, handshakes: int, future: asyncio.Future[Answer]) -> None:
+        self._requests.discard(future)
+        if future.cancelled():
+            self.core.failed(mailbox, "cancelled", self._clock.now_ms(), undeclared=True)
+            return
+        self._answered(mailbox, handshakes, future.result())
+        self.wake()
+
+    def _answered(self, mailbox: Mailbox, handshakes: int, answer: Answer) -> None:
+        now_ms = self._clock.now_ms()
+        if answer.reply is None:
+            self.core.failed(mailbox, answer.reason, now_ms, undeclared=answer.undeclared)
+            return
+        try:
+            done = self.core.replied(mailbox, decode_reply(answer.reply), now_ms)
+            if not done and handshakes == _MAX_HANDSHAKES:
+                raise EngineError(
+                    f"{mailbox.address} asked {handshakes} times for state names it was given"
+                )
+        except (ProtocolError, EngineError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            self.core.failed(mailbox, reason, now_ms, undeclared=False)
+            return
+        if not done:
+            self._send(self.core.again(mailbox, now_ms), handshakes + 1)
+
+    def _settle(self) -> None:
+        """Nothing to send just now: tell who waits for that, and set the next alarm."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._inbox or (self.core.ready and not self.paused):
+            self.wake()
+            return
+        now_ms = self._clock.now_ms()
+        due = self.core.next_due_ms()
+        if due is not None and due <= now_ms:
+            self.wake()
+            return
+        if due is not None and self._clock.moves:
+            self._timer = self._loop.call_later((due - now_ms) / 1000, self.wake)
+        if self._awake or self.core.in_flight or (self.core.retrying and self._clock.moves):
+            return
+        for waiter in tuple(self._waiters):
+            if (due is None or due > waiter.until_ms) and not waiter.future.done():
+                waiter.future.set_result(None)

@@ -1,0 +1,31 @@
+"""What the embedded engine's egresses have taken."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ..effects import Emit
+
+__all__ = ["EgressLog"]
+
+
+class EgressLog:
+    """The last ``limit`` egress records, in order; counts those that it no longer keeps."""
+
+    def __init__(self, limit: int = 1_000_000) -> None:
+        self._records: deque[Emit] = deque(maxlen=limit)
+        self.count = 0
+
+    def append(self, record: Emit) -> None:
+        """Keep a record."""
+        self._records.append(record)
+        self.count += 1
+
+    @property
+    def dropped(self) -> int:
+        """Records that are no longer kept."""
+        return self.count - len(self._records)
+
+    def records(self, egress: str | None = None) -> list[Emit]:
+        """The kept records of one egress, or of all."""
+        return [r for r in self._records.copy() if egress is None or r.egress == egress]

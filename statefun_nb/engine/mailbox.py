@@ -1,0 +1,171 @@
+"""A mailbox: what the engine knows of one address."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from ..address import SdkAddress
+from ..effects import ExpireMode, StateSpec, TypedValue
+from ..errors import EngineError
+
+__all__ = ["FunctionType", "Mailbox", "Parked"]
+
+# A message that waits: who sent it, and the encoded TypedValue, carried unopened.
+Envelope = tuple[SdkAddress | None, bytes]
+
+
+class Parked(NamedTuple):
+    """Why an address does not go on. ``undeclared``: nobody serves its function type yet."""
+
+    reason: str
+    undeclared: bool
+
+
+class FunctionType:
+    """The state names of one function type, as its functions asked for them.
+
+    The runtime learns them from the functions (source: ``PersistedRemoteFunctionValues``), keeps
+    each for good, and applies neither a new expiration nor a new type to a name it knows.
+    """
+
+    __slots__ = ("expires", "names", "specs", "typename")
+
+    def __init__(self, typename: str) -> None:
+        self.typename = typename
+        self.specs: list[StateSpec] = []
+        self.names: dict[str, int] = {}
+        self.expires = False
+
+    def register(self, spec: StateSpec) -> bool:
+        """Remember a name; False when it was known already.
+
+        Raises
+        ------
+        EngineError
+            When the name is known with another typename.
+        """
+        index = self.names.get(spec.name)
+        if index is not None:
+            self.check_type(index, spec.typename)
+            return False
+        self.names[spec.name] = len(self.specs)
+        self.specs.append(spec)
+        self.expires = self.expires or spec.mode is not ExpireMode.NONE
+        return True
+
+    def check_type(self, index: int, typename: str) -> None:
+        """Raise when a value of this typename cannot be stored under the name at ``index``."""
+        known = self.specs[index]
+        if known.typename != typename:
+            raise EngineError(
+                f"state {known.name!r} of {self.typename} is a {known.typename} and cannot become "
+                f"a {typename}: a cluster would fail here; use a new state name, or start a new "
+                "session"
+            )
+
+
+class Mailbox:
+    """One address: its waiting messages, its request in flight, its state.
+
+    ``values`` and ``deadlines`` (milliseconds; 0 is never) follow ``FunctionType.specs``; both may
+    be shorter: what is not there is absent. Slotted and with no container that is not needed: a
+    million idle addresses must fit.
+    """
+
+    __slots__ = (
+        "address",
+        "attempts",
+        "deadlines",
+        "in_flight",
+        "isolate",
+        "kind",
+        "parked",
+        "queued",
+        "values",
+        "waiting",
+    )
+
+    def __init__(self, address: SdkAddress, kind: FunctionType) -> None:
+        self.address = address
+        self.kind = kind
+        self.waiting: deque[Envelope] | None = None
+        self.in_flight: list[Envelope] | None = None
+        self.queued = False
+        self.parked: Parked | None = None
+        self.isolate = 0  # so many messages go out one by one, to find the one that fails
+        self.attempts = 0  # failures of the message at the head, for the back-off
+        self.values: list[TypedValue | None] | None = None
+        self.deadlines: list[int] | None = None
+
+    def put(self, envelope: Envelope) -> None:
+        """Add a message at the end."""
+        if self.waiting is None:
+            self.waiting = deque((envelope,))
+        else:
+            self.waiting.append(envelope)
+
+    def take(self, limit: int) -> list[Envelope]:
+        """Take up to ``limit`` messages from the head (0: all), as the batch in flight."""
+        waiting = self.waiting
+        assert waiting  # only mailboxes with mail are served
+        if self.isolate:
+            limit = 1
+        if limit <= 0 or len(waiting) <= limit:
+            batch = list(waiting)
+            self.waiting = None
+        else:
+            batch = [waiting.popleft() for _ in range(limit)]
+        self.in_flight = batch
+        return batch
+
+    def put_back(self) -> None:
+        """The batch in flight did not go through: to the head again, in order."""
+        batch, self.in_flight = self.in_flight, None
+        if batch:
+            if self.waiting is None:
+                self.waiting = deque(batch)
+            else:
+                self.waiting.extendleft(reversed(batch))
+
+    def read(self, now_ms: int, *, touch: bool) -> dict[str, TypedValue | None]:
+        """The state by name, None where absent; ``touch`` restarts AFTER_INVOKE clocks.
+
+        Source: ``ExpirationUtil``: processing time, expired values are never returned.
+        """
+        specs, values = self.kind.specs, self.values
+        if values is None:
+            return {spec.name: None for spec in specs}
+        if self.deadlines is not None:
+            self._expire(now_ms, touch=touch)
+        known = len(values)
+        return {spec.name: values[i] if i < known else None for i, spec in enumerate(specs)}
+
+    def _expire(self, now_ms: int, *, touch: bool) -> None:
+        assert self.values is not None
+        assert self.deadlines is not None
+        for index, deadline in enumerate(self.deadlines):
+            if not deadline:
+                continue
+            if deadline <= now_ms:
+                self.values[index] = None
+                self.deadlines[index] = 0
+            elif touch and self.kind.specs[index].mode is ExpireMode.AFTER_INVOKE:
+                self.deadlines[index] = now_ms + self.kind.specs[index].expire_after_ms
+
+    def write(self, index: int, value: TypedValue | None, now_ms: int) -> None:
+        """Store or delete the value of the name at ``index``."""
+        if self.values is None:
+            self.values = []
+        if index >= len(self.values):
+            self.values.extend([None] * (index + 1 - len(self.values)))
+        self.values[index] = value
+        if not self.kind.expires:
+            return
+        spec = self.kind.specs[index]
+        if self.deadlines is None:
+            self.deadlines = []
+        if index >= len(self.deadlines):
+            self.deadlines.extend([0] * (index + 1 - len(self.deadlines)))
+        has_clock = value is not None and spec.mode is not ExpireMode.NONE
+        self.deadlines[index] = now_ms + spec.expire_after_ms if has_clock else 0

@@ -1,0 +1,91 @@
+"""Delayed messages, in the order they fall due; cancelled by the token of whoever set them."""
+
+from __future__ import annotations
+
+import heapq
+from typing import NamedTuple
+
+from ..address import SdkAddress
+
+__all__ = ["Timer", "Timers"]
+
+
+class Timer(NamedTuple):
+    """A message that falls due at ``due_ms``; ``number`` orders those of the same millisecond."""
+
+    due_ms: int
+    number: int
+    owner: SdkAddress | None
+    token: str
+    target: SdkAddress
+    argument: bytes
+
+
+class Timers:
+    """A heap of timers. Source: ``DelaySink``, ``FlinkStateDelayedMessagesBuffer``.
+
+    A token belongs to the address that set it: two addresses may use the same one.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[Timer] = []
+        self._by_token: dict[tuple[SdkAddress | None, str], int] = {}
+        self._cancelled: set[int] = set()
+        self._next_number = 0
+
+    def __len__(self) -> int:
+        return len(self._heap) - len(self._cancelled)
+
+    def has(self, owner: SdkAddress, token: str) -> bool:
+        """Is a message pending under this token of this address?"""
+        return (owner, token) in self._by_token
+
+    def add(
+        self,
+        due_ms: int,
+        owner: SdkAddress | None,
+        token: str,
+        target: SdkAddress,
+        argument: bytes,
+    ) -> None:
+        """Set a timer. The token must be free: check with ``has``."""
+        number = self._next_number
+        self._next_number += 1
+        heapq.heappush(self._heap, Timer(due_ms, number, owner, token, target, argument))
+        if token:
+            self._by_token[(owner, token)] = number
+
+    def cancel(self, owner: SdkAddress, token: str) -> None:
+        """Drop the message under this token; nothing happens when there is none."""
+        number = self._by_token.pop((owner, token), None)
+        if number is None:
+            return
+        self._cancelled.add(number)
+        # Cancelled timers stay in the heap until they surface; when they are most of it, sweep.
+        if len(self._cancelled) > 64 and len(self._cancelled) * 2 > len(self._heap):
+            self._heap = [timer for timer in self._heap if timer.number not in self._cancelled]
+            heapq.heapify(self._heap)
+            self._cancelled.clear()
+
+    def next_due_ms(self) -> int | None:
+        """When the next message falls due; None when nothing is pending."""
+        self._drop_cancelled()
+        return self._heap[0].due_ms if self._heap else None
+
+    def pop_due(self, now_ms: int) -> Timer | None:
+        """Take the next timer that is due, if any."""
+        self._drop_cancelled()
+        if not self._heap or self._heap[0].due_ms > now_ms:
+            return None
+        timer = heapq.heappop(self._heap)
+        if timer.token:
+            del self._by_token[(timer.owner, timer.token)]
+        return timer
+
+    def pending(self) -> list[Timer]:
+        """All pending timers, soonest first."""
+        return sorted(timer for timer in self._heap if timer.number not in self._cancelled)
+
+    def _drop_cancelled(self) -> None:
+        while self._heap and self._heap[0].number in self._cancelled:
+            self._cancelled.discard(heapq.heappop(self._heap).number)

@@ -1,0 +1,89 @@
+"""Every error the package raises.
+
+::
+
+    StatefunError
+     +- DeclarationError (ValueError)        a name, a signature or a state declaration is wrong
+     |   +- DeclarationTypeError (TypeError)  ... because it is of the wrong Python type
+     +- ConversionError (ValueError)         a value does not fit its type
+     |   +- ConversionTypeError (TypeError)   ... because it is of the wrong Python type
+     +- StateNameError (AttributeError)      ctx.storage has no value of that name
+     +- ProtocolError (ValueError)           the peer sent bytes that are no valid request or reply
+     |   +- UnknownFunctionError (KeyError)   ... or named a function that nobody declared
+     +- EngineError (RuntimeError)           the engine cannot do what it was asked
+     +- SessionError (RuntimeError)          there is no session, or it was stopped
+     +- IdleTimeout (TimeoutError)           wait_idle ran out of time
+
+Each also derives from the builtin that the official Python SDK raises at the same spot, so that
+code written for that SDK catches what it always caught.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConversionError",
+    "ConversionTypeError",
+    "DeclarationError",
+    "DeclarationTypeError",
+    "EngineError",
+    "IdleTimeout",
+    "ProtocolError",
+    "SessionError",
+    "StateNameError",
+    "StatefunError",
+    "UnknownFunctionError",
+]
+
+
+class StatefunError(Exception):
+    """The root of every error raised by statefun_nb."""
+
+
+class DeclarationError(StatefunError, ValueError):
+    """A function, a state value or a type is declared in a way that StateFun does not allow."""
+
+
+class DeclarationTypeError(DeclarationError, TypeError):
+    """A declaration was given a Python object of the wrong kind."""
+
+
+class ConversionError(StatefunError, ValueError):
+    """A value does not fit the type that it should be sent or stored as."""
+
+
+class ConversionTypeError(ConversionError, TypeError):
+    """A value is of a Python type that cannot be converted, or was stored as another type."""
+
+
+class StateNameError(StatefunError, AttributeError):
+    """The function declares no state value of that name."""
+
+
+class ProtocolError(StatefunError, ValueError):
+    """The peer's bytes are not a valid request or reply.
+
+    ``status_hint`` is the HTTP status that answers it.
+    """
+
+    status_hint = 400
+
+
+class UnknownFunctionError(ProtocolError, KeyError):
+    """A request names a function type that is not declared here."""
+
+    status_hint = 404
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # KeyError would show the repr of the text
+
+
+class EngineError(StatefunError, RuntimeError):
+    """The engine cannot do what it was asked to."""
+
+
+class SessionError(StatefunError, RuntimeError):
+    """No session is running, or this one has been stopped."""
+
+
+class IdleTimeout(StatefunError, TimeoutError):  # noqa: N818 - a public name of the design
+    """Work was still moving when the time given to ``wait_idle`` was over."""

@@ -1,0 +1,153 @@
+"""One event loop in one daemon thread, beside the kernel's own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any, TypeVar
+
+from .errors import SessionError
+
+__all__ = ["LoopThread"]
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """Runs an asyncio loop until ``stop``.
+
+    ``call`` and ``run`` may be used from any thread but the loop's own, where they would wait
+    for themselves: that is refused.
+
+    Examples
+    --------
+    >>> with LoopThread("example") as loop:
+    ...     loop.call(sum, [1, 2])
+    3
+    """
+
+    def __init__(self, name: str) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+        self._ready = threading.Event()
+
+    def start(self) -> None:
+        """Start the thread; returns when the loop is running."""
+        self._thread.start()
+        self._ready.wait()
+
+    def _main(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.call_soon(self._ready.set)
+        try:
+            self.loop.run_forever()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.close()
+
+    @property
+    def alive(self) -> bool:
+        """Is the thread running?"""
+        return self._thread.is_alive()
+
+    def call(self, function: Callable[..., T], *args: Any, timeout: float | None = 30.0) -> T:
+        """Run ``function(*args)`` on the loop and return its result.
+
+        Parameters
+        ----------
+        timeout : float or None
+            Seconds to wait.
+
+        Raises
+        ------
+        SessionError
+            From the loop's own thread, or after ``stop``.
+        TimeoutError
+            When the loop did not get to it in time: something blocks it.
+        """
+        self._check_caller()
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(function(*args))
+            except BaseException as error:
+                future.set_exception(error)
+
+        self.post(run)
+        return self._wait(future, timeout)
+
+    def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = 30.0) -> T:
+        """Run a coroutine on the loop and return its result; see ``call``."""
+        try:
+            self._check_caller()
+            future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        except BaseException as error:
+            coroutine.close()
+            if isinstance(error, RuntimeError) and not isinstance(error, SessionError):
+                raise SessionError("the background event loop has been stopped") from error
+            raise
+        return self._wait(future, timeout)
+
+    def post(self, function: Callable[..., object], *args: Any) -> None:
+        """Have ``function(*args)`` run on the loop soon, without waiting."""
+        try:
+            self.loop.call_soon_threadsafe(function, *args)
+        except RuntimeError as error:
+            raise SessionError("the background event loop has been stopped") from error
+
+    def stop(self, timeout: float = 5.0) -> bool:
+        """Stop the loop, cancel what it still runs, and join the thread.
+
+        Returns
+        -------
+        bool
+            False when the thread did not end within ``timeout`` seconds, because a function
+            blocks it; it is a daemon and ends with the process.
+        """
+        if self._thread.is_alive():
+            self._check_caller()
+            with contextlib.suppress(RuntimeError):  # closed between the two lines
+                self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _check_caller(self) -> None:
+        if threading.current_thread() is self._thread:
+            raise SessionError(
+                "this call waits for the background event loop and was made from inside it "
+                "(in a stateful function?): use ctx.send and ctx.storage there"
+            )
+
+    @staticmethod
+    def _wait(future: Future[T], timeout: float | None) -> T:
+        try:
+            return future.result(timeout)
+        except FutureTimeout:
+            if future.done():
+                raise  # the work itself raised a TimeoutError
+            future.cancel()
+            raise TimeoutError(
+                f"the background event loop did not answer within {timeout} s"
+            ) from None
+
+    def __enter__(self) -> LoopThread:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()

@@ -1,0 +1,63 @@
+"""Tab completion of ``%statefun``, from the same table as its help."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ..errors import SessionError
+from ..functions import default_functions
+from ..session import session
+from .parser import line_parser
+
+__all__ = ["complete", "suggestions"]
+
+
+def complete(_shell: Any, event: Any) -> list[str]:
+    """IPython's hook: ``event.line`` is the text up to the cursor."""
+    return suggestions(event.line)
+
+
+def suggestions(line: str) -> list[str]:
+    """What could come next on a line that starts with ``%statefun``.
+
+    Examples
+    --------
+    >>> suggestions("%statefun sta")
+    ['start', 'state', 'status']
+    """
+    words = line.split()
+    current = "" if line.endswith(" ") else words.pop()
+    commands = _commands()
+    if len(words) == 1:
+        found = sorted(commands)
+    elif words[1] not in commands:
+        found = []
+    elif current.startswith("-"):
+        found = sorted(o for a in commands[words[1]]._actions for o in a.option_strings)
+    elif words[1] in ("send", "state") and len(words) == 2:
+        found = _typenames()
+    else:
+        found = _choices(commands[words[1]], words[-1])
+    return [each for each in found if each.startswith(current)]
+
+
+def _commands() -> dict[str, argparse.ArgumentParser]:
+    for action in line_parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
+def _typenames() -> list[str]:
+    try:
+        return sorted(session().options.functions)
+    except SessionError:
+        return sorted(default_functions)
+
+
+def _choices(command: argparse.ArgumentParser, option: str) -> list[str]:
+    for action in command._actions:
+        if option in action.option_strings and action.choices:
+            return [str(choice) for choice in action.choices]
+    return []

@@ -1,0 +1,85 @@
+"""``%statefun COMMAND``: parse, one call, show."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from .. import session as sessions
+from ..errors import StatefunError
+from ..session import Session
+from .parser import HelpShown, line_parser, parse
+
+__all__ = ["statefun"]
+
+
+def statefun(line: str) -> Any:
+    """Run stateful functions in this notebook; ``%statefun --help`` lists the commands."""
+    try:
+        arguments = parse(line_parser(), line)
+        return _COMMANDS[arguments.command](arguments)
+    except HelpShown:
+        return None
+    except StatefunError as error:
+        print(f"{type(error).__name__}: {error}")  # a user's slip: one line, no traceback
+        return None
+
+
+def _start(arguments: argparse.Namespace) -> Session:
+    return sessions.start(
+        port=arguments.port,
+        on_error=arguments.on_error,
+        transport=arguments.transport,
+        paused=arguments.paused,
+    )
+
+
+def _stop(_: argparse.Namespace) -> None:
+    sessions.stop()
+
+
+def _status(_: argparse.Namespace) -> Session:
+    return sessions.session()
+
+
+def _send(arguments: argparse.Namespace) -> None:
+    text = " ".join(arguments.value)
+    delay = timedelta(seconds=arguments.delay) if arguments.delay else None
+    sessions.session().send(arguments.typename, arguments.id, _value(text), delay=delay)
+
+
+def _value(text: str) -> Any:
+    """A Python literal where the text is one, else the text: no evaluation."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _state(arguments: argparse.Namespace) -> Any:
+    return sessions.session().state(arguments.typename, arguments.id)
+
+
+def _egress(arguments: argparse.Namespace) -> Any:
+    return sessions.session().egress(arguments.typename)[-arguments.n :]
+
+
+def _trace(arguments: argparse.Namespace) -> Any:
+    found = sessions.session().invocations.filter(
+        type=arguments.type, id=arguments.id, status=arguments.status
+    )
+    return found[-arguments.n :]
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], Any]] = {
+    "start": _start,
+    "stop": _stop,
+    "status": _status,
+    "send": _send,
+    "state": _state,
+    "egress": _egress,
+    "trace": _trace,
+}

@@ -1,0 +1,102 @@
+"""The arguments of the magics: a line of text to a namespace, pure."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import Any, NoReturn
+
+from ..errors import StatefunError
+
+__all__ = ["HelpShown", "UsageError", "cell_parser", "line_parser", "parse"]
+
+
+class UsageError(StatefunError, ValueError):
+    """A magic was called with arguments that it does not take."""
+
+
+class HelpShown(Exception):  # noqa: N818 - no error
+    """``--help`` was asked for and printed; there is nothing else to do."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises instead of ending the kernel."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message} ({self.prog} --help shows how)")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:  # noqa: ARG002
+        raise HelpShown
+
+    def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002
+        print(message, end="")
+
+
+def line_parser() -> argparse.ArgumentParser:
+    """The parser of ``%statefun``."""
+    parser = _Parser(prog="%statefun", description="Run stateful functions in this notebook.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    start = commands.add_parser("start", help="start a session, or show the running one")
+    start.add_argument("--port", type=int, default=8000, help="port of the endpoint; 0 is any")
+    start.add_argument("--on-error", choices=("park", "retry", "skip"), default="park")
+    start.add_argument("--transport", choices=("direct", "http"), default="direct")
+    start.add_argument("--paused", action="store_true", help="serve nothing until resumed")
+
+    commands.add_parser("stop", help="stop the session")
+    commands.add_parser("status", help="what the session is doing")
+
+    send = commands.add_parser("send", help="send a message")
+    send.add_argument("typename", help="namespace/name of the function")
+    send.add_argument("id", help="the instance it is for")
+    send.add_argument("value", nargs="+", help="a Python literal, or else text")
+    send.add_argument("--delay", type=float, default=0.0, metavar="SECONDS")
+
+    state = commands.add_parser("state", help="state of a function type, or of one address")
+    state.add_argument("typename")
+    state.add_argument("id", nargs="?")
+
+    egress = commands.add_parser("egress", help="what egresses have taken")
+    egress.add_argument("typename", nargs="?", help="namespace/name of the egress")
+    egress.add_argument("-n", type=int, default=20, help="the last so many (20)")
+
+    trace = commands.add_parser("trace", help="the last invocations")
+    trace.add_argument("--type", help="only of this function type")
+    trace.add_argument("--id", help="only of this instance")
+    trace.add_argument("--status", choices=("ok", "error"))
+    trace.add_argument("-n", type=int, default=20, help="the last so many (20)")
+    return parser
+
+
+def cell_parser() -> argparse.ArgumentParser:
+    """The parser of ``%%statefun_function``."""
+    parser = _Parser(
+        prog="%%statefun_function",
+        description="The cell is the body of a stateful function of (ctx, message).",
+    )
+    parser.add_argument("typename", help="namespace/name of the function")
+    parser.add_argument(
+        "--state",
+        action="append",
+        default=[],
+        metavar="NAME:TYPE",
+        help="a state value: int, float, bool, str, dict, list, or a type of the notebook's",
+    )
+    return parser
+
+
+def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
+    """Split a line as a shell would, and parse it.
+
+    Raises
+    ------
+    UsageError
+        When the line is not as it should be.
+    HelpShown
+        When it asked for help.
+    """
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"{parser.prog}: {error} in {line!r}") from error
+    return parser.parse_args(words)

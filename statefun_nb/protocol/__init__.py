@@ -1,0 +1,1 @@
+"""The v3 request-reply protocol: bytes in, bytes out, no I/O."""

@@ -1,0 +1,121 @@
+"""Payloads of StateFun's own types: the six wrappers and the Kafka and Kinesis egress records."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
+
+from ..errors import ProtocolError
+from ._pool import (
+    KafkaProducerRecord,
+    KinesisEgressRecord,
+    message_class,
+)
+from .wire import chunk
+
+__all__ = [
+    "KAFKA_RECORD",
+    "KINESIS_RECORD",
+    "KafkaRecord",
+    "KinesisRecord",
+    "decode_kafka_record",
+    "decode_kinesis_record",
+    "encode_kafka_record",
+    "encode_kinesis_record",
+    "read_wrapper",
+    "write_wrapper",
+]
+
+KAFKA_RECORD = "type.googleapis.com/io.statefun.sdk.egress.KafkaProducerRecord"
+KINESIS_RECORD = "type.googleapis.com/io.statefun.sdk.egress.KinesisEgressRecord"
+
+_WRAPPERS = {
+    kind: message_class(f"statefun_nb.types.{name}Wrapper")
+    for kind, name in {
+        "bool": "Boolean",
+        "int": "Int",
+        "float": "Float",
+        "long": "Long",
+        "double": "Double",
+        "string": "String",
+    }.items()
+}
+
+
+class KafkaRecord(NamedTuple):
+    """A record for the generic Kafka egress; an empty key is a record without key."""
+
+    topic: str
+    key: str
+    value: bytes
+
+
+class KinesisRecord(NamedTuple):
+    """A record for the generic Kinesis egress."""
+
+    stream: str
+    partition_key: str
+    value: bytes
+    explicit_hash_key: str
+
+
+def write_wrapper(kind: str, value: object) -> bytes:
+    """Encode ``value`` as the wrapper message of ``kind`` ("int", "string" ...).
+
+    Raises
+    ------
+    TypeError, ValueError
+        protobuf's own checks: a value of the wrong Python type, or out of range.
+    """
+    data: bytes = _WRAPPERS[kind](value=value).SerializeToString()
+    return data
+
+
+def read_wrapper(kind: str, data: bytes) -> object:
+    """Decode the wrapper message of ``kind``."""
+    try:
+        return _WRAPPERS[kind].FromString(data).value
+    except DecodeError as error:
+        raise ProtocolError(
+            f"{len(data)} bytes are no payload of io.statefun.types/{kind}: {error}"
+        ) from error
+
+
+def encode_kafka_record(record: KafkaRecord) -> bytes:
+    """Encode a KafkaProducerRecord."""
+    out = chunk(b"\x0a", record.key.encode()) if record.key else b""
+    if record.value:
+        out += chunk(b"\x12", record.value)
+    return out + chunk(b"\x1a", record.topic.encode())
+
+
+def decode_kafka_record(data: bytes) -> KafkaRecord:
+    """Decode a KafkaProducerRecord."""
+    try:
+        record = KafkaProducerRecord.FromString(data)
+    except DecodeError as error:
+        raise ProtocolError(f"{len(data)} bytes are no KafkaProducerRecord: {error}") from error
+    return KafkaRecord(record.topic, record.key, record.value_bytes)
+
+
+def encode_kinesis_record(record: KinesisRecord) -> bytes:
+    """Encode a KinesisEgressRecord."""
+    data: bytes = KinesisEgressRecord(
+        partition_key=record.partition_key,
+        value_bytes=record.value,
+        stream=record.stream,
+        explicit_hash_key=record.explicit_hash_key,
+    ).SerializeToString()
+    return data
+
+
+def decode_kinesis_record(data: bytes) -> KinesisRecord:
+    """Decode a KinesisEgressRecord."""
+    try:
+        record = KinesisEgressRecord.FromString(data)
+    except DecodeError as error:
+        raise ProtocolError(f"{len(data)} bytes are no KinesisEgressRecord: {error}") from error
+    return KinesisRecord(
+        record.stream, record.partition_key, record.value_bytes, record.explicit_hash_key
+    )

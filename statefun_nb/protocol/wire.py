@@ -1,0 +1,110 @@
+"""Protobuf wire format, the little of it that the hot path writes by hand.
+
+Filling generated messages field by field costs 0.7 us for each outgoing message and 0.5 us for
+each incoming one; joining bytes whose constant parts are remembered costs a third of that. All
+parsing is left to protobuf. ``tests/protocol/test_v3.py`` holds each writer against protobuf.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+
+from ..address import SdkAddress, parse_typename
+from ..effects import TypedValue
+
+__all__ = [
+    "LENGTHS",
+    "address_bytes",
+    "address_head",
+    "cause_bytes",
+    "chunk",
+    "length",
+    "sdk_address_bytes",
+    "typed_value_bytes",
+    "value_head",
+    "varint",
+]
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+# The varints of 0 to 1023: what nearly every length is.
+LENGTHS = tuple(_varint(n) for n in range(1024))
+
+# TypedValue.statefun_nb_cause (field 7301, wire type 2), 14 bytes: fixed32 recorder, fixed64 seq.
+_CAUSE = struct.Struct("<4sBIBQ")
+_CAUSE_HEAD = b"\xaa\xc8\x03\x0e"
+
+
+def varint(number: int) -> bytes:
+    """A non-negative integer as a base-128 varint."""
+    return LENGTHS[number] if number < 1024 else _varint(number)
+
+
+def length(body: bytes) -> bytes:
+    """The length of ``body`` as a varint."""
+    return varint(len(body))
+
+
+def chunk(tag: bytes, body: bytes) -> bytes:
+    """A length-delimited field: its tag, the length and the bytes."""
+    size = len(body)
+    return tag + (LENGTHS[size] if size < 1024 else _varint(size)) + body
+
+
+@lru_cache(maxsize=4096)
+def _type_head(typename: str) -> bytes:
+    name = typename.encode()
+    return b"\x0a" + length(name) + name if name else b""
+
+
+@lru_cache(maxsize=4096)
+def value_head(typename: str) -> bytes:
+    """A TypedValue up to the length of its value, remembered by typename."""
+    return _type_head(typename) + b"\x10\x01\x1a"
+
+
+@lru_cache(maxsize=4096)
+def address_head(typename: str) -> bytes:
+    """The first two fields of an Address, remembered by typename."""
+    namespace, name = (part.encode() for part in parse_typename(typename))
+    return chunk(b"\x0a", namespace) + chunk(b"\x12", name)
+
+
+def typed_value_bytes(value: TypedValue, cause: bytes = b"") -> bytes:
+    """A TypedValue message; ``cause`` is what ``cause_bytes`` gave, or empty."""
+    typename, data = value
+    if data is None:
+        return _type_head(typename) + cause
+    if not data:
+        return _type_head(typename) + b"\x10\x01" + cause
+    size = len(data)
+    return value_head(typename) + (LENGTHS[size] if size < 1024 else _varint(size)) + data + cause
+
+
+def address_bytes(typename: str, id: str) -> bytes:  # noqa: A002 - the field's own name
+    """An Address message."""
+    key = id.encode()
+    return address_head(typename) + b"\x1a" + length(key) + key if key else address_head(typename)
+
+
+def sdk_address_bytes(address: SdkAddress) -> bytes:
+    """An Address message from its parts, which a peer may have chosen more freely than we do."""
+    out = b""
+    for tag, part in ((b"\x0a", address.namespace), (b"\x12", address.name), (b"\x1a", address.id)):
+        if part:
+            out += chunk(tag, part.encode())
+    return out
+
+
+def cause_bytes(recorder: int, seq: int) -> bytes:
+    """The field TypedValue.statefun_nb_cause: a recorder's id and the sender's seq."""
+    return _CAUSE.pack(_CAUSE_HEAD, 0x0D, recorder, 0x11, seq)

@@ -1,0 +1,55 @@
+"""Tables for cells: rows to text, and to HTML in which every value is text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+__all__ = ["html_table", "shorten", "text_table"]
+
+_LONGEST = 120
+
+
+def shorten(value: object, longest: int = _LONGEST) -> str:
+    """The repr of a value, text as it is, cut to ``longest`` characters."""
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def html_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table as HTML; every cell is escaped, so that no payload becomes markup.
+
+    Examples
+    --------
+    >>> "<td>&lt;b&gt;</td>" in html_table("t", ["x"], [["<b>"]])
+    True
+    """
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(shorten(cell))}</td>" for cell in row) + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<table class="statefun-nb"><caption style="caption-side:top;text-align:left">'
+        f"{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def text_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """The same table for a terminal.
+
+    Examples
+    --------
+    >>> print(text_table("two rows", ["id", "n"], [["bob", 1], ["al", 20]]))
+    two rows
+    id   n
+    bob  1
+    al   20
+    """
+    lines = [list(columns), *([shorten(cell, 60) for cell in row] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    text = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    return "\n".join([title, *text])

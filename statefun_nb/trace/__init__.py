@@ -1,0 +1,1 @@
+"""The trace: what every invocation saw and did, whichever engine drives it."""

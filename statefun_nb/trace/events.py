@@ -1,0 +1,193 @@
+"""What the trace tells: frozen records, decoded when they are looked at."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from ..address import SdkAddress
+from ..effects import TypedValue
+from ..errors import ProtocolError
+from ..inference import decode_value
+from ..protocol.records import (
+    KAFKA_RECORD,
+    KINESIS_RECORD,
+    decode_kafka_record,
+    decode_kinesis_record,
+)
+from ..tables import html_table
+
+__all__ = [
+    "Cancelled",
+    "Delayed",
+    "EgressRecord",
+    "Invocation",
+    "InvocationError",
+    "Payload",
+    "Sent",
+    "egress_record",
+]
+
+
+class Payload(NamedTuple):
+    """A typename and bytes; ``value`` decodes them.
+
+    Examples
+    --------
+    >>> Payload("io.statefun.types/bool", b"").value
+    False
+    """
+
+    typename: str
+    data: bytes | None
+
+    @property
+    def value(self) -> Any:
+        """The Python value when the type is known and the bytes are sound, else the bytes."""
+        try:
+            return decode_value(TypedValue(self.typename, self.data))
+        except (ProtocolError, ValueError):
+            return self.data
+
+    def __repr__(self) -> str:
+        return f"Payload({self.typename!r}, {self.value!r})"
+
+
+class Sent(NamedTuple):
+    """A message that an invocation sent."""
+
+    target: SdkAddress
+    message: Payload
+
+
+class Delayed(NamedTuple):
+    """A message that an invocation sent with a delay; ``token`` is "" when it has none."""
+
+    target: SdkAddress
+    message: Payload
+    delay: timedelta
+    token: str
+
+
+class Cancelled(NamedTuple):
+    """A delayed message that an invocation asked to drop."""
+
+    token: str
+
+
+class EgressRecord(NamedTuple):
+    """A record that went to an egress.
+
+    ``topic`` is the Kafka topic or Kinesis stream, ``key`` the Kafka key or Kinesis partition key;
+    both are None for other egresses. ``value`` is text where the bytes are UTF-8.
+    """
+
+    egress: str
+    topic: str | None
+    key: str | None
+    value: Any
+    payload: Payload
+
+
+class InvocationError(NamedTuple):
+    """Why an invocation had no effect.
+
+    ``type`` is the exception's class, or ``RolledBack`` when the invocation itself went well but
+    a later message of the same batch failed, which undoes the whole batch.
+    """
+
+    type: str
+    message: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """One message served by one function.
+
+    ``seq`` counts invocations in the order they started, ``batch`` the requests they came in.
+    ``duration`` is in seconds. ``cause`` is the ``seq`` of the invocation that sent the message,
+    None when it came from an ingress or when that is not known.
+    """
+
+    seq: int
+    time: datetime
+    address: SdkAddress
+    caller: SdkAddress | None
+    message: Payload
+    state_before: dict[str, Any]
+    state_after: dict[str, Any]
+    sent: tuple[Sent, ...] = ()
+    egress: tuple[EgressRecord, ...] = ()
+    delayed: tuple[Delayed, ...] = ()
+    cancelled: tuple[Cancelled, ...] = ()
+    duration: float = 0.0
+    error: InvocationError | None = None
+    stdout: str = ""
+    function_version: int = 1
+    batch: int = 0
+    cause: int | None = None
+
+    @property
+    def status(self) -> str:
+        """``ok`` or ``error``."""
+        return "ok" if self.error is None else "error"
+
+    def _fields(self) -> list[tuple[str, object]]:
+        """What a person wants to see of it, empty parts left out."""
+        rows: list[tuple[str, object]] = [
+            ("address", str(self.address)),
+            ("caller", str(self.caller) if self.caller else "ingress"),
+            ("message", self.message.value),
+            ("state before", self.state_before),
+            ("state after", self.state_after),
+        ]
+        rows += [("sent", f"{sent.target}: {sent.message.value!r}") for sent in self.sent]
+        rows += [
+            ("delayed", f"{each.target} in {each.delay}: {each.message.value!r}")
+            for each in self.delayed
+        ]
+        rows += [("cancelled", each.token) for each in self.cancelled]
+        rows += [
+            ("egress", f"{each.egress} {each.topic or ''} {each.key or ''}: {each.value!r}")
+            for each in self.egress
+        ]
+        if self.stdout:
+            rows.append(("printed", self.stdout))
+        if self.error:
+            rows.append(("error", f"{self.error.type}: {self.error.message}"))
+        if self.cause is not None:
+            rows.append(("cause", f"invocation {self.cause}"))
+        return rows
+
+    def _repr_html_(self) -> str:
+        return html_table(f"invocation {self.seq}", ["", self.status], self._fields())
+
+
+def egress_record(egress: str, argument: TypedValue) -> EgressRecord:
+    """The record that an egress message carries, with Kafka and Kinesis records opened."""
+    payload = Payload(*argument)
+    data = argument.value or b""
+    try:
+        if argument.typename == KAFKA_RECORD:
+            kafka = decode_kafka_record(data)
+            return EgressRecord(egress, kafka.topic, kafka.key or None, _text(kafka.value), payload)
+        if argument.typename == KINESIS_RECORD:
+            kinesis = decode_kinesis_record(data)
+            value = _text(kinesis.value)
+            return EgressRecord(egress, kinesis.stream, kinesis.partition_key, value, payload)
+        if argument.typename == "io.statefun.playground/EgressRecord":
+            record = json.loads(data)
+            return EgressRecord(egress, record["topic"], None, record["payload"], payload)
+    except (ProtocolError, ValueError, KeyError, TypeError):
+        pass  # whoever wrote it chose other bytes than its typename says: show them as they are
+    return EgressRecord(egress, None, None, payload.value, payload)
+
+
+def _text(data: bytes) -> Any:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
