@@ -22,6 +22,7 @@ from .limits import Limits
 __all__ = ["Exchange", "HttpConnection"]
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LINGER_SECONDS = 1.0
 _BODILESS = frozenset({204, 304})
 
 
@@ -183,6 +184,7 @@ class HttpConnection(asyncio.Protocol):
         self._queue: deque[Exchange] = deque()
         self._serving: Exchange | None = None
         self._write_paused = False
+        self._refused = False  # what comes is no longer looked at
         self._closing = False  # no further request is read; close when all are answered
         self.context = _Context("")
         self.deadline = 0.0
@@ -205,6 +207,9 @@ class HttpConnection(asyncio.Protocol):
             self._header_bytes += len(data)
         try:
             self._parser.feed_data(data)
+            headers_go_on = self._reading is not None and not self._reading.method
+            if headers_go_on and self._header_bytes > self._limits.header_bytes:
+                raise self._headers_too_large()
         except httptools.HttpParserUpgrade:
             self._last_request()  # llhttp stops at an upgrade; the request itself is complete
         except httptools.HttpParserCallbackError as error:
@@ -212,18 +217,15 @@ class HttpConnection(asyncio.Protocol):
             if not isinstance(cause, _Refused):
                 raise
             self._refuse(cause.status, cause.message)
-            return
         except httptools.HttpParserError as error:
             self._refuse(400, f"this is not a valid HTTP/1.1 request: {error}")
-            return
-        if self._reading is not None and not self._reading.method:
-            self._check_header_size()
+        except _Refused as refused:
+            self._refuse(refused.status, refused.message)
 
     def eof_received(self) -> bool:
-        self._closing = True
-        if self._reading is not None:
-            self._reading = None  # cut off in the middle: nobody is left to answer
-        return self._serving is not None or bool(self._queue)  # keep open to answer
+        # Who closes its side is taken to be gone, as RFC 9112 (9.6) allows: StateFun's clients
+        # close only to give up, and their next try must not overlap with this one.
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._closing = True
@@ -259,7 +261,9 @@ class HttpConnection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         reading = self._reading
         assert reading is not None
-        self._check_header_size()
+        size = sum(len(name) + len(value) + 4 for name, value in reading.headers)
+        if len(reading.target) + size > self._limits.header_bytes:
+            raise self._headers_too_large()
         parser = self._parser
         reading.method = parser.get_method().decode("latin-1")
         reading.keep_alive = parser.should_keep_alive()
@@ -291,15 +295,8 @@ class HttpConnection(asyncio.Protocol):
         if self._serving is None:
             self._next()
 
-    def _check_header_size(self) -> None:
-        assert self._reading is not None
-        size = len(self._reading.target) + sum(
-            len(name) + len(value) + 4 for name, value in self._reading.headers
-        )
-        if size > self._limits.header_bytes or (
-            not self._reading.method and self._header_bytes > self._limits.header_bytes
-        ):
-            raise _Refused(431, f"the headers are longer than {self._limits.header_bytes} bytes")
+    def _headers_too_large(self) -> _Refused:
+        return _Refused(431, f"the headers are longer than {self._limits.header_bytes} bytes")
 
     def _too_large(self) -> str:
         return f"the body is longer than the {self._limits.body_bytes} bytes that are accepted"
@@ -319,9 +316,19 @@ class HttpConnection(asyncio.Protocol):
                 self._serve(exchange)
         if self._serving is None and not self._queue:
             if self._closing:
-                self._transport.close()
+                self._close()
             elif not self._write_paused:
                 self.deadline = self._loop.time() + self._limits.idle_seconds
+
+    def _close(self) -> None:
+        if not self._refused:
+            self._transport.close()
+            return
+        # Closing while the client still sends would reset the connection, and with it the answer
+        # that says why: read on for a moment, and throw it away.
+        self.deadline = self._loop.time() + _LINGER_SECONDS
+        if not self._transport.is_closing():
+            self._transport.write_eof()
 
     def write(self, data: bytes) -> None:
         """Send bytes of the answer that is being given."""
@@ -352,7 +359,7 @@ class HttpConnection(asyncio.Protocol):
         exchange.keep_alive = False
         exchange.refusal = (status, message)
         self._reading = None
-        self._closing = True
+        self._closing = self._refused = True
         self._queue.append(exchange)
         if self._serving is None:
             self._next()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 
@@ -90,6 +91,7 @@ class Endpoint:
         server, self._server = self._server, None
         if server is None:
             return
+        await _stop_accepting(server)
         server.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -143,6 +145,20 @@ class Endpoint:
         if exchange.body:
             delegate.data_received(b"".join(exchange.body))
         delegate.finish()
+
+
+async def _stop_accepting(server: asyncio.Server) -> None:
+    """Let what was accepted just now become a connection before the server is closed.
+
+    asyncio (3.11) forgets a socket that it accepted in the same turn: ``Server._attach`` fails,
+    and the client waits on a connection that nobody serves.
+    """
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(NotImplementedError):  # the proactor loop of Windows has no readers
+        for listener in server.sockets:
+            loop.remove_reader(listener.fileno())
+    for _ in range(3):  # accept, make the transport, connection_made
+        await asyncio.sleep(0)
 
 
 def _bind(port: int) -> socket.socket:

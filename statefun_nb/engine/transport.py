@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 from typing import Any, NamedTuple, Protocol
 
 from ..dispatch import Outcome
@@ -17,6 +18,7 @@ _OCTETS = "application/octet-stream"
 _LATER = frozenset({408, 409, 420, 429, 499, 502, 503, 504})
 _FIRST_BACKOFF = 0.01
 _LAST_BACKOFF = 1.0
+_LARGE = 256 * 1024
 
 
 class Answer(NamedTuple):
@@ -118,8 +120,10 @@ class HttpTransport:
                 timeout=self._aiohttp.ClientTimeout(total=None, sock_connect=10),
                 trust_env=False,
             )
+        # aiohttp wants a large body as a file, which it sends piece by piece.
+        body = io.BytesIO(data) if len(data) > _LARGE else data
         async with self._session.post(
-            self._url, data=data, headers={"Content-Type": _OCTETS}
+            self._url, data=body, headers={"Content-Type": _OCTETS}
         ) as response:
             return response.status, response.content_type, await response.read()
 

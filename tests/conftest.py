@@ -1,0 +1,52 @@
+"""Fixtures and what every test must leave behind: nothing."""
+
+from __future__ import annotations
+
+import gc
+import threading
+
+import pytest
+
+import statefun_nb as sf
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    before = set(threading.enumerate())
+    yield
+    sf.stop()
+    gc.collect()
+    left = [t for t in threading.enumerate() if t not in before and t.name == "statefun_nb"]
+    assert not left, f"threads left running: {left}"
+
+
+@pytest.fixture
+def functions():
+    return sf.StatefulFunctions()
+
+
+@pytest.fixture(params=["direct", "http"])
+def engine(request, functions):
+    """A session on a virtual clock, by each transport."""
+    if request.param == "http":
+        pytest.importorskip("aiohttp")
+    with sf.start(
+        port=0, functions=functions, transport=request.param, clock="virtual"
+    ) as session:
+        yield session
+        check_invariants(session)
+
+
+def check_invariants(session):
+    """What must hold of the engine's core whenever nothing moves."""
+    core = session._core
+    waiting = 0
+    for mailbox in core.mailboxes.values():
+        assert mailbox.in_flight is None
+        assert mailbox.waiting is None or len(mailbox.waiting) > 0
+        if mailbox.parked is None:
+            waiting += len(mailbox.waiting or ())
+        else:
+            assert mailbox in core.parked()
+    assert core.waiting == waiting
+    assert core.in_flight == 0

@@ -1,0 +1,178 @@
+"""The core against an oracle of ten lines, on programs that Hypothesis writes."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from statefun_nb.address import address_of
+from statefun_nb.effects import (
+    CancelDelayed,
+    DelayedSend,
+    Emit,
+    ExpireMode,
+    Mutation,
+    Reply,
+    Send,
+    StateSpec,
+    TypedValue,
+)
+from statefun_nb.engine.core import Core, OnError
+
+IDS = ["a", "b", "c"]
+SPEC = StateSpec("log", "t/log", ExpireMode.NONE, 0)
+
+# What a message makes its receiver do: each action is one effect.
+action = st.one_of(
+    st.tuples(st.just("send"), st.sampled_from(IDS)),
+    st.tuples(st.just("later"), st.sampled_from(IDS), st.integers(0, 3), st.sampled_from(["", "t"])),
+    st.tuples(st.just("cancel"), st.just("t")),
+    st.tuples(st.just("emit")),
+)
+program = st.lists(action, max_size=4)
+step = st.one_of(
+    st.tuples(st.just("offer"), st.sampled_from(IDS), st.integers(0, 4)),
+    st.tuples(st.just("start")),
+    st.tuples(st.just("answer"), st.integers(0, 5), st.booleans()),
+    st.tuples(st.just("tick"), st.integers(1, 3)),
+)
+
+
+def address(id_):
+    return address_of("m/f", id_)
+
+
+class World:
+    """A core, the requests in flight, and what the functions have seen."""
+
+    def __init__(self, programs, limit):
+        self.emitted: list[Emit] = []
+        self.core = Core(limit, OnError.PARK, self.emitted.append)
+        self.programs = programs
+        self.now = 0
+        self.flying = []
+        self.next_id = 0
+        self.sent: dict[tuple, list[bytes]] = {}  # sender, target -> payloads, in order
+        self.served: dict[tuple, list[bytes]] = {}
+        self.expected_emits: list[bytes] = []
+        self.dues: dict[bytes, int] = {}
+        self.early = []
+
+    def message(self, depth):
+        self.next_id += 1
+        return b"%d:%d" % (self.next_id, depth)
+
+    def offer(self, target, depth):
+        payload = self.message(depth)
+        self.sent.setdefault((None, target), []).append(payload)
+        self.core.offer(address(target), None, payload)
+
+    def start(self):
+        request = self.core.next_request(self.now)
+        if request is not None:
+            assert all(request.mailbox is not other.mailbox for other in self.flying)
+            assert 0 < len(request.batch) <= (self.core.batch_limit or len(request.batch))
+            self.flying.append(request)
+
+    def answer(self, index, ok):
+        if not self.flying:
+            return
+        request = self.flying.pop(index % len(self.flying))
+        mailbox = request.mailbox
+        if not ok:
+            self.core.failed(mailbox, "error", self.now, undeclared=False)
+            return
+        if "log" not in request.state:
+            assert not self.core.replied(mailbox, Reply([], [], [], [], [SPEC]), self.now)
+            request = self.core.again(mailbox, self.now)
+        reply, effects = self.run(request)
+        assert self.core.replied(mailbox, reply, self.now)
+        for record in effects:
+            record()
+
+    def run(self, request):
+        """Play the function: programs say what each message makes it do."""
+        me = request.mailbox.address
+        reply = Reply([], [], [], [], None)
+        record = []
+        before = request.state["log"]
+        log = before.value if before is not None else b""
+        free = not self.core.timers.has(me, "t")
+        for caller, payload in request.batch:
+            log += payload + b" "
+            sender = None if caller is None else caller.id
+            record.append(
+                lambda key=(sender, me.id), p=payload: self.served.setdefault(key, []).append(p)
+            )
+            if payload in self.dues and self.dues[payload] > self.now:
+                self.early.append(payload)
+            depth = int(payload.split(b":")[1])
+            for each in self.programs[depth % len(self.programs)] if depth else []:
+                if each[0] == "send":
+                    out = self.message(depth - 1)
+                    reply.sends.append(Send(address(each[1]), out))
+                    record.append(
+                        lambda key=(me.id, each[1]), p=out: self.sent.setdefault(key, []).append(p)
+                    )
+                elif each[0] == "later":
+                    _, target, delay, token = each
+                    if token and not free:
+                        continue
+                    free = free and not token
+                    out = self.message(depth - 1)
+                    reply.delayed.append(DelayedSend(delay, address(target), out, token))
+                    self.dues[out] = self.now + delay
+                elif each[0] == "cancel":
+                    reply.delayed.append(CancelDelayed("t"))
+                    free = True
+                else:
+                    reply.egress.append(Emit("m/out", payload))
+                    record.append(lambda p=payload: self.expected_emits.append(p))
+        reply.mutations.append(Mutation("log", TypedValue("t/log", log)))
+        return reply, record
+
+    def finish(self):
+        """Mend everything and run until nothing moves."""
+        for _ in range(2_000):
+            self.core.release("m/f")
+            self.start()
+            self.answer(0, True)
+            due = self.core.next_due_ms()
+            if not self.core.ready and not self.flying:
+                if due is None:
+                    return
+                self.now = max(self.now, due)
+                self.core.tick(self.now)
+        raise AssertionError("it never comes to rest")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(program, min_size=1, max_size=3), st.integers(0, 3), st.lists(step, max_size=40))
+def test_whatever_happens_each_message_is_served_once_in_order_and_atomically(
+    programs, limit, steps
+):
+    world = World(programs, limit)
+    for name, *arguments in steps:
+        if name == "tick":
+            world.now += arguments[0]
+            world.core.tick(world.now)
+        else:
+            getattr(world, name)(*arguments)
+    world.finish()
+    core = world.core
+    assert (core.waiting, core.in_flight, len(core.timers)) == (0, 0, 0)
+    assert not world.early
+    assert [emit.argument for emit in world.emitted] == world.expected_emits
+    # FIFO for each sender and target; delayed messages come besides, so compare without them.
+    for key, payloads in world.sent.items():
+        served = [p for p in world.served.get(key, []) if p not in world.dues]
+        assert served == payloads
+    # The state is the log of just what was served, in the order of serving.
+    total = 0
+    for mailbox in core.mailboxes.values():
+        stored = mailbox.read(world.now, touch=False)["log"]
+        log = stored.value.split() if stored is not None else []
+        mine = {p for (_, target), ps in world.served.items() if target == mailbox.address.id for p in ps}
+        assert len(log) == len(set(log)) == len(mine)
+        total += len(log)
+    assert core.processed == total

@@ -1,0 +1,59 @@
+"""Timers, mailboxes and clocks by themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from statefun_nb.address import address_of
+from statefun_nb.effects import ExpireMode, StateSpec, TypedValue
+from statefun_nb.engine.clock import Clock
+from statefun_nb.engine.mailbox import FunctionType, Mailbox
+from statefun_nb.engine.timers import Timers
+from statefun_nb.errors import EngineError
+
+A, B = address_of("t/t", "a"), address_of("t/t", "b")
+
+
+def test_cancelled_timers_do_not_pile_up():
+    timers = Timers()
+    for i in range(10_000):
+        timers.add(1_000_000 + i, A, f"t{i}", B, b"")
+        timers.cancel(A, f"t{i}")
+    assert len(timers) == 0
+    assert len(timers._heap) < 200
+    assert timers.next_due_ms() is None
+
+
+def test_timers_of_the_same_millisecond_come_in_the_order_they_were_set():
+    timers = Timers()
+    for i in range(100):
+        timers.add(5, A, "", B, b"%d" % i)
+    assert [timers.pop_due(5).argument for _ in range(100)] == [b"%d" % i for i in range(100)]
+    assert timers.pop_due(5) is None
+
+
+def test_a_name_keeps_its_type_and_its_expiration():
+    kind = FunctionType("t/t")
+    assert kind.register(StateSpec("n", "x/int", ExpireMode.AFTER_WRITE, 10))
+    assert not kind.register(StateSpec("n", "x/int", ExpireMode.NONE, 0))
+    assert kind.specs[0].expire_after_ms == 10
+    with pytest.raises(EngineError, match="cannot become a x/other"):
+        kind.register(StateSpec("n", "x/other", ExpireMode.NONE, 0))
+
+
+def test_a_deleted_value_has_no_clock():
+    kind = FunctionType("t/t")
+    kind.register(StateSpec("n", "x/int", ExpireMode.AFTER_INVOKE, 10))
+    mailbox = Mailbox(A, kind)
+    mailbox.write(0, TypedValue("x/int", b"1"), 0)
+    mailbox.write(0, None, 5)
+    assert mailbox.deadlines == [0]
+    assert mailbox.read(6, touch=True) == {"n": None}
+
+
+def test_the_system_clock_can_be_moved_forward():
+    clock = Clock()
+    before = clock.now_ms()
+    clock.advance(3_600_000)
+    assert clock.now_ms() - before >= 3_600_000
+    assert abs(clock.now() * 1000 - clock.now_ms()) < 1000
