@@ -42,7 +42,8 @@ fix: $(VENV)/dev ## Format, and mend what the linter can mend
 
 test: check $(LOW)/ready ## All tests: newest libraries, notebooks, lowest libraries
 	$(BIN)/python -m pytest --cov --cov-report=term
-	$(BIN)/python -m pytest --nbval -p no:cacheprovider -o addopts= -W default notebooks
+	$(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg \
+	  -p no:cacheprovider -o addopts= -W default notebooks
 	$(LOW)/bin/python -m pytest -q tests
 
 bench: $(VENV)/dev ## Measure, beside the peers; prints a table, writes benchmarks/results.json

@@ -12,6 +12,7 @@ from typing import Any
 
 from .address import SdkAddress
 from .context import Context
+from .default_session import session, start, stop
 from .egress import kafka_egress_message, kinesis_egress_message
 from .errors import (
     ConversionError,
@@ -30,7 +31,7 @@ from .functions import StatefulFunction, function
 from .handler import RequestReplyHandler
 from .messages import EgressMessage, Message, egress_message_builder, message_builder
 from .registry import StatefulFunctions
-from .session import Session, session, start, stop
+from .session import Session
 from .state import State, ValueSpec
 from .trace.events import EgressRecord, Invocation, InvocationError
 from .trace.invocations import Invocations

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import __version__
+from .default_session import start
 from .demos.flights import flight_functions, flight_messages, load_flights
 from .demos.greeter import greeter_functions, greetings
 from .errors import StatefunError
-from .session import Session, start
+from .session import Session
 
 __all__ = ["main"]
 

@@ -30,16 +30,14 @@ def engine(request, functions):
     """A session on a virtual clock, by each transport."""
     if request.param == "http":
         pytest.importorskip("aiohttp")
-    with sf.start(
-        port=0, functions=functions, transport=request.param, clock="virtual"
-    ) as session:
+    with sf.start(port=0, functions=functions, transport=request.param, clock="virtual") as session:
         yield session
         check_invariants(session)
 
 
 def check_invariants(session):
     """What must hold of the engine's core whenever nothing moves."""
-    core = session._core
+    core = session._engine._core
     waiting = 0
     for mailbox in core.mailboxes.values():
         assert mailbox.in_flight is None

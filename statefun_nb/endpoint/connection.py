@@ -267,7 +267,9 @@ class HttpConnection(asyncio.Protocol):
         parser = self._parser
         reading.method = parser.get_method().decode("latin-1")
         reading.keep_alive = parser.should_keep_alive()
+        hosts = 0
         for name, value in reading.headers:
+            hosts += name == b"host"
             if name == b"content-length" and int(value) > self._limits.body_bytes:
                 raise _Refused(413, self._too_large())
             if name == b"expect":
@@ -275,6 +277,8 @@ class HttpConnection(asyncio.Protocol):
                     raise _Refused(417, f"cannot meet the expectation {value!r}")
                 if self._serving is None and not self._queue:
                     self.write(_CONTINUE)
+        if hosts != 1 and parser.get_http_version() == "1.1":  # RFC 9112, 3.2
+            raise _Refused(400, f"an HTTP/1.1 request has one Host header, this one has {hosts}")
 
     def on_body(self, body: bytes) -> None:
         assert self._reading is not None

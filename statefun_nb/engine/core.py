@@ -184,6 +184,11 @@ class Core:
         """The addresses that wait for their function to be declared (again)."""
         return list(self._parked.values())
 
+    @property
+    def parked_count(self) -> int:
+        """How many addresses are parked."""
+        return len(self._parked)
+
     def next_due_ms(self) -> int | None:
         """When ``tick`` is next worth calling; None when nothing is pending."""
         due = self.timers.next_due_ms()

@@ -10,46 +10,20 @@ from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
-from ..address import SdkAddress
 from ..errors import EngineError, ProtocolError
 from ..protocol.v3 import decode_reply, encode_request
+from .base import Idle, Incoming
 from .clock import Clock
 from .core import Core, Pending
 from .mailbox import Mailbox
 from .transport import Answer, Transport
 
-__all__ = ["Driver", "Idle", "Incoming"]
+__all__ = ["Driver"]
 
 # The loop also serves HTTP and timers: work is done in slices of this many seconds.
 _SLICE = 0.005
 # A function that never has enough state names would be asked for ever.
 _MAX_HANDSHAKES = 100
-
-
-class Incoming(NamedTuple):
-    """A message from outside: encoded on the sender's thread, delivered after ``delay_ms``."""
-
-    target: SdkAddress
-    argument: bytes
-    delay_ms: int = 0
-
-
-class Idle(NamedTuple):
-    """What ``wait_idle`` found: messages processed since the last time, and what is left.
-
-    ``waiting`` is 0 unless the engine is paused; ``delayed`` messages fall due later.
-    """
-
-    processed: int
-    parked: int
-    waiting: int = 0
-    delayed: int = 0
-
-    def __repr__(self) -> str:
-        parts = [f"processed={self.processed}", f"parked={self.parked}"]
-        parts += [f"waiting={self.waiting}"] if self.waiting else []
-        parts += [f"delayed={self.delayed}"] if self.delayed else []
-        return f"Idle({', '.join(parts)})"
 
 
 class _Waiter(NamedTuple):

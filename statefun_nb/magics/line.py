@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from .. import session as sessions
+from .. import default_session as sessions
 from ..errors import StatefunError
 from ..session import Session
 from .parser import HelpShown, line_parser, parse

@@ -17,7 +17,7 @@ from ..protocol.records import (
     decode_kafka_record,
     decode_kinesis_record,
 )
-from ..tables import html_table
+from ..tables import html_table, text_table
 
 __all__ = [
     "Cancelled",
@@ -90,6 +90,11 @@ class EgressRecord(NamedTuple):
     value: Any
     payload: Payload
 
+    def __repr__(self) -> str:
+        """Without the payload: ``value`` shows what a person wants to see of it."""
+        where = f"{self.egress!r}, topic={self.topic!r}, key={self.key!r}"
+        return f"EgressRecord({where}, value={self.value!r})"
+
 
 class InvocationError(NamedTuple):
     """Why an invocation had no effect.
@@ -161,6 +166,9 @@ class Invocation:
         if self.cause is not None:
             rows.append(("cause", f"invocation {self.cause}"))
         return rows
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
+        printer.text(text_table(f"invocation {self.seq}", ["", self.status], self._fields()))
 
     def _repr_html_(self) -> str:
         return html_table(f"invocation {self.seq}", ["", self.status], self._fields())

@@ -213,7 +213,7 @@ REFUSED = [
     ),
     pytest.param(
         b"POST /statefun HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-        + b"ffff\r\n" + b"x" * 0xFFFF + b"\r\n" + b"ffff\r\n" + b"x" * 0xFFFF + b"\r\n0\r\n\r\n",
+        b"ffff\r\n" + b"x" * 0xFFFF + b"\r\n" + b"ffff\r\n" + b"x" * 0xFFFF + b"\r\n0\r\n\r\n",
         413,
         "100000 bytes",
         id="oversized-by-chunks",
@@ -222,6 +222,9 @@ REFUSED = [
     pytest.param(b"GET /" + b"x" * 9000, 431, "4096 bytes", id="endless-target"),
     pytest.param(b"nonsense\r\n\r\n", 400, "not a valid HTTP", id="not-http"),
     pytest.param(b"GET /health HTTP/1.1\r\n\r\n", 400, "Host", id="no-host"),
+    pytest.param(
+        b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "has 2", id="two-hosts"
+    ),
 ]
 
 

@@ -25,7 +25,9 @@ SPEC = StateSpec("log", "t/log", ExpireMode.NONE, 0)
 # What a message makes its receiver do: each action is one effect.
 action = st.one_of(
     st.tuples(st.just("send"), st.sampled_from(IDS)),
-    st.tuples(st.just("later"), st.sampled_from(IDS), st.integers(0, 3), st.sampled_from(["", "t"])),
+    st.tuples(
+        st.just("later"), st.sampled_from(IDS), st.integers(0, 3), st.sampled_from(["", "t"])
+    ),
     st.tuples(st.just("cancel"), st.just("t")),
     st.tuples(st.just("emit")),
 )
@@ -172,7 +174,12 @@ def test_whatever_happens_each_message_is_served_once_in_order_and_atomically(
     for mailbox in core.mailboxes.values():
         stored = mailbox.read(world.now, touch=False)["log"]
         log = stored.value.split() if stored is not None else []
-        mine = {p for (_, target), ps in world.served.items() if target == mailbox.address.id for p in ps}
+        mine = {
+            p
+            for (_, target), ps in world.served.items()
+            if target == mailbox.address.id
+            for p in ps
+        }
         assert len(log) == len(set(log)) == len(mine)
         total += len(log)
     assert core.processed == total

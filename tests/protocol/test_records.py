@@ -30,5 +30,5 @@ def test_broken_records_are_refused(decode):
 
 
 def test_broken_wrappers_are_refused_with_the_type():
-    with pytest.raises(ProtocolError, match="io.statefun.types/int"):
+    with pytest.raises(ProtocolError, match=r"io\.statefun\.types/int"):
         records.read_wrapper("int", b"\xff")

@@ -30,7 +30,11 @@ def test_the_decorator_infers_state_types_and_message_types(functions):
     assert first.argument.value == b"\x0a\x05hi x1"
     assert typed.argument.typename == peer.INT
     (delayed,) = result.delayed_invocations
-    assert (delayed.target.id, delayed.delay_in_ms, delayed.cancellation_token) == ("later", 1000, "t")
+    assert (delayed.target.id, delayed.delay_in_ms, delayed.cancellation_token) == (
+        "later",
+        1000,
+        "t",
+    )
 
 
 def test_a_class_declares_its_state_as_attributes(functions):

@@ -57,9 +57,7 @@ def test_a_batch_runs_in_order_on_one_state_and_replies_with_the_sum(sdk):
     @functions.bind(typename="example/person", specs=[sdk.ValueSpec("visits", sdk.IntType)])
     async def person(context: sdk.Context, message: sdk.Message):
         context.storage.visits = (context.storage.visits or 0) + message.as_int()
-        context.send(
-            sdk.message_builder("example/greeter", context.address.id, str_value="hi")
-        )
+        context.send(sdk.message_builder("example/greeter", context.address.id, str_value="hi"))
 
     five = peer.INT, b"\x0d\x05\0\0\0"
     data = peer.request(("example/person", "bob"), [five, five], {"visits": five})
@@ -88,7 +86,12 @@ def test_missing_state_names_are_asked_for_and_nothing_runs(sdk):
     answer = serve(sdk, functions, peer.request(("a/b", "x"), [peer.text("m")], {"known": None}))
     missing = answer.incomplete_invocation_context.missing_values
     assert [
-        (m.state_name, m.type_typename, m.expiration_spec.mode, m.expiration_spec.expire_after_millis)
+        (
+            m.state_name,
+            m.type_typename,
+            m.expiration_spec.mode,
+            m.expiration_spec.expire_after_millis,
+        )
         for m in missing
     ] == [
         ("plain", peer.STRING, 0, 0),
@@ -151,7 +154,9 @@ def test_a_state_of_another_type_is_a_type_error(sdk):
 def test_caller_and_address_are_sdk_addresses(sdk):
     functions = sdk.StatefulFunctions()
     seen = []
-    functions.register("a/b", lambda context, message: seen.append((context.address, context.caller)))
+    functions.register(
+        "a/b", lambda context, message: seen.append((context.address, context.caller))
+    )
     serve(sdk, functions, peer.request(("a/b", "x"), [peer.text("m")], caller=("c/d", "y")))
     serve(sdk, functions, peer.request(("a/b", "x"), [peer.text("m")]))
     address = sdk.SdkAddress(namespace="a", name="b", id="x", typename="a/b")
@@ -260,7 +265,9 @@ def test_egress_messages_reach_their_egress(sdk):
 
     @functions.bind("a/b")
     def function(context, message):
-        context.send_egress(sdk.kinesis_egress_message("e/kin", "s", "v", "p", explicit_hash_key="h"))
+        context.send_egress(
+            sdk.kinesis_egress_message("e/kin", "s", "v", "p", explicit_hash_key="h")
+        )
         context.send_egress(sdk.egress_message_builder("e/any", 5, sdk.IntType))
 
     result = serve(sdk, functions, peer.request(("a/b", "x"), [peer.text("m")])).invocation_result
@@ -347,7 +354,9 @@ def test_the_same_request_gets_the_same_bytes_from_both():
     def functions_of(sdk):
         functions = sdk.StatefulFunctions()
 
-        @functions.bind("a/b", [sdk.ValueSpec("n", sdk.LongType), sdk.ValueSpec("s", sdk.StringType)])
+        @functions.bind(
+            "a/b", [sdk.ValueSpec("n", sdk.LongType), sdk.ValueSpec("s", sdk.StringType)]
+        )
         def function(context, message):
             context.storage.n = (context.storage.n or 0) + 1
             del context.storage.s

@@ -1,0 +1,136 @@
+"""The default session: ``sf.start``, ``sf.stop`` and ``sf.session``."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import warnings
+
+from .errors import SessionError
+from .functions import default_functions
+from .options import Options
+from .registry import StatefulFunctions
+from .session import Session
+
+__all__ = ["session", "start", "stop"]
+
+# The default session. One variable and its lock; it outlives a reload of this module, as
+# %autoreload does, for its thread and its port do.
+_lock: threading.RLock = globals().get("_lock") or threading.RLock()
+_current: Session | None = globals().get("_current")
+
+
+def start(
+    engine: str = "embedded",
+    *,
+    paused: bool = False,
+    on_error: str = "park",
+    port: int = 8000,
+    functions: StatefulFunctions | None = None,
+    transport: str = "direct",
+    batch_limit: int = 1000,
+    clock: str = "system",
+    trace: bool = True,
+    trace_limit: int = 10_000,
+    trace_bytes: int = 64 * 1024 * 1024,
+) -> Session:
+    """Start a session, or return the running one when it was started with the same options.
+
+    Parameters
+    ----------
+    engine : str
+        ``"embedded"``.
+    paused : bool
+        Serve nothing until ``step`` or ``resume``.
+    on_error : str
+        What happens to a message whose function raises: ``"park"`` (it waits for the corrected
+        cell), ``"retry"`` (with back-off) or ``"skip"``.
+    port : int
+        Of the endpoint on 127.0.0.1; when it is taken, the next free one, with a warning. 0: any.
+    functions : StatefulFunctions, optional
+        What to serve; the functions declared with ``sf.function`` when left out.
+    transport : str
+        ``"direct"`` calls functions in process, ``"http"`` through the endpoint; same bytes.
+    batch_limit : int
+        Messages in one request at most (``maxNumBatchRequests``); 0: no limit.
+    clock : str
+        ``"system"``, or ``"virtual"``: time moves by ``advance`` alone.
+    trace : bool
+        Record invocations.
+    trace_limit, trace_bytes : int
+        The last so many invocations are kept, and of those so many bytes.
+
+    Raises
+    ------
+    SessionError
+        When an option has no such value.
+    EngineError
+        When no port is free.
+
+    Examples
+    --------
+    >>> with start(port=0, functions=StatefulFunctions()) as s:
+    ...     s.wait_idle()
+    Idle(processed=0, parked=0)
+    """
+    global _current
+    options = Options(
+        engine,
+        paused,
+        on_error,
+        port,
+        default_functions if functions is None else functions,
+        transport,
+        batch_limit,
+        clock,
+        trace,
+        trace_limit,
+        trace_bytes,
+    )
+    with _lock:
+        running = _running_session()
+        if running is not None:
+            if running.options == options:
+                return running
+            warnings.warn(
+                "a session with other options was running: it is stopped, and its state is gone",
+                stacklevel=2,
+            )
+            running.stop()
+        _current = Session(options)
+        if port and _current.endpoint.port != port:
+            warnings.warn(
+                f"port {port} is taken: the endpoint listens on port {_current.endpoint.port}",
+                stacklevel=2,
+            )
+        return _current
+
+
+def stop() -> None:
+    """Stop the current session; nothing happens when there is none."""
+    global _current
+    with _lock:
+        if _current is not None:
+            _current.stop()
+        _current = None
+
+
+def session() -> Session:
+    """The current session.
+
+    Raises
+    ------
+    SessionError
+        When none is running.
+    """
+    running = _running_session()
+    if running is None:
+        raise SessionError("no session is running: call sf.start() first")
+    return running
+
+
+def _running_session() -> Session | None:
+    return _current if _current is not None and not _current._stopped else None
+
+
+atexit.register(stop)

@@ -1,0 +1,117 @@
+"""What every engine is to a session, and the facts they exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import NamedTuple, Protocol
+
+from ..address import SdkAddress
+from ..effects import Emit, TypedValue
+
+__all__ = ["Engine", "Idle", "Incoming", "ParkedAddress", "Progress"]
+
+
+class Incoming(NamedTuple):
+    """A message from outside: encoded on the sender's thread, delivered after ``delay_ms``."""
+
+    target: SdkAddress
+    argument: bytes
+    delay_ms: int = 0
+
+
+class Idle(NamedTuple):
+    """What ``wait_idle`` found: messages processed since the last time, and what is left.
+
+    ``waiting`` is 0 unless the engine is paused; ``delayed`` messages fall due later.
+    """
+
+    processed: int
+    parked: int
+    waiting: int = 0
+    delayed: int = 0
+
+    def __repr__(self) -> str:
+        parts = [f"processed={self.processed}", f"parked={self.parked}"]
+        parts += [f"waiting={self.waiting}"] if self.waiting else []
+        parts += [f"delayed={self.delayed}"] if self.delayed else []
+        return f"Idle({', '.join(parts)})"
+
+
+class ParkedAddress(NamedTuple):
+    """An address that does not go on, its waiting messages, and why."""
+
+    address: SdkAddress
+    waiting: int
+    reason: str
+
+    def __repr__(self) -> str:
+        return f"<parked: {self.address}, {self.waiting} waiting, {self.reason}>"
+
+
+class Progress(NamedTuple):
+    """Counts of messages, and of parked addresses; read without waiting for the loop."""
+
+    processed: int
+    in_flight: int
+    queued: int
+    parked: int
+    delayed: int
+
+
+class Engine(Protocol):
+    """Delivers messages to functions and keeps their state.
+
+    Its methods may be called from any thread but the loop's; the ``async`` ones run on the loop.
+    """
+
+    @property
+    def name(self) -> str:
+        """As in ``sf.start(engine=...)``."""
+
+    @property
+    def paused(self) -> bool:
+        """Is no further request sent just now?"""
+
+    @property
+    def progress(self) -> Progress:
+        """What has been done and what is left; answers also while a function blocks the loop."""
+
+    def now(self) -> float:
+        """The engine's time in seconds since the epoch."""
+
+    def post(self, messages: Iterable[Incoming]) -> None:
+        """Hand in messages."""
+
+    def release(self, typename: str) -> None:
+        """A function was declared: what was parked for it goes on."""
+
+    def state(self, address: SdkAddress) -> dict[str, TypedValue | None]:
+        """The state of one address, by name; None or no entry where there is none."""
+
+    def states(self, typename: str) -> dict[str, dict[str, TypedValue | None]]:
+        """The state of all addresses of a function type, by id."""
+
+    def egress(self, typename: str | None) -> list[Emit]:
+        """The records of one egress, or of all, in order."""
+
+    def parked(self) -> list[ParkedAddress]:
+        """The addresses that wait for a corrected or missing function."""
+
+    def pause(self) -> None:
+        """Send no further request; those in flight end."""
+
+    def resume(self) -> None:
+        """Go on."""
+
+    async def idle(self, timeout: float) -> Idle:
+        """Return when nothing moves any more and nothing falls due within ``timeout`` seconds."""
+
+    async def step(self) -> bool:
+        """While paused: serve one message. False when none is ready."""
+
+    async def advance(self, duration: timedelta) -> Idle:
+        """Move the clock; what falls due on the way happens in order."""
+
+    async def close(self) -> None:
+        """Stop; nothing of the engine is left running."""

@@ -1,0 +1,121 @@
+"""The embedded engine: core, driver, clock and transport put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from ..address import SdkAddress
+from ..effects import Emit, TypedValue
+from ..loop_thread import LoopThread
+from .base import Idle, Incoming, ParkedAddress, Progress
+from .clock import Clock
+from .core import Core, OnError
+from .driver import Driver
+from .egress_log import EgressLog
+from .transport import Transport
+
+__all__ = ["EmbeddedEngine"]
+
+
+class EmbeddedEngine:
+    """Runs functions in this process; see ``Engine``.
+
+    Parameters
+    ----------
+    thread : LoopThread
+        Whose loop does the work.
+    transport : Transport
+        Takes requests to their functions.
+    batch_limit : int
+        Messages in one request at most; 0: no limit.
+    """
+
+    name = "embedded"
+
+    def __init__(
+        self,
+        thread: LoopThread,
+        transport: Transport,
+        clock: Clock,
+        *,
+        on_error: OnError,
+        batch_limit: int,
+        paused: bool,
+    ) -> None:
+        self._thread = thread
+        self._clock = clock
+        self._log = EgressLog()
+        self._core = Core(batch_limit, on_error, self._log.append)
+        self._driver = thread.call(lambda: Driver(self._core, transport, clock, paused=paused))
+
+    @property
+    def paused(self) -> bool:
+        return self._driver.paused
+
+    @property
+    def progress(self) -> Progress:
+        core = self._core
+        return Progress(
+            core.processed,
+            core.in_flight,
+            self._driver.queued,
+            core.parked_count,
+            len(core.timers),
+        )
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def post(self, messages: Iterable[Incoming]) -> None:
+        self._driver.post(messages)
+
+    def release(self, typename: str) -> None:
+        self._thread.post(self._driver.release, typename)
+
+    def state(self, address: SdkAddress) -> dict[str, TypedValue | None]:
+        return self._thread.call(self._read, address)
+
+    def states(self, typename: str) -> dict[str, dict[str, TypedValue | None]]:
+        return self._thread.call(self._read_all, typename)
+
+    def _read(self, address: SdkAddress) -> dict[str, TypedValue | None]:
+        mailbox = self._core.mailboxes.get(address)
+        return {} if mailbox is None else mailbox.read(self._clock.now_ms(), touch=False)
+
+    def _read_all(self, typename: str) -> dict[str, dict[str, TypedValue | None]]:
+        addresses = [a for a in self._core.mailboxes if a.typename == typename]
+        return {address.id: self._read(address) for address in addresses}
+
+    def egress(self, typename: str | None) -> list[Emit]:
+        return self._log.records(typename)
+
+    def parked(self) -> list[ParkedAddress]:
+        return self._thread.call(self._parked)
+
+    def _parked(self) -> list[ParkedAddress]:
+        return [
+            ParkedAddress(m.address, len(m.waiting or ()), m.parked.reason)
+            for m in self._core.parked()
+            if m.parked is not None
+        ]
+
+    def pause(self) -> None:
+        self._thread.call(self._driver.pause)
+
+    def resume(self) -> None:
+        self._thread.call(self._driver.resume)
+
+    async def idle(self, timeout: float) -> Idle:
+        await self._driver.idle(timeout)
+        return self._driver.report()
+
+    async def step(self) -> bool:
+        return await self._driver.step()
+
+    async def advance(self, duration: timedelta) -> Idle:
+        await self._driver.advance(duration)
+        return self._driver.report()
+
+    async def close(self) -> None:
+        await self._driver.close()

@@ -1,0 +1,64 @@
+"""From what ``send`` takes to what an engine delivers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from .address import SdkAddress, address_of
+from .effects import TypedValue
+from .engine.base import Incoming
+from .errors import ConversionError, ConversionTypeError
+from .inference import type_of_value
+from .messages import Message, own_typed_value, typed_value
+from .protocol.wire import typed_value_bytes
+
+__all__ = ["incoming"]
+
+
+def incoming(message: Any, tpe: Any = None, delay: timedelta | None = None) -> Incoming:
+    """Encode a ``Message`` or a tuple ``(typename, id, value)``.
+
+    Raises
+    ------
+    ConversionError
+        When the value or the address cannot be sent.
+    """
+    if isinstance(message, Message):
+        address = address_of(message.target_typename, message.target_id)
+        value = own_typed_value(message.typed_value)
+    else:
+        address, value = _encode(message, tpe)
+    try:
+        address.id.encode()
+    except UnicodeEncodeError as error:
+        raise ConversionError(
+            f"the id {address.id!r} (message to {address.typename}) cannot be written as UTF-8"
+        ) from error
+    return Incoming(address, typed_value_bytes(value), _milliseconds(delay))
+
+
+def _milliseconds(delay: Any) -> int:
+    if delay is None:
+        return 0
+    if not isinstance(delay, timedelta) or delay < timedelta(0):
+        raise ConversionError(f"a delay is a timedelta, not negative: {delay!r}")
+    return delay // timedelta(milliseconds=1)
+
+
+def _encode(message: Any, tpe: Any) -> tuple[SdkAddress, TypedValue]:
+    try:
+        typename, id_, value = message
+    except (TypeError, ValueError) as error:
+        raise ConversionTypeError(
+            f"a message is a Message or a tuple (typename, id, value), not {message!r}"
+        ) from error
+    address = address_of(typename, id_)
+    if not id_:
+        raise ConversionError(f"the id of a message to {typename} can not be empty")
+    if value is None:
+        raise ConversionError(f"value can not be missing (message to {address})")
+    try:
+        return address, typed_value(type_of_value(value, tpe), value)
+    except ConversionError as error:
+        raise type(error)(f"message to {address}: {error}") from error

@@ -1,0 +1,57 @@
+"""What a session is started with, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .engine.core import OnError
+from .errors import SessionError
+from .registry import StatefulFunctions
+
+__all__ = ["Options"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The arguments of ``sf.start``; equal options mean the same session.
+
+    Raises
+    ------
+    SessionError
+        When an option has no such value.
+    """
+
+    engine: str
+    paused: bool
+    on_error: str
+    port: int
+    functions: StatefulFunctions
+    transport: str
+    batch_limit: int
+    clock: str
+    trace: bool
+    trace_limit: int
+    trace_bytes: int
+
+    def __post_init__(self) -> None:
+        _one_of("engine", self.engine, ("embedded",))
+        _one_of("on_error", self.on_error, tuple(each.value for each in OnError))
+        _one_of("transport", self.transport, ("direct", "http"))
+        _one_of("clock", self.clock, ("system", "virtual"))
+        _whole("port", self.port, 0, 65535)
+        _whole("batch_limit", self.batch_limit, 0)
+        _whole("trace_limit", self.trace_limit, 1)
+        _whole("trace_bytes", self.trace_bytes, 1)
+
+
+def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise SessionError(f"{name}={value!r} is not known: use {', '.join(map(repr, allowed))}")
+
+
+def _whole(name: str, value: Any, low: int, high: int | None = None) -> None:
+    fits = isinstance(value, int) and not isinstance(value, bool)
+    if not fits or value < low or (high is not None and value > high):
+        span = f"{low} or more" if high is None else f"{low} to {high}"
+        raise SessionError(f"{name}={value!r} is no whole number of {span}")
