@@ -47,7 +47,7 @@ test: check $(LOW)/ready ## All tests: newest libraries, notebooks, lowest libra
 	$(LOW)/bin/python -m pytest -q tests
 
 bench: $(VENV)/dev ## Measure, beside the peers; prints a table, writes benchmarks/results.json
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 clean: ## Remove what make has made
 	rm -rf $(VENV) $(LOW) .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -131,17 +131,16 @@ class InvocationContext(Context):
         *,
         type: Any = None,  # noqa: A002
     ) -> None:
-        if not isinstance(message, Message):
-            message = _message(message, id, value, type)
-        value = message.typed_value
-        if not isinstance(value, TypedValue):
-            value = own_typed_value(value)
+        if isinstance(message, Message):
+            typename, id = message.target_typename, message.target_id  # noqa: A001
+            typed = own_typed_value(message.typed_value)
+        else:
+            typename = message
+            typed = _typed(typename, id, value, type)
         try:
-            self.sent.append(
-                send_chunk(message.target_typename, message.target_id, value, self.cause)
-            )
+            self.sent.append(send_chunk(typename, id, typed, self.cause))
         except UnicodeEncodeError as error:
-            raise _not_utf8(message) from error
+            raise _not_utf8(typename, id) from error
 
     def send_after(
         self,
@@ -155,22 +154,18 @@ class InvocationContext(Context):
     ) -> None:
         if isinstance(message, Message):
             token = token or cancellation_token or ""
+            typename, id_ = message.target_typename, message.target_id
+            typed = own_typed_value(message.typed_value)
         else:
-            message = _message(message, cancellation_token, value, type)
-        delay = _milliseconds(duration, message.target_typename)
+            typename, id_ = message, cancellation_token
+            typed = _typed(typename, id_, value, type)
+        delay = _milliseconds(duration, typename)
         if not isinstance(token, str):
             raise ConversionTypeError(f"a cancellation token is a string, not {token!r}")
         try:
-            chunk = delayed_chunk(
-                delay,
-                message.target_typename,
-                message.target_id,
-                own_typed_value(message.typed_value),
-                token,
-                self.cause,
-            )
+            chunk = delayed_chunk(delay, typename, id_, typed, token, self.cause)
         except UnicodeEncodeError as error:
-            raise _not_utf8(message) from error
+            raise _not_utf8(typename, id_) from error
         self.delayed.append(chunk)
 
     def cancel_delayed_message(self, cancellation_token: str) -> None:
@@ -191,7 +186,8 @@ class InvocationContext(Context):
         self.egress.append(egress_chunk(namespace, name, own_typed_value(message.typed_value)))
 
 
-def _message(typename: Any, id: Any, value: Any, type: Any) -> Message:  # noqa: A002
+def _typed(typename: Any, id: Any, value: Any, type: Any) -> TypedValue:  # noqa: A002
+    """The value of the short form of send, its target checked as ``Message`` would."""
     if id is _MISSING or value is _MISSING:
         raise ConversionTypeError(
             f"send takes a Message, or a typename, an id and a value; given only {typename!r}"
@@ -200,10 +196,12 @@ def _message(typename: Any, id: Any, value: Any, type: Any) -> Message:  # noqa:
         raise ConversionTypeError(
             f"a message goes to a typename and an id, both strings, not {typename!r} and {id!r}"
         )
+    if not id:
+        raise ConversionError(f"the id of a message to {typename} can not be empty")
     if value is None:
         raise ConversionError(f"value can not be missing (message to {typename} {id!r})")
     try:
-        return Message(typename, id, typed_value(type_of_value(value, type), value))
+        return typed_value(type_of_value(value, type), value)
     except ConversionError as error:
         raise error.__class__(f"message to {typename} {id!r}: {error}") from error
 
@@ -218,8 +216,7 @@ def _milliseconds(duration: Any, target: str) -> int:
     return duration // timedelta(milliseconds=1)
 
 
-def _not_utf8(message: Message) -> ConversionError:
+def _not_utf8(typename: str, id: str) -> ConversionError:  # noqa: A002
     return ConversionError(
-        f"the id {message.target_id!r} (message to {message.target_typename}) or its token cannot "
-        "be written as UTF-8"
+        f"the id {id!r} (message to {typename}) or its token cannot be written as UTF-8"
     )

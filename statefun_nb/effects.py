@@ -137,8 +137,8 @@ class Reply(NamedTuple):
     ``missing`` is None for a result, and the specs to register for an incomplete context.
     """
 
-    sends: list[Send]
-    delayed: list[DelayedSend | CancelDelayed]
-    egress: list[Emit]
-    mutations: list[Mutation]
+    sends: Sequence[Send]
+    delayed: Sequence[DelayedSend | CancelDelayed]
+    egress: Sequence[Emit]
+    mutations: Sequence[Mutation]
     missing: list[StateSpec] | None

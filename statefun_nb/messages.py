@@ -8,6 +8,7 @@ from .effects import TypedValue, TypedValueLike
 from .errors import ConversionError, ConversionTypeError, DeclarationError
 from .inference import decode_value, type_of_class
 from .types import (
+    BUILT_IN_TYPES,
     BoolType,
     DoubleType,
     FloatType,
@@ -56,7 +57,11 @@ class _Typed:
     @property
     def value(self) -> Any:
         """The value as Python sees it: decoded when its type is known, else its bytes."""
-        return decode_value(own_typed_value(self.typed_value))
+        value = self.typed_value
+        built_in = BUILT_IN_TYPES.get(value.typename)
+        if built_in is not None and (data := value.value):  # nearly always
+            return built_in.serializer().deserialize(data)
+        return decode_value(own_typed_value(value))
 
 
 class Message(_Typed):

@@ -120,24 +120,36 @@ def _milliseconds(name: str, duration: timedelta | None) -> int:
 _UNREAD = object()
 
 
+class _Plan:
+    """What the cells of one declared value share: made once, not for each request."""
+
+    __slots__ = ("deserialize", "exact", "name", "serialize", "typename")
+
+    def __init__(self, spec: ValueSpec) -> None:
+        serializer = spec.type.serializer()
+        self.name = spec.name
+        self.typename = spec.type.typename
+        self.exact = spec.type.exact
+        self.serialize = serializer.serialize
+        self.deserialize = serializer.deserialize
+
+
 class Cell:
     """One state value during one request."""
 
-    __slots__ = ("_deserialize", "_serialize", "_type", "_value", "_where", "data", "dirty")
+    __slots__ = ("_function", "_plan", "_value", "data", "dirty")
 
-    def __init__(self, spec: ValueSpec, typename: str, received: TypedValue) -> None:
-        serializer = spec.type.serializer()
-        self._type = spec.type
-        self._serialize = serializer.serialize
-        self._deserialize = serializer.deserialize
-        self._where = (spec.name, typename)
-        self.data = received.value
+    def __init__(self, plan: _Plan, function: str, received: TypedValue) -> None:
+        stored, data = received
+        self._plan = plan
+        self._function = function
+        self.data = data
         self.dirty = False
-        self._value = None if self.data is None else _UNREAD
-        if self.data is not None and received.typename != spec.type.typename:
+        self._value = None if data is None else _UNREAD
+        if data is not None and stored != plan.typename:
             raise ConversionTypeError(
-                f"state {spec.name!r} of {typename} holds a {received.typename}, but is declared "
-                f"as {spec.type.typename}: declare the type that is stored, or use a new name"
+                f"state {plan.name!r} of {function} holds a {stored}, but is declared as "
+                f"{plan.typename}: declare the type that is stored, or use a new name"
             )
 
     def get(self) -> Any:
@@ -149,39 +161,37 @@ class Cell:
         data = self.data
         if data is None:
             return None
-        value = self._deserialize(data)
+        value = self._plan.deserialize(data)
         # A mutable value is decoded at each read, so that changing the object one got does
         # not change the state unless it is set.
-        if self._type.exact is not None:
+        if self._plan.exact is not None:
             self._value = value
         return value
 
     def set(self, value: Any) -> None:
         """Write the value; it is encoded now, so that errors point to the user's line."""
+        plan = self._plan
         if value is None:
-            name, typename = self._where
             raise ConversionError(
-                f"state {name!r} of {typename} cannot be set to None: "
-                "to delete it write del ctx.storage." + name
+                f"state {plan.name!r} of {self._function} cannot be set to None: "
+                f"to delete it write del ctx.storage.{plan.name}"
             )
         try:
-            data = self._serialize(value)
+            data = plan.serialize(value)
         except ConversionError as error:
-            name, typename = self._where
-            raise type(error)(f"state {name!r} of {typename}: {error}") from error
+            raise type(error)(f"state {plan.name!r} of {self._function}: {error}") from error
         if type(data) is not bytes:
             data = self._as_bytes(data)
         self.data = data
         self.dirty = True
-        self._value = value if type(value) is self._type.exact else _UNREAD
+        self._value = value if type(value) is plan.exact else _UNREAD
 
     def _as_bytes(self, data: Any) -> bytes:
         if isinstance(data, (bytearray, memoryview)):
             return bytes(data)
-        name, typename = self._where
         raise ConversionTypeError(
-            f"state {name!r} of {typename}: the serializer of {self._type.typename} returned "
-            f"{type(data).__name__}, not bytes"
+            f"state {self._plan.name!r} of {self._function}: the serializer of "
+            f"{self._plan.typename} returned {type(data).__name__}, not bytes"
         )
 
     def clear(self) -> None:
@@ -192,7 +202,7 @@ class Cell:
 
     def typed_value(self) -> TypedValue | None:
         """What the runtime is to store; None to delete."""
-        return None if self.data is None else TypedValue(self._type.typename, self.data)
+        return None if self.data is None else TypedValue(self._plan.typename, self.data)
 
 
 class Storage:
@@ -247,7 +257,7 @@ class StorageLayout:
         When a name is declared twice, or something is not a ValueSpec.
     """
 
-    __slots__ = ("_class", "specs")
+    __slots__ = ("_class", "_plans", "specs")
 
     def __init__(self, specs: Iterable[ValueSpec]) -> None:
         self.specs: dict[str, ValueSpec] = {}
@@ -262,14 +272,17 @@ class StorageLayout:
             self.specs[spec.name] = spec
             members[spec.name] = _attribute(spec.name)
         self._class = type("Storage", (Storage,), members)
+        self._plans = [_Plan(spec) for spec in self.specs.values()]
 
     def missing(self, state: Mapping[str, TypedValue]) -> list[StateSpec]:
         """The specs that the runtime does not know yet, in the order of their declaration."""
+        if self.specs.keys() <= state.keys():  # nearly always: no spec is looked at
+            return []
         return [spec.wire_spec() for name, spec in self.specs.items() if name not in state]
 
     def storage(self, typename: str, state: Mapping[str, TypedValue]) -> tuple[Storage, list[Cell]]:
         """The storage of one request, and its cells in the order of their declaration."""
-        cells = {name: Cell(spec, typename, state[name]) for name, spec in self.specs.items()}
+        cells = {plan.name: Cell(plan, typename, state[plan.name]) for plan in self._plans}
         return self._class(cells, typename), list(cells.values())
 
 

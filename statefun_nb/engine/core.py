@@ -15,7 +15,7 @@ Where the cluster would fail the job and start over, this engine parks the one a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -232,13 +232,17 @@ class Core:
                 )
             if mutation.value is not None:
                 kind.check_type(index, mutation.value.typename)
-        for send in (*reply.sends, *reply.delayed):
-            if not isinstance(send, CancelDelayed):
-                _check_target(kind, send.target)
+        for send in reply.sends:
+            _check_target(kind, send.target)
         if reply.delayed:
+            for each in reply.delayed:
+                if not isinstance(each, CancelDelayed):
+                    _check_target(kind, each.target)
             self._check_tokens(mailbox.address, reply.delayed)
 
-    def _check_tokens(self, owner: SdkAddress, delayed: list[DelayedSend | CancelDelayed]) -> None:
+    def _check_tokens(
+        self, owner: SdkAddress, delayed: Sequence[DelayedSend | CancelDelayed]
+    ) -> None:
         taken: dict[str, bool] = {}
         for each in delayed:
             if isinstance(each, CancelDelayed):
@@ -277,16 +281,13 @@ class Core:
         self._parked[mailbox.address] = mailbox
 
     def _skip(self, mailbox: Mailbox) -> None:
-        assert mailbox.waiting  # the failed message was just put back
-        mailbox.waiting.popleft()
+        mailbox.drop_head()
         self.waiting -= 1
         self.skipped += 1
         if mailbox.isolate:
             mailbox.isolate -= 1
         if mailbox.waiting:
             self._make_ready(mailbox)
-        else:
-            mailbox.waiting = None
 
     def _retry_later(self, mailbox: Mailbox, now_ms: int) -> None:
         # Doubling from 10 ms, as the runtime's OkHttp transport does; it gives up after its call

@@ -13,12 +13,14 @@ class EgressLog:
     """The last ``limit`` egress records, in order; counts those that it no longer keeps."""
 
     def __init__(self, limit: int = 1_000_000) -> None:
-        self._records: deque[Emit] = deque(maxlen=limit)
+        # Plain tuples: the garbage collector leaves those of text and bytes alone, but visits
+        # every named tuple again and again.
+        self._records: deque[tuple[str, bytes]] = deque(maxlen=limit)
         self.count = 0
 
     def append(self, record: Emit) -> None:
         """Keep a record."""
-        self._records.append(record)
+        self._records.append((record.egress, record.argument))
         self.count += 1
 
     @property
@@ -28,4 +30,4 @@ class EgressLog:
 
     def records(self, egress: str | None = None) -> list[Emit]:
         """The kept records of one egress, or of all."""
-        return [r for r in self._records.copy() if egress is None or r.egress == egress]
+        return [Emit(*r) for r in self._records.copy() if egress is None or r[0] == egress]

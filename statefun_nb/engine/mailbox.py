@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import zip_longest
 from typing import NamedTuple
 
 from ..address import SdkAddress
@@ -10,6 +11,8 @@ from ..effects import ExpireMode, StateSpec, TypedValue
 from ..errors import EngineError
 
 __all__ = ["FunctionType", "Mailbox", "Parked"]
+
+_new = tuple.__new__  # half the time of calling a NamedTuple's class
 
 # A message that waits: who sent it, and the encoded TypedValue, carried unopened.
 Envelope = tuple[SdkAddress | None, bytes]
@@ -68,9 +71,9 @@ class FunctionType:
 class Mailbox:
     """One address: its waiting messages, its request in flight, its state.
 
-    ``values`` and ``deadlines`` (milliseconds; 0 is never) follow ``FunctionType.specs``; both may
-    be shorter: what is not there is absent. Slotted and with no container that is not needed: a
-    million idle addresses must fit.
+    ``values`` (bytes; their typenames are those of the specs) and ``deadlines`` (milliseconds; 0
+    is never) follow ``FunctionType.specs``; both may be shorter: what is not there is absent.
+    Slotted and with no container that is not needed: a million idle addresses must fit.
     """
 
     __slots__ = (
@@ -89,19 +92,20 @@ class Mailbox:
     def __init__(self, address: SdkAddress, kind: FunctionType) -> None:
         self.address = address
         self.kind = kind
-        self.waiting: deque[Envelope] | None = None
+        # A list while all of it goes out at once, which is nearly always: a deque takes 600 bytes.
+        self.waiting: list[Envelope] | deque[Envelope] | None = None
         self.in_flight: list[Envelope] | None = None
         self.queued = False
         self.parked: Parked | None = None
         self.isolate = 0  # so many messages go out one by one, to find the one that fails
         self.attempts = 0  # failures of the message at the head, for the back-off
-        self.values: list[TypedValue | None] | None = None
+        self.values: list[bytes | None] | None = None
         self.deadlines: list[int] | None = None
 
     def put(self, envelope: Envelope) -> None:
         """Add a message at the end."""
         if self.waiting is None:
-            self.waiting = deque((envelope,))
+            self.waiting = [envelope]
         else:
             self.waiting.append(envelope)
 
@@ -112,9 +116,11 @@ class Mailbox:
         if self.isolate:
             limit = 1
         if limit <= 0 or len(waiting) <= limit:
-            batch = list(waiting)
+            batch = waiting if isinstance(waiting, list) else list(waiting)
             self.waiting = None
         else:
+            if isinstance(waiting, list):  # from here on something is left: be quick at the head
+                waiting = self.waiting = deque(waiting)
             batch = [waiting.popleft() for _ in range(limit)]
         self.in_flight = batch
         return batch
@@ -123,23 +129,30 @@ class Mailbox:
         """The batch in flight did not go through: to the head again, in order."""
         batch, self.in_flight = self.in_flight, None
         if batch:
-            if self.waiting is None:
-                self.waiting = deque(batch)
-            else:
-                self.waiting.extendleft(reversed(batch))
+            waiting = self.waiting = deque(self.waiting or ())
+            waiting.extendleft(reversed(batch))
+
+    def drop_head(self) -> None:
+        """The message at the head is given up."""
+        waiting = self.waiting = deque(self.waiting or ())
+        waiting.popleft()
+        if not waiting:
+            self.waiting = None
 
     def read(self, now_ms: int, *, touch: bool) -> dict[str, TypedValue | None]:
         """The state by name, None where absent; ``touch`` restarts AFTER_INVOKE clocks.
 
         Source: ``ExpirationUtil``: processing time, expired values are never returned.
         """
-        specs, values = self.kind.specs, self.values
+        values = self.values
         if values is None:
-            return {spec.name: None for spec in specs}
+            return dict.fromkeys(self.kind.names)
         if self.deadlines is not None:
             self._expire(now_ms, touch=touch)
-        known = len(values)
-        return {spec.name: values[i] if i < known else None for i, spec in enumerate(specs)}
+        return {
+            spec.name: None if data is None else _new(TypedValue, (spec.typename, data))
+            for spec, data in zip_longest(self.kind.specs, values)
+        }
 
     def _expire(self, now_ms: int, *, touch: bool) -> None:
         assert self.values is not None
@@ -159,7 +172,7 @@ class Mailbox:
             self.values = []
         if index >= len(self.values):
             self.values.extend([None] * (index + 1 - len(self.values)))
-        self.values[index] = value
+        self.values[index] = None if value is None else value.value
         if not self.kind.expires:
             return
         spec = self.kind.specs[index]

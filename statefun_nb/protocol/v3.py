@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -28,10 +29,10 @@ from ..effects import (
 from ..errors import ProtocolError
 from ._pool import FromFunction, ToFunction, TypedValueMessage
 from .wire import (
-    LENGTHS,
     address_bytes,
     address_head,
     chunk,
+    name_chunk,
     sdk_address_bytes,
     typed_value_bytes,
     value_head,
@@ -49,7 +50,6 @@ __all__ = [
     "encode_missing",
     "encode_request",
     "encode_result",
-    "invocation_chunk",
     "mutation_chunk",
     "read_caller",
     "send_chunk",
@@ -58,14 +58,22 @@ __all__ = [
 _FIELD_100 = b"\xa2\x06"  # (100 << 3) | 2: ToFunction.invocation, FromFunction.invocation_result
 _FIELD_101 = b"\xaa\x06"  # FromFunction.incomplete_invocation_context
 
+_new = tuple.__new__  # half the time of calling a NamedTuple's class; some are made per message
+
+
+@lru_cache(maxsize=4096)
+def _typename(namespace: str, name: str) -> str:
+    """One string for all addresses of a type: a million of them must fit into memory."""
+    return f"{namespace}/{name}"
+
 
 def _address(message: Any) -> SdkAddress:
     namespace, name = message.namespace, message.type
-    return SdkAddress(namespace, name, message.id, f"{namespace}/{name}")
+    return _new(SdkAddress, (namespace, name, message.id, _typename(namespace, name)))
 
 
 def _typed_value(message: Any) -> TypedValue:
-    return TypedValue(message.typename, message.value if message.has_value else None)
+    return _new(TypedValue, (message.typename, message.value if message.has_value else None))
 
 
 def _parse(message_class: Any, data: bytes, what: str) -> Any:
@@ -133,41 +141,30 @@ def decode_causes(data: bytes) -> list[Cause | None]:
 
 def send_chunk(typename: str, id: str, value: TypedValue, cause: bytes) -> bytes:  # noqa: A002
     """One entry of InvocationResponse.outgoing_messages."""
-    # Written flat, and joined once: as nested calls of chunk() it takes more than twice the time,
-    # for every message sent.
-    head = address_head(typename)
-    key = id.encode()
+    # Small messages are written in one go: as nested calls of chunk() they take twice the time.
     type_head = value_head(value[0])
     data = value[1]
-    key_size = len(key)
-    if not data or not key_size:
-        target = chunk(b"\x0a", address_bytes(typename, id))
-        return chunk(b"\x12", target + chunk(b"\x12", typed_value_bytes(value, cause)))
-    data_length = LENGTHS[len(data)] if len(data) < 1024 else varint(len(data))
-    key_length = LENGTHS[key_size] if key_size < 1024 else varint(key_size)
-    target_size = len(head) + 1 + len(key_length) + key_size
-    value_size = len(type_head) + len(data_length) + len(data) + len(cause)
-    target_length = LENGTHS[target_size] if target_size < 1024 else varint(target_size)
-    value_length = LENGTHS[value_size] if value_size < 1024 else varint(value_size)
-    size = 2 + len(target_length) + target_size + len(value_length) + value_size
-    return b"".join(
-        (
-            b"\x12",
-            LENGTHS[size] if size < 1024 else varint(size),
-            b"\x0a",
-            target_length,
-            head,
-            b"\x1a",
-            key_length,
-            key,
-            b"\x12",
-            value_length,
-            type_head,
-            data_length,
-            data,
-            cause,
-        )
-    )
+    head = address_head(typename)
+    key = id.encode()
+    if data and key:
+        target_size = len(head) + 2 + len(key)
+        value_size = len(type_head) + 1 + len(data) + len(cause)
+        size = 4 + target_size + value_size
+        if size < 128:  # every length in it fits one byte
+            return b"\x12%c\x0a%c%b\x1a%c%b\x12%c%b%c%b%b" % (
+                size,
+                target_size,
+                head,
+                len(key),
+                key,
+                value_size,
+                type_head,
+                len(data),
+                data,
+                cause,
+            )
+    target = chunk(b"\x0a", address_bytes(typename, id))
+    return chunk(b"\x12", target + chunk(b"\x12", typed_value_bytes(value, cause)))
 
 
 def delayed_chunk(
@@ -194,22 +191,16 @@ def cancel_chunk(token: str) -> bytes:
 
 def egress_chunk(namespace: str, name: str, value: TypedValue) -> bytes:
     """One entry of InvocationResponse.outgoing_egresses."""
-    return chunk(
-        b"\x22",
-        chunk(b"\x0a", namespace.encode())
-        + chunk(b"\x12", name.encode())
-        + chunk(b"\x1a", typed_value_bytes(value)),
-    )
+    head = name_chunk(b"\x0a", namespace) + name_chunk(b"\x12", name)
+    return chunk(b"\x22", head + chunk(b"\x1a", typed_value_bytes(value)))
 
 
 def mutation_chunk(name: str, value: TypedValue | None) -> bytes:
     """One entry of InvocationResponse.state_mutations: MODIFY, or DELETE for None."""
+    head = name_chunk(b"\x12", name)
     if value is None:
-        return chunk(b"\x0a", chunk(b"\x12", name.encode()))
-    return chunk(
-        b"\x0a",
-        b"\x08\x01" + chunk(b"\x12", name.encode()) + chunk(b"\x1a", typed_value_bytes(value)),
-    )
+        return chunk(b"\x0a", head)
+    return chunk(b"\x0a", b"\x08\x01" + head + chunk(b"\x1a", typed_value_bytes(value)))
 
 
 def encode_result(chunks: Iterable[bytes]) -> bytes:
@@ -242,14 +233,6 @@ def encode_missing(specs: Iterable[StateSpec]) -> bytes:
 # The engine's side: requests out, replies in.
 
 
-def invocation_chunk(caller: SdkAddress | None, argument: bytes) -> bytes:
-    """One entry of InvocationBatchRequest.invocations; ``argument`` is an encoded TypedValue."""
-    body = chunk(b"\x12", argument)
-    if caller is not None:
-        body = chunk(b"\x0a", sdk_address_bytes(caller)) + body
-    return chunk(b"\x1a", body)
-
-
 def encode_request(
     target: SdkAddress,
     state: Mapping[str, TypedValue | None],
@@ -258,11 +241,15 @@ def encode_request(
     """A ToFunction: a batch of (caller, encoded TypedValue) with the state as it is now."""
     parts = [chunk(b"\x0a", sdk_address_bytes(target))]
     for name, value in state.items():
-        entry = chunk(b"\x0a", name.encode())
+        entry = name_chunk(b"\x0a", name)
         if value is not None:
             entry += chunk(b"\x12", typed_value_bytes(value))
         parts.append(chunk(b"\x12", entry))
-    parts.extend(invocation_chunk(caller, argument) for caller, argument in invocations)
+    for caller, argument in invocations:
+        body = chunk(b"\x12", argument)
+        if caller is not None:
+            body = chunk(b"\x0a", sdk_address_bytes(caller)) + body
+        parts.append(chunk(b"\x1a", body))
     return chunk(_FIELD_100, b"".join(parts))
 
 
@@ -277,24 +264,33 @@ def decode_reply(data: bytes) -> Reply:
     message = _parse(FromFunction, data, "FromFunction")
     if message.HasField("incomplete_invocation_context"):
         values = message.incomplete_invocation_context.missing_values
-        return Reply([], [], [], [], [_state_spec(value) for value in values])
+        return Reply((), (), (), (), [_state_spec(value) for value in values])
     result = message.invocation_result
-    return Reply(
-        [
-            Send(_address(m.target), m.argument.SerializeToString())
-            for m in result.outgoing_messages
-        ],
-        [_delayed(m) for m in result.delayed_invocations],
-        [
-            Emit(f"{m.egress_namespace}/{m.egress_type}", m.argument.SerializeToString())
-            for m in result.outgoing_egresses
-        ],
-        [
-            Mutation(m.state_name, _typed_value(m.state_value) if m.mutation_type == 1 else None)
-            for m in result.state_mutations
-        ],
+    sends, delayed = result.outgoing_messages, result.delayed_invocations
+    egress, mutations = result.outgoing_egresses, result.state_mutations
+    # Most replies lack most of these, and an empty comprehension costs as much as one message.
+    effects = (
+        [_send(m) for m in sends] if sends else (),
+        [_delayed(m) for m in delayed] if delayed else (),
+        [_emit(m) for m in egress] if egress else (),
+        [_mutation(m) for m in mutations] if mutations else (),
         None,
     )
+    return _new(Reply, effects)
+
+
+def _send(message: Any) -> Send:
+    return _new(Send, (_address(message.target), message.argument.SerializeToString()))
+
+
+def _emit(message: Any) -> Emit:
+    egress = _typename(message.egress_namespace, message.egress_type)
+    return _new(Emit, (egress, message.argument.SerializeToString()))
+
+
+def _mutation(message: Any) -> Mutation:
+    value = _typed_value(message.state_value) if message.mutation_type == 1 else None
+    return _new(Mutation, (message.state_name, value))
 
 
 def _delayed(message: Any) -> DelayedSend | CancelDelayed:

@@ -14,12 +14,12 @@ from ..address import SdkAddress, parse_typename
 from ..effects import TypedValue
 
 __all__ = [
-    "LENGTHS",
     "address_bytes",
     "address_head",
     "cause_bytes",
     "chunk",
     "length",
+    "name_chunk",
     "sdk_address_bytes",
     "typed_value_bytes",
     "value_head",
@@ -37,7 +37,7 @@ def _varint(number: int) -> bytes:
 
 
 # The varints of 0 to 1023: what nearly every length is.
-LENGTHS = tuple(_varint(n) for n in range(1024))
+_LENGTHS = tuple(_varint(n) for n in range(1024))
 
 # TypedValue.statefun_nb_cause (field 7301, wire type 2), 14 bytes: fixed32 recorder, fixed64 seq.
 _CAUSE = struct.Struct("<4sBIBQ")
@@ -46,7 +46,7 @@ _CAUSE_HEAD = b"\xaa\xc8\x03\x0e"
 
 def varint(number: int) -> bytes:
     """A non-negative integer as a base-128 varint."""
-    return LENGTHS[number] if number < 1024 else _varint(number)
+    return _LENGTHS[number] if number < 1024 else _varint(number)
 
 
 def length(body: bytes) -> bytes:
@@ -57,7 +57,7 @@ def length(body: bytes) -> bytes:
 def chunk(tag: bytes, body: bytes) -> bytes:
     """A length-delimited field: its tag, the length and the bytes."""
     size = len(body)
-    return tag + (LENGTHS[size] if size < 1024 else _varint(size)) + body
+    return tag + (_LENGTHS[size] if size < 1024 else _varint(size)) + body
 
 
 @lru_cache(maxsize=4096)
@@ -87,7 +87,7 @@ def typed_value_bytes(value: TypedValue, cause: bytes = b"") -> bytes:
     if not data:
         return _type_head(typename) + b"\x10\x01" + cause
     size = len(data)
-    return value_head(typename) + (LENGTHS[size] if size < 1024 else _varint(size)) + data + cause
+    return value_head(typename) + (_LENGTHS[size] if size < 1024 else _varint(size)) + data + cause
 
 
 def address_bytes(typename: str, id: str) -> bytes:  # noqa: A002 - the field's own name
@@ -96,13 +96,23 @@ def address_bytes(typename: str, id: str) -> bytes:  # noqa: A002 - the field's 
     return address_head(typename) + b"\x1a" + length(key) + key if key else address_head(typename)
 
 
+@lru_cache(maxsize=4096)
+def _parts_head(namespace: str, name: str) -> bytes:
+    parts = ((b"\x0a", namespace), (b"\x12", name))
+    return b"".join(chunk(tag, part.encode()) for tag, part in parts if part)
+
+
 def sdk_address_bytes(address: SdkAddress) -> bytes:
     """An Address message from its parts, which a peer may have chosen more freely than we do."""
-    out = b""
-    for tag, part in ((b"\x0a", address.namespace), (b"\x12", address.name), (b"\x1a", address.id)):
-        if part:
-            out += chunk(tag, part.encode())
-    return out
+    namespace, name, id_, _ = address
+    head = _parts_head(namespace, name)
+    return chunk(head + b"\x1a", id_.encode()) if id_ else head
+
+
+@lru_cache(maxsize=4096)
+def name_chunk(tag: bytes, name: str) -> bytes:
+    """A length-delimited field with a name that comes again and again, remembered."""
+    return chunk(tag, name.encode())
 
 
 def cause_bytes(recorder: int, seq: int) -> bytes:

@@ -35,21 +35,23 @@ def read_batch(batch: TracedBatch, recorder_id: int) -> Iterator[Invocation]:
     request = decode_request(batch.request)
     reply = decode_reply(batch.reply)
     causes = decode_causes(batch.request)
-    marks, failed = batch.marks, batch.error is not None
-    names = len(batch.spec.layout.specs)
+    width, failed = batch.width, batch.error is not None
     begin, sent, delayed, egress = batch.start, 0, 0, 0
     before = _decode_state(batch.spec, [request.state[n].value for n in batch.spec.layout.specs])
-    for index, end in enumerate(marks.ends):
+    last_end = batch.rows[-width] if batch.rows else begin
+    for index in range(batch.invocations):
+        end, to_sent, to_delayed, to_egress, *state = batch.rows[
+            index * width : (index + 1) * width
+        ]
         incoming, cause = request.invocations[index], causes[index]
         if failed:  # what its invocations did was undone with the batch: there is no reply
             after, to_sent, to_delayed, to_egress = before, 0, 0, 0
         else:
-            after = _decode_state(batch.spec, marks.states[index * names : (index + 1) * names])
-            to_sent, to_delayed, to_egress = marks.effects[3 * index : 3 * index + 3]
+            after = _decode_state(batch.spec, state)
         later = reply.delayed[delayed:to_delayed]
         yield Invocation(
             seq=batch.seq + index,
-            time=datetime.fromtimestamp(batch.time - (marks.ends[-1] - begin), timezone.utc),
+            time=datetime.fromtimestamp(batch.time - (last_end - begin), timezone.utc),
             address=request.target,
             caller=read_caller(incoming),
             message=Payload(*own_typed_value(incoming.argument)),
@@ -64,7 +66,7 @@ def read_batch(batch: TracedBatch, recorder_id: int) -> Iterator[Invocation]:
             cancelled=tuple(Cancelled(d.token) for d in later if isinstance(d, CancelDelayed)),
             duration=end - begin,
             error=_error(batch, index),
-            stdout=marks.stdout.get(index, ""),
+            stdout=(batch.stdout or {}).get(index, ""),
             function_version=batch.spec.version,
             batch=batch.number,
             cause=cause.seq if cause is not None and cause.recorder == recorder_id else None,
@@ -74,11 +76,11 @@ def read_batch(batch: TracedBatch, recorder_id: int) -> Iterator[Invocation]:
 
 
 def _error(batch: TracedBatch, index: int) -> InvocationError | None:
-    if batch.error is None or index == len(batch.marks) - 1:
+    if batch.error is None or index == batch.invocations - 1:
         return batch.error
     return InvocationError(
         "RolledBack",
-        f"undone: message {len(batch.marks)} of the same batch raised {batch.error.type}",
+        f"undone: message {batch.invocations} of the same batch raised {batch.error.type}",
         "",
     )
 

@@ -1,8 +1,7 @@
 """The recorder: a bounded memory of traced batches.
 
 It keeps the bytes of request and reply and a few numbers for each invocation; ``Invocation``
-records are made of them only when somebody looks. That costs 0.4 us an invocation, and holds
-a batch in little more than its own bytes.
+records are made of them only when somebody looks.
 """
 
 from __future__ import annotations
@@ -10,55 +9,44 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from array import array
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..registry import FunctionSpec
 from .events import InvocationError
 
-__all__ = ["Marks", "Recorder", "Snapshot", "TracedBatch"]
+__all__ = ["FIXED_COLUMNS", "Recorder", "Snapshot", "TracedBatch"]
 
-# What Python keeps beside the bytes of the messages: for a batch its record and its columns, for
-# an invocation three numbers and a state value of its own.
-_BATCH_BYTES = 900
-_MARK_BYTES = 80
-
-
-class Marks:
-    """Where each invocation of a batch ends, column by column.
-
-    Columns of plain numbers and bytes and not a record for each invocation: 10,000 kept records
-    are 10,000 more objects for the garbage collector to visit, again and again.
-
-    Attributes
-    ----------
-    ends : array of float
-        When each invocation ended, on the clock of ``time.perf_counter``, in seconds.
-    effects : list of int
-        How many messages, delayed messages and egress records the batch had sent by then: three
-        numbers an invocation.
-    states : list
-        The data of each declared value then, row after row, in the order of declaration.
-    stdout : dict
-        What was printed, by index; only where something was.
-    """
-
-    __slots__ = ("effects", "ends", "states", "stdout")
-
-    def __init__(self) -> None:
-        self.ends = array("d")
-        self.effects: list[int] = []
-        self.states: list[bytes | None] = []
-        self.stdout: dict[int, str] = {}
-
-    def __len__(self) -> int:
-        return len(self.ends)
+# The columns of TracedBatch.rows before those of the state.
+FIXED_COLUMNS = 4
+# What Python keeps beside the bytes of the messages: for a batch its record, for an invocation
+# four numbers, for a state value its object.
+_BATCH_BYTES = 400
+_ROW_BYTES = 90
+_VALUE_BYTES = 41
 
 
 class TracedBatch(NamedTuple):
-    """One request as it was served. ``seq`` is that of its first invocation."""
+    """One request as it was served.
+
+    ``rows`` is one flat tuple, not a record for each invocation: the garbage collector leaves
+    a tuple of numbers and bytes alone, while 10,000 kept records would be 10,000 more objects to
+    visit again and again (a third of the engine's speed with one message a request).
+
+    Attributes
+    ----------
+    seq, number : int
+        Of its first invocation; of the batch.
+    time, start : float
+        When it was done, in seconds since the epoch; when it began, on ``time.perf_counter``.
+    rows : tuple
+        Invocation after invocation: when it ended (``time.perf_counter``), how many messages,
+        delayed messages and egress records the batch had sent by then, and the data of each
+        declared state value then, in the order of declaration.
+    stdout : dict or None
+        What was printed, by index; only where something was.
+    """
 
     seq: int
     number: int
@@ -67,8 +55,34 @@ class TracedBatch(NamedTuple):
     spec: FunctionSpec
     request: bytes
     reply: bytes
-    marks: Marks
+    rows: tuple[Any, ...]
+    stdout: dict[int, str] | None
     error: InvocationError | None
+
+    @property
+    def width(self) -> int:
+        """How many columns a row has."""
+        return FIXED_COLUMNS + len(self.spec.layout.specs)
+
+    @property
+    def invocations(self) -> int:
+        """How many invocations were run."""
+        return len(self.rows) // self.width
+
+    def measure(self) -> tuple[int, int]:
+        """The bytes that it holds in memory, about; and how many invocations it has."""
+        rows, width = self.rows, self.width
+        count = len(rows) // width
+        size = len(self.request) + len(self.reply) + _BATCH_BYTES + _ROW_BYTES * count
+        for column in range(FIXED_COLUMNS, width):
+            before = None
+            for data in rows[column::width]:
+                if data is not None and data is not before:  # an unchanged value is there once
+                    size += len(data) + _VALUE_BYTES
+                    before = data
+        if self.stdout:
+            size += sum(map(len, self.stdout.values()))
+        return size, count
 
 
 class Snapshot(NamedTuple):
@@ -102,39 +116,41 @@ class Recorder:
         self.limit_bytes = limit_bytes
         self.clock = clock
         self.id = secrets.randbits(32)
-        self._lock = threading.Lock()  # guards all below: written on the loop, read from cells
-        self._batches: deque[tuple[TracedBatch, int]] = deque()
+        self._lock = threading.Lock()  # guards what follows: written on the loop, read from cells
+        self._batches: deque[TracedBatch] = deque()
+        self._sizes: deque[tuple[int, int]] = deque()  # of each: bytes and invocations
         self._bytes = 0
         self._kept = 0
         self._dropped = 0
-        self._next_seq = 1
-        self._next_number = 1
         self.failures = 0
+        self._next_seq = 1  # these two: the loop's alone
+        self._next_number = 1
 
     def reserve(self, count: int) -> tuple[int, int]:
         """Numbers for a batch of ``count``: the first invocation's seq, and the batch's own."""
-        with self._lock:
-            seq, number = self._next_seq, self._next_number
-            self._next_seq += count
-            self._next_number += 1
+        seq, number = self._next_seq, self._next_number
+        self._next_seq = seq + count
+        self._next_number = number + 1
         return seq, number
 
     def add(self, batch: TracedBatch) -> None:
         """Keep a batch, dropping what no longer fits."""
-        size = _size(batch)
+        size, count = measured = batch.measure()
         with self._lock:
             if batch.error is not None:
                 self.failures += 1
-            self._batches.append((batch, size))
+            self._batches.append(batch)
+            self._sizes.append(measured)
             self._bytes += size
-            self._kept += len(batch.marks)
+            self._kept += count
             while len(self._batches) > 1 and (
                 self._kept > self.limit or self._bytes > self.limit_bytes
             ):
-                oldest, its_size = self._batches.popleft()
-                self._bytes -= its_size
-                self._kept -= len(oldest.marks)
-                self._dropped += len(oldest.marks)
+                self._batches.popleft()
+                size, count = self._sizes.popleft()
+                self._bytes -= size
+                self._kept -= count
+                self._dropped += count
 
     @property
     def count(self) -> int:
@@ -149,7 +165,7 @@ class Recorder:
     def snapshot(self, since: int = 0) -> Snapshot:
         """The batches added after the cursor ``since`` (0: all that are kept)."""
         with self._lock:
-            batches = [batch for batch, _ in self._batches]
+            batches = list(self._batches)
             dropped, total = self._dropped, self._kept + self._dropped
         if since > dropped:
             seen = dropped
@@ -157,7 +173,7 @@ class Recorder:
                 if seen >= since:
                     batches = batches[index:]
                     break
-                seen += len(batch.marks)
+                seen += batch.invocations
             else:
                 batches = []
         return Snapshot(tuple(batches), dropped, total)
@@ -167,16 +183,5 @@ class Recorder:
         with self._lock:
             self._dropped += self._kept
             self._batches.clear()
+            self._sizes.clear()
             self._bytes = self._kept = 0
-
-
-def _size(batch: TracedBatch) -> int:
-    marks = batch.marks
-    size = len(batch.request) + len(batch.reply) + _BATCH_BYTES + _MARK_BYTES * len(marks)
-    values = len(batch.spec.layout.specs)
-    last = marks.states[-values:] if values else []
-    state = sum(len(data) for data in last if data) * len(marks)
-    if state > 4096:  # count exactly: a big value that one message wrote is there only once
-        distinct = {id(data): len(data) for data in marks.states if data}
-        state = sum(distinct.values())
-    return size + state + sum(map(len, marks.stdout.values()))

@@ -170,7 +170,7 @@ def test_the_handshake_reads_back_as_it_was_written(spec):
 
 def test_no_effects_are_no_bytes():
     assert v3.encode_result([]) == b""
-    assert v3.decode_reply(b"") == ([], [], [], [], None)
+    assert v3.decode_reply(b"") == ((), (), (), (), None)
 
 
 @given(st.binary(max_size=200))

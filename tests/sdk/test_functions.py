@@ -147,7 +147,7 @@ def test_a_wrong_declaration_says_what_and_leaves_nothing_behind(functions, decl
         (lambda ctx: ctx.send("c/d", 5, 1), "both strings"),
         (lambda ctx: ctx.send("c/d"), "given only 'c/d'"),
         (lambda ctx: ctx.send("c/d", "\ud800", 1), "UTF-8"),
-        (lambda ctx: ctx.send("c/d", "", 1), "target_id"),
+        (lambda ctx: ctx.send("c/d", "", 1), "id of a message"),
         (lambda ctx: ctx.send_after(timedelta(-1), "c/d", "x", 1), "negative"),
         (lambda ctx: ctx.send_after(5, "c/d", "x", 1), "timedelta"),
         (lambda ctx: ctx.cancel_delayed_message(""), "token"),
