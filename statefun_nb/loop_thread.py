@@ -110,8 +110,20 @@ class LoopThread:
         except RuntimeError as error:
             raise SessionError("the background event loop has been stopped") from error
 
-    def stop(self, timeout: float = 5.0) -> bool:
+    def stop(
+        self,
+        timeout: float = 5.0,
+        last: Callable[[], Coroutine[Any, Any, object]] | None = None,
+    ) -> bool:
         """Stop the loop, cancel what it still runs, and join the thread.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds to wait for the thread.
+        last : callable, optional
+            Makes a coroutine that runs before the loop stops, also when that is only later than
+            ``timeout``; what it raises is raised here.
 
         Returns
         -------
@@ -119,12 +131,30 @@ class LoopThread:
             False when the thread did not end within ``timeout`` seconds, because a function
             blocks it; it is a daemon and ends with the process.
         """
+        done: Future[None] = Future()
         if self._thread.is_alive():
             self._check_caller()
             with contextlib.suppress(RuntimeError):  # closed between the two lines
-                self.loop.call_soon_threadsafe(self.loop.stop)
+                self.loop.call_soon_threadsafe(self._stop_after, last, done)
             self._thread.join(timeout)
+        if done.done():
+            done.result()
         return not self._thread.is_alive()
+
+    def _stop_after(
+        self, last: Callable[[], Coroutine[Any, Any, object]] | None, done: Future[None]
+    ) -> None:
+        if last is None:
+            self.loop.stop()
+            return
+
+        def finished(task: asyncio.Task[object]) -> None:
+            self.loop.stop()
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                done.set_exception(error)
+
+        self.loop.create_task(last()).add_done_callback(finished)
 
     def _check_caller(self) -> None:
         if threading.current_thread() is self._thread:

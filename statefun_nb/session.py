@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterable, Sized
 from concurrent.futures import Future
@@ -328,11 +327,10 @@ class Session:
         """
         if self._stopped:
             return True
+        ended = self._thread.stop(timeout, self._shut_down)
         self._unsubscribe()
-        with contextlib.suppress(TimeoutError):  # a sync function blocks the loop: see the result
-            self._thread.run(self._shut_down(), timeout)
         self._stopped = True
-        return self._thread.stop(timeout)
+        return ended
 
     async def _shut_down(self) -> None:
         await self._engine.close()

@@ -6,7 +6,7 @@ from typing import Any
 
 __all__ = ["register", "unregister"]
 
-_NAMES = (("line", "statefun"), ("cell", "statefun_function"))
+_NAMES = (("line", "statefun"), ("cell", "statefun_function"), ("line", "statefun_function"))
 
 
 def register(ipython: Any) -> None:
@@ -14,11 +14,15 @@ def register(ipython: Any) -> None:
     from .cell import statefun_function
     from .complete import complete
     from .line import statefun
+    from .parser import cell_parser, line_parser
 
+    def cell_magic(line: str, cell: str = "") -> None:
+        statefun_function(ipython, line, cell)
+
+    cell_magic.__doc__ = cell_parser().format_help()  # what %%statefun_function? shows
+    statefun.__doc__ = line_parser().format_help()
     ipython.register_magic_function(statefun, "line", "statefun")
-    ipython.register_magic_function(
-        lambda line, cell: statefun_function(ipython, line, cell), "cell", "statefun_function"
-    )
+    ipython.register_magic_function(cell_magic, "line_cell", "statefun_function")
     ipython.set_hook("complete_command", complete, str_key="%statefun")
     ipython.set_hook("complete_command", complete, str_key="statefun")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..address import parse_typename
-from ..errors import StatefunError
+from ..errors import DeclarationError, StatefunError
 from ..functions import function
 from .parser import HelpShown, UsageError, cell_parser, parse
 
@@ -22,6 +22,8 @@ def statefun_function(ipython: Any, line: str, cell: str) -> None:
     try:
         arguments = parse(cell_parser(), line)
         parse_typename(arguments.typename)
+        if not cell.strip():
+            raise UsageError("the cell is the body: %%statefun_function NAME, and lines below it")
         state = dict(_state(text, ipython.user_ns) for text in arguments.state)
         body = compile_body(arguments.typename, cell, ipython.user_ns)
         function(arguments.typename, state=state)(body)
@@ -46,11 +48,20 @@ def _state(text: str, names: Mapping[str, Any]) -> tuple[str, Any]:
 def compile_body(typename: str, body: str, names: dict[str, Any]) -> Callable[[Any, Any], Any]:
     """A function of (ctx, message) with this body; async when the body awaits.
 
+    Raises
+    ------
+    DeclarationError
+        When the body is no valid Python.
+
     The body's line numbers stay those of the cell, and tracebacks show its lines.
     """
     name = parse_typename(typename)[1]
     filename = f"<statefun_function {typename}>"
-    tree = ast.parse(body, filename)
+    try:
+        tree = ast.parse(body, filename)
+    except SyntaxError as error:
+        line = (error.text or "").strip()
+        raise DeclarationError(f"{typename}: {error.msg} in line {error.lineno}: {line}") from error
     template = "async def f(ctx, message): pass" if _awaits(tree) else "def f(ctx, message): pass"
     module = ast.parse(template)
     definition = module.body[0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import ast
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from .. import default_session as sessions
@@ -47,8 +46,7 @@ def _status(_: argparse.Namespace) -> Session:
 
 def _send(arguments: argparse.Namespace) -> None:
     text = " ".join(arguments.value)
-    delay = timedelta(seconds=arguments.delay) if arguments.delay else None
-    sessions.session().send(arguments.typename, arguments.id, _value(text), delay=delay)
+    sessions.session().send(arguments.typename, arguments.id, _value(text), delay=arguments.delay)
 
 
 def _value(text: str) -> Any:
@@ -74,6 +72,22 @@ def _trace(arguments: argparse.Namespace) -> Any:
     return found[-arguments.n :]
 
 
+def _pause(_: argparse.Namespace) -> None:
+    sessions.session().pause()
+
+
+def _step(_: argparse.Namespace) -> Any:
+    return sessions.session().step()
+
+
+def _resume(_: argparse.Namespace) -> None:
+    sessions.session().resume()
+
+
+def _advance(arguments: argparse.Namespace) -> Any:
+    return sessions.session().advance(arguments.time)
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "start": _start,
     "stop": _stop,
@@ -82,4 +96,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "state": _state,
     "egress": _egress,
     "trace": _trace,
+    "pause": _pause,
+    "step": _step,
+    "resume": _resume,
+    "advance": _advance,
 }

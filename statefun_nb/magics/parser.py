@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
+from datetime import timedelta
 from typing import Any, NoReturn
 
 from ..errors import StatefunError
 
-__all__ = ["HelpShown", "UsageError", "cell_parser", "line_parser", "parse"]
+__all__ = ["HelpShown", "UsageError", "cell_parser", "duration", "line_parser", "parse"]
 
 
 class UsageError(StatefunError, ValueError):
@@ -32,6 +34,25 @@ class _Parser(argparse.ArgumentParser):
         print(message, end="")
 
 
+_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def duration(text: str) -> timedelta:
+    """Seconds, or a number with a unit.
+
+    Examples
+    --------
+    >>> duration("90"), duration("1.5h"), duration("250ms")
+    (datetime.timedelta(seconds=90), datetime.timedelta(seconds=5400), datetime.timedelta(microseconds=250000))
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no duration: write 90, 250ms, 5m, 1.5h or 2d"
+        )
+    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+
+
 def line_parser() -> argparse.ArgumentParser:
     """The parser of ``%statefun``."""
     parser = _Parser(prog="%statefun", description="Run stateful functions in this notebook.")
@@ -50,7 +71,7 @@ def line_parser() -> argparse.ArgumentParser:
     send.add_argument("typename", help="namespace/name of the function")
     send.add_argument("id", help="the instance it is for")
     send.add_argument("value", nargs="+", help="a Python literal, or else text")
-    send.add_argument("--delay", type=float, default=0.0, metavar="SECONDS")
+    send.add_argument("--delay", type=duration, metavar="TIME", help="deliver it later: 90, 5m, 1h")
 
     state = commands.add_parser("state", help="state of a function type, or of one address")
     state.add_argument("typename")
@@ -65,6 +86,12 @@ def line_parser() -> argparse.ArgumentParser:
     trace.add_argument("--id", help="only of this instance")
     trace.add_argument("--status", choices=("ok", "error"))
     trace.add_argument("-n", type=int, default=20, help="the last so many (20)")
+
+    commands.add_parser("pause", help="serve no further message")
+    commands.add_parser("step", help="pause, serve one message, and show its invocation")
+    commands.add_parser("resume", help="go on")
+    advance = commands.add_parser("advance", help="move the session's clock")
+    advance.add_argument("time", type=duration, help="how far: 90 (seconds), 5m, 1h, 2d")
     return parser
 
 

@@ -1,0 +1,174 @@
+"""The magics in a real IPython shell: what they do, what they print, what they complete."""
+
+from __future__ import annotations
+
+import pytest
+
+import statefun_nb as sf
+from statefun_nb.magics.cell import compile_body
+from statefun_nb.magics.complete import suggestions
+from statefun_nb.magics.parser import UsageError, cell_parser, line_parser, parse
+
+InteractiveShell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell
+completer = pytest.importorskip("IPython.core.completer")
+
+
+@pytest.fixture
+def shell(monkeypatch):
+    """A shell with the extension, and functions of its own."""
+    monkeypatch.setattr("statefun_nb.functions.default_functions._functions", {})
+    shell = InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "statefun_nb")
+    yield shell
+    sf.stop()
+    shell.run_line_magic("unload_ext", "statefun_nb")
+    shell.history_manager.end_session()
+    InteractiveShell.clear_instance()
+
+
+def statefun(shell, line):
+    return shell.run_line_magic("statefun", line)
+
+
+def test_a_session_by_magics_alone(shell, capsys):
+    assert isinstance(statefun(shell, "start --port 0"), sf.Session)
+    shell.run_cell_magic(
+        "statefun_function",
+        "m/count --state total:int",
+        "total = (ctx.storage.total or 0) + message.value\nctx.storage.total = total\n"
+        "ctx.send_egress(sf.kafka_egress_message('m/out', 't', str(total)))",
+    )
+    shell.user_ns["sf"] = sf
+    statefun(shell, "send m/count a 7")
+    statefun(shell, "send m/count a 5 --delay 1h")
+    assert sf.session().wait_idle() == (1, 0, 0, 1)
+    assert statefun(shell, "state m/count a") == {"total": 7}
+    assert statefun(shell, "advance 1h").processed == 1
+    assert statefun(shell, "state m/count") == {"a": {"total": 12}}
+    assert [record.value for record in statefun(shell, "egress m/out")] == ["7", "12"]
+    assert [each.seq for each in statefun(shell, "trace --type m/count -n 1")] == [2]
+    assert statefun(shell, "status") is sf.session()
+    statefun(shell, "pause")
+    statefun(shell, "send m/count b 1")
+    assert statefun(shell, "step").address.id == "b"
+    statefun(shell, "resume")
+    statefun(shell, "stop")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("", "required: command"),
+        ("begin", "invalid choice: 'begin'"),
+        ("send m/f", "required: id, value"),
+        ("send nonsense a 1", "'nonsense' is not a typename"),
+        ("send m/f a 1 --delay soon", "'soon' is no duration"),
+        ("start --port x", "invalid int value: 'x'"),
+        ("start --port 70000", "port=70000"),
+        ("state 'm/f", "No closing quotation"),
+    ],
+)
+def test_a_slip_is_answered_in_one_line(shell, capsys, line, says):
+    if not line.startswith("start"):
+        statefun(shell, "start --port 0")
+    capsys.readouterr()
+    assert statefun(shell, line) is None
+    out = capsys.readouterr().out
+    assert says in out
+    assert out.count("\n") == 1
+
+
+def test_without_a_session_the_magics_say_how_to_start_one(shell, capsys):
+    statefun(shell, "state m/f")
+    assert "call sf.start() first" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "line", ["--help", "start --help", "send --help", "trace --help", "advance --help"]
+)
+def test_help_is_shown_and_nothing_else_happens(shell, capsys, line):
+    assert statefun(shell, line) is None
+    assert "usage: %statefun" in capsys.readouterr().out
+    shell.run_line_magic("statefun_function", "--help")
+    assert "NAME:TYPE" in capsys.readouterr().out
+    shell.run_line_magic("statefun_function", "m/f")
+    assert "%%statefun_function" in capsys.readouterr().out  # two signs, and a body
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("%statefun sta", ["start", "state", "status"]),
+        ("%statefun nothing x", []),
+        ("%statefun start --o", ["--on-error"]),
+        ("%statefun start --on-error ", ["park", "retry", "skip"]),
+        ("%statefun send m/", ["m/one", "m/two"]),
+    ],
+)
+def test_completion(shell, line, found):
+    for name in ("m/one", "m/two"):
+        sf.function(name)(lambda ctx, message: None)
+    assert suggestions(line) == found
+    # The same through the shell's own completer.
+    with completer.provisionalcompleter():
+        offered = {each.text for each in shell.Completer.completions(line, len(line))}
+    assert set(found) <= offered
+
+
+def test_running_a_cell_again_mends_what_was_parked(shell):
+    session = statefun(shell, "start --port 0")
+    shell.run_cell_magic("statefun_function", "m/f --state n:int", "ctx.storage.n += 1")
+    statefun(shell, "send m/f a 1")
+    assert session.wait_idle() == (0, 1, 0, 0)
+    failed = session.invocations[-1]
+    assert failed.error.type == "TypeError"
+    assert "ctx.storage.n += 1" in failed.error.traceback  # the cell's own line
+    shell.run_cell_magic(
+        "statefun_function", "m/f --state n:int", "ctx.storage.n = (ctx.storage.n or 0) + 1"
+    )
+    assert session.wait_idle() == (1, 0, 0, 0)
+    assert session.state("m/f", "a") == {"n": 1}
+    assert session.invocations[-1].function_version == 2
+
+
+def test_a_body_that_awaits_is_async(shell):
+    session = statefun(shell, "start --port 0")
+    shell.run_cell("import asyncio")
+    shell.run_cell_magic(
+        "statefun_function", "m/f --state n:int", "await asyncio.sleep(0)\nctx.storage.n = 1"
+    )
+    statefun(shell, "send m/f a 1")
+    session.wait_idle()
+    assert session.state("m/f", "a") == {"n": 1}
+
+
+def test_a_await_inside_a_nested_function_does_not_make_the_body_async():
+    names = {}
+    body = compile_body("m/f", "async def g():\n    await x\nreturn_value = 1", names)
+    assert body(None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "cell", "says"),
+    [
+        ("m/f --state n", "pass", "write NAME:TYPE"),
+        ("m/f --state n:complex", "pass", "'complex' is neither"),
+        ("m/f --state N:int", "pass", "only lower case"),
+        ("nonsense", "pass", "not a typename"),
+        ("m/f", "if", "invalid syntax"),
+    ],
+)
+def test_a_wrong_cell_declares_nothing(shell, capsys, line, cell, says):
+    shell.run_cell_magic("statefun_function", line, cell)
+    out = capsys.readouterr().out
+    assert says in out
+    assert out.count("\n") == 1
+    assert "m/f" not in sf.functions.default_functions
+
+
+def test_parsing_is_pure():
+    arguments = parse(line_parser(), "send a/b id 'two words'")
+    assert (arguments.typename, arguments.id, arguments.value) == ("a/b", "id", ["two words"])
+    with pytest.raises(UsageError):
+        parse(cell_parser(), "")
