@@ -17,6 +17,7 @@ def run(*arguments):
         capture_output=True,
         text=True,
         timeout=120,
+        check=False,
     )
 
 
