@@ -7,7 +7,11 @@ from typing import NamedTuple
 
 from .errors import DeclarationError, DeclarationTypeError
 
-__all__ = ["SdkAddress", "address_of", "parse_typename"]
+__all__ = ["GATEWAY", "SdkAddress", "address_of", "parse_typename"]
+
+# The function that brings messages from outside into a real cluster. To the functions it hands
+# them to they have no caller, as if an ingress had brought them.
+GATEWAY = "statefun_nb/gateway"
 
 
 class SdkAddress(NamedTuple):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import atexit
-import threading
 import warnings
 
+from . import _current
 from .errors import SessionError
 from .functions import default_functions
 from .options import Options
@@ -13,12 +13,6 @@ from .registry import StatefulFunctions
 from .session import Session
 
 __all__ = ["session", "start", "stop"]
-
-# The default session. One variable and its lock; it outlives a reload of this module, as
-# %autoreload does, for its thread and its port do.
-_lock: threading.RLock = globals().get("_lock") or threading.RLock()
-_current: Session | None = globals().get("_current")
-
 
 def start(
     engine: str = "embedded",
@@ -73,7 +67,6 @@ def start(
     ...     s.wait_idle()
     Idle(processed=0, parked=0)
     """
-    global _current
     options = Options(
         engine,
         paused,
@@ -87,7 +80,7 @@ def start(
         trace_limit,
         trace_bytes,
     )
-    with _lock:
+    with _current.lock:
         running = _running_session()
         if running is not None:
             if running.options == options:
@@ -97,22 +90,21 @@ def start(
                 stacklevel=2,
             )
             running.stop()
-        _current = Session(options)
-        if port and _current.endpoint.port != port:
+        _current.session = started = Session(options)
+        if port and started.endpoint.port != port:
             warnings.warn(
-                f"port {port} is taken: the endpoint listens on port {_current.endpoint.port}",
+                f"port {port} is taken: the endpoint listens on port {started.endpoint.port}",
                 stacklevel=2,
             )
-        return _current
+        return started
 
 
 def stop() -> None:
     """Stop the current session; nothing happens when there is none."""
-    global _current
-    with _lock:
-        if _current is not None:
-            _current.stop()
-        _current = None
+    with _current.lock:
+        if _current.session is not None:
+            _current.session.stop()
+        _current.session = None
 
 
 def session() -> Session:
@@ -130,7 +122,8 @@ def session() -> Session:
 
 
 def _running_session() -> Session | None:
-    return _current if _current is not None and not _current._stopped else None
+    current: Session | None = _current.session
+    return current if current is not None and not current._stopped else None
 
 
 atexit.register(stop)

@@ -29,7 +29,7 @@ LAYERS = [
     {"protocol"},
     {"effects", "loop_thread"},
     {"address"},
-    {"errors", "tables"},
+    {"errors", "tables", "_current"},
 ]
 
 # Libraries that may be imported only in these places.
@@ -42,7 +42,7 @@ ROOMS = {
     "pandas": {"trace", "demos"},
     "subprocess": set(),
     "sqlite3": set(),
-    "threading": {"loop_thread", "trace", "default_session"},
+    "threading": {"loop_thread", "trace", "_current"},
 }
 
 # Longer than 400 lines, or with a function longer than 60: each with its reason.

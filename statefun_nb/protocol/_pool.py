@@ -12,6 +12,7 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 __all__ = [
+    "Envelope",
     "FromFunction",
     "KafkaProducerRecord",
     "KinesisEgressRecord",
@@ -41,6 +42,7 @@ def message_class(full_name: str) -> Any:
 
 ToFunction = message_class("statefun_nb.reqreply.ToFunction")
 FromFunction = message_class("statefun_nb.reqreply.FromFunction")
+Envelope = message_class("statefun_nb.reqreply.Envelope")
 TypedValueMessage = message_class("statefun_nb.reqreply.TypedValue")
 KafkaProducerRecord = message_class("statefun_nb.egress.KafkaProducerRecord")
 KinesisEgressRecord = message_class("statefun_nb.egress.KinesisEgressRecord")

@@ -12,7 +12,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from ..address import SdkAddress
+from ..address import GATEWAY, SdkAddress
 from ..effects import (
     CancelDelayed,
     Cause,
@@ -122,6 +122,8 @@ def read_caller(message: Any) -> SdkAddress | None:
     if not message.HasField("caller"):
         return None
     caller = _address(message.caller)
+    if caller.typename == GATEWAY:
+        return None
     # The official SDK reads an address of three empty fields as no caller.
     return None if caller.typename == "/" and not caller.id else caller
 

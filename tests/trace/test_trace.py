@@ -30,8 +30,10 @@ def test_an_invocation_tells_all_that_happened(engine, functions):
         await asyncio.sleep(0)
 
     before = datetime.now(timezone.utc)
+    engine.pause()  # so that both go out as one batch
     engine.send("t/first", "a", "hello")
     engine.send("t/first", "a", "again")
+    engine.resume()
     engine.wait_idle()
     one, two = engine.invocations.filter(type="t/first")
     assert str(one.address) == "t/first 'a'"
