@@ -87,7 +87,8 @@ def test_autoreload_keeps_the_running_session(kernel, package):
         # autoreload looks at times, in whole seconds; _current.py says why it never changes.
         if path.name not in ("__init__.py", "_current.py"):
             os.utime(path, (path.stat().st_atime, path.stat().st_mtime + 5))
-    assert kernel.run("sf.session() is s") == ("", "True")
+    # IPython 8 may print that it could not patch a class with slots; nothing may be lost.
+    assert kernel.run("sf.session() is s")[1] == "True"
     assert kernel.run("s.url") == url
     kernel.run('s.send("k/count", "a", 1)')
     assert kernel.run("s.wait_idle().processed") == ("", "1")
