@@ -14,6 +14,7 @@ from .session import Session
 
 __all__ = ["session", "start", "stop"]
 
+
 def start(
     engine: str = "embedded",
     *,

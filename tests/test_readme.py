@@ -11,7 +11,9 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
 def test_the_first_cell_prints_what_the_readme_shows():
-    code, shown = re.search(r"```python\n(.*?)```\n\n((?:    [^\n]*\n)+)", README, re.DOTALL).groups()
+    code, shown = re.search(
+        r"```python\n(.*?)```\n\n((?:    [^\n]*\n)+)", README, re.DOTALL
+    ).groups()
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
     )
