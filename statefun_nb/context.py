@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 from .address import SdkAddress, parse_typename
 from .effects import TypedValue
-from .errors import ConversionError, ConversionTypeError
+from .errors import ConversionError, ConversionTypeError, EngineError
 from .inference import type_of_value
 from .messages import EgressMessage, Message, own_typed_value, typed_value
 from .protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, send_chunk
+from .state import Cell, ValueSpec
 
-__all__ = ["Context", "InvocationContext"]
+__all__ = ["Context", "InvocationContext", "Routes"]
 
 _MISSING: Any = object()
 
@@ -100,6 +102,22 @@ class Context(ABC):
         """Emit a record to an egress."""
 
 
+class Routes(Protocol):
+    """Where a real cluster can deliver to: asked for each effect, at the user's line."""
+
+    def check_target(self, typename: str) -> None:
+        """Raise when no function of that type can be reached."""
+
+    def check_token(self, owner: SdkAddress, token: str) -> None:
+        """Raise when a delayed message of ``owner`` is pending under this token."""
+
+    def check_state(self, typename: str, specs: Mapping[str, ValueSpec]) -> None:
+        """Raise when a state name was declared with another type before."""
+
+    def egress(self, typename: str, value: TypedValue) -> tuple[str, TypedValue]:
+        """The egress that takes a record for ``typename``, and the record as that one takes it."""
+
+
 class InvocationContext(Context):
     """The context of one request: shared by the invocations of its batch, in order.
 
@@ -109,16 +127,28 @@ class InvocationContext(Context):
 
     # Slots where Context has properties: read without a call into Python, and some functions read
     # each of them for every message.
-    __slots__ = ("address", "caller", "cause", "delayed", "egress", "sent", "storage")
+    __slots__ = (
+        "_tokens",
+        "address",
+        "caller",
+        "cause",
+        "delayed",
+        "egress",
+        "routes",
+        "sent",
+        "storage",
+    )
     address: SdkAddress
     storage: Any
     caller: SdkAddress | None
 
-    def __init__(self, address: SdkAddress, storage: Any) -> None:
+    def __init__(self, address: SdkAddress, storage: Any, routes: Routes | None = None) -> None:
         self.address = address
         self.storage = storage
+        self.routes = routes
         self.caller = None
         self.cause = b""
+        self._tokens: dict[str, bool] = {}  # used by this batch: is it pending?
         self.sent: list[bytes] = []
         self.delayed: list[bytes] = []
         self.egress: list[bytes] = []
@@ -137,6 +167,8 @@ class InvocationContext(Context):
         else:
             typename = message
             typed = _typed(typename, id, value, type)
+        if self.routes is not None:
+            self.routes.check_target(typename)
         try:
             self.sent.append(send_chunk(typename, id, typed, self.cause))
         except UnicodeEncodeError as error:
@@ -160,13 +192,28 @@ class InvocationContext(Context):
             typename, id_ = message, cancellation_token
             typed = _typed(typename, id_, value, type)
         delay = _milliseconds(duration, typename)
+        if self.routes is not None:
+            self.routes.check_target(typename)
         if not isinstance(token, str):
             raise ConversionTypeError(f"a cancellation token is a string, not {token!r}")
+        if token and self.routes is not None:
+            self._take_token(self.routes, token)
         try:
             chunk = delayed_chunk(delay, typename, id_, typed, token, self.cause)
         except UnicodeEncodeError as error:
             raise _not_utf8(typename, id_) from error
         self.delayed.append(chunk)
+
+    def _take_token(self, routes: Routes, token: str) -> None:
+        pending = self._tokens.get(token)
+        if pending is None:
+            routes.check_token(self.address, token)
+        elif pending:
+            raise EngineError(
+                f"{self.address} sent two delayed messages with the token {token!r}: "
+                "a cluster would fail here; cancel the first one first"
+            )
+        self._tokens[token] = True
 
     def cancel_delayed_message(self, cancellation_token: str) -> None:
         if not isinstance(cancellation_token, str) or not cancellation_token:
@@ -174,6 +221,7 @@ class InvocationContext(Context):
                 "cancel_delayed_message needs the token that the message was sent with, not "
                 f"{cancellation_token!r}: an empty one fails the job on a cluster"
             )
+        self._tokens[cancellation_token] = False
         self.delayed.append(cancel_chunk(cancellation_token))
 
     def send_egress(self, message: EgressMessage) -> None:
@@ -182,8 +230,28 @@ class InvocationContext(Context):
                 f"send_egress takes what an egress builder makes, not {message!r}: "
                 "see sf.kafka_egress_message"
             )
-        namespace, name = parse_typename(message.typename)
-        self.egress.append(egress_chunk(namespace, name, own_typed_value(message.typed_value)))
+        typename, value = message.typename, own_typed_value(message.typed_value)
+        parts = parse_typename(typename)
+        if self.routes is None:
+            self.egress.append(egress_chunk(*parts, value))
+            return
+        taker, value = self.routes.egress(typename, value)
+        instead_of = typename if taker != typename else ""
+        self.egress.append(egress_chunk(*parse_typename(taker), value, instead_of))
+
+    def mark(self, cells: list[Cell]) -> Callable[[], None]:
+        """Remember all effects so far; what is returned takes back those that came after."""
+        sent, delayed, egress = len(self.sent), len(self.delayed), len(self.egress)
+        before = [(cell, cell.snapshot()) for cell in cells]
+        tokens = dict(self._tokens)
+
+        def undo() -> None:
+            self._tokens = tokens
+            del self.sent[sent:], self.delayed[delayed:], self.egress[egress:]
+            for cell, snapshot in before:
+                cell.restore(snapshot)
+
+        return undo
 
 
 def _typed(typename: Any, id: Any, value: Any, type: Any) -> TypedValue:  # noqa: A002

@@ -28,13 +28,16 @@ def start(
     trace: bool = True,
     trace_limit: int = 10_000,
     trace_bytes: int = 64 * 1024 * 1024,
+    parallelism: int = 1,
+    delivery: str = "at-least-once",
 ) -> Session:
     """Start a session, or return the running one when it was started with the same options.
 
     Parameters
     ----------
     engine : str
-        ``"embedded"``.
+        ``"embedded"``, or ``"flink"``: the real StateFun on Flink with Kafka, as local JVM
+        processes. The job starts with the first message, when the functions are known.
     paused : bool
         Serve nothing until ``step`` or ``resume``.
     on_error : str
@@ -54,6 +57,10 @@ def start(
         Record invocations.
     trace_limit, trace_bytes : int
         The last so many invocations are kept, and of those so many bytes.
+    parallelism : int
+        Of the job on a real cluster, which gets as many TaskManagers (700 MB each).
+    delivery : str
+        Of the records that a real cluster emits: ``"at-least-once"`` or ``"exactly-once"``.
 
     Raises
     ------
@@ -80,6 +87,8 @@ def start(
         trace,
         trace_limit,
         trace_bytes,
+        parallelism,
+        delivery,
     )
     with _current.lock:
         running = _running_session()

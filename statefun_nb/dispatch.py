@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from .context import InvocationContext
+from .context import InvocationContext, Routes
 from .effects import Request, StateSpec
-from .errors import DeclarationTypeError
+from .errors import DeclarationTypeError, StatefunError
 from .messages import incoming_message
 from .protocol.v3 import encode_missing, encode_result, mutation_chunk, read_caller
 from .registry import FunctionSpec
@@ -42,43 +42,63 @@ class Observer(Protocol):
     def returned(self, index: int) -> None:
         """The invocation at ``index`` returned; the next one, if any, is about to run."""
 
+    def skipped(self, failure: Failure) -> None:
+        """An invocation raised, and its effects were taken back; the batch goes on."""
+
 
 async def dispatch(
-    spec: FunctionSpec, request: Request, observer: Observer | None = None
+    spec: FunctionSpec,
+    request: Request,
+    observer: Observer | None = None,
+    *,
+    routes: Routes | None = None,
+    skip: bool = False,
 ) -> Outcome:
     """Run the batch, in order, on one state; all of its effects or none.
 
     Nothing is awaited unless the function itself is async, so a sync function's batch is done
     by one ``send(None)`` on this coroutine. An exception of the user's is data in the Outcome
-    (proto: the runtime retries the whole batch; ``RequestReplyFunction``).
+    (proto: the runtime retries the whole batch; ``RequestReplyFunction``); with ``skip``, the
+    message that raised is left out instead.
     """
-    missing: list[StateSpec] = spec.layout.missing(request.state)
-    if missing:
-        return Outcome(encode_missing(missing), True, None)
     target = request.target
-    index = 0
-    token = None
     try:
+        if routes is not None:
+            routes.check_state(target.typename, spec.layout.specs)
+        missing: list[StateSpec] = spec.layout.missing(request.state)
+        if missing:
+            return Outcome(encode_missing(missing), True, None)
         storage, cells = spec.layout.storage(target.typename, request.state)
-        context = InvocationContext(target, storage)
-        if spec.uses_handles:
-            token = current_storage.set(storage)
-        if observer is not None:
-            observer.begin(context, cells)
-        fun, is_async = spec.fun, spec.is_async
-        typename, id_ = target.typename, target.id
-        for incoming in request.invocations:
-            context.caller = read_caller(incoming)
-            result = fun(context, incoming_message(typename, id_, incoming.argument))
-            if is_async:
-                await result
-            elif result is not None:
-                _refuse_awaitable(typename, result)
-            if observer is not None:
-                observer.returned(index)
-            index += 1
-    except Exception as error:
-        return Outcome(b"", False, Failure(index, error))
+    except StatefunError as error:
+        return Outcome(b"", False, Failure(0, error))
+    context = InvocationContext(target, storage, routes)
+    token = current_storage.set(storage) if spec.uses_handles else None
+    if observer is not None:
+        observer.begin(context, cells)
+    fun, is_async = spec.fun, spec.is_async
+    typename, id_ = target.typename, target.id
+    undo = None
+    try:
+        for index, incoming in enumerate(request.invocations):
+            if skip:
+                undo = context.mark(cells)
+            try:
+                context.caller = read_caller(incoming)
+                result = fun(context, incoming_message(typename, id_, incoming.argument))
+                if is_async:
+                    await result
+                elif result is not None:
+                    _refuse_awaitable(typename, result)
+            except Exception as error:
+                failure = Failure(index, error)
+                if undo is None:
+                    return Outcome(b"", False, failure)
+                undo()
+                if observer is not None:
+                    observer.skipped(failure)
+            else:
+                if observer is not None:
+                    observer.returned(index)
     finally:
         if token is not None:
             current_storage.reset(token)

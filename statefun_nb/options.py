@@ -33,12 +33,18 @@ class Options:
     trace: bool
     trace_limit: int
     trace_bytes: int
+    parallelism: int
+    delivery: str
 
     def __post_init__(self) -> None:
-        _one_of("engine", self.engine, ("embedded",))
+        _one_of("engine", self.engine, ("embedded", "flink"))
         _one_of("on_error", self.on_error, tuple(each.value for each in OnError))
         _one_of("transport", self.transport, ("direct", "http"))
         _one_of("clock", self.clock, ("system", "virtual"))
+        _one_of("delivery", self.delivery, ("at-least-once", "exactly-once"))
+        if self.engine != "embedded" and (self.clock, self.paused) != ("system", False):
+            raise SessionError(f"engine={self.engine!r} has no virtual clock and starts running")
+        _whole("parallelism", self.parallelism, 1, 64)
         _whole("port", self.port, 0, 65535)
         _whole("batch_limit", self.batch_limit, 0)
         _whole("trace_limit", self.trace_limit, 1)

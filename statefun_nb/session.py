@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sized
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from .address import address_of
@@ -15,14 +16,13 @@ from .effects import TypedValue
 from .endpoint.server import Endpoint
 from .engine.base import Engine, Idle, Incoming, ParkedAddress
 from .engine.clock import Clock, VirtualClock
-from .engine.core import OnError
-from .engine.embedded import EmbeddedEngine
-from .engine.transport import DirectTransport, HttpTransport, Transport
+from .engines import make_engine
 from .errors import ConversionError, IdleTimeout, SessionError
 from .incoming import incoming
 from .inference import decode_value
 from .loop_thread import LoopThread
 from .messages import Message
+from .module_yaml import Document, http_endpoint, read_module, write_module
 from .options import Options
 from .protocol.v3 import decode_typed_value
 from .status import StateTable, Status
@@ -53,28 +53,16 @@ class Session:
         handler = TracedHandler(options.functions, self._recorder if options.trace else None)
         self._handler = handler
         self._stopped = False
+        self._documents: list[Document] = []
         self._thread.start()
         self.endpoint = Endpoint(handler, self._thread)
         try:
             self.endpoint.start(options.port)
-            self._engine: Engine = EmbeddedEngine(
-                self._thread,
-                self._transport(),
-                clock,
-                on_error=OnError(options.on_error),
-                batch_limit=options.batch_limit,
-                paused=options.paused,
-            )
+            self._engine: Engine = make_engine(options, self._thread, self.endpoint, handler, clock)
         except BaseException:
-            self._thread.run(self.endpoint.close())
-            self._thread.stop()
+            self._thread.stop(5.0, self.endpoint.close)
             raise
         self._unsubscribe = options.functions.subscribe(self._declared)
-
-    def _transport(self) -> Transport:
-        if self.options.transport == "http":
-            return HttpTransport(self.endpoint.url)
-        return DirectTransport(self._handler)
 
     def _declared(self, typename: str) -> None:
         if not self._stopped:
@@ -169,12 +157,14 @@ class Session:
             When something still moved after ``timeout`` seconds; it says what.
         """
         self._check_running()
+        self._engine.prepare()
         waiting = asyncio.run_coroutine_threadsafe(self._idle(timeout, timers), self._thread.loop)
         return self._idle_result(waiting, timeout)
 
     async def idle(self, timeout: float = 10.0, *, timers: bool = True) -> Idle:
         """``wait_idle`` to ``await``, for cells and tests that run in an event loop."""
         self._check_running()
+        await asyncio.to_thread(self._engine.prepare)
         waiting = asyncio.run_coroutine_threadsafe(self._idle(timeout, timers), self._thread.loop)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(waiting), timeout)
@@ -265,6 +255,37 @@ class Session:
     def url(self) -> str:
         """The endpoint, as module.yaml names it."""
         return self.endpoint.url
+
+    def module_yaml(self) -> str:
+        """The module.yaml that serves the declared functions from this endpoint.
+
+        One endpoint for each namespace, and the documents that ``load_module`` has read.
+        """
+        namespaces = sorted({typename.partition("/")[0] for typename in self.options.functions})
+        endpoints = [http_endpoint(f"{namespace}/*", self.url) for namespace in namespaces]
+        return write_module([*endpoints, *self._documents])
+
+    def load_module(self, source: str | Path) -> None:
+        """Read a module.yaml, from a path or its text: its ingresses, egresses and endpoints.
+
+        Raises
+        ------
+        DeclarationError
+            When it is not as it should be; with the line.
+        EngineError
+            When this engine cannot do what it asks for.
+        """
+        self._check_running()
+        is_text = isinstance(source, str) and "\n" in source
+        text = str(source) if is_text else Path(source).read_text(encoding="utf-8")
+        documents = read_module(text)
+        self._engine.load(documents)
+        self._documents += documents
+
+    def logs(self) -> dict[str, str]:
+        """What the processes of a real cluster have written, by process."""
+        self._check_running()
+        return self._engine.logs()
 
     def status(self) -> Status:
         """What the session is doing; answers also while a function blocks the engine."""

@@ -200,6 +200,15 @@ class Cell:
         self._value = None
         self.dirty = True
 
+    def snapshot(self) -> tuple[bytes | None, bool]:
+        """Its data and whether it was written, for ``restore``."""
+        return self.data, self.dirty
+
+    def restore(self, snapshot: tuple[bytes | None, bool]) -> None:
+        """Be as it was."""
+        self.data, self.dirty = snapshot
+        self._value = None if self.data is None else _UNREAD
+
     def typed_value(self) -> TypedValue | None:
         """What the runtime is to store; None to delete."""
         return None if self.data is None else TypedValue(self._plan.typename, self.data)

@@ -16,10 +16,12 @@ LAYERS = [
     {"cli", "magics"},
     {"default_session"},
     {"session"},
-    {"demos"},
+    {"demos", "engines"},
     {"options", "incoming", "status"},
+    {"cluster"},
     {"endpoint", "engine"},
     {"trace"},
+    {"module_yaml"},
     {"handler"},
     {"dispatch", "functions"},
     {"registry", "context", "egress"},
@@ -40,9 +42,12 @@ ROOMS = {
     "aiohttp": {"engine"},
     "IPython": {"magics"},
     "pandas": {"trace", "demos"},
-    "subprocess": set(),
+    "yaml": {"module_yaml"},
+    "confluent_kafka": {"cluster"},
+    "jgo": {"cluster"},
+    "subprocess": {"cluster"},
     "sqlite3": set(),
-    "threading": {"loop_thread", "trace", "_current"},
+    "threading": {"loop_thread", "trace", "_current", "cluster"},
 }
 
 # Longer than 400 lines, or with a function longer than 60: each with its reason.

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from tornado import httputil, web
 
 from ..dispatch import Outcome
-from ..errors import ProtocolError
+from ..errors import ProtocolError, UnknownFunctionError
 from ..trace.traced import TracedHandler
 from .connection import Exchange
+from .parking import Parking
 
 __all__ = ["RequestMessage", "RequestReplyRoute", "make_application"]
 
@@ -33,6 +34,15 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
     def __init__(self, handler: TracedHandler) -> None:
         self._handler = handler
         self._tasks: set[asyncio.Task[Outcome]] = set()
+        # Set for a real cluster: what failed is held open instead of being answered.
+        self.parking: Parking | None = None
+        self.retry = False  # but what a function raised is answered, and left to the cluster
+
+    def park(self, *, retry: bool) -> Parking:
+        """Hold failed requests from now on; with ``retry`` only those that nobody serves yet."""
+        self.retry = retry
+        self.parking = Parking(self.serve_body, lambda to, body: _answer(to, 200, body))
+        return self.parking
 
     def start_request(
         self,
@@ -56,26 +66,53 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
         if refusal is not None:
             _answer(connection, *refusal)
             return
+        self.serve_body(connection, body)
+
+    def serve_body(self, connection: httputil.HTTPConnection, body: bytes) -> None:
+        """Answer a request of which only the body is left to be looked at."""
+        parking = self.parking
         try:
+            if parking is not None and parking.takes(connection, body):
+                return
             outcome = self._handler.start(body)
+        except UnknownFunctionError as error:
+            if parking is not None:
+                parking.failed(connection, body, str(error))
+            else:
+                _answer(connection, error.status_hint, str(error))
+            return
         except ProtocolError as error:
             _answer(connection, error.status_hint, str(error))
             return
         if isinstance(outcome, Outcome):
-            _answer_outcome(connection, outcome)
+            self._answer_outcome(connection, body, outcome)
             return
         self._tasks.add(outcome)
         # A client that goes away will ask again: two runs of one batch must not overlap.
         connection.set_close_callback(outcome.cancel)  # type: ignore[attr-defined]  # see Exchange
-        outcome.add_done_callback(lambda task: self._done(connection, task))
+        outcome.add_done_callback(lambda task: self._done(connection, body, task))
 
-    def _done(self, connection: httputil.HTTPConnection, task: asyncio.Task[Outcome]) -> None:
+    def _done(
+        self, connection: httputil.HTTPConnection, body: bytes, task: asyncio.Task[Outcome]
+    ) -> None:
         self._tasks.discard(task)
         connection.set_close_callback(None)  # type: ignore[attr-defined]  # see Exchange
         if task.cancelled():
             _answer(connection, 503, "the endpoint is stopping: this request was not served")
         else:
-            _answer_outcome(connection, task.result())
+            self._answer_outcome(connection, body, task.result())
+
+    def _answer_outcome(
+        self, connection: httputil.HTTPConnection, body: bytes, outcome: Outcome
+    ) -> None:
+        if outcome.failure is None:
+            _answer(connection, 200, outcome.reply)
+            return
+        reason = f"{type(outcome.failure.error).__name__}: {outcome.failure.error}"
+        if self.parking is None or self.retry:
+            _answer(connection, 500, reason)
+        else:
+            self.parking.failed(connection, body, reason)
 
     def cancel(self) -> None:
         """Cancel the async functions that are still running."""
@@ -131,14 +168,6 @@ def is_loopback_origin(origin: str) -> bool:
         return urlsplit(origin).hostname in _LOOPBACK
     except ValueError:
         return False
-
-
-def _answer_outcome(connection: httputil.HTTPConnection, outcome: Outcome) -> None:
-    if outcome.failure is None:
-        _answer(connection, 200, outcome.reply)
-    else:
-        error = outcome.failure.error
-        _answer(connection, 500, f"{type(error).__name__}: {error}")
 
 
 def _answer(connection: httputil.HTTPConnection, status: int, body: bytes | str) -> None:

@@ -15,6 +15,7 @@ from ..trace.traced import TracedHandler
 from .app import RequestMessage, RequestReplyRoute, make_application
 from .connection import Exchange, HttpConnection
 from .limits import Limits
+from .parking import Parking
 
 __all__ = ["Endpoint"]
 
@@ -56,6 +57,10 @@ class Endpoint:
     def listening(self) -> bool:
         """Is the endpoint open?"""
         return self._server is not None
+
+    def park(self, *, retry: bool) -> Parking:
+        """See ``RequestReplyRoute.park``."""
+        return self._route.park(retry=retry)
 
     def start(self, port: int = 0) -> int:
         """Listen on ``port``, or the next one that is free; 0 is any. Returns the port.

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from ..address import SdkAddress
 from ..effects import Emit, TypedValue
+from ..module_yaml import Document
 
 __all__ = ["Engine", "Idle", "Incoming", "ParkedAddress", "Progress"]
 
@@ -80,6 +81,9 @@ class Engine(Protocol):
     def now(self) -> float:
         """The engine's time in seconds since the epoch."""
 
+    def prepare(self) -> None:
+        """Be ready to serve what is declared by now; a real cluster may take seconds to."""
+
     def post(self, messages: Iterable[Incoming]) -> None:
         """Hand in messages."""
 
@@ -97,6 +101,18 @@ class Engine(Protocol):
 
     def parked(self) -> list[ParkedAddress]:
         """The addresses that wait for a corrected or missing function."""
+
+    def load(self, documents: list[Document]) -> None:
+        """Add documents of the user's module.yaml.
+
+        Raises
+        ------
+        EngineError
+            When this engine cannot do what one of them asks for.
+        """
+
+    def logs(self) -> dict[str, str]:
+        """What the engine's processes have written, by process."""
 
     def pause(self) -> None:
         """Send no further request; those in flight end."""

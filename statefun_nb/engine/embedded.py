@@ -7,7 +7,9 @@ from datetime import timedelta
 
 from ..address import SdkAddress
 from ..effects import Emit, TypedValue
+from ..errors import EngineError
 from ..loop_thread import LoopThread
+from ..module_yaml import Document
 from .base import Idle, Incoming, ParkedAddress, Progress
 from .clock import Clock
 from .core import Core, OnError
@@ -67,6 +69,9 @@ class EmbeddedEngine:
     def now(self) -> float:
         return self._clock.now()
 
+    def prepare(self) -> None:
+        pass
+
     def post(self, messages: Iterable[Incoming]) -> None:
         self._driver.post(messages)
 
@@ -99,6 +104,18 @@ class EmbeddedEngine:
             for m in self._core.parked()
             if m.parked is not None
         ]
+
+    def load(self, documents: list[Document]) -> None:
+        for document in documents:
+            if not document.is_egress:  # those it has no need to know: it takes every record
+                raise EngineError(
+                    f"module.yaml, line {document.line}: the embedded engine serves the functions "
+                    f"of this process only and reads no ingress; {document.kind} needs "
+                    'engine="flink"'
+                )
+
+    def logs(self) -> dict[str, str]:
+        return {}
 
     def pause(self) -> None:
         self._thread.call(self._driver.pause)

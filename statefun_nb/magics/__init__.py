@@ -6,28 +6,36 @@ from typing import Any
 
 __all__ = ["register", "unregister"]
 
-_NAMES = (("line", "statefun"), ("cell", "statefun_function"), ("line", "statefun_function"))
+_CELLS = ("statefun_function", "statefun_module")
 
 
 def register(ipython: Any) -> None:
     """Add the magics and their completion to a shell."""
-    from .cell import statefun_function
+    from .cell import statefun_function, statefun_module
     from .complete import complete
     from .line import statefun
-    from .parser import cell_parser, line_parser
+    from .parser import cell_parser, line_parser, module_parser
 
     def cell_magic(line: str, cell: str = "") -> None:
         statefun_function(ipython, line, cell)
 
+    def module_magic(line: str, cell: str = "") -> None:
+        statefun_module(line, cell)
+
+    module_magic.__doc__ = module_parser().format_help()
     cell_magic.__doc__ = cell_parser().format_help()  # what %%statefun_function? shows
     statefun.__doc__ = line_parser().format_help()
     ipython.register_magic_function(statefun, "line", "statefun")
+    # Of lines, too, so that %%statefun_function --help works without a body.
     ipython.register_magic_function(cell_magic, "line_cell", "statefun_function")
+    ipython.register_magic_function(module_magic, "line_cell", "statefun_module")
     ipython.set_hook("complete_command", complete, str_key="%statefun")
     ipython.set_hook("complete_command", complete, str_key="statefun")
 
 
 def unregister(ipython: Any) -> None:
     """Remove the magics; completion finds nothing to complete then."""
-    for kind, name in _NAMES:
-        ipython.magics_manager.magics[kind].pop(name, None)
+    magics = ipython.magics_manager.magics
+    for name in ("statefun", *_CELLS):
+        magics["line"].pop(name, None)
+        magics["cell"].pop(name, None)

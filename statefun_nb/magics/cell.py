@@ -1,4 +1,4 @@
-"""``%%statefun_function NAME --state visits:int``: the cell is the function's body."""
+"""``%%statefun_function``: the cell is a function's body; ``%%statefun_module``: a module.yaml."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..address import parse_typename
+from ..default_session import session
 from ..errors import DeclarationError, StatefunError
 from ..functions import function
-from .parser import HelpShown, UsageError, cell_parser, parse
+from .parser import HelpShown, UsageError, cell_parser, module_parser, parse
 
-__all__ = ["compile_body", "statefun_function"]
+__all__ = ["compile_body", "statefun_function", "statefun_module"]
 
 _CLASSES = {each.__name__: each for each in (int, float, bool, str, dict, list)}
 
@@ -27,6 +28,17 @@ def statefun_function(ipython: Any, line: str, cell: str) -> None:
         state = dict(_state(text, ipython.user_ns) for text in arguments.state)
         body = compile_body(arguments.typename, cell, ipython.user_ns)
         function(arguments.typename, state=state)(body)
+    except HelpShown:
+        return
+    except StatefunError as error:
+        print(f"{type(error).__name__}: {error}")  # a user's slip: one line, no traceback
+
+
+def statefun_module(line: str, cell: str) -> None:
+    """Add the cell, a module.yaml, to the session."""
+    try:
+        parse(module_parser(), line)
+        session().load_module(cell + "\n")
     except HelpShown:
         return
     except StatefunError as error:

@@ -29,6 +29,7 @@ def statefun(line: str) -> Any:
 
 def _start(arguments: argparse.Namespace) -> Session:
     return sessions.start(
+        engine=arguments.engine,
         port=arguments.port,
         on_error=arguments.on_error,
         transport=arguments.transport,
@@ -72,6 +73,16 @@ def _trace(arguments: argparse.Namespace) -> Any:
     return found[-arguments.n :]
 
 
+def _module(_: argparse.Namespace) -> None:
+    print(sessions.session().module_yaml(), end="")
+
+
+def _logs(arguments: argparse.Namespace) -> None:
+    for name, text in sessions.session().logs().items():
+        if arguments.process in (None, name):
+            print(f"--- {name}", *text.splitlines()[-arguments.n :], sep="\n")
+
+
 def _pause(_: argparse.Namespace) -> None:
     sessions.session().pause()
 
@@ -96,6 +107,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "state": _state,
     "egress": _egress,
     "trace": _trace,
+    "module": _module,
+    "logs": _logs,
     "pause": _pause,
     "step": _step,
     "resume": _resume,

@@ -10,7 +10,15 @@ from typing import Any, NoReturn
 
 from ..errors import StatefunError
 
-__all__ = ["HelpShown", "UsageError", "cell_parser", "duration", "line_parser", "parse"]
+__all__ = [
+    "HelpShown",
+    "UsageError",
+    "cell_parser",
+    "duration",
+    "line_parser",
+    "module_parser",
+    "parse",
+]
 
 
 class UsageError(StatefunError, ValueError):
@@ -60,6 +68,12 @@ def line_parser() -> argparse.ArgumentParser:
 
     start = commands.add_parser("start", help="start a session, or show the running one")
     start.add_argument("--port", type=int, default=8000, help="port of the endpoint; 0 is any")
+    start.add_argument(
+        "--engine",
+        choices=("embedded", "flink"),
+        default="embedded",
+        help="flink: the real StateFun, as local JVM processes",
+    )
     start.add_argument("--on-error", choices=("park", "retry", "skip"), default="park")
     start.add_argument("--transport", choices=("direct", "http"), default="direct")
     start.add_argument("--paused", action="store_true", help="serve nothing until resumed")
@@ -87,6 +101,10 @@ def line_parser() -> argparse.ArgumentParser:
     trace.add_argument("--status", choices=("ok", "error"))
     trace.add_argument("-n", type=int, default=20, help="the last so many (20)")
 
+    commands.add_parser("module", help="the module.yaml of the declared functions")
+    logs = commands.add_parser("logs", help="what the processes of a real cluster have written")
+    logs.add_argument("process", nargs="?", help="only this one: jobmanager, kafka ...")
+    logs.add_argument("-n", type=int, default=40, help="the last so many lines of each (40)")
     commands.add_parser("pause", help="serve no further message")
     commands.add_parser("step", help="pause, serve one message, and show its invocation")
     commands.add_parser("resume", help="go on")
@@ -110,6 +128,14 @@ def cell_parser() -> argparse.ArgumentParser:
         help="a state value: int, float, bool, str, dict, list, or a type of the notebook's",
     )
     return parser
+
+
+def module_parser() -> argparse.ArgumentParser:
+    """The parser of ``%%statefun_module``."""
+    return _Parser(
+        prog="%%statefun_module",
+        description="The cell is a module.yaml: ingresses, egresses and endpoints.",
+    )
 
 
 def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:

@@ -15,6 +15,7 @@ from ._pool import (
 from .wire import chunk
 
 __all__ = [
+    "EGRESS_TOPIC",
     "KAFKA_RECORD",
     "KINESIS_RECORD",
     "KafkaRecord",
@@ -28,6 +29,9 @@ __all__ = [
 ]
 
 KAFKA_RECORD = "type.googleapis.com/io.statefun.sdk.egress.KafkaProducerRecord"
+# On a real cluster, where records go that are for no Kafka egress: the egress is the key, an
+# encoded TypedValue the value.
+EGRESS_TOPIC = "statefun_nb.egress"
 KINESIS_RECORD = "type.googleapis.com/io.statefun.sdk.egress.KinesisEgressRecord"
 
 _WRAPPERS = {

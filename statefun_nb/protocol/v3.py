@@ -50,6 +50,7 @@ __all__ = [
     "encode_missing",
     "encode_request",
     "encode_result",
+    "has_caller",
     "mutation_chunk",
     "read_caller",
     "send_chunk",
@@ -128,6 +129,11 @@ def read_caller(message: Any) -> SdkAddress | None:
     return None if caller.typename == "/" and not caller.id else caller
 
 
+def has_caller(message: Any) -> bool:
+    """Did a function send this message of a Request? The gateway counts as one here."""
+    return bool(message.HasField("caller"))
+
+
 def decode_causes(data: bytes) -> list[Cause | None]:
     """Which traced invocation sent each message of a request; None where nobody says so."""
     causes: list[Cause | None] = []
@@ -191,10 +197,14 @@ def cancel_chunk(token: str) -> bytes:
     return chunk(b"\x1a", b"\x50\x01" + chunk(b"\x5a", token.encode()))
 
 
-def egress_chunk(namespace: str, name: str, value: TypedValue) -> bytes:
-    """One entry of InvocationResponse.outgoing_egresses."""
+def egress_chunk(namespace: str, name: str, value: TypedValue, instead_of: str = "") -> bytes:
+    """One entry of InvocationResponse.outgoing_egresses.
+
+    ``instead_of`` is the egress that the function named, where this is another one.
+    """
     head = name_chunk(b"\x0a", namespace) + name_chunk(b"\x12", name)
-    return chunk(b"\x22", head + chunk(b"\x1a", typed_value_bytes(value)))
+    note = chunk(b"\xb2\xc8\x03", instead_of.encode()) if instead_of else b""
+    return chunk(b"\x22", head + chunk(b"\x1a", typed_value_bytes(value)) + note)
 
 
 def mutation_chunk(name: str, value: TypedValue | None) -> bytes:
@@ -286,7 +296,8 @@ def _send(message: Any) -> Send:
 
 
 def _emit(message: Any) -> Emit:
-    egress = _typename(message.egress_namespace, message.egress_type)
+    egress = message.statefun_nb_egress
+    egress = egress or _typename(message.egress_namespace, message.egress_type)
     return _new(Emit, (egress, message.argument.SerializeToString()))
 
 

@@ -12,11 +12,13 @@ from ..effects import TypedValue
 from ..errors import ProtocolError
 from ..inference import decode_value
 from ..protocol.records import (
+    EGRESS_TOPIC,
     KAFKA_RECORD,
     KINESIS_RECORD,
     decode_kafka_record,
     decode_kinesis_record,
 )
+from ..protocol.v3 import decode_typed_value
 from ..tables import html_table, text_table
 
 __all__ = [
@@ -181,6 +183,8 @@ def egress_record(egress: str, argument: TypedValue) -> EgressRecord:
     try:
         if argument.typename == KAFKA_RECORD:
             kafka = decode_kafka_record(data)
+            if kafka.topic == EGRESS_TOPIC:
+                return egress_record(egress, decode_typed_value(kafka.value))
             return EgressRecord(egress, kafka.topic, kafka.key or None, _text(kafka.value), payload)
         if argument.typename == KINESIS_RECORD:
             kinesis = decode_kinesis_record(data)

@@ -76,6 +76,8 @@ def read_batch(batch: TracedBatch, recorder_id: int) -> Iterator[Invocation]:
 
 
 def _error(batch: TracedBatch, index: int) -> InvocationError | None:
+    if batch.skipped is not None:
+        return batch.skipped.get(index)
     if batch.error is None or index == batch.invocations - 1:
         return batch.error
     return InvocationError(

@@ -46,6 +46,10 @@ class TracedBatch(NamedTuple):
         declared state value then, in the order of declaration.
     stdout : dict or None
         What was printed, by index; only where something was.
+    error : InvocationError or None
+        Why the whole batch has had no effect: its last invocation raised.
+    skipped : dict or None
+        The invocations that raised and were left out, by index.
     """
 
     seq: int
@@ -58,6 +62,7 @@ class TracedBatch(NamedTuple):
     rows: tuple[Any, ...]
     stdout: dict[int, str] | None
     error: InvocationError | None
+    skipped: dict[int, InvocationError] | None
 
     @property
     def width(self) -> int:
@@ -139,6 +144,8 @@ class Recorder:
         with self._lock:
             if batch.error is not None:
                 self.failures += 1
+            if batch.skipped is not None:
+                self.failures += len(batch.skipped)
             self._batches.append(batch)
             self._sizes.append(measured)
             self._bytes += size

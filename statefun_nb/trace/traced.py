@@ -7,11 +7,11 @@ import sys
 import time
 import traceback
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from ..address import SdkAddress
-from ..context import InvocationContext
+from ..context import InvocationContext, Routes
 from ..dispatch import Failure, Outcome, dispatch
 from ..effects import Request
 from ..errors import StatefunError
@@ -55,6 +55,12 @@ class TracedHandler:
     def __init__(self, functions: StatefulFunctions, recorder: Recorder | None) -> None:
         self.functions = functions
         self.recorder = recorder
+        # For engines that need more: where effects can go, functions of the engine's own, which
+        # are not traced, and whether a message that raises is left out of its batch.
+        self.routes: Routes | None = None
+        self.system: StatefulFunctions | None = None
+        self.skip = False
+        self.watch: Callable[[Request, bytes], None] | None = None  # told what was served
         self.blocked: deque[Blocked] = deque(maxlen=100)
         self._running: dict[int, tuple[SdkAddress, float, bool]] = {}  # written on the loop only
 
@@ -72,7 +78,10 @@ class TracedHandler:
             When the bytes are no request, or nobody declared its target.
         """
         request = decode_request(data)
-        spec = self.functions.for_typename(request.target.typename)
+        typename = request.target.typename
+        if self.system is not None and (own := self.system.find(typename)) is not None:
+            return own.is_async, dispatch(own, request)
+        spec = self.functions.for_typename(typename)
         return spec.is_async, self._serve(spec, request, data)
 
     def start(self, data: bytes) -> Outcome | asyncio.Task[Outcome]:
@@ -97,15 +106,19 @@ class TracedHandler:
         running[key] = (request.target, start, spec.is_async)
         try:
             if self.recorder is None:
-                outcome = await dispatch(spec, request)
+                outcome = await dispatch(spec, request, routes=self.routes, skip=self.skip)
             else:
                 observer = _Observer(self.recorder, len(request.invocations), printed)
-                outcome = await dispatch(spec, request, observer)
+                outcome = await dispatch(
+                    spec, request, observer, routes=self.routes, skip=self.skip
+                )
                 if not outcome.missing:
                     self.recorder.add(observer.traced(spec, data, outcome, start))
         finally:
             del running[key]
             output.captured_output.reset(token)
+        if self.watch is not None and outcome.failure is None and not outcome.missing:
+            self.watch(request, outcome.reply)
         seconds = time.perf_counter() - start
         if seconds > BLOCKING_SECONDS and not spec.is_async:
             self.blocked.append(Blocked(request.target, seconds))
@@ -137,6 +150,7 @@ class _Observer:
         "_printed",
         "_recorder",
         "_rows",
+        "_skipped",
         "_stdout",
     )
 
@@ -146,6 +160,7 @@ class _Observer:
         self._printed = printed
         self._rows: list[Any] = []
         self._stdout: dict[int, str] | None = None
+        self._skipped: dict[int, InvocationError] | None = None
         self._next: tuple[int, int] | None = None  # seq and number, when they are known
         self._context: InvocationContext | None = None
         self._cells: list[Cell] = []
@@ -169,6 +184,11 @@ class _Observer:
         if index + 1 < self._count:
             context.cause = cause_bytes(self._recorder.id, self._next[0] + index + 1)
 
+    def skipped(self, failure: Failure) -> None:
+        self.returned(failure.position)
+        self._skipped = self._skipped or {}
+        self._skipped[failure.position] = _invocation_error(failure)
+
     def _keep_output(self, index: int) -> None:
         printed = self._printed.take()
         if printed:
@@ -189,7 +209,10 @@ class _Observer:
         time, rows = self._recorder.clock(), tuple(self._rows)
         return _new(
             TracedBatch,
-            (seq, number, time, start, spec, data, outcome.reply, rows, self._stdout, error),
+            (
+                *(seq, number, time, start, spec, data, outcome.reply, rows),
+                *(self._stdout, error, self._skipped),
+            ),
         )
 
 

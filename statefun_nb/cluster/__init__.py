@@ -1,0 +1,1 @@
+"""Launchers of the real thing: StateFun on Flink with Kafka, as local JVMs."""

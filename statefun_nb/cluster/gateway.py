@@ -1,0 +1,59 @@
+"""The way of messages from outside into a real cluster: a Kafka topic and a gateway function."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ..address import GATEWAY
+from ..context import Context
+from ..messages import Message, incoming_message
+from ..module_yaml import KAFKA_EGRESS, KAFKA_INGRESS, Document
+from ..protocol.envelope import decode_envelope
+from ..registry import StatefulFunctions
+from .routes import EGRESS
+
+__all__ = ["MESSAGES_TOPIC", "gateway_documents", "gateway_functions"]
+
+MESSAGES_TOPIC = "statefun_nb.messages"
+
+
+def gateway_functions() -> StatefulFunctions:
+    """The gateway: opens an envelope, and sends what is in it on."""
+    functions = StatefulFunctions()
+
+    @functions.bind(GATEWAY)
+    def gateway(context: Context, message: Message) -> None:
+        envelope = decode_envelope(message.raw_value() or b"")
+        target = envelope.target
+        sent = incoming_message(target.typename, target.id, envelope.argument)
+        if envelope.delay_ms:
+            context.send_after(timedelta(milliseconds=envelope.delay_ms), sent)
+        else:
+            context.send(sent)
+
+    return functions
+
+
+def gateway_documents(bootstrap_servers: str, group: str, delivery: str) -> list[Document]:
+    """What module.yaml says of it, and of the egress for records that it declares no egress for."""
+    ingress = {
+        "id": "statefun_nb/messages",
+        "address": bootstrap_servers,
+        "consumerGroupId": group,
+        "startupPosition": {"type": "earliest"},
+        "topics": [
+            {
+                "topic": MESSAGES_TOPIC,
+                "valueType": "statefun_nb/envelope",
+                "targets": [GATEWAY],
+            }
+        ],
+    }
+    egress = {
+        "id": EGRESS,
+        "address": bootstrap_servers,
+        "deliverySemantic": {"type": delivery},
+    }
+    if delivery == "exactly-once":
+        egress["deliverySemantic"] = {"type": delivery, "transactionTimeout": "10min"}
+    return [Document(KAFKA_INGRESS, ingress), Document(KAFKA_EGRESS, egress)]

@@ -1,0 +1,183 @@
+"""Kafka: one node as a local process, and the clients that talk to it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import EngineError
+from .artifacts import Artifacts
+from .processes import Processes
+
+__all__ = ["Clients", "Record", "broker_commands", "write_broker_config"]
+
+# A consumer that reads to the end asks so often.
+_POLL_SECONDS = 0.2
+
+
+def write_broker_config(folder: Path, port: int, controller_port: int) -> None:
+    """KRaft, one node, loopback only; topics are made when they are first written to."""
+    (folder / "kafka.properties").write_text(
+        "process.roles=broker,controller\nnode.id=1\n"
+        f"controller.quorum.voters=1@127.0.0.1:{controller_port}\n"
+        f"listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}\n"
+        f"advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n"
+        "controller.listener.names=CONTROLLER\n"
+        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+        f"log.dirs={folder / 'kafka-data'}\n"
+        "offsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n"
+        "transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n"
+        "transaction.state.log.num.partitions=4\n"
+        "group.initial.rebalance.delay.ms=0\nlog.flush.interval.messages=9223372036854775807\n"
+        "message.max.bytes=33554432\nreplica.fetch.max.bytes=33554432\n"
+    )
+    (folder / "kafka-log4j.properties").write_text(
+        "log4j.rootLogger=WARN, out\nlog4j.appender.out=org.apache.log4j.ConsoleAppender\n"
+        "log4j.appender.out.layout=org.apache.log4j.PatternLayout\n"
+        "log4j.appender.out.layout.ConversionPattern=%d %p %m (%c)%n\n"
+    )
+
+
+def broker_commands(artifacts: Artifacts, folder: Path) -> tuple[list[str], list[str]]:
+    """The command that formats the data folder, and the one that runs the broker."""
+    java = [
+        artifacts.java.program,
+        "-Xmx256m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        f"-Dlog4j.configuration=file:{folder / 'kafka-log4j.properties'}",
+        "-cp",
+        ":".join(map(str, artifacts.kafka)),
+    ]
+    properties = str(folder / "kafka.properties")
+    identity = secrets.token_urlsafe(16)[:22]
+    storage = ["kafka.tools.StorageTool", "format", "-t", identity, "-c", properties]
+    return java + storage, [*java, "kafka.Kafka", properties]
+
+
+class Record(NamedTuple):
+    """A record as a consumer sees it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes
+
+
+class Clients:
+    """Producer, consumer and admin of one broker; from any thread, one call at a time."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        try:
+            import confluent_kafka
+            from confluent_kafka.admin import AdminClient
+            from confluent_kafka.cimpl import NewTopic
+        except ImportError as error:
+            raise EngineError(
+                'engine="flink" needs confluent-kafka: pip install "statefun_nb[flink]"'
+            ) from error
+        self._kafka: Any = confluent_kafka
+        self._new_topic: Any = NewTopic
+        common: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 2}
+        self._common = common
+        self._admin: Any = AdminClient(common)
+        self._producer: Any = None
+
+    def wait(self, timeout: float) -> bool:
+        """Does the broker answer within so many seconds?"""
+        try:
+            self._admin.list_topics(timeout=timeout)
+        except self._kafka.KafkaException:
+            return False
+        return True
+
+    def create_topics(self, names: Iterable[str], partitions: int) -> None:
+        """Make topics; one that is there stays as it is."""
+        topics = [self._new_topic(name, partitions, 1) for name in names]
+        for future in self._admin.create_topics(topics).values():
+            try:
+                future.result(30)
+            except self._kafka.KafkaException as error:
+                if error.args[0].code() != self._kafka.KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise EngineError(f"Kafka made no topic: {error}") from error
+
+    def produce(self, topic: str, key: bytes, value: bytes) -> None:
+        """Hand in a record; waits while too many have not been sent."""
+        if self._producer is None:
+            self._producer = self._kafka.Producer(
+                {**self._common, "linger.ms": 2, "enable.idempotence": True,
+                 "message.max.bytes": 33_554_432, "queue.buffering.max.messages": 200_000}
+            )  # fmt: skip
+        while True:
+            try:
+                self._producer.produce(topic, value, key)
+            except BufferError:
+                self._producer.poll(0.05)
+            else:
+                return
+
+    def flush(self, timeout: float = 30.0) -> None:
+        """Wait until all that was handed in is in Kafka.
+
+        Raises
+        ------
+        EngineError
+            When it is not after so many seconds.
+        """
+        if self._producer is not None and (left := self._producer.flush(timeout)):
+            raise EngineError(f"Kafka did not take {left} messages within {timeout:g} s")
+
+    def read(self, topic: str, start: dict[int, int]) -> list[Record]:
+        """All records of a topic from the offsets ``start`` (by partition) to its present end.
+
+        Only what was committed: records of open or aborted transactions are left out.
+        """
+        found = self._admin.list_topics(topic, timeout=10).topics[topic]
+        if found.error is not None:
+            return []
+        consumer = self._kafka.Consumer(
+            {**self._common, "group.id": "statefun_nb_reader", "enable.auto.commit": False,
+             "isolation.level": "read_committed", "auto.offset.reset": "earliest",
+             "enable.partition.eof": True}
+        )  # fmt: skip
+        try:
+            consumer.assign(
+                [self._kafka.TopicPartition(topic, p, start.get(p, 0)) for p in found.partitions]
+            )
+            return self._read_to_the_end(consumer, set(found.partitions))
+        finally:
+            consumer.close()
+
+    def _read_to_the_end(self, consumer: Any, open_partitions: set[int]) -> list[Record]:
+        records: list[Record] = []
+        deadline = time.monotonic() + 30
+        while open_partitions and time.monotonic() < deadline:
+            for message in consumer.consume(10_000, _POLL_SECONDS):
+                error = message.error()
+                if error is None:
+                    place = (message.topic(), message.partition(), message.offset())
+                    records.append(Record(*place, message.key(), message.value() or b""))
+                elif error.code() == self._kafka.KafkaError._PARTITION_EOF:
+                    open_partitions.discard(message.partition())
+        return records
+
+    def close(self) -> None:
+        """Release the clients."""
+        self._producer = None
+        self._admin = None
+
+
+def start_broker(processes: Processes, artifacts: Artifacts, ports: tuple[int, int]) -> None:
+    """Format and start; does not wait until it answers."""
+    write_broker_config(processes.folder, *ports)
+    storage, broker = broker_commands(artifacts, processes.folder)
+    shell = " && ".join(" ".join(map(_quote, command)) for command in (storage, broker))
+    processes.start("kafka", ["/bin/sh", "-c", shell.replace(" && ", " && exec ")])
+
+
+def _quote(word: str) -> str:
+    return "'" + word.replace("'", "'\\''") + "'"

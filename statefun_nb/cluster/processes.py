@@ -1,0 +1,125 @@
+"""The processes of a cluster, held by a supervisor that outlives the kernel just long enough."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from ..errors import EngineError
+
+__all__ = ["Processes", "free_ports", "root_cause"]
+
+
+class Processes:
+    """Starts and stops named processes; none is left when this process ends, however it ends.
+
+    ``folder`` is theirs: it holds their logs, ``NAME.log``, and is removed in the end.
+    """
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="statefun_nb_"))
+        self._lock = threading.Lock()  # one request to the supervisor at a time
+        # By its file and not as a module of the package: nothing of it is imported, and it is up
+        # in 30 ms.
+        self._supervisor = subprocess.Popen(
+            [
+                sys.executable,
+                "-S",
+                str(Path(__file__).with_name("supervisor.py")),
+                str(self.folder),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def start(self, name: str, command: list[str]) -> int:
+        """Start a process; its process id.
+
+        Raises
+        ------
+        EngineError
+            When it cannot be started.
+        """
+        pid: int = self._ask({"start": name, "command": command})["pid"]
+        return pid
+
+    def stop(self, name: str, *, gently: bool = True) -> None:
+        """End a process, and wait until it has ended."""
+        self._ask({"stop": name, "gently": gently})
+
+    def ended(self) -> dict[str, int]:
+        """The processes that have ended by themselves, with their exit status."""
+        status = self._ask({"status": None})["status"]
+        return {name: code for name, code in status.items() if code is not None}
+
+    def log(self, name: str) -> str:
+        """What a process has written."""
+        path = self.folder / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def logs(self) -> dict[str, str]:
+        """All of it, by process."""
+        return {path.stem: self.log(path.stem) for path in sorted(self.folder.glob("*.log"))}
+
+    def close(self, timeout: float = 10.0) -> None:
+        """End all processes and remove their folder."""
+        if self._supervisor.stdin is not None:
+            self._supervisor.stdin.close()
+        self._supervisor.wait(timeout)
+        if self._supervisor.stdout is not None:
+            self._supervisor.stdout.close()
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            stdin, stdout = self._supervisor.stdin, self._supervisor.stdout
+            assert stdin is not None
+            assert stdout is not None
+            try:
+                stdin.write(json.dumps(request) + "\n")
+                stdin.flush()
+                line = stdout.readline()
+            except (OSError, ValueError) as error:
+                raise EngineError("the cluster has been stopped") from error
+        if not line:
+            raise EngineError("the cluster's processes are gone: start the session again")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise EngineError(f"{request}: {answer['error']}")
+        return answer
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that are free just now, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def root_cause(log: str) -> str:
+    r"""The line of a Java log that says why: the last cause, else the last error, else the last.
+
+    Examples
+    --------
+    >>> root_cause("INFO up\\nERROR x\\njava.lang.Y: no\\n  at a.b\\nCaused by: java.Z: disk full\\n  at c")
+    'java.Z: disk full'
+    """
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    causes = [line for line in lines if line.startswith("Caused by: ")]
+    if causes:
+        return causes[-1].removeprefix("Caused by: ")
+    errors = [line for line in lines if re.search(r"\bERROR\b|\bFATAL\b|Exception|Error:", line)]
+    return (errors or lines or ["it wrote nothing"])[-1]

@@ -1,0 +1,331 @@
+"""``RemoteEngine``: a session's engine whose part is played by the real StateFun."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from ..address import SdkAddress
+from ..effects import Emit, TypedValue
+from ..endpoint.server import Endpoint
+from ..engine.base import Idle, Incoming, ParkedAddress, Progress
+from ..errors import EngineError
+from ..loop_thread import LoopThread
+from ..module_yaml import Document, covers, http_endpoint, write_module
+from ..protocol.envelope import encode_envelope
+from ..protocol.records import EGRESS_TOPIC, KAFKA_RECORD, KafkaRecord, encode_kafka_record
+from ..protocol.wire import typed_value_bytes
+from ..trace.traced import TracedHandler
+from .balance import Balance
+from .gateway import MESSAGES_TOPIC, gateway_documents, gateway_functions
+from .kafka import Clients, Record
+from .local import LocalCluster
+from .routes import ClusterRoutes
+
+__all__ = ["RemoteEngine"]
+
+# How long nothing must have happened to be sure, when counting is not enough: after a restart, or
+# while messages wait behind a parked one. Longer than a checkpoint and a restart's delay.
+_QUIET_SECONDS = 3.0
+_PARKED_QUIET_SECONDS = 1.0
+_POLL_SECONDS = 0.03
+_EGRESS_SECONDS = 5.0
+# The runtime waits so long for an answer: a parked message waits for a person.
+_CALL_TIMEOUT = "24h"
+_PAYLOAD_BYTES = 64 * 1024 * 1024
+
+
+class RemoteEngine:
+    """Hands messages to a cluster by Kafka, and knows of it what passes the endpoint.
+
+    Parameters
+    ----------
+    thread, endpoint, handler
+        The session's.
+    cluster : LocalCluster
+        What runs StateFun and Kafka.
+    on_error : str
+        "park" and "skip" are the endpoint's work, "retry" is the cluster's.
+    delivery : str
+        Of the egress: "at-least-once" or "exactly-once".
+    report : callable
+        Told what is being waited for.
+    """
+
+    name = "flink"
+
+    def __init__(
+        self,
+        thread: LoopThread,
+        endpoint: Endpoint,
+        handler: TracedHandler,
+        cluster: LocalCluster,
+        *,
+        on_error: str,
+        delivery: str,
+        batch_limit: int,
+        report: Callable[[str], object],
+    ) -> None:
+        self.cluster = cluster
+        self._thread = thread
+        self._endpoint = endpoint
+        self._handler = handler
+        self._delivery = delivery
+        self._batch_limit = batch_limit
+        self._report = report
+        self._balance = Balance(self._serves)
+        self._routes = ClusterRoutes(self._balance.pending)
+        self._parking = endpoint.park(retry=on_error == "retry")
+        handler.routes = self._routes
+        handler.system = gateway_functions()
+        handler.skip = on_error == "skip"
+        handler.watch = self._balance.served
+        self._group = f"statefun_nb_{secrets.token_hex(4)}"
+        self._numbers = itertools.count(1)
+        self._reported = 0
+        self._restored = 0
+        self._trusted = True  # has the job never gone back to a checkpoint?
+        self._user_documents: list[Document] = []
+        self._lock = threading.RLock()  # guards starting and restarting, and what follows
+        self._running = False
+        self._waiting: list[Incoming] = []  # for function types that nobody has declared
+        self._read: dict[str, list[Record]] = {}
+        self._clients = Clients(cluster.bootstrap_servers)
+        cluster.start_kafka()
+
+    def _serves(self, typename: str) -> bool:
+        return covers(self._own_endpoints(), typename)
+
+    def _own_endpoints(self) -> list[Document]:
+        url = self._endpoint.url
+        return [d for d in self._routes.documents if d.spec.get("urlPathTemplate") == url]
+
+    # Being ready.
+
+    def prepare(self) -> None:
+        """Start the job, or start it anew when a namespace was declared that it does not know.
+
+        StateFun reads module.yaml once. The endpoint of ``namespace/*`` covers every function
+        that a later cell declares in a known namespace; for a new one the job has to start again,
+        from a savepoint, so that all state lives on.
+        """
+        with self._lock:
+            namespaces = {typename.partition("/")[0] for typename in self._handler.functions}
+            known = self._routes.documents
+            new = sorted(n for n in namespaces if not covers(known, f"{n}/any"))
+            if self._running and not new:
+                return
+            documents = self._module(namespaces)
+            if self._running:
+                warnings.warn(
+                    f"StateFun starts again, from a savepoint, to know {', '.join(new)}/*",
+                    stacklevel=2,
+                )
+                self._restart(documents)
+            else:
+                self._start(documents)
+            waiting, self._waiting = self._waiting, []
+            self.post(waiting)
+
+    def _module(self, namespaces: Iterable[str]) -> list[Document]:
+        own = [
+            http_endpoint(
+                f"{namespace}/*",
+                self._endpoint.url,
+                max_batch=self._batch_limit,
+                call=_CALL_TIMEOUT,
+                payload_max_bytes=_PAYLOAD_BYTES,
+            )
+            for namespace in sorted({*namespaces, "statefun_nb"})
+        ]
+        gateway = gateway_documents(self.cluster.bootstrap_servers, self._group, self._delivery)
+        return [*own, *self._user_documents, *gateway]
+
+    def _start(self, documents: list[Document]) -> None:
+        with self._progress("StateFun on Flink is starting"):
+            self._routes.documents = documents
+            self.cluster.start_job(write_module(documents))
+            # Kafka is up, and the topics are there, before the job comes to ask for them.
+            self.cluster.wait_for_kafka(self._clients)
+            self._clients.create_topics([MESSAGES_TOPIC], self.cluster.parallelism)
+            self._clients.create_topics([EGRESS_TOPIC], 1)
+            self.cluster.wait_for_job(self._report)
+        self._restored = self.cluster.restored()
+        self._running = True
+
+    def _restart(self, documents: list[Document]) -> None:
+        with self._progress("StateFun on Flink starts again"):
+            self._thread.call(self._parking.close)  # nothing may happen after the savepoint
+            savepoint = self.cluster.stop_job()
+            self._thread.call(self._parking.forget)
+            self._routes.documents = documents
+            self.cluster.start_job(write_module(documents), savepoint)
+            self._thread.call(self._parking.open)
+            self.cluster.wait_for_job(self._report)
+        self._restored = self.cluster.restored()
+
+    @contextmanager
+    def _progress(self, what: str) -> Iterator[None]:
+        self._report(what)
+        try:
+            yield
+        finally:
+            self._report("")
+
+    def load(self, documents: list[Document]) -> None:
+        """Add documents of the user's to module.yaml."""
+        with self._lock:
+            self._user_documents += documents
+            if self._running:
+                namespaces = {typename.partition("/")[0] for typename in self._handler.functions}
+                self._restart(self._module(namespaces))
+
+    # Messages.
+
+    @property
+    def paused(self) -> bool:
+        return self._parking.closed
+
+    @property
+    def progress(self) -> Progress:
+        balance = self._balance
+        in_flight = len(self._handler.running)
+        return Progress(
+            balance.received,
+            in_flight,
+            max(0, balance.under_way - in_flight),
+            len(self._parking.held),
+            balance.delayed(),
+        )
+
+    def now(self) -> float:
+        return time.time()
+
+    def post(self, messages: Iterable[Incoming]) -> None:
+        with self._lock:
+            for message in messages:
+                target = message.target
+                if not self._running or not covers(self._routes.documents, target.typename):
+                    self._waiting.append(message)
+                    continue
+                value = encode_envelope(*message, next(self._numbers))
+                self._balance.posted(message.delay_ms)
+                key = f"{target.typename}/{target.id}".encode()
+                self._clients.produce(MESSAGES_TOPIC, key, value)
+            if any(m.target.typename in set(self._handler.functions) for m in self._waiting):
+                self.prepare()
+
+    def release(self, typename: str) -> None:
+        self._thread.post(self._parking.release, typename)
+
+    # Looking.
+
+    def state(self, address: SdkAddress) -> dict[str, TypedValue | None]:
+        return dict(self._balance.state.get(address.typename, {}).get(address.id, {}))
+
+    def states(self, typename: str) -> dict[str, dict[str, TypedValue | None]]:
+        found = self._balance.state.get(typename, {})
+        return {id_: dict(values) for id_, values in tuple(found.items())}
+
+    def egress(self, typename: str | None) -> list[Emit]:
+        egresses = [typename] if typename is not None else sorted(self._routes.emitted)
+        return [record for egress in egresses for record in self._egress(egress)]
+
+    def _egress(self, typename: str) -> Iterator[Emit]:
+        for topic, count in tuple(self._routes.emitted.get(typename, {}).items()):
+            records = self._topic(topic, typename if topic == EGRESS_TOPIC else None, count)
+            for record in records:
+                if topic == EGRESS_TOPIC:
+                    yield Emit(typename, record.value)
+                else:
+                    key = (record.key or b"").decode(errors="replace")
+                    kafka = encode_kafka_record(KafkaRecord(topic, key, record.value))
+                    yield Emit(typename, typed_value_bytes(TypedValue(KAFKA_RECORD, kafka)))
+
+    def _topic(self, topic: str, key: str | None, count: int) -> list[Record]:
+        """The records of a topic; waits a little for what was emitted and is not there yet."""
+        deadline = time.monotonic() + _EGRESS_SECONDS
+        while True:
+            with self._lock:
+                records = self._read.setdefault(topic, [])
+                start = {r.partition: r.offset + 1 for r in records}
+                records += self._clients.read(topic, start)
+                found = [r for r in records if key is None or (r.key or b"").decode() == key]
+            if len(found) >= count or time.monotonic() > deadline:
+                return found
+            time.sleep(_POLL_SECONDS)
+
+    def parked(self) -> list[ParkedAddress]:
+        held = self._thread.call(lambda: dict(self._parking.held))
+        addresses = [ParkedAddress(a, h.messages, h.reason) for a, h in held.items()]
+        with self._lock:
+            waiting: dict[SdkAddress, int] = {}
+            for message in self._waiting:
+                waiting[message.target] = waiting.get(message.target, 0) + 1
+        reason = "no function of that type is declared yet"
+        return addresses + [ParkedAddress(a, n, reason) for a, n in waiting.items()]
+
+    # Controlling.
+
+    def pause(self) -> None:
+        self._thread.call(self._parking.close)
+
+    def resume(self) -> None:
+        self._thread.call(self._parking.open)
+
+    async def idle(self, timeout: float) -> Idle:
+        await asyncio.to_thread(self._clients.flush)
+        until = time.time() + timeout
+        steady = 0
+        while steady < 2:  # twice in a row: a reply may be between endpoint and counting
+            steady = steady + 1 if self._is_idle(until) else 0
+            await asyncio.sleep(_POLL_SECONDS)
+            if not steady and self._trusted:
+                await asyncio.to_thread(self._notice_restarts)
+        return self._report_idle()
+
+    def _notice_restarts(self) -> None:
+        if self.cluster.restored() > self._restored:
+            self._trusted = False
+
+    def _is_idle(self, until: float) -> bool:
+        balance = self._balance
+        if self.paused:
+            return not self._handler.running
+        if self._handler.running or balance.delayed() > balance.delayed(until):
+            return False
+        quiet = time.monotonic() - balance.last_activity
+        if self._trusted and not self._parking.held:
+            return balance.under_way == 0
+        return quiet > (_PARKED_QUIET_SECONDS if self._trusted else _QUIET_SECONDS)
+
+    def _report_idle(self) -> Idle:
+        balance = self._balance
+        done, self._reported = balance.received - self._reported, balance.received
+        under_way = max(0, balance.under_way)
+        parked = (under_way if self._parking.held else 0) + len(self._waiting)
+        return Idle(done, parked, under_way if self.paused else 0, balance.delayed())
+
+    async def step(self) -> bool:
+        raise EngineError("a real cluster cannot serve one message: step needs engine='embedded'")
+
+    async def advance(self, duration: timedelta) -> Idle:
+        raise EngineError(
+            f"the clock of a real cluster cannot be moved by {duration}: "
+            "advance needs engine='embedded'"
+        )
+
+    def logs(self) -> dict[str, str]:
+        """What the cluster's processes have written, by name."""
+        return self.cluster.logs()
+
+    async def close(self) -> None:
+        self._clients.close()
+        await asyncio.to_thread(self.cluster.close)

@@ -1,0 +1,88 @@
+"""Where a real cluster can deliver to, checked before it sees an effect.
+
+A message to a function type that no endpoint covers, or a record for an egress that module.yaml
+does not declare, fails the whole job, and fails it again after each restart. Here the first is an
+error of the function that sent it, and the second goes out through an egress of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from ..address import SdkAddress
+from ..effects import TypedValue
+from ..errors import EngineError
+from ..module_yaml import Document, covers
+from ..protocol.records import (
+    EGRESS_TOPIC,
+    KAFKA_RECORD,
+    KafkaRecord,
+    decode_kafka_record,
+    encode_kafka_record,
+)
+from ..protocol.wire import typed_value_bytes
+from ..state import ValueSpec
+
+__all__ = ["EGRESS", "ClusterRoutes"]
+
+EGRESS = "statefun_nb/egress"
+
+
+class ClusterRoutes:
+    """The routes of one session on a real cluster; ``documents`` are those of its module.yaml.
+
+    ``emitted`` counts the records that went to each topic, by egress.
+
+    Parameters
+    ----------
+    pending : callable
+        Is a delayed message of that address pending under that token?
+    """
+
+    def __init__(self, pending: Callable[[SdkAddress, str], bool]) -> None:
+        self.documents: Sequence[Document] = ()
+        self._pending = pending
+        self._state_types: dict[tuple[str, str], str] = {}
+        self.emitted: dict[str, dict[str, int]] = {}
+
+    def check_target(self, typename: str) -> None:
+        """Raise when the cluster knows no endpoint for that function type."""
+        if not covers(self.documents, typename):
+            raise EngineError(
+                f"no endpoint of the cluster serves {typename!r}, and a message to it would fail "
+                "the whole job: correct the name, or run the cell that declares it"
+            )
+
+    def check_token(self, owner: SdkAddress, token: str) -> None:
+        """Raise when a delayed message of ``owner`` is known to be pending under this token."""
+        if self._pending(owner, token):
+            raise EngineError(
+                f"{owner} sent a delayed message with the token {token!r}, under which one is "
+                "pending already: a cluster would fail here; cancel it first"
+            )
+
+    def check_state(self, typename: str, specs: Mapping[str, ValueSpec]) -> None:
+        """Raise when a state name had another type: the cluster keeps the first one for good."""
+        for name, spec in specs.items():
+            known = self._state_types.setdefault((typename, name), spec.type.typename)
+            if known != spec.type.typename:
+                raise EngineError(
+                    f"state {name!r} of {typename} is a {known} and cannot become a "
+                    f"{spec.type.typename}: a cluster would fail here; use a new state name, or "
+                    "start a new session"
+                )
+
+    def egress(self, typename: str, value: TypedValue) -> tuple[str, TypedValue]:
+        """The record as it goes to Kafka; as it stands where module.yaml declares its egress."""
+        declared = any(d.is_egress and d.spec.get("id") == typename for d in self.documents)
+        if value.typename == KAFKA_RECORD:
+            topic = decode_kafka_record(value.value or b"").topic
+        elif declared:
+            return typename, value
+        else:
+            topic = EGRESS_TOPIC
+            record = KafkaRecord(topic, typename, typed_value_bytes(value))
+            value = TypedValue(KAFKA_RECORD, encode_kafka_record(record))
+        topics = self.emitted.setdefault(typename, {})
+        topics[topic] = topics.get(topic, 0) + 1
+        return (typename if declared else EGRESS), value

@@ -1,0 +1,59 @@
+"""The engine that a session's options ask for."""
+
+from __future__ import annotations
+
+from .cluster.artifacts import resolve
+from .cluster.local import LocalCluster
+from .cluster.progress import Progress
+from .cluster.remote import RemoteEngine
+from .endpoint.server import Endpoint
+from .engine.base import Engine
+from .engine.clock import Clock
+from .engine.core import OnError
+from .engine.embedded import EmbeddedEngine
+from .engine.transport import DirectTransport, HttpTransport, Transport
+from .loop_thread import LoopThread
+from .options import Options
+from .trace.traced import TracedHandler
+
+__all__ = ["make_engine"]
+
+
+def make_engine(
+    options: Options, thread: LoopThread, endpoint: Endpoint, handler: TracedHandler, clock: Clock
+) -> Engine:
+    """Make the engine, and start what it needs; ``endpoint`` listens already.
+
+    Raises
+    ------
+    EngineError
+        When something that it needs is not to be had.
+    """
+    if options.engine == "embedded":
+        return EmbeddedEngine(
+            thread,
+            _transport(options, endpoint, handler),
+            clock,
+            on_error=OnError(options.on_error),
+            batch_limit=options.batch_limit,
+            paused=options.paused,
+        )
+    progress = Progress()
+    cluster = LocalCluster(resolve(progress), options.parallelism)
+    progress("")
+    return RemoteEngine(
+        thread,
+        endpoint,
+        handler,
+        cluster,
+        on_error=options.on_error,
+        delivery=options.delivery,
+        batch_limit=options.batch_limit,
+        report=progress,
+    )
+
+
+def _transport(options: Options, endpoint: Endpoint, handler: TracedHandler) -> Transport:
+    if options.transport == "http":
+        return HttpTransport(endpoint.url)
+    return DirectTransport(handler)
