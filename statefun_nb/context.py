@@ -9,7 +9,7 @@ from typing import Any, Protocol, overload
 
 from .address import SdkAddress, parse_typename
 from .effects import TypedValue
-from .errors import ConversionError, ConversionTypeError, EngineError
+from .errors import ConversionError, ConversionTypeError, EngineError, token_is_pending
 from .inference import type_of_value
 from .messages import EgressMessage, Message, own_typed_value, typed_value
 from .protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, send_chunk
@@ -209,10 +209,7 @@ class InvocationContext(Context):
         if pending is None:
             routes.check_token(self.address, token)
         elif pending:
-            raise EngineError(
-                f"{self.address} sent two delayed messages with the token {token!r}: "
-                "a cluster would fail here; cancel the first one first"
-            )
+            raise EngineError(token_is_pending(self.address, token))
         self._tokens[token] = True
 
     def cancel_delayed_message(self, cancellation_token: str) -> None:

@@ -76,19 +76,19 @@ def start(
     Idle(processed=0, parked=0)
     """
     options = Options(
-        engine,
-        paused,
-        on_error,
-        port,
-        default_functions if functions is None else functions,
-        transport,
-        batch_limit,
-        clock,
-        trace,
-        trace_limit,
-        trace_bytes,
-        parallelism,
-        delivery,
+        functions=default_functions if functions is None else functions,
+        engine=engine,
+        paused=paused,
+        on_error=on_error,
+        port=port,
+        transport=transport,
+        batch_limit=batch_limit,
+        clock=clock,
+        trace=trace,
+        trace_limit=trace_limit,
+        trace_bytes=trace_bytes,
+        parallelism=parallelism,
+        delivery=delivery,
     )
     with _current.lock:
         running = _running_session()

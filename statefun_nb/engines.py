@@ -30,7 +30,7 @@ def make_engine(
         When something that it needs is not to be had.
     """
     if options.engine == "embedded":
-        return EmbeddedEngine(
+        engine = EmbeddedEngine(
             thread,
             _transport(options, endpoint, handler),
             clock,
@@ -38,6 +38,8 @@ def make_engine(
             batch_limit=options.batch_limit,
             paused=options.paused,
         )
+        handler.routes = engine.routes
+        return engine
     progress = Progress()
     cluster = LocalCluster(resolve(progress), options.parallelism)
     progress("")

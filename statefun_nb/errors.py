@@ -87,3 +87,22 @@ class SessionError(StatefunError, RuntimeError):
 
 class IdleTimeout(StatefunError, TimeoutError):  # noqa: N818 - a public name of the design
     """Work was still moving when the time given to ``wait_idle`` was over."""
+
+
+# Said by the embedded engine and by the endpoint of a real cluster alike.
+
+
+def token_is_pending(owner: object, token: str) -> str:
+    """What to say of a second delayed message under one token."""
+    return (
+        f"{owner} sent a delayed message with the token {token!r}, under which one is pending "
+        "already: a cluster would fail here; cancel it first"
+    )
+
+
+def type_is_kept(function: str, name: str, known: str, wanted: str) -> str:
+    """What to say of a state name that is declared with another type than before."""
+    return (
+        f"state {name!r} of {function} is a {known} and cannot become a {wanted}: a cluster would "
+        "fail here; use a new state name, or start a new session"
+    )

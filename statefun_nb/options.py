@@ -12,7 +12,7 @@ from .registry import StatefulFunctions
 __all__ = ["Options"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """The arguments of ``sf.start``; equal options mean the same session.
 
@@ -22,19 +22,19 @@ class Options:
         When an option has no such value.
     """
 
-    engine: str
-    paused: bool
-    on_error: str
-    port: int
     functions: StatefulFunctions
-    transport: str
-    batch_limit: int
-    clock: str
-    trace: bool
-    trace_limit: int
-    trace_bytes: int
-    parallelism: int
-    delivery: str
+    engine: str = "embedded"
+    paused: bool = False
+    on_error: str = "park"
+    port: int = 8000
+    transport: str = "direct"
+    batch_limit: int = 1000
+    clock: str = "system"
+    trace: bool = True
+    trace_limit: int = 10_000
+    trace_bytes: int = 64 * 1024 * 1024
+    parallelism: int = 1
+    delivery: str = "at-least-once"
 
     def __post_init__(self) -> None:
         _one_of("engine", self.engine, ("embedded", "flink"))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..address import SdkAddress
 from ..effects import TypedValue
-from ..errors import EngineError
+from ..errors import EngineError, token_is_pending, type_is_kept
 from ..module_yaml import Document, covers
 from ..protocol.records import (
     EGRESS_TOPIC,
@@ -56,21 +56,14 @@ class ClusterRoutes:
     def check_token(self, owner: SdkAddress, token: str) -> None:
         """Raise when a delayed message of ``owner`` is known to be pending under this token."""
         if self._pending(owner, token):
-            raise EngineError(
-                f"{owner} sent a delayed message with the token {token!r}, under which one is "
-                "pending already: a cluster would fail here; cancel it first"
-            )
+            raise EngineError(token_is_pending(owner, token))
 
     def check_state(self, typename: str, specs: Mapping[str, ValueSpec]) -> None:
         """Raise when a state name had another type: the cluster keeps the first one for good."""
         for name, spec in specs.items():
             known = self._state_types.setdefault((typename, name), spec.type.typename)
             if known != spec.type.typename:
-                raise EngineError(
-                    f"state {name!r} of {typename} is a {known} and cannot become a "
-                    f"{spec.type.typename}: a cluster would fail here; use a new state name, or "
-                    "start a new session"
-                )
+                raise EngineError(type_is_kept(typename, name, known, spec.type.typename))
 
     def egress(self, typename: str, value: TypedValue) -> tuple[str, TypedValue]:
         """The record as it goes to Kafka; as it stands where module.yaml declares its egress."""

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from ..address import SdkAddress
 from ..effects import CancelDelayed, DelayedSend, Emit, Reply, TypedValue
-from ..errors import EngineError
+from ..errors import EngineError, token_is_pending
 from .mailbox import Envelope, FunctionType, Mailbox, Parked
 from .timers import Timers
 
@@ -254,10 +254,7 @@ class Core:
                 raise EngineError(f"{owner} sent a message with the delay {each.delay_ms} ms")
             if each.token:
                 if taken.get(each.token, self.timers.has(owner, each.token)):
-                    raise EngineError(
-                        f"{owner} sent a delayed message with the token {each.token!r}, under "
-                        "which one is pending already: a cluster would fail here; cancel it first"
-                    )
+                    raise EngineError(token_is_pending(owner, each.token))
                 taken[each.token] = True
 
     def _apply(self, mailbox: Mailbox, reply: Reply, now_ms: int) -> None:

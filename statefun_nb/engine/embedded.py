@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from ..address import SdkAddress
 from ..effects import Emit, TypedValue
-from ..errors import EngineError
+from ..errors import EngineError, token_is_pending
 from ..loop_thread import LoopThread
 from ..module_yaml import Document
+from ..state import ValueSpec
 from .base import Idle, Incoming, ParkedAddress, Progress
 from .clock import Clock
 from .core import Core, OnError
@@ -18,6 +19,26 @@ from .egress_log import EgressLog
 from .transport import Transport
 
 __all__ = ["EmbeddedEngine"]
+
+
+class EmbeddedRoutes:
+    """Refuses at the user's line what the core would refuse of the reply; see ``Routes``."""
+
+    def __init__(self, core: Core) -> None:
+        self._timers = core.timers
+
+    def check_target(self, typename: str) -> None:
+        """Any will do: a message to a function that nobody declared waits for its cell."""
+
+    def check_token(self, owner: SdkAddress, token: str) -> None:
+        if self._timers.has(owner, token):
+            raise EngineError(token_is_pending(owner, token))
+
+    def check_state(self, typename: str, specs: Mapping[str, ValueSpec]) -> None:
+        """Left to the core, which knows the names by the handshake."""
+
+    def egress(self, typename: str, value: TypedValue) -> tuple[str, TypedValue]:
+        return typename, value
 
 
 class EmbeddedEngine:
@@ -50,6 +71,11 @@ class EmbeddedEngine:
         self._log = EgressLog()
         self._core = Core(batch_limit, on_error, self._log.append)
         self._driver = thread.call(lambda: Driver(self._core, transport, clock, paused=paused))
+
+    @property
+    def routes(self) -> EmbeddedRoutes:
+        """For the handler that serves this engine's requests."""
+        return EmbeddedRoutes(self._core)
 
     @property
     def paused(self) -> bool:

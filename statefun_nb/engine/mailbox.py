@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..address import SdkAddress
 from ..effects import ExpireMode, StateSpec, TypedValue
-from ..errors import EngineError
+from ..errors import EngineError, type_is_kept
 
 __all__ = ["FunctionType", "Mailbox", "Parked"]
 
@@ -61,11 +61,7 @@ class FunctionType:
         """Raise when a value of this typename cannot be stored under the name at ``index``."""
         known = self.specs[index]
         if known.typename != typename:
-            raise EngineError(
-                f"state {known.name!r} of {self.typename} is a {known.typename} and cannot become "
-                f"a {typename}: a cluster would fail here; use a new state name, or start a new "
-                "session"
-            )
+            raise EngineError(type_is_kept(self.typename, known.name, known.typename, typename))
 
 
 class Mailbox:
