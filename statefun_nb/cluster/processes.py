@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -73,10 +75,12 @@ class Processes:
     def close(self, timeout: float = 10.0) -> None:
         """End all processes and remove their folder."""
         if self._supervisor.stdin is not None:
-            self._supervisor.stdin.close()
+            with contextlib.suppress(OSError):  # it was killed
+                self._supervisor.stdin.close()
         self._supervisor.wait(timeout)
         if self._supervisor.stdout is not None:
             self._supervisor.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)  # its own work, unless it was killed
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
@@ -87,8 +91,10 @@ class Processes:
                 stdin.write(json.dumps(request) + "\n")
                 stdin.flush()
                 line = stdout.readline()
-            except (OSError, ValueError) as error:
+            except ValueError as error:
                 raise EngineError("the cluster has been stopped") from error
+            except OSError:
+                line = ""
         if not line:
             raise EngineError("the cluster's processes are gone: start the session again")
         answer: dict[str, Any] = json.loads(line)

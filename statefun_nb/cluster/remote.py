@@ -124,11 +124,7 @@ class RemoteEngine:
                 return
             documents = self._module(namespaces)
             if self._running:
-                warnings.warn(
-                    f"StateFun starts again, from a savepoint, to know {', '.join(new)}/*",
-                    stacklevel=2,
-                )
-                self._restart(documents)
+                self._restart(documents, f"to know {', '.join(new)}/*")
             else:
                 self._start(documents)
             waiting, self._waiting = self._waiting, []
@@ -160,7 +156,8 @@ class RemoteEngine:
         self._restored = self.cluster.restored()
         self._running = True
 
-    def _restart(self, documents: list[Document]) -> None:
+    def _restart(self, documents: list[Document], why: str) -> None:
+        warnings.warn(f"StateFun starts again, from a savepoint, {why}", stacklevel=4)
         with self._progress("StateFun on Flink starts again"):
             self._thread.call(self._parking.close)  # nothing may happen after the savepoint
             savepoint = self.cluster.stop_job()
@@ -185,7 +182,7 @@ class RemoteEngine:
             self._user_documents += documents
             if self._running:
                 namespaces = {typename.partition("/")[0] for typename in self._handler.functions}
-                self._restart(self._module(namespaces))
+                self._restart(self._module(namespaces), "with the loaded module.yaml")
 
     # Messages.
 

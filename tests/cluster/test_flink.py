@@ -1,0 +1,310 @@
+"""A session on the real StateFun: policies, restarts, faults, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import statefun_nb as sf
+from statefun_nb.options import Options
+from tests.requirements import need_flink
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """One cluster for the tests that leave it as it was."""
+    need_flink()
+    functions = sf.StatefulFunctions()
+    sf.function("c/nothing", functions=functions)(lambda ctx, message: None)
+    session = sf.Session(Options(engine="flink", port=0, functions=functions))
+    yield session, functions
+    session.stop(30)
+
+
+def start(functions, **options):
+    need_flink()
+    return sf.Session(Options(engine="flink", port=0, functions=functions, **options))
+
+
+def count(functions, typename):
+    @sf.function(typename, state={"n": int}, functions=functions)
+    def count(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+
+
+def until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
+
+
+def processes_of(session):
+    folder = str(session._engine.cluster._processes.folder)
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if folder in command:
+                found[int(entry.name)] = command
+    return found
+
+
+def test_what_a_real_cluster_cannot_do_says_so(shared):
+    session, _ = shared
+    session.wait_idle(30)
+    with pytest.raises(sf.EngineError, match="step needs engine='embedded'"):
+        session.step()
+    session.resume()
+    with pytest.raises(sf.EngineError, match="advance needs engine='embedded'"):
+        session.advance(timedelta(1))
+    assert session.status().engine == "flink"
+    assert {"kafka", "jobmanager", "taskmanager-1"} <= session.logs().keys()
+
+
+def test_pause_holds_all_messages_and_resume_lets_them_go(shared):
+    session, functions = shared
+    count(functions, "c/paused")
+    session.wait_idle(30)
+    session.pause()
+    session.send("c/paused", "a", 1)
+    time.sleep(1)
+    assert session.state("c/paused") == {}
+    assert session.status().state == "paused"
+    session.resume()
+    session.wait_idle(30)
+    assert session.state("c/paused", "a") == {"n": 1}
+
+
+def test_an_address_is_parked_while_others_go_on(shared):
+    session, functions = shared
+
+    @sf.function("c/parks", state={"n": int}, functions=functions)
+    def parks(ctx, message):
+        if ctx.address.id == "bad":
+            raise ValueError("not yet")
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+
+    before = session._engine.cluster.restored()
+    session.send_many(("c/parks", f"k{i % 9}" if i % 10 else "bad", i) for i in range(1_000))
+    idle = session.wait_idle(60)
+    assert idle.parked == 100
+    assert sum(values["n"] for values in session.state("c/parks").values()) == 900
+    (parked,) = session.parked
+    assert (parked.address.id, parked.reason) == ("bad", "ValueError: not yet")
+    checkpoints = session._engine.cluster.rest.get
+    job = session._engine.cluster.rest.job()
+    done = checkpoints(f"/jobs/{job}/checkpoints")["counts"]["completed"]
+    until(lambda: checkpoints(f"/jobs/{job}/checkpoints")["counts"]["completed"] > done + 1)
+    count(functions, "c/parks")
+    assert session.wait_idle(30).parked == 0
+    assert session.state("c/parks", "bad") == {"n": 100}
+    assert session._engine.cluster.restored() == before  # the job never failed
+
+
+def test_a_target_that_no_endpoint_covers_is_an_error_of_the_sender(shared):
+    session, functions = shared
+
+    @sf.function("c/typo", functions=functions)
+    def typo(ctx, message):
+        ctx.send("nobody/here", "a", 1)
+
+    session.send("c/typo", "a", 1)
+    assert session.wait_idle(30).parked == 1
+    assert "no endpoint of the cluster serves 'nobody/here'" in session.parked[0].reason
+    count(functions, "c/typo")
+    assert session.wait_idle(30).parked == 0
+
+
+def test_skip_leaves_out_only_the_message_that_raises(functions):
+    @sf.function("c/f", state={"n": int}, functions=functions)
+    def f(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+        ctx.send("c/g", "all", message.value)
+        if message.value % 10 == 3:
+            raise ValueError("three")
+
+    @sf.function("c/g", state={"sum": int}, functions=functions)
+    def g(ctx, message):
+        ctx.storage.sum = (ctx.storage.sum or 0) + message.value
+
+    session = start(functions, on_error="skip")
+    try:
+        session.send_many(("c/f", f"k{i % 4}", i) for i in range(200))
+        session.wait_idle(60)
+        assert sum(values["n"] for values in session.state("c/f").values()) == 180
+        assert session.state("c/g", "all") == {"sum": sum(i for i in range(200) if i % 10 != 3)}
+        assert len(session.invocations.filter(type="c/f", status="error")) == 20
+    finally:
+        assert session.stop(30)
+
+
+def test_a_new_namespace_starts_the_job_again_and_state_lives_on(functions):
+    count(functions, "one/f")
+    session = start(functions)
+    try:
+        session.send_many(("one/f", f"k{i % 5}", i) for i in range(500))
+        session.wait_idle(60)
+        before = session.state("one/f")
+
+        @sf.function("one/f", state={"n": int}, functions=functions)
+        def forward(ctx, message):
+            ctx.storage.n += 1
+            ctx.send("two/f", ctx.address.id, ctx.storage.n)
+
+        @sf.function("two/f", state={"seen": int}, functions=functions)
+        def two(ctx, message):
+            ctx.storage.seen = message.value
+
+        with pytest.warns(UserWarning, match=r"to know two/\*"):
+            session.wait_idle(60)
+        session.send_many(("one/f", f"k{i}", i) for i in range(5))
+        session.wait_idle(60)
+        assert session.state("one/f") == {k: {"n": v["n"] + 1} for k, v in before.items()}
+        assert session.state("two/f") == {k: {"seen": v["n"] + 1} for k, v in before.items()}
+    finally:
+        assert session.stop(30)
+
+
+def test_ingresses_and_egresses_of_the_user_work_as_they_are(functions):
+    @sf.function("c/f", functions=functions)
+    def f(ctx, message):
+        ctx.send_egress(
+            sf.kafka_egress_message("c/mine", "answers", f"got {message.as_string()}", key="k")
+        )
+
+    session = start(functions)
+    try:
+        session.wait_idle(60)
+        engine = session._engine
+        address = engine.cluster.bootstrap_servers
+        engine._clients.create_topics(["questions"], 1)
+        with pytest.warns(UserWarning, match="starts again"):
+            session.load_module(
+                f"kind: io.statefun.kafka.v1/ingress\nspec:\n  id: c/in\n  address: {address}\n"
+                "  consumerGroupId: g\n  startupPosition: {type: earliest}\n"
+                "  topics:\n    - {topic: questions, valueType: io.statefun.types/string, "
+                f"targets: [c/f]}}\n---\nkind: io.statefun.kafka.v1/egress\nspec:\n  id: c/mine\n"
+                f"  address: {address}\n"
+            )
+        value = sf.StringType.serializer().serialize("a question")
+        engine._clients.produce("questions", b"bob", value)
+        engine._clients.flush()
+        until(lambda: session.egress("c/mine"))
+        (answer,) = session.egress("c/mine")
+        assert (answer.topic, answer.key, answer.value) == ("answers", "k", "got a question")
+        assert "id: c/mine" in session.module_yaml()
+    finally:
+        assert session.stop(30)
+
+
+def test_a_killed_task_manager_loses_and_doubles_nothing(functions):
+    @sf.function("c/count", state={"n": int}, functions=functions)
+    def counting(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+        ctx.send_egress(
+            sf.kafka_egress_message("c/out", "counted", f"{ctx.address.id}:{ctx.storage.n}")
+        )
+
+    @sf.function("c/parked", state={"n": int}, functions=functions)
+    def parked(ctx, message):
+        raise ValueError("not yet")
+
+    messages, keys = 100_000, 1_000
+    session = start(functions, parallelism=2, delivery="exactly-once")
+    try:
+        session.send("c/parked", "a", 1)
+        session.wait_idle(60)
+        assert len(session.parked) == 1
+        session.send_many((("c/count", f"k{i % keys}", i) for i in range(messages)), progress=False)
+        engine = session._engine
+        until(lambda: engine.progress.processed > messages // 4, 60)
+        victim = next(p for p, c in processes_of(session).items() if "TaskManagerRunner" in c)
+        os.kill(victim, signal.SIGKILL)
+        engine.cluster.start_task_manager(3)
+        session.wait_idle(180)
+        assert engine.cluster.restored() > 0
+        state = session.state("c/count")
+        assert len(state) == keys
+        assert {values["n"] for values in state.values()} == {messages // keys}
+        # Exactly once: the last transaction is committed with a checkpoint.
+        until(lambda: len(session.egress("c/out")) >= messages, 30)
+        emitted = Counter(record.value for record in session.egress("c/out"))
+        assert set(emitted.values()) == {1}
+        assert len(emitted) == messages
+        assert [each.address.id for each in session.parked] == ["a"]  # and is parked again
+        count(functions, "c/parked")
+        session.wait_idle(60)
+        assert session.state("c/parked", "a") == {"n": 1}
+    finally:
+        assert session.stop(30)
+
+
+KERNEL = """
+import os, sys, time
+import statefun_nb as sf
+
+@sf.function("c/f")
+def f(ctx, message):
+    pass
+
+s = sf.start(engine="flink", port=0)
+s.send("c/f", "a", 1)
+s.wait_idle(60)
+print(s._engine.cluster._processes.folder, s._engine.cluster.rest.url.rpartition(":")[2],
+      s._engine.cluster.bootstrap_servers.rpartition(":")[2], flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_killed_kernel_leaves_no_process_port_or_folder():
+    need_flink()
+    kernel = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", KERNEL], stdout=subprocess.PIPE, text=True
+    )
+    with kernel:
+        folder, *ports = kernel.stdout.readline().split()
+        assert Path(folder).exists()
+        kernel.kill()
+    until(lambda: not Path(folder).exists())
+    left = [p for p in Path("/proc").glob("[0-9]*/cmdline") if folder in _text(p)]
+    assert not left
+    for port in ports:
+        with socket.socket() as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as all servers do
+            free.bind(("127.0.0.1", int(port)))
+
+
+def _text(path):
+    try:
+        return path.read_bytes().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def test_a_start_that_fails_says_why_and_leaves_nothing(functions, monkeypatch):
+    count(functions, "c/f")
+    session = start(functions)
+    try:
+        folder = session._engine.cluster._processes.folder
+        module = "kind: io.statefun.endpoints.v2/http\nspec:\n  functions: broken\n"
+        monkeypatch.setattr(
+            sys.modules["statefun_nb.cluster.remote"], "write_module", lambda _: module
+        )
+        with pytest.raises(sf.EngineError, match=r"jobmanager ended: .*broken.*logs jobmanager"):
+            session.send("c/f", "a", 1)
+    finally:
+        assert session.stop(30)
+    assert not folder.exists()

@@ -1,0 +1,215 @@
+"""The parts of a real cluster that can be tested without one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import statefun_nb as sf
+from statefun_nb.cluster import artifacts
+from statefun_nb.cluster.balance import Balance
+from statefun_nb.cluster.processes import Processes, free_ports, root_cause
+from statefun_nb.cluster.routes import EGRESS, ClusterRoutes
+from statefun_nb.effects import TypedValue
+from statefun_nb.egress import kafka_egress_message
+from statefun_nb.module_yaml import http_endpoint
+from statefun_nb.protocol.v3 import (
+    cancel_chunk,
+    decode_request,
+    delayed_chunk,
+    encode_missing,
+    encode_result,
+    mutation_chunk,
+    send_chunk,
+)
+from tests import peer
+
+SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
+
+
+def until(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def processes():
+    processes = Processes()
+    yield processes
+    processes.close()
+    assert not processes.folder.exists()
+
+
+def test_processes_start_write_logs_and_stop(processes):
+    pid = processes.start("sleeper", SLEEP)
+    until(lambda: processes.log("sleeper") == "up\n")
+    assert alive(pid)
+    assert processes.ended() == {}
+    processes.stop("sleeper")
+    assert not alive(pid)
+    processes.start("fails", [sys.executable, "-c", "raise SystemExit(3)"])
+    until(lambda: processes.ended() == {"fails": 3})
+    assert sorted(processes.logs()) == ["fails", "sleeper"]
+
+
+def test_a_command_that_is_none_is_an_error(processes):
+    with pytest.raises(sf.EngineError, match="no/such/program"):
+        processes.start("x", ["/no/such/program"])
+    processes.start("y", SLEEP)  # and the supervisor goes on
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
+def test_not_even_a_killed_supervisor_leaves_a_process(processes):
+    pid = processes.start("sleeper", SLEEP)
+    os.kill(processes._supervisor.pid, signal.SIGKILL)
+    until(lambda: not alive(pid))
+    with pytest.raises(sf.EngineError, match="gone"):
+        processes.start("again", SLEEP)
+
+
+def test_a_killed_parent_leaves_neither_processes_nor_their_folder():
+    code = (
+        "import time\nfrom statefun_nb.cluster.processes import Processes\n"
+        f"p = Processes()\nprint(p.folder, p.start('s', {SLEEP!r}), flush=True)\ntime.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:
+        folder, pid = owner.stdout.readline().split()
+        owner.kill()
+    until(lambda: not alive(int(pid)) and not Path(folder).exists())
+
+
+def test_free_ports_are_different_ones():
+    assert len(set(free_ports(20))) == 20
+
+
+@pytest.mark.parametrize(
+    ("log", "cause"),
+    [
+        ("", "it wrote nothing"),
+        ("INFO all is well\n", "INFO all is well"),
+        ("x ERROR no port\nmore\n", "x ERROR no port"),
+        ("Caused by: a.B: outer\n at x\nCaused by: c.D: inner\n at y\nINFO bye", "c.D: inner"),
+    ],
+)
+def test_the_root_cause_is_one_line(log, cause):
+    assert root_cause(log) == cause
+
+
+def test_offline_says_all_that_is_missing(monkeypatch, tmp_path):
+    pytest.importorskip("jgo")
+    monkeypatch.setenv("STATEFUN_NB_CACHE", str(tmp_path))
+    monkeypatch.setenv("JAVA_HOME", "")
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    with pytest.raises(sf.EngineError) as caught:
+        artifacts.resolve(offline=True)
+    for part in ("Java 11 or 17", "apache-flink-libraries"):
+        assert part in str(caught.value)
+
+
+def test_java_is_found_by_its_version(tmp_path):
+    for name, version in (("eight", "1.8.0_1"), ("eleven", "11.0.2"), ("seventeen", "17.0.1")):
+        program = tmp_path / name / "bin" / "java"
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")
+        program.chmod(0o755)
+    path = {"PATH": "/nowhere"}
+    found = artifacts.find_java({**path, "JAVA_HOME": str(tmp_path / "eleven")})
+    assert found == (str(tmp_path / "eleven/bin/java"), 11)
+    assert artifacts.find_java({**path, "JAVA_HOME": str(tmp_path / "seventeen")}).major == 17
+    assert artifacts.find_java({**path, "JAVA_HOME": str(tmp_path / "eight")}) is None
+    assert artifacts.find_java(path) is None
+
+
+def test_a_broken_download_is_fetched_once_more_and_then_refused(tmp_path):
+    good, calls = b"the jar", []
+    path = tmp_path / "x.jar"
+
+    class Jar:
+        def __init__(self, contents):
+            self.contents = contents
+
+        def resolve(self):
+            calls.append(1)
+            path.write_bytes(self.contents)
+            return path
+
+    entry = {"artifact": "g:a:1", "sha256": hashlib.sha256(good).hexdigest()}
+    path.write_bytes(b"half of th")
+    assert artifacts._checked(Jar(good), path, entry) == path
+    assert path.read_bytes() == good
+    assert len(calls) == 1
+    path.write_bytes(b"bad")
+    with pytest.raises(sf.EngineError, match="g:a:1 has another checksum"):
+        artifacts._checked(Jar(b"bad"), path, entry)
+
+
+@pytest.fixture
+def routes():
+    routes = ClusterRoutes(lambda owner, token: token == "pending")
+    routes.documents = [http_endpoint("a/*", "http://x"), http_endpoint("b/only", "http://x")]
+    return routes
+
+
+@pytest.mark.parametrize(
+    ("typename", "reached"), [("a/x", 1), ("b/only", 1), ("b/x", 0), ("c/x", 0)]
+)
+def test_targets_must_be_covered(routes, typename, reached):
+    if reached:
+        routes.check_target(typename)
+    else:
+        with pytest.raises(sf.EngineError, match=typename):
+            routes.check_target(typename)
+
+
+def test_records_for_undeclared_egresses_go_by_ours(routes):
+    kafka = kafka_egress_message("x/out", "topic", "v", key="k").typed_value
+    assert routes.egress("x/out", kafka) == (EGRESS, kafka)
+    typename, wrapped = routes.egress("x/other", TypedValue("t/y", b"1"))
+    assert (typename, wrapped.typename) == (EGRESS, kafka.typename)
+    assert routes.emitted == {"x/out": {"topic": 1}, "x/other": {"statefun_nb.egress": 1}}
+
+
+def test_the_balance_knows_what_is_under_way():
+    balance = Balance(lambda typename: typename.startswith("a/"))
+    balance.posted(0)
+    balance.posted(60_000)
+    assert (balance.under_way, balance.delayed()) == (1, 1)
+    request = peer.request(("a/f", "x"), [peer.text("m")], caller=("statefun_nb/gateway", "y"))
+    value = TypedValue("t/y", b"1")
+    reply = encode_result(
+        [
+            mutation_chunk("n", value),
+            send_chunk("a/g", "1", value, b""),
+            send_chunk("elsewhere/g", "1", value, b""),
+            delayed_chunk(60_000, "a/g", "1", value, "t", b""),
+            delayed_chunk(60_000, "a/g", "1", value, "", b""),
+        ]
+    )
+    balance.served(decode_request(request), reply)
+    assert (balance.received, balance.under_way, balance.delayed()) == (1, 1, 3)
+    assert balance.pending(decode_request(request).target, "t")
+    assert balance.state["a/f"]["x"] == {"n": value}
+    balance.served(decode_request(request), encode_result([cancel_chunk("t")]))
+    assert (balance.under_way, balance.delayed()) == (0, 2)
+    assert not balance.pending(decode_request(request).target, "t")
+
+
+def test_an_empty_incomplete_context_is_two_bytes_of_tag_and_no_length():
+    assert encode_missing(()) == b"\xaa\x06\x00"
