@@ -40,11 +40,14 @@ fix: $(VENV)/dev ## Format, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: check $(LOW)/ready ## All tests: newest libraries, notebooks, lowest libraries
+test: check $(LOW)/ready ## The tests: newest libraries, notebooks, lowest libraries; says what it skipped
 	$(BIN)/python -m pytest --cov --cov-report=term
 	$(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg \
 	  -p no:cacheprovider -o addopts= -W default notebooks
-	$(LOW)/bin/python -m pytest -q tests
+	STATEFUN_NB_REQUIRE= $(LOW)/bin/python -m pytest -q tests
+
+test-all: ## The same, and what real StateFun needs must be there (Java 11 or 17 is fetched)
+	STATEFUN_NB_REQUIRE=flink,docker $(MAKE) test
 
 bench: $(VENV)/dev ## Measure, beside the peers; prints a table, writes benchmarks/results.json
 	$(BIN)/python -m benchmarks.run
@@ -52,4 +55,4 @@ bench: $(VENV)/dev ## Measure, beside the peers; prints a table, writes benchmar
 clean: ## Remove what make has made
 	rm -rf $(VENV) $(LOW) .pytest_cache .mypy_cache .ruff_cache .coverage
 
-.PHONY: help demo lab check fix test bench clean
+.PHONY: help demo lab check fix test test-all bench clean
