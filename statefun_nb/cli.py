@@ -6,9 +6,11 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .cluster import standing
 from .default_session import start
 from .demos.flights import flight_functions, flight_messages, load_flights
 from .demos.greeter import greeter_functions, greetings
@@ -28,7 +30,68 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--flights", type=int, default=None, metavar="N", help="only the first N flights"
     )
+    demo.set_defaults(run=_demo)
+    _add_cluster(commands.add_parser("cluster", help="real StateFun in Docker, that stays"))
     return parser
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="action", required=True, metavar="action")
+    up = commands.add_parser("up", help="start Kafka and StateFun with a module.yaml")
+    up.add_argument("module", type=Path, help="module.yaml; {kafka} in it is the broker's address")
+    up.add_argument("--parallelism", type=int, default=1, metavar="N", help="TaskManagers (1)")
+    up.add_argument("--image", help="of StateFun and Flink; built on first use when left out")
+    up.add_argument("--kafka-image", help="of Kafka (apache/kafka:3.9.1)")
+    up.set_defaults(run=_cluster_up)
+    commands.add_parser("status", help="where it is").set_defaults(run=_cluster_status)
+    logs = commands.add_parser("logs", help="what its containers have written")
+    logs.add_argument("service", nargs="?", help="only this one: jobmanager, kafka ...")
+    logs.set_defaults(run=_cluster_logs)
+    commands.add_parser("down", help="stop it").set_defaults(run=_cluster_down)
+
+
+def _cluster_up(options: argparse.Namespace) -> None:
+    try:
+        module = options.module.read_text(encoding="utf-8")
+    except OSError as error:
+        raise StatefunError(f"cannot read {options.module}: {error.strerror}") from error
+    standing.up(
+        module,
+        lambda text: print(f"{text} ...", flush=True),
+        parallelism=options.parallelism,
+        image=options.image,
+        kafka_image=options.kafka_image,
+    )
+    _cluster_status(options)
+
+
+def _cluster_status(_: argparse.Namespace) -> None:
+    cluster = standing.status()
+    if cluster is None:
+        print("no cluster is up")
+        return
+    print(f"StateFun {'runs' if cluster.running else 'does not run'}")
+    print(f"  web interface      {cluster.rest_url}")
+    print(f"  bootstrap servers  {cluster.bootstrap_servers}")
+    print(
+        f'  in a notebook      sf.start(engine="docker", rest_url="{cluster.rest_url}", '
+        f'bootstrap_servers="{cluster.bootstrap_servers}")'
+    )
+
+
+def _cluster_logs(options: argparse.Namespace) -> None:
+    for name, text in standing.logs().items():
+        if options.service in (None, name):
+            print(f"--- {name}\n{text}")
+
+
+def _cluster_down(_: argparse.Namespace) -> None:
+    print("the cluster is down" if standing.down() else "no cluster is up")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    _demo_greeter()
+    _demo_flights(options.flights)
 
 
 def _run(messages: Iterable[tuple[str, str, Any]], session: Session) -> float:
@@ -75,8 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        _demo_greeter()
-        _demo_flights(options.flights)
+        options.run(options)
     except StatefunError as error:
         print(f"statefun-nb: {error}", file=sys.stderr)
         return 1

@@ -30,14 +30,19 @@ def start(
     trace_bytes: int = 64 * 1024 * 1024,
     parallelism: int = 1,
     delivery: str = "at-least-once",
+    image: str | None = None,
+    kafka_image: str | None = None,
+    bootstrap_servers: str | None = None,
+    rest_url: str | None = None,
 ) -> Session:
     """Start a session, or return the running one when it was started with the same options.
 
     Parameters
     ----------
     engine : str
-        ``"embedded"``, or ``"flink"``: the real StateFun on Flink with Kafka, as local JVM
-        processes. The job starts with the first message, when the functions are known.
+        ``"embedded"``, ``"flink"``: the real StateFun on Flink with Kafka, as local JVM processes,
+        or ``"docker"``: the same as containers. The job starts with the first message, when the
+        functions are known.
     paused : bool
         Serve nothing until ``step`` or ``resume``.
     on_error : str
@@ -61,6 +66,11 @@ def start(
         Of the job on a real cluster, which gets as many TaskManagers (700 MB each).
     delivery : str
         Of the records that a real cluster emits: ``"at-least-once"`` or ``"exactly-once"``.
+    image, kafka_image : str, optional
+        For ``engine="docker"``: an image with StateFun and Flink in /opt/flink/lib (built on first
+        use when left out), and one with Kafka in /opt/kafka/libs (``apache/kafka:3.9.1``).
+    bootstrap_servers, rest_url : str, optional
+        Of an existing cluster, such as ``statefun-nb cluster up`` starts, to be used instead.
 
     Raises
     ------
@@ -89,6 +99,10 @@ def start(
         trace_bytes=trace_bytes,
         parallelism=parallelism,
         delivery=delivery,
+        image=image,
+        kafka_image=kafka_image,
+        bootstrap_servers=bootstrap_servers,
+        rest_url=rest_url,
     )
     with _current.lock:
         running = _running_session()

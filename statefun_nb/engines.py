@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .cluster.artifacts import resolve
-from .cluster.local import LocalCluster
+from .cluster.cluster import Cluster
+from .cluster.docker import docker_cluster
+from .cluster.external import ExternalCluster
+from .cluster.local import local_cluster
 from .cluster.progress import Progress
 from .cluster.remote import RemoteEngine
 from .endpoint.server import Endpoint
@@ -41,7 +43,7 @@ def make_engine(
         handler.routes = engine.routes
         return engine
     progress = Progress()
-    cluster = LocalCluster(resolve(progress), options.parallelism)
+    cluster = _cluster(options, progress)
     progress("")
     return RemoteEngine(
         thread,
@@ -59,3 +61,13 @@ def _transport(options: Options, endpoint: Endpoint, handler: TracedHandler) -> 
     if options.transport == "http":
         return HttpTransport(endpoint.url)
     return DirectTransport(handler)
+
+
+def _cluster(options: Options, report: Progress) -> Cluster | ExternalCluster:
+    if options.bootstrap_servers is not None and options.rest_url is not None:
+        return ExternalCluster(options.bootstrap_servers, options.rest_url)
+    if options.engine == "flink":
+        return local_cluster(options.parallelism, report)
+    return docker_cluster(
+        options.parallelism, report, image=options.image, kafka_image=options.kafka_image
+    )

@@ -35,15 +35,21 @@ class Options:
     trace_bytes: int = 64 * 1024 * 1024
     parallelism: int = 1
     delivery: str = "at-least-once"
+    image: str | None = None
+    kafka_image: str | None = None
+    bootstrap_servers: str | None = None
+    rest_url: str | None = None
 
     def __post_init__(self) -> None:
-        _one_of("engine", self.engine, ("embedded", "flink"))
+        _one_of("engine", self.engine, ("embedded", "flink", "docker"))
         _one_of("on_error", self.on_error, tuple(each.value for each in OnError))
         _one_of("transport", self.transport, ("direct", "http"))
         _one_of("clock", self.clock, ("system", "virtual"))
         _one_of("delivery", self.delivery, ("at-least-once", "exactly-once"))
         if self.engine != "embedded" and (self.clock, self.paused) != ("system", False):
             raise SessionError(f"engine={self.engine!r} has no virtual clock and starts running")
+        if (self.bootstrap_servers is None) != (self.rest_url is None):
+            raise SessionError("an existing cluster is given by bootstrap_servers= and rest_url=")
         _whole("parallelism", self.parallelism, 1, 64)
         _whole("port", self.port, 0, 65535)
         _whole("batch_limit", self.batch_limit, 0)

@@ -22,7 +22,7 @@ from .incoming import incoming
 from .inference import decode_value
 from .loop_thread import LoopThread
 from .messages import Message
-from .module_yaml import Document, http_endpoint, read_module, write_module
+from .module_yaml import http_endpoint, read_module, write_module
 from .options import Options
 from .protocol.v3 import decode_typed_value
 from .status import StateTable, Status
@@ -53,7 +53,6 @@ class Session:
         handler = TracedHandler(options.functions, self._recorder if options.trace else None)
         self._handler = handler
         self._stopped = False
-        self._documents: list[Document] = []
         self._thread.start()
         self.endpoint = Endpoint(handler, self._thread)
         try:
@@ -259,11 +258,14 @@ class Session:
     def module_yaml(self) -> str:
         """The module.yaml that serves the declared functions from this endpoint.
 
-        One endpoint for each namespace, and the documents that ``load_module`` has read.
+        One endpoint for each namespace, the documents that ``load_module`` has read, and for a
+        real cluster what ``send`` and ``egress`` need.
         """
-        namespaces = sorted({typename.partition("/")[0] for typename in self.options.functions})
-        endpoints = [http_endpoint(f"{namespace}/*", self.url) for namespace in namespaces]
-        return write_module([*endpoints, *self._documents])
+        documents = self._engine.documents()
+        if not any(document.is_endpoint for document in documents):
+            names = sorted({typename.partition("/")[0] for typename in self.options.functions})
+            documents = [http_endpoint(f"{name}/*", self.url) for name in names] + documents
+        return write_module(documents)
 
     def load_module(self, source: str | Path) -> None:
         """Read a module.yaml, from a path or its text: its ingresses, egresses and endpoints.
@@ -278,9 +280,7 @@ class Session:
         self._check_running()
         is_text = isinstance(source, str) and "\n" in source
         text = str(source) if is_text else Path(source).read_text(encoding="utf-8")
-        documents = read_module(text)
-        self._engine.load(documents)
-        self._documents += documents
+        self._engine.load(read_module(text))
 
     def logs(self) -> dict[str, str]:
         """What the processes of a real cluster have written, by process."""

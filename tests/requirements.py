@@ -7,9 +7,14 @@ import os
 
 import pytest
 
+import statefun_nb as sf
 from statefun_nb.cluster.artifacts import find_java
+from statefun_nb.cluster.docker import IMAGE, check_docker, has_image
 
-__all__ = ["need_flink"]
+__all__ = ["KAFKA_IMAGE", "need_docker", "need_flink"]
+
+# What docker/base_images.py builds where no image registry can be reached.
+KAFKA_IMAGE = "statefun-nb/kafka:3.9.1"
 
 
 def need_flink():
@@ -26,5 +31,21 @@ def need_flink():
         return
     reason = f"the real StateFun needs {', '.join(lacking)}"
     if required:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def need_docker():
+    """A running Docker, and the images of docker/base_images.py."""
+    need_flink()
+    try:
+        check_docker()
+        lacking = [name for name in (IMAGE, KAFKA_IMAGE) if not has_image(name)]
+        reason = f"Docker lacks {', '.join(lacking)}: run python docker/base_images.py"
+    except sf.EngineError as error:
+        lacking, reason = ["docker"], str(error)
+    if not lacking:
+        return
+    if "docker" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
         pytest.fail(reason)
     pytest.skip(reason)

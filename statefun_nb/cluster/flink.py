@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import EngineError
-from .artifacts import Artifacts
+from .runtime import Runtime
 
 __all__ = ["FlinkPorts", "Rest", "job_manager", "task_manager", "write_config", "write_module"]
 
-# Flink 1.16 was made for Java 11; on 17 it needs what it reaches into to be opened.
 _OPENED = ("lang", "net", "io", "nio", "text", "time", "util", "util.concurrent",
            "util.concurrent.atomic", "util.concurrent.locks", "lang.reflect")  # fmt: skip
 
@@ -86,20 +85,26 @@ def write_module(folder: Path, text: str) -> None:
     (modules / "module.yaml").write_text(text)
 
 
-def _java(artifacts: Artifacts, folder: Path, heap: str) -> list[str]:
-    command = [artifacts.java.program, f"-Xmx{heap}", "-XX:+UseSerialGC"]
-    if artifacts.java.major >= 17:
-        command.append("--add-exports=java.base/sun.net.util=ALL-UNNAMED")
-        command += [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in _OPENED]
-    jars = [*artifacts.flink, *artifacts.statefun, folder / "modules"]
+def _java(runtime: Runtime, folder: Path, heap: str) -> list[str]:
     log = folder / "conf" / "log4j.properties"
-    return [*command, f"-Dlog4j.configurationFile={log}", "-cp", ":".join(map(str, jars))]
+    class_path = f"{runtime.class_path}:{folder / 'modules'}"
+    return [
+        runtime.java,
+        f"-Xmx{heap}",
+        "-XX:+UseSerialGC",
+        # Flink 1.16 was made for Java 11; on 17 it needs what it reaches into to be opened.
+        "--add-exports=java.base/sun.net.util=ALL-UNNAMED",
+        *(f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in _OPENED),
+        f"-Dlog4j.configurationFile={log}",
+        "-cp",
+        class_path,
+    ]
 
 
-def job_manager(artifacts: Artifacts, folder: Path, savepoint: str | None) -> list[str]:
+def job_manager(runtime: Runtime, folder: Path, savepoint: str | None) -> list[str]:
     """The command of a JobManager that runs the StateFun job."""
     command = [
-        *_java(artifacts, folder, "600m"),
+        *_java(runtime, folder, "600m"),
         "org.apache.flink.container.entrypoint.StandaloneApplicationClusterEntryPoint",
         "--configDir",
         str(folder / "conf"),
@@ -109,7 +114,7 @@ def job_manager(artifacts: Artifacts, folder: Path, savepoint: str | None) -> li
     return command if savepoint is None else [*command, "--fromSavepoint", savepoint]
 
 
-def task_manager(artifacts: Artifacts, folder: Path) -> list[str]:
+def task_manager(runtime: Runtime, folder: Path) -> list[str]:
     """The command of a TaskManager with one slot, of about 700 MB."""
     memory = {
         "task.heap.size": "300m", "task.off-heap.size": "0", "managed.size": "0",
@@ -118,7 +123,7 @@ def task_manager(artifacts: Artifacts, folder: Path) -> list[str]:
         "jvm-overhead.min": "64m", "jvm-overhead.max": "64m",
     }  # fmt: skip
     return [
-        *_java(artifacts, folder, "600m"),
+        *_java(runtime, folder, "600m"),
         "-XX:MaxDirectMemorySize=300m",
         "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
         "--configDir",
@@ -129,10 +134,10 @@ def task_manager(artifacts: Artifacts, folder: Path) -> list[str]:
 
 
 class Rest:
-    """The JobManager's REST interface."""
+    """The JobManager's REST interface at ``url``."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
         # No proxy of the environment: this is loopback.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import EngineError
-from .artifacts import Artifacts
-from .processes import Processes
+from .runtime import Runtime
 
-__all__ = ["Clients", "Record", "broker_commands", "write_broker_config"]
+__all__ = ["Clients", "Record", "broker_command", "write_broker_config"]
 
 # A consumer that reads to the end asks so often.
 _POLL_SECONDS = 0.2
@@ -41,21 +41,22 @@ def write_broker_config(folder: Path, port: int, controller_port: int) -> None:
     )
 
 
-def broker_commands(artifacts: Artifacts, folder: Path) -> tuple[list[str], list[str]]:
-    """The command that formats the data folder, and the one that runs the broker."""
+def broker_command(runtime: Runtime, folder: Path) -> list[str]:
+    """The command that formats the data folder, and then is the broker."""
     java = [
-        artifacts.java.program,
+        runtime.java,
         "-Xmx256m",
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
         f"-Dlog4j.configuration=file:{folder / 'kafka-log4j.properties'}",
         "-cp",
-        ":".join(map(str, artifacts.kafka)),
+        runtime.class_path,
     ]
     properties = str(folder / "kafka.properties")
     identity = secrets.token_urlsafe(16)[:22]
-    storage = ["kafka.tools.StorageTool", "format", "-t", identity, "-c", properties]
-    return java + storage, [*java, "kafka.Kafka", properties]
+    storage = [*java, "kafka.tools.StorageTool", "format", "-t", identity, "-c", properties]
+    broker = [*java, "kafka.Kafka", properties]
+    return ["/bin/sh", "-c", f"{shlex.join(storage)} && exec {shlex.join(broker)}"]
 
 
 class Record(NamedTuple):
@@ -169,15 +170,3 @@ class Clients:
         """Release the clients."""
         self._producer = None
         self._admin = None
-
-
-def start_broker(processes: Processes, artifacts: Artifacts, ports: tuple[int, int]) -> None:
-    """Format and start; does not wait until it answers."""
-    write_broker_config(processes.folder, *ports)
-    storage, broker = broker_commands(artifacts, processes.folder)
-    shell = " && ".join(" ".join(map(_quote, command)) for command in (storage, broker))
-    processes.start("kafka", ["/bin/sh", "-c", shell.replace(" && ", " && exec ")])
-
-
-def _quote(word: str) -> str:
-    return "'" + word.replace("'", "'\\''") + "'"

@@ -58,6 +58,10 @@ class Processes:
         """End a process, and wait until it has ended."""
         self._ask({"stop": name, "gently": gently})
 
+    def at_end(self, command: list[str]) -> None:
+        """Have a command run when all is over, however this process ends."""
+        self._ask({"at_end": command})
+
     def ended(self) -> dict[str, int]:
         """The processes that have ended by themselves, with their exit status."""
         status = self._ask({"status": None})["status"]

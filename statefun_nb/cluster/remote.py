@@ -24,9 +24,10 @@ from ..protocol.records import EGRESS_TOPIC, KAFKA_RECORD, KafkaRecord, encode_k
 from ..protocol.wire import typed_value_bytes
 from ..trace.traced import TracedHandler
 from .balance import Balance
+from .cluster import Cluster
+from .external import ExternalCluster
 from .gateway import MESSAGES_TOPIC, gateway_documents, gateway_functions
 from .kafka import Clients, Record
-from .local import LocalCluster
 from .routes import ClusterRoutes
 
 __all__ = ["RemoteEngine"]
@@ -49,7 +50,7 @@ class RemoteEngine:
     ----------
     thread, endpoint, handler
         The session's.
-    cluster : LocalCluster
+    cluster : Cluster or ExternalCluster
         What runs StateFun and Kafka.
     on_error : str
         "park" and "skip" are the endpoint's work, "retry" is the cluster's.
@@ -59,14 +60,12 @@ class RemoteEngine:
         Told what is being waited for.
     """
 
-    name = "flink"
-
     def __init__(
         self,
         thread: LoopThread,
         endpoint: Endpoint,
         handler: TracedHandler,
-        cluster: LocalCluster,
+        cluster: Cluster | ExternalCluster,
         *,
         on_error: str,
         delivery: str,
@@ -87,7 +86,7 @@ class RemoteEngine:
         handler.system = gateway_functions()
         handler.skip = on_error == "skip"
         handler.watch = self._balance.served
-        self._group = f"statefun_nb_{secrets.token_hex(4)}"
+        self._group = f"statefun_nb_{secrets.token_hex(4)}"  # another session reads from the start
         self._numbers = itertools.count(1)
         self._reported = 0
         self._restored = 0
@@ -145,7 +144,7 @@ class RemoteEngine:
         return [*own, *self._user_documents, *gateway]
 
     def _start(self, documents: list[Document]) -> None:
-        with self._progress("StateFun on Flink is starting"):
+        with self._progress("StateFun is starting"):
             self._routes.documents = documents
             self.cluster.start_job(write_module(documents))
             # Kafka is up, and the topics are there, before the job comes to ask for them.
@@ -158,7 +157,7 @@ class RemoteEngine:
 
     def _restart(self, documents: list[Document], why: str) -> None:
         warnings.warn(f"StateFun starts again, from a savepoint, {why}", stacklevel=4)
-        with self._progress("StateFun on Flink starts again"):
+        with self._progress("StateFun starts again"):
             self._thread.call(self._parking.close)  # nothing may happen after the savepoint
             savepoint = self.cluster.stop_job()
             self._thread.call(self._parking.forget)
@@ -176,6 +175,11 @@ class RemoteEngine:
         finally:
             self._report("")
 
+    def documents(self) -> list[Document]:
+        """The module.yaml that this session needs."""
+        with self._lock:
+            return self._module({t.partition("/")[0] for t in self._handler.functions})
+
     def load(self, documents: list[Document]) -> None:
         """Add documents of the user's to module.yaml."""
         with self._lock:
@@ -185,6 +189,10 @@ class RemoteEngine:
                 self._restart(self._module(namespaces), "with the loaded module.yaml")
 
     # Messages.
+
+    @property
+    def name(self) -> str:
+        return self.cluster.name
 
     @property
     def paused(self) -> bool:
@@ -284,13 +292,17 @@ class RemoteEngine:
         while steady < 2:  # twice in a row: a reply may be between endpoint and counting
             steady = steady + 1 if self._is_idle(until) else 0
             await asyncio.sleep(_POLL_SECONDS)
-            if not steady and self._trusted:
-                await asyncio.to_thread(self._notice_restarts)
+            if not steady:
+                await asyncio.to_thread(self._watch_job)
         return self._report_idle()
 
-    def _notice_restarts(self) -> None:
-        if self.cluster.restored() > self._restored:
-            self._trusted = False
+    def _watch_job(self) -> None:
+        """A job that goes back to a checkpoint is not quiet, and counting is over."""
+        restored = self.cluster.restored()
+        if restored != self._restored or not self.cluster.rest.running():
+            self._trusted = self._trusted and restored == self._restored
+            self._restored = restored
+            self._balance.last_activity = time.monotonic()
 
     def _is_idle(self, until: float) -> bool:
         balance = self._balance

@@ -1,9 +1,10 @@
 """A process that holds others, and ends them when whoever started it is gone.
 
-    python -m statefun_nb.cluster.supervisor FOLDER
+    python supervisor.py FOLDER
 
-It reads lines of JSON from its input, ``{"start": name, "command": [...]}`` or ``{"stop": name}``,
-and answers each with one. When its input ends, because the session stopped or because the kernel
+It reads lines of JSON from its input, ``{"start": name, "command": [...]}``, ``{"stop": name}``,
+``{"status": null}`` or ``{"at_end": [...]}``, a command to run in the end, and answers each with
+one line. When its input ends, because the session stopped or because the kernel
 was killed, it ends all processes it holds and removes FOLDER. It imports nothing but the
 standard library: it must be up before anything else.
 """
@@ -58,8 +59,13 @@ def _stop(processes: list[subprocess.Popen[bytes]], *, gently: bool) -> None:
             process.wait()
 
 
-def _answer(folder: Path, held: dict[str, subprocess.Popen[bytes]], line: str) -> dict[str, Any]:
+def _answer(
+    folder: Path, held: dict[str, subprocess.Popen[bytes]], last: list[list[str]], line: str
+) -> dict[str, Any]:
     request = json.loads(line)
+    if "at_end" in request:
+        last.append(request["at_end"])
+        return {}
     if "start" in request:
         held[request["start"]] = process = _start(folder, request["start"], request["command"])
         return {"pid": process.pid}
@@ -74,17 +80,20 @@ def main() -> None:
     """Serve until the input ends."""
     folder = Path(sys.argv[1])
     held: dict[str, subprocess.Popen[bytes]] = {}
+    last: list[list[str]] = []
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted cell ends no cluster
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         for line in sys.stdin:
             try:
-                answer = _answer(folder, held, line)
+                answer = _answer(folder, held, last, line)
             except (OSError, KeyError, ValueError) as error:
                 answer = {"error": f"{type(error).__name__}: {error}"}
             print(json.dumps(answer), flush=True)
     finally:
         _stop(list(held.values()), gently=False)
+        for command in last:
+            subprocess.run(command, capture_output=True, check=False, timeout=60)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -102,6 +102,9 @@ class Engine(Protocol):
     def parked(self) -> list[ParkedAddress]:
         """The addresses that wait for a corrected or missing function."""
 
+    def documents(self) -> list[Document]:
+        """The module.yaml that serves what is declared by now."""
+
     def load(self, documents: list[Document]) -> None:
         """Add documents of the user's module.yaml.
 

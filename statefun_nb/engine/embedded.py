@@ -68,6 +68,7 @@ class EmbeddedEngine:
     ) -> None:
         self._thread = thread
         self._clock = clock
+        self._documents: list[Document] = []
         self._log = EgressLog()
         self._core = Core(batch_limit, on_error, self._log.append)
         self._driver = thread.call(lambda: Driver(self._core, transport, clock, paused=paused))
@@ -139,6 +140,10 @@ class EmbeddedEngine:
                     f"of this process only and reads no ingress; {document.kind} needs "
                     'engine="flink"'
                 )
+        self._documents += documents
+
+    def documents(self) -> list[Document]:
+        return list(self._documents)
 
     def logs(self) -> dict[str, str]:
         return {}

@@ -70,9 +70,9 @@ def line_parser() -> argparse.ArgumentParser:
     start.add_argument("--port", type=int, default=8000, help="port of the endpoint; 0 is any")
     start.add_argument(
         "--engine",
-        choices=("embedded", "flink"),
+        choices=("embedded", "flink", "docker"),
         default="embedded",
-        help="flink: the real StateFun, as local JVM processes",
+        help="flink: the real StateFun, as local JVM processes; docker: as containers",
     )
     start.add_argument("--on-error", choices=("park", "retry", "skip"), default="park")
     start.add_argument("--transport", choices=("direct", "http"), default="direct")

@@ -49,7 +49,7 @@ def until(condition, seconds=30):
 
 
 def processes_of(session):
-    folder = str(session._engine.cluster._processes.folder)
+    folder = str(session._engine.cluster.runner.folder)
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -263,7 +263,7 @@ def f(ctx, message):
 s = sf.start(engine="flink", port=0)
 s.send("c/f", "a", 1)
 s.wait_idle(60)
-print(s._engine.cluster._processes.folder, s._engine.cluster.rest.url.rpartition(":")[2],
+print(s._engine.cluster.runner.folder, s._engine.cluster.rest.url.rpartition(":")[2],
       s._engine.cluster.bootstrap_servers.rpartition(":")[2], flush=True)
 time.sleep(600)
 """
@@ -298,7 +298,7 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(functions, monkeypatch):
     count(functions, "c/f")
     session = start(functions)
     try:
-        folder = session._engine.cluster._processes.folder
+        folder = session._engine.cluster.runner.folder
         module = "kind: io.statefun.endpoints.v2/http\nspec:\n  functions: broken\n"
         monkeypatch.setattr(
             sys.modules["statefun_nb.cluster.remote"], "write_module", lambda _: module

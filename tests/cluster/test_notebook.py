@@ -9,16 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.requirements import need_flink
+from tests.requirements import KAFKA_IMAGE, need_docker, need_flink
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_quickstart_gives_the_same_outputs_on_flink(tmp_path):
-    need_flink()
+ENGINES = {
+    "flink": (need_flink, 'engine=\\"flink\\"'),
+    "docker": (need_docker, f'engine=\\"docker\\", kafka_image=\\"{KAFKA_IMAGE}\\"'),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_quickstart_gives_the_same_outputs(tmp_path, engine):
+    need, options = ENGINES[engine]
+    need()
     pytest.importorskip("nbval")
     text = (ROOT / "notebooks" / "01_quickstart.ipynb").read_text()
-    changed = text.replace("sf.start(port=0)", 'sf.start(port=0, engine=\\"flink\\")')
+    changed = text.replace("sf.start(port=0)", f"sf.start(port=0, {options})")
     assert changed != text
     (tmp_path / "quickstart.ipynb").write_text(changed)
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=90",

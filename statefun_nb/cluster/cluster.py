@@ -1,0 +1,144 @@
+"""The real StateFun: one Kafka, one JobManager, n TaskManagers, on loopback."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ..errors import EngineError
+from . import flink, kafka
+from .processes import free_ports, root_cause
+from .runtime import Runner, Runtime
+
+__all__ = ["Cluster"]
+
+Report = Callable[[str], object]
+
+_KAFKA_SECONDS = 60.0
+_JOB_SECONDS = 120.0
+_POLL_SECONDS = 0.1
+
+
+class Cluster:
+    """What runs StateFun and Kafka; gone with the session.
+
+    Parameters
+    ----------
+    name : str
+        As in ``sf.start(engine=...)``.
+    runner : Runner
+        Starts its parts: as processes, or as containers.
+    flink_runtime, kafka_runtime : Runtime
+        What they are started with.
+    parallelism : int
+        Of the job; as many TaskManagers of one slot each.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        runner: Runner,
+        flink_runtime: Runtime,
+        kafka_runtime: Runtime,
+        parallelism: int,
+    ) -> None:
+        self.name = name
+        self.parallelism = parallelism
+        self.runner = runner
+        self._flink = flink_runtime
+        self._kafka = kafka_runtime
+        self._generation = 0
+        rpc, rest, blob, broker, controller = free_ports(5)
+        flink.write_config(runner.folder, flink.FlinkPorts(rpc, rest, blob), parallelism)
+        kafka.write_broker_config(runner.folder, broker, controller)
+        self.rest = flink.Rest(f"http://127.0.0.1:{rest}")
+        self.bootstrap_servers = f"127.0.0.1:{broker}"
+
+    @property
+    def web_url(self) -> str:
+        """Flink's web interface."""
+        return self.rest.url
+
+    def start_kafka(self) -> None:
+        """Start the broker; does not wait."""
+        self.runner.start("kafka", kafka.broker_command(self._kafka, self.runner.folder))
+
+    def wait_for_kafka(self, clients: kafka.Clients) -> float:
+        """Wait until the broker answers; the seconds it took.
+
+        Raises
+        ------
+        EngineError
+            When it does not; with the line of its log that says why.
+        """
+        begin = time.monotonic()
+        while not clients.wait(1.0):
+            self._check("kafka", begin, _KAFKA_SECONDS)
+        return time.monotonic() - begin
+
+    def start_job(self, module: str, savepoint: str | None = None) -> None:
+        """Start JobManager and TaskManagers with this module.yaml; does not wait."""
+        folder = self.runner.folder
+        flink.write_module(folder, module)
+        self._generation += 1
+        self.runner.start(
+            self._name("jobmanager"), flink.job_manager(self._flink, folder, savepoint)
+        )
+        for number in range(1, self.parallelism + 1):
+            self.start_task_manager(number)
+
+    def start_task_manager(self, number: int) -> int:
+        """Start one TaskManager; its process id."""
+        command = flink.task_manager(self._flink, self.runner.folder)
+        return self.runner.start(self._name(f"taskmanager-{number}"), command)
+
+    def _name(self, process: str) -> str:
+        return process if self._generation == 1 else f"{process}.{self._generation}"
+
+    def wait_for_job(self, report: Report = lambda _: None) -> float:
+        """Wait until all tasks run; the seconds it took.
+
+        Raises
+        ------
+        EngineError
+            When they do not; with the line of the log that says why.
+        """
+        begin = time.monotonic()
+        told = False
+        while not self.rest.running():
+            self._check(self._name("jobmanager"), begin, _JOB_SECONDS)
+            if not told and self.rest.job() is not None:
+                report("StateFun's job is starting")
+                told = True
+            time.sleep(_POLL_SECONDS)
+        return time.monotonic() - begin
+
+    def stop_job(self) -> str:
+        """Take a savepoint and end the job's processes; the savepoint's path."""
+        savepoint = self.rest.savepoint(self.runner.folder / "savepoints")
+        for number in range(1, self.parallelism + 1):
+            self.runner.stop(self._name(f"taskmanager-{number}"), gently=False)
+        self.runner.stop(self._name("jobmanager"), gently=False)
+        return savepoint
+
+    def restored(self) -> int:
+        """How often the job has gone back to a checkpoint."""
+        return self.rest.restored()
+
+    def logs(self) -> dict[str, str]:
+        """What each process has written."""
+        return self.runner.logs()
+
+    def close(self) -> None:
+        """End all processes and remove what they have written."""
+        self.runner.close()
+
+    def _check(self, name: str, begin: float, limit: float) -> None:
+        ended = self.runner.ended()
+        if ended:
+            name = next(iter(ended))
+        elif time.monotonic() - begin < limit:
+            return
+        what = "ended" if ended else f"was not ready after {limit:g} s"
+        why = root_cause(self.runner.log(name))
+        raise EngineError(f"{name} {what}: {why} (all of it: %statefun logs {name})")

@@ -1,0 +1,275 @@
+"""``engine="docker"``: StateFun, Flink and Kafka as containers of a compose project.
+
+With host networking all traffic stays on loopback, and the endpoint need not listen anywhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import EngineError
+from .artifacts import STATEFUN, statefun_jars
+from .cluster import Cluster
+from .processes import Processes
+from .runtime import Runtime
+
+__all__ = [
+    "BASE_IMAGE",
+    "FLINK",
+    "IMAGE",
+    "KAFKA",
+    "KAFKA_IMAGE",
+    "Compose",
+    "build_image",
+    "check_docker",
+    "docker_cluster",
+    "get_images",
+    "has_image",
+]
+
+# StateFun's own images end at 3.2.0: its newest release on the official image of its Flink.
+BASE_IMAGE = "flink:1.16.2-scala_2.12-java11"
+IMAGE = f"statefun-nb/statefun:{STATEFUN}"
+KAFKA_IMAGE = "apache/kafka:3.9.1"
+
+FLINK = Runtime("java", "/opt/flink/lib/*")
+KAFKA = Runtime("java", "/opt/kafka/libs/*")
+_OUT_OF_MEMORY = 137
+
+
+class Compose:
+    """A compose project as a ``Runner``.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds its file, and is seen by the containers at the same place.
+    project : str
+        Its name, and the beginning of the containers' names.
+    image, kafka_image : str
+        What the services are made of.
+    """
+
+    def __init__(self, folder: Path, project: str, image: str, kafka_image: str) -> None:
+        self._command = _compose_command()
+        self.folder = folder
+        self.project = project
+        self._images = {"kafka": kafka_image}
+        self._image = image
+        self._file = self.folder / "docker-compose.json"
+        self._services: dict[str, dict[str, Any]] = {}
+        if self._file.exists():  # another process has made the project
+            self._services = json.loads(self._file.read_text())["services"]
+        self._write()
+
+    @property
+    def down(self) -> list[str]:
+        """The command that takes the project down."""
+        return [*self._compose("down"), "--timeout", "1", "--volumes"]
+
+    def _compose(self, *words: str) -> list[str]:
+        return [*self._command, "-p", self.project, "-f", str(self._file), *words]
+
+    def _write(self) -> None:
+        # JSON is YAML, and compose reads it.
+        self._file.write_text(json.dumps({"services": self._services}, indent=1))
+
+    def start(self, name: str, command: list[str]) -> int:
+        """Add a service, and start it."""
+        service = _service_name(name)
+        self._services[service] = {
+            "image": self._images.get(name, self._image),
+            "container_name": f"{self.project}-{service}",
+            "entrypoint": command[0],
+            "command": [word.replace("$", "$$") for word in command[1:]],
+            "network_mode": "host",
+            "user": f"{os.getuid()}:{os.getgid()}",
+            "working_dir": str(self.folder),
+            "volumes": [f"{self.folder}:{self.folder}"],
+            "stop_grace_period": "3s",
+        }
+        self._write()
+        _run(self._compose("up", "-d", "--no-deps", service), f"cannot start {name}")
+        return 0
+
+    def stop(self, name: str, *, gently: bool = True) -> None:
+        """End a service's container."""
+        service = _service_name(name)
+        if not gently:
+            _run(self._compose("kill", service), f"cannot stop {name}")
+        _run(self._compose("rm", "--stop", "--force", service), f"cannot stop {name}")
+        del self._services[service]
+        self._write()
+
+    def ended(self) -> dict[str, int]:
+        """The containers that have ended by themselves, with their exit status."""
+        listed = _run(
+            ["docker", "ps", "--all", "--filter", f"label=com.docker.compose.project={self.project}",
+             "--format", "{{.Names}}\t{{.Status}}"],
+            "cannot list the containers",
+        )  # fmt: skip
+        ended = {}
+        for line in listed.splitlines():
+            container, _, status = line.partition("\t")
+            if match := re.match(r"Exited \((\d+)\)", status):
+                ended[container.removeprefix(f"{self.project}-")] = int(match[1])
+        return ended
+
+    def log(self, name: str) -> str:
+        """What a container has written; the reason first, when it ran out of memory."""
+        container = f"{self.project}-{_service_name(name)}"
+        done = subprocess.run(
+            ["docker", "logs", container], capture_output=True, text=True, check=False
+        )
+        text = done.stdout + done.stderr
+        if self.ended().get(_service_name(name)) == _OUT_OF_MEMORY:
+            text += "\nCaused by: the container was killed: give Docker more memory (4 GB will do)"
+        return text
+
+    def logs(self) -> dict[str, str]:
+        """All of it, by service."""
+        return {service: self.log(service) for service in self._services}
+
+    def close(self) -> None:
+        """Take the project down and remove the folder."""
+        _run(self.down, "cannot take the containers down")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class SupervisedCompose(Compose):
+    """A project that is taken down also when this process is killed."""
+
+    def __init__(self, image: str, kafka_image: str) -> None:
+        self._processes = Processes()
+        folder = self._processes.folder
+        super().__init__(folder, folder.name.replace("_", "-").lower(), image, kafka_image)
+        self._processes.at_end(self.down)
+
+    def close(self) -> None:
+        self._processes.close(60)
+
+
+def _service_name(name: str) -> str:
+    return name.replace(".", "-")
+
+
+def docker_cluster(
+    parallelism: int,
+    report: Callable[[str], object],
+    *,
+    image: str | None = None,
+    kafka_image: str | None = None,
+) -> Cluster:
+    """Build the image when it is not there; nothing is started yet.
+
+    Raises
+    ------
+    EngineError
+        When Docker is not installed, does not run, or has no such image and cannot get it.
+    """
+    images = get_images(report, image, kafka_image)
+    return Cluster("docker", SupervisedCompose(*images), FLINK, KAFKA, parallelism)
+
+
+def get_images(
+    report: Callable[[str], object], image: str | None, kafka_image: str | None
+) -> tuple[str, str]:
+    """The names of both images, which are here afterwards.
+
+    Raises
+    ------
+    EngineError
+        See ``docker_cluster``.
+    """
+    check_docker()
+    if sys.platform != "linux":
+        raise EngineError(
+            'engine="docker" needs host networking, which Docker has on Linux only; '
+            'engine="flink" runs the same StateFun here, without Docker'
+        )
+    if image is None:
+        image = IMAGE
+        if not has_image(image):
+            build_image(report)
+    kafka_image = kafka_image or KAFKA_IMAGE
+    for needed in (image, kafka_image):
+        if not has_image(needed):
+            report(f"fetching the image {needed}")
+            _run(["docker", "pull", needed], f"Docker cannot fetch the image {needed}")
+    return image, kafka_image
+
+
+def check_docker() -> None:
+    """Raise, with what to do, when Docker cannot be used."""
+    if shutil.which("docker") is None:
+        raise EngineError(
+            "Docker is not installed: install Docker Engine or Docker Desktop, or use "
+            'engine="flink", which needs none'
+        )
+    done = subprocess.run(
+        ["docker", "info", "--format", "{{.ServerVersion}}"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    if done.returncode != 0 or not done.stdout.strip():
+        reason = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise EngineError(
+            "Docker is installed, but does not run: start Docker Desktop, or dockerd "
+            f"({' '.join(reason)})"
+        )
+    _compose_command()
+
+
+def _compose_command() -> list[str]:
+    """The compose plugin, or the older program of its own."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(
+            ["docker", "compose", "version"], capture_output=True, check=False, timeout=30
+        )
+        if done.returncode == 0:
+            return ["docker", "compose"]
+    if shutil.which("docker-compose"):
+        return ["docker-compose"]
+    raise EngineError("Docker has no compose: install its plugin (docker-compose-plugin)")
+
+
+def has_image(name: str) -> bool:
+    """Is this image here?"""
+    done = subprocess.run(
+        ["docker", "image", "inspect", name], capture_output=True, check=False, timeout=60
+    )
+    return done.returncode == 0
+
+
+def build_image(report: Callable[[str], object], base: str = BASE_IMAGE) -> str:
+    """Build StateFun's image: ``base`` and the distribution jar; the image's name."""
+    (jar,) = statefun_jars(report)
+    report(f"building the image {IMAGE}")
+    with tempfile.TemporaryDirectory() as context:
+        shutil.copy(jar, Path(context) / "statefun-flink-distribution.jar")
+        shutil.copy(Path(__file__).with_name("Dockerfile"), context)
+        _run(
+            ["docker", "build", "--tag", IMAGE, "--build-arg", f"BASE={base}", context],
+            f"cannot build {IMAGE} from {base}",
+        )
+    return IMAGE
+
+
+def _run(command: list[str], problem: str) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise EngineError(f"{problem}: {error}") from error
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
+        raise EngineError(f"{problem}: {lines[-1]}")
+    return done.stdout

@@ -1,0 +1,79 @@
+"""A cluster that somebody else runs: given by its Kafka and its REST address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import EngineError
+from .flink import Rest
+from .kafka import Clients
+
+__all__ = ["ExternalCluster"]
+
+_SECONDS = 30.0
+
+
+class ExternalCluster:
+    """Knows where it is; starts and stops nothing.
+
+    Its module.yaml has to hold what ``Session.module_yaml()`` says: the endpoints of the declared
+    namespaces, and the gateway.
+
+    Parameters
+    ----------
+    bootstrap_servers : str
+        Of Kafka.
+    rest_url : str
+        Of Flink's JobManager.
+    """
+
+    name = "docker"
+    parallelism = 1
+
+    def __init__(self, bootstrap_servers: str, rest_url: str) -> None:
+        self.bootstrap_servers = bootstrap_servers
+        self.rest = Rest(rest_url)
+
+    @property
+    def web_url(self) -> str:
+        """Flink's web interface."""
+        return self.rest.url
+
+    def start_kafka(self) -> None:
+        """It runs."""
+
+    def wait_for_kafka(self, clients: Clients) -> float:
+        """Raise when the broker does not answer."""
+        if not clients.wait(_SECONDS):
+            raise EngineError(f"no Kafka answers at {self.bootstrap_servers}")
+        return 0.0
+
+    def start_job(self, module: str, savepoint: str | None = None) -> None:
+        """It runs, with a module.yaml of its own."""
+
+    def wait_for_job(self, report: Callable[[str], object] = lambda _: None) -> float:  # noqa: ARG002
+        """Raise when no job runs there."""
+        if not self.rest.running():
+            raise EngineError(
+                f"no StateFun job runs at {self.rest.url}: deploy one with the module.yaml that "
+                "s.module_yaml() gives"
+            )
+        return 0.0
+
+    def stop_job(self) -> str:
+        """Not ours to do."""
+        raise EngineError(
+            "the job of an existing cluster is not ours to start again: deploy the module.yaml "
+            "that s.module_yaml() gives"
+        )
+
+    def restored(self) -> int:
+        """How often the job has gone back to a checkpoint."""
+        return self.rest.restored()
+
+    def logs(self) -> dict[str, str]:
+        """They are where it runs."""
+        return {}
+
+    def close(self) -> None:
+        """It goes on."""

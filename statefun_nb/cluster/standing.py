@@ -1,0 +1,144 @@
+"""A cluster of containers that stays: ``statefun-nb cluster up``, ``status``, ``logs``, ``down``.
+
+Its folder is in the cache, so that another process finds it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..address import GATEWAY
+from ..errors import EngineError
+from ..module_yaml import (
+    KAFKA_INGRESS,
+    Document,
+    covers,
+    http_endpoint,
+    read_module,
+    write_module,
+)
+from .artifacts import cache_folder
+from .cluster import Cluster
+from .docker import FLINK, KAFKA, Compose, get_images
+from .flink import Rest
+from .gateway import MESSAGES_TOPIC, gateway_documents
+from .kafka import Clients
+
+__all__ = ["StandingCluster", "down", "logs", "status", "up"]
+
+_PROJECT = "statefun-nb"
+_KAFKA_PLACE = "{kafka}"
+
+
+class StandingCluster(NamedTuple):
+    """Where it is, and whether its job runs."""
+
+    bootstrap_servers: str
+    rest_url: str
+    running: bool
+
+
+def _folder() -> Path:
+    return cache_folder() / "cluster"
+
+
+def _known() -> dict[str, Any] | None:
+    path = _folder() / "cluster.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def up(
+    module: str,
+    report: Callable[[str], object],
+    *,
+    parallelism: int = 1,
+    image: str | None = None,
+    kafka_image: str | None = None,
+) -> StandingCluster:
+    """Start Kafka and StateFun with this module.yaml, and leave them running.
+
+    Parameters
+    ----------
+    module : str
+        The text of a module.yaml; ``{kafka}`` in it stands for the address of the broker. A
+        gateway for a session's ``send`` is added.
+
+    Raises
+    ------
+    EngineError
+        When one is up already, or it cannot be started: then nothing is left of it.
+    """
+    if _known() is not None:
+        raise EngineError("a cluster is up already: statefun-nb cluster status, or down first")
+    images = get_images(report, image, kafka_image)
+    folder = _folder()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    compose = Compose(folder, _PROJECT, *images)
+    cluster = Cluster("docker", compose, FLINK, KAFKA, parallelism)
+    documents = read_module(module.replace(_KAFKA_PLACE, cluster.bootstrap_servers))
+    documents += _gateway(cluster.bootstrap_servers, documents)
+    try:
+        _start(cluster, documents, report)
+    except BaseException:
+        compose.close()
+        raise
+    place = {"bootstrap_servers": cluster.bootstrap_servers, "rest_url": cluster.web_url}
+    (folder / "cluster.json").write_text(json.dumps({**place, "images": images}))
+    return StandingCluster(**place, running=True)
+
+
+def _gateway(bootstrap_servers: str, documents: list[Document]) -> list[Document]:
+    """What lets a session at the first endpoint's address send into this cluster."""
+    added = gateway_documents(bootstrap_servers, _PROJECT, "at-least-once")
+    urls = [document.spec["urlPathTemplate"] for document in documents if document.is_endpoint]
+    if urls and not covers(documents, GATEWAY):
+        added.append(http_endpoint(GATEWAY.partition("/")[0] + "/*", urls[0]))
+    return added
+
+
+def _start(cluster: Cluster, documents: list[Document], report: Callable[[str], object]) -> None:
+    report("Kafka is starting")
+    cluster.start_kafka()
+    clients = Clients(cluster.bootstrap_servers)
+    cluster.wait_for_kafka(clients)
+    ingresses = [document for document in documents if document.kind == KAFKA_INGRESS]
+    topics = {each["topic"] for ingress in ingresses for each in ingress.spec["topics"]}
+    clients.create_topics(sorted({*topics, MESSAGES_TOPIC}), cluster.parallelism)
+    clients.close()
+    report("StateFun is starting")
+    cluster.start_job(write_module(documents))
+    cluster.wait_for_job(report)
+
+
+def status() -> StandingCluster | None:
+    """The cluster that is up, None when none is."""
+    known = _known()
+    if known is None:
+        return None
+    running = Rest(known["rest_url"]).running()
+    return StandingCluster(known["bootstrap_servers"], known["rest_url"], running)
+
+
+def logs() -> dict[str, str]:
+    """What its containers have written, by service."""
+    return _compose().logs()
+
+
+def down() -> bool:
+    """Take it down; False when none was up."""
+    if _known() is None:
+        return False
+    _compose().close()
+    return True
+
+
+def _compose() -> Compose:
+    known = _known()
+    if known is None:
+        raise EngineError("no cluster is up: statefun-nb cluster up MODULE.yaml")
+    return Compose(_folder(), _PROJECT, *known["images"])

@@ -1,0 +1,160 @@
+"""A session on StateFun in containers; what Docker lacks; and a cluster that stays."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import statefun_nb as sf
+from statefun_nb.cli import main
+from statefun_nb.cluster import docker
+from statefun_nb.options import Options
+from tests.requirements import KAFKA_IMAGE, need_docker
+
+
+def containers(project):
+    listed = subprocess.run(
+        ["docker", "ps", "-a", "--filter", f"label=com.docker.compose.project={project}",
+         "--format", "{{.Names}}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return listed.stdout.split()
+
+
+def until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.1)
+
+
+def greet(functions):
+    @sf.function("d/f", state={"n": int}, functions=functions)
+    def f(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+        ctx.send_egress(sf.kafka_egress_message("d/out", "topic", f"n {ctx.storage.n}"))
+
+
+def test_a_session_with_two_workers_and_a_second_namespace(functions):
+    need_docker()
+    greet(functions)
+    options = Options(
+        engine="docker", port=0, functions=functions, kafka_image=KAFKA_IMAGE, parallelism=2
+    )
+    session = sf.Session(options)
+    runner = session._engine.cluster.runner
+    try:
+        session.send_many(("d/f", f"k{i % 10}", i) for i in range(1_000))
+        session.wait_idle(60)
+        assert session.state("d/f") == {f"k{i}": {"n": 100} for i in range(10)}
+        assert len(session.egress("d/out")) == 1_000
+        assert len(containers(runner.project)) == 4
+        assert {"kafka", "jobmanager", "taskmanager-1", "taskmanager-2"} <= session.logs().keys()
+
+        @sf.function("e/f", state={"n": int}, functions=functions)
+        def other(ctx, message):
+            ctx.send("d/f", ctx.address.id, 1)
+
+        with pytest.warns(UserWarning, match="starts again"):
+            session.wait_idle(60)
+        session.send("e/f", "k0", 1)
+        session.wait_idle(60)
+        assert session.state("d/f", "k0") == {"n": 101}
+    finally:
+        begin = time.monotonic()
+        assert session.stop(60)
+        stopped = time.monotonic() - begin
+    assert containers(runner.project) == []
+    assert not runner.folder.exists()
+    assert stopped < 20
+
+
+KERNEL = f"""
+import time
+import statefun_nb as sf
+
+@sf.function("d/f")
+def f(ctx, message):
+    pass
+
+s = sf.start(engine="docker", port=0, kafka_image="{KAFKA_IMAGE}")
+s.send("d/f", "a", 1)
+s.wait_idle(60)
+print(s._engine.cluster.runner.project, s._engine.cluster.runner.folder, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_killed_kernel_leaves_no_container():
+    need_docker()
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", KERNEL], stdout=subprocess.PIPE, text=True
+    ) as kernel:
+        project, folder = kernel.stdout.readline().split()
+        assert len(containers(project)) == 3
+        kernel.kill()
+    until(lambda: not containers(project) and not Path(folder).exists(), 60)
+
+
+def test_a_cluster_stays_is_found_and_taken_down(functions, tmp_path, monkeypatch, capsys):
+    need_docker()
+    monkeypatch.setenv("STATEFUN_NB_CACHE", str(tmp_path / "cache"))
+    greet(functions)
+    with sf.start(port=0, functions=functions) as embedded:
+        port, module = embedded.endpoint.port, embedded.module_yaml()
+    path = tmp_path / "module.yaml"
+    path.write_text(module)
+    assert main(["cluster", "status"]) == 0
+    assert "no cluster is up" in capsys.readouterr().out
+    try:
+        assert main(["cluster", "up", str(path), "--kafka-image", KAFKA_IMAGE]) == 0
+        out = capsys.readouterr().out
+        assert "StateFun runs" in out
+        assert main(["cluster", "up", str(path)]) == 1
+        assert "up already" in capsys.readouterr().err
+        found = docker_place(out)
+        session = sf.start(engine="docker", port=port, functions=functions, **found)
+        session.send("d/f", "a", 1)
+        session.wait_idle(60)
+        assert session.state("d/f", "a") == {"n": 1}
+        assert [record.value for record in session.egress("d/out")] == ["n 1"]
+        session.stop()
+        assert main(["cluster", "logs", "kafka"]) == 0
+        assert "--- kafka" in capsys.readouterr().out
+    finally:
+        assert main(["cluster", "down"]) == 0
+    assert containers("statefun-nb") == []
+    capsys.readouterr()
+    assert main(["cluster", "down"]) == 0
+    assert "no cluster is up" in capsys.readouterr().out
+    assert main(["cluster", "up", str(tmp_path / "missing.yaml")]) == 1
+    assert "cannot read" in capsys.readouterr().err
+
+
+def docker_place(out):
+    lines = dict(line.strip().rsplit(None, 1) for line in out.splitlines() if "  " in line)
+    return {"rest_url": lines["web interface"], "bootstrap_servers": lines["bootstrap servers"]}
+
+
+def test_without_docker_the_error_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(sf.EngineError, match=r'not installed: .*engine="flink"'):
+        docker.check_docker()
+    program = tmp_path / "docker"
+    program.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+    program.chmod(0o755)
+    with pytest.raises(sf.EngineError, match=r"does not run: .*Cannot connect"):
+        docker.check_docker()
+    program.write_text("#!/bin/sh\n[ $1 = info ] && echo 20.10 && exit 0\nexit 1\n")
+    with pytest.raises(sf.EngineError, match="no compose"):
+        docker.check_docker()
+
+
+def test_an_image_that_cannot_be_had_is_named():
+    need_docker()
+    with pytest.raises(sf.EngineError, match="cannot fetch the image statefun-nb/nothing:1"):
+        docker.get_images(lambda _: None, None, "statefun-nb/nothing:1")
