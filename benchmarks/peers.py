@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["PEER", "peer_python", "serving"]
+__all__ = ["OFFICIAL", "PEER", "peer_python", "serving"]
 
 PEER = ("flink-statefun==3.5.0", "aiohttp")
+OFFICIAL = ("apache-flink-statefun==3.3.0", "aiohttp<3.10", "protobuf<3.21")
 _HERE = Path(__file__).parent
 
 
@@ -29,10 +30,10 @@ def peer_python(requirements: tuple[str, ...] = PEER, python: str = sys.executab
 
 
 @contextmanager
-def serving(python: str, script: str) -> Iterator[int]:
+def serving(python: str, script: str, *arguments: str) -> Iterator[int]:
     """Run a server of ``servers/``; gives its port, and ends it."""
     process = subprocess.Popen(
-        [python, str(_HERE / "servers" / script)],
+        [python, str(_HERE / "servers" / script), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

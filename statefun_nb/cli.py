@@ -11,6 +11,7 @@ from typing import Any
 
 from . import __version__
 from .cluster import standing
+from .cluster.progress import Progress
 from .default_session import start
 from .demos.flights import flight_functions, flight_messages, load_flights
 from .demos.greeter import greeter_functions, greetings
@@ -55,13 +56,15 @@ def _cluster_up(options: argparse.Namespace) -> None:
         module = options.module.read_text(encoding="utf-8")
     except OSError as error:
         raise StatefunError(f"cannot read {options.module}: {error.strerror}") from error
+    progress = Progress()
     standing.up(
         module,
-        lambda text: print(f"{text} ...", flush=True),
+        progress,
         parallelism=options.parallelism,
         image=options.image,
         kafka_image=options.kafka_image,
     )
+    progress("")
     _cluster_status(options)
 
 

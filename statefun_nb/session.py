@@ -197,13 +197,15 @@ class Session:
     def state(self, typename: str, id: str | None = None) -> Any:  # noqa: A002
         """The state of one address, by name; without ``id``, of all addresses of the type, by id.
 
-        Empty when there is none.
+        Empty when there is none. Of a real cluster it is what the endpoint saw last, which the
+        table's ``observed`` says.
         """
         self._check_running()
         if id is None:
             found = self._engine.states(typename)
             decoded = {key: self._decode(typename, values) for key, values in found.items()}
-            return StateTable(typename, {key: values for key, values in decoded.items() if values})
+            present = {key: values for key, values in decoded.items() if values}
+            return StateTable(typename, present, observed=self._engine.observed)
         return self._decode(typename, self._engine.state(address_of(typename, id)))
 
     def _decode(self, typename: str, values: dict[str, TypedValue | None]) -> dict[str, Any]:
@@ -379,6 +381,8 @@ class Session:
             ["delayed", status.delayed],
             ["errors", status.errors],
         ]
+        if self._engine.web_url:
+            rows.insert(0, ["web interface", self._engine.web_url])
         rows += [["running", f"{r.address} for {r.seconds:.1f} s"] for r in self.running[:5]]
         rows += [["blocked", f"{b.address} for {b.seconds:.1f} s"] for b in self.blocked[-5:]]
         return title, ["", ""], rows

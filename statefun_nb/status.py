@@ -27,11 +27,18 @@ class Status(NamedTuple):
 
 
 class StateTable(dict[str, dict[str, Any]]):
-    """The state of all addresses of one function type, by id; a dict that shows as a table."""
+    """The state of all addresses of one function type, by id; a dict that shows as a table.
 
-    def __init__(self, typename: str, values: dict[str, dict[str, Any]]) -> None:
+    ``observed`` is True when it is what the endpoint saw last, and not what the engine holds: a
+    real cluster keeps its state to itself, and does not tell of values that expired since.
+    """
+
+    def __init__(
+        self, typename: str, values: dict[str, dict[str, Any]], *, observed: bool = False
+    ) -> None:
         super().__init__(values)
         self.typename = typename
+        self.observed = observed
 
     def _table(self) -> tuple[str, list[str], list[list[object]]]:
         names = list(dict.fromkeys(name for values in self.values() for name in values))

@@ -7,6 +7,7 @@ import sys
 import statefun_nb as sf
 from statefun_nb.demos.greeter import greeter_functions
 
-with sf.start(port=0, functions=greeter_functions()) as session:
+namespace = sys.argv[1] if len(sys.argv) > 1 else "example"
+with sf.start(port=0, functions=greeter_functions(namespace)) as session:
     print(session.endpoint.port, flush=True)
     sys.stdin.read()

@@ -1,4 +1,4 @@
-"""The same greeter on flink-statefun and aiohttp, as its documentation serves it."""
+"""The same greeter on a StateFun SDK with aiohttp, as its documentation serves it."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from statefun import (
     message_builder,
 )
 
+NAMESPACE = sys.argv[1] if len(sys.argv) > 1 else "example"
 functions = StatefulFunctions()
 
 
-@functions.bind(typename="example/person", specs=[ValueSpec("visits", LongType)])
+@functions.bind(typename=f"{NAMESPACE}/person", specs=[ValueSpec("visits", LongType)])
 def person(context, message):
     visits = (context.storage.visits or 0) + 1
     context.storage.visits = visits
     text = f"{message.as_string()} x{visits}"
-    context.send(message_builder("example/greeter", context.address.id, str_value=text))
+    context.send(message_builder(f"{NAMESPACE}/greeter", context.address.id, str_value=text))
 
 
-@functions.bind(typename="example/greeter")
+@functions.bind(typename=f"{NAMESPACE}/greeter")
 def greeter(context, message):
     context.send_egress(
         kafka_egress_message(
-            typename="example/out",
-            topic="greetings",
+            typename=f"{NAMESPACE}/out",
+            topic=f"{NAMESPACE}.greetings",
             key=context.address.id,
             value=f"{context.address.id}: {message.as_string()}",
         )

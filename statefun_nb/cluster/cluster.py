@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -104,12 +105,9 @@ class Cluster:
             When they do not; with the line of the log that says why.
         """
         begin = time.monotonic()
-        told = False
         while not self.rest.running():
             self._check(self._name("jobmanager"), begin, _JOB_SECONDS)
-            if not told and self.rest.job() is not None:
-                report("StateFun's job is starting")
-                told = True
+            report("StateFun is starting" if self.rest.job() is None else "its job is starting")
             time.sleep(_POLL_SECONDS)
         return time.monotonic() - begin
 
@@ -141,4 +139,6 @@ class Cluster:
             return
         what = "ended" if ended else f"was not ready after {limit:g} s"
         why = root_cause(self.runner.log(name))
+        if self.name == "docker" and sys.platform != "linux" and not ended:
+            why += "; Docker Desktop needs its host networking: Settings, Resources, Network"
         raise EngineError(f"{name} {what}: {why} (all of it: %statefun logs {name})")

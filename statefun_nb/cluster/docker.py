@@ -1,6 +1,7 @@
 """``engine="docker"``: StateFun, Flink and Kafka as containers of a compose project.
 
 With host networking all traffic stays on loopback, and the endpoint need not listen anywhere else.
+Docker on Linux has it; Docker Desktop (4.34 and newer) where it is switched on in its settings.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +45,8 @@ KAFKA_IMAGE = "apache/kafka:3.9.1"
 FLINK = Runtime("java", "/opt/flink/lib/*")
 KAFKA = Runtime("java", "/opt/kafka/libs/*")
 _OUT_OF_MEMORY = 137
+# The user's own, so that what the containers write can be removed.
+_USER = f"{os.getuid()}:{os.getgid()}" if os.name == "posix" else "0:0"
 
 
 class Compose:
@@ -93,7 +95,7 @@ class Compose:
             "entrypoint": command[0],
             "command": [word.replace("$", "$$") for word in command[1:]],
             "network_mode": "host",
-            "user": f"{os.getuid()}:{os.getgid()}",
+            "user": _USER,
             "working_dir": str(self.folder),
             "volumes": [f"{self.folder}:{self.folder}"],
             "stop_grace_period": "3s",
@@ -192,11 +194,6 @@ def get_images(
         See ``docker_cluster``.
     """
     check_docker()
-    if sys.platform != "linux":
-        raise EngineError(
-            'engine="docker" needs host networking, which Docker has on Linux only; '
-            'engine="flink" runs the same StateFun here, without Docker'
-        )
     if image is None:
         image = IMAGE
         if not has_image(image):

@@ -87,6 +87,7 @@ class Clients:
         self._common = common
         self._admin: Any = AdminClient(common)
         self._producer: Any = None
+        self._watcher: Any = None
 
     def wait(self, timeout: float) -> bool:
         """Does the broker answer within so many seconds?"""
@@ -166,7 +167,20 @@ class Clients:
                     open_partitions.discard(message.partition())
         return records
 
+    def end(self, topic: str, partition: int = 0) -> int:
+        """The offset after the last record of a partition."""
+        if self._watcher is None:
+            self._watcher = self._kafka.Consumer(
+                {**self._common, "group.id": "statefun_nb_watcher"}
+            )
+        place = self._kafka.TopicPartition(topic, partition)
+        end: int = self._watcher.get_watermark_offsets(place, timeout=10)[1]
+        return end
+
     def close(self) -> None:
         """Release the clients."""
         self._producer = None
         self._admin = None
+        if self._watcher is not None:
+            self._watcher.close()
+            self._watcher = None

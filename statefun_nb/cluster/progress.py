@@ -22,7 +22,7 @@ class Progress:
                 desc=text, bar_format="{desc} ... {elapsed}", leave=False, miniters=0, mininterval=0
             )
         elif text:
-            self._bar.set_description_str(text)
+            self._bar.set_description_str(text, refresh=True)
         elif self._bar is not None:
             self._bar.close()
             self._bar = None

@@ -60,6 +60,8 @@ class RemoteEngine:
         Told what is being waited for.
     """
 
+    observed = True
+
     def __init__(
         self,
         thread: LoopThread,
@@ -193,6 +195,10 @@ class RemoteEngine:
     @property
     def name(self) -> str:
         return self.cluster.name
+
+    @property
+    def web_url(self) -> str:
+        return self.cluster.web_url
 
     @property
     def paused(self) -> bool:

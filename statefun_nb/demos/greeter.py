@@ -13,22 +13,22 @@ from ..registry import StatefulFunctions
 __all__ = ["greeter_functions", "greetings"]
 
 
-def greeter_functions() -> StatefulFunctions:
-    """A person counts visits; a greeter emits a greeting for each."""
+def greeter_functions(namespace: str = "example") -> StatefulFunctions:
+    """A person counts visits; a greeter emits a greeting for each, to ``<namespace>/out``."""
     functions = StatefulFunctions()
 
-    @function("example/person", state={"visits": int}, functions=functions)
+    @function(f"{namespace}/person", state={"visits": int}, functions=functions)
     def person(ctx: Context, message: Message) -> None:
         visits = (ctx.storage.visits or 0) + 1
         ctx.storage.visits = visits
-        ctx.send("example/greeter", ctx.address.id, f"{message.value} x{visits}")
+        ctx.send(f"{namespace}/greeter", ctx.address.id, f"{message.value} x{visits}")
 
-    @function("example/greeter", functions=functions)
+    @function(f"{namespace}/greeter", functions=functions)
     def greeter(ctx: Context, message: Message) -> None:
         ctx.send_egress(
             kafka_egress_message(
-                typename="example/out",
-                topic="greetings",
+                typename=f"{namespace}/out",
+                topic=f"{namespace}.greetings",
                 key=ctx.address.id,
                 value=f"{ctx.address.id}: {message.value}",
             )

@@ -71,6 +71,14 @@ class Engine(Protocol):
         """As in ``sf.start(engine=...)``."""
 
     @property
+    def web_url(self) -> str | None:
+        """A web interface of the engine's own."""
+
+    @property
+    def observed(self) -> bool:
+        """Is ``state`` what the endpoint saw last, and not what the engine holds?"""
+
+    @property
     def paused(self) -> bool:
         """Is no further request sent just now?"""
 

@@ -55,6 +55,8 @@ class EmbeddedEngine:
     """
 
     name = "embedded"
+    web_url = None
+    observed = False
 
     def __init__(
         self,

@@ -102,12 +102,14 @@ class InvocationError(NamedTuple):
     """Why an invocation had no effect.
 
     ``type`` is the exception's class, or ``RolledBack`` when the invocation itself went well but
-    a later message of the same batch failed, which undoes the whole batch.
+    a later message of the same batch failed, which undoes the whole batch. ``retries`` counts how
+    often the very same request came again and failed again: it is recorded once.
     """
 
     type: str
     message: str
     traceback: str
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +166,8 @@ class Invocation:
         if self.stdout:
             rows.append(("printed", self.stdout))
         if self.error:
-            rows.append(("error", f"{self.error.type}: {self.error.message}"))
+            again = f" (and {self.error.retries} times again)" if self.error.retries else ""
+            rows.append(("error", f"{self.error.type}: {self.error.message}{again}"))
         if self.cause is not None:
             rows.append(("cause", f"invocation {self.cause}"))
         return rows

@@ -159,6 +159,15 @@ class Recorder:
                 self._kept -= count
                 self._dropped += count
 
+    def replace(self, old: TracedBatch, new: TracedBatch) -> bool:
+        """Put a batch in the place of one of the same size; False when that is not kept any more."""
+        with self._lock:
+            for index in range(len(self._batches) - 1, -1, -1):
+                if self._batches[index] is old:
+                    self._batches[index] = new
+                    return True
+        return False
+
     @property
     def count(self) -> int:
         """Invocations recorded since the start, dropped ones included."""

@@ -27,6 +27,8 @@ __all__ = ["Blocked", "Running", "TracedHandler"]
 
 # A sync function that takes longer than this holds up every other address noticeably.
 BLOCKING_SECONDS = 0.1
+# Of so many addresses the last failure is remembered, to know a retry when it comes.
+_FAILED_KEPT = 1_000
 
 
 class Running(NamedTuple):
@@ -62,6 +64,7 @@ class TracedHandler:
         self.skip = False
         self.watch: Callable[[Request, bytes], None] | None = None  # told what was served
         self.blocked: deque[Blocked] = deque(maxlen=100)
+        self._failed: dict[SdkAddress, TracedBatch] = {}  # the last failure of each address
         self._running: dict[int, tuple[SdkAddress, float, bool]] = {}  # written on the loop only
 
     @property
@@ -113,7 +116,9 @@ class TracedHandler:
                     spec, request, observer, routes=self.routes, skip=self.skip
                 )
                 if not outcome.missing:
-                    self.recorder.add(observer.traced(spec, data, outcome, start))
+                    batch = observer.traced(spec, data, outcome, start)
+                    if batch.error is None or not self._counted_as_retry(request.target, batch):
+                        self.recorder.add(batch)
         finally:
             del running[key]
             output.captured_output.reset(token)
@@ -123,6 +128,22 @@ class TracedHandler:
         if seconds > BLOCKING_SECONDS and not spec.is_async:
             self.blocked.append(Blocked(request.target, seconds))
         return outcome
+
+    def _counted_as_retry(self, target: SdkAddress, batch: TracedBatch) -> bool:
+        """A request that failed before and fails again is one error, with a count of retries."""
+        assert self.recorder is not None
+        assert batch.error is not None
+        before = self._failed.get(target)
+        if before is not None and before.error is not None and before.request == batch.request:
+            error = batch.error._replace(retries=before.error.retries + 1)
+            counted = before._replace(error=error)
+            if self.recorder.replace(before, counted):
+                self._failed[target] = counted
+                return True
+        if len(self._failed) >= _FAILED_KEPT:
+            self._failed.clear()
+        self._failed[target] = batch
+        return False
 
 
 if sys.version_info >= (3, 12):

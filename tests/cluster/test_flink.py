@@ -151,6 +151,53 @@ def test_skip_leaves_out_only_the_message_that_raises(functions):
         assert session.stop(30)
 
 
+def test_retry_leaves_a_failed_request_to_the_cluster(functions):
+    fails = [True]
+
+    @sf.function("c/f", state={"n": int}, functions=functions)
+    def f(ctx, message):
+        if fails:
+            raise ValueError("not yet")
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+
+    session = start(functions, on_error="retry")
+    try:
+        session.send("c/f", "a", 1)
+        until(lambda: len(session.invocations) and session.invocations[0].error.retries > 3)
+        (failed,) = session.invocations
+        assert failed.error.message == "not yet"
+        fails.clear()
+        session.wait_idle(60)
+        assert session.state("c/f", "a") == {"n": 1}
+    finally:
+        assert session.stop(30)
+
+
+def test_a_stopped_endpoint_and_a_paused_kafka_lose_and_double_nothing(functions):
+    count(functions, "c/count")
+    messages, keys = 100_000, 1_000
+    session = start(functions)
+    try:
+        session.wait_idle(60)
+        kafka = next(p for p, c in processes_of(session).items() if "kafka.Kafka\0" in c)
+        session.send_many((("c/count", f"k{i % keys}", i) for i in range(messages)), progress=False)
+        until(lambda: session.status().processed > messages // 10, 60)
+        port = session.endpoint.port
+        session.endpoint.stop(grace=0)
+        time.sleep(1)
+        assert session.endpoint.start(port) == port
+        until(lambda: session.status().processed > messages // 3, 60)
+        os.kill(kafka, signal.SIGSTOP)
+        time.sleep(3)
+        os.kill(kafka, signal.SIGCONT)
+        session.wait_idle(120)
+        state = session.state("c/count")
+        assert len(state) == keys
+        assert {values["n"] for values in state.values()} == {messages // keys}
+    finally:
+        assert session.stop(30)
+
+
 def test_a_new_namespace_starts_the_job_again_and_state_lives_on(functions):
     count(functions, "one/f")
     session = start(functions)

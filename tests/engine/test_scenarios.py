@@ -345,6 +345,9 @@ def test_retry_by_the_system_clock_is_waited_for(functions):
         session.send("a/b", "x", 1)
         assert session.wait_idle(timers=False).processed == 1
         assert len(tries) == 4
+        failed, served = session.invocations
+        assert (failed.error.retries, served.status) == (2, "ok")  # one error, tried twice again
+        assert "2 times again" in failed._repr_html_()
 
 
 def test_pause_step_and_resume(engine, functions):
