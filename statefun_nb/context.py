@@ -8,11 +8,10 @@ from datetime import timedelta
 from typing import Any, Protocol, overload
 
 from .address import SdkAddress, parse_typename
-from .effects import TypedValue
+from .effects import Incoming, TypedValue
 from .errors import ConversionError, ConversionTypeError, EngineError, token_is_pending
-from .inference import type_of_value
-from .messages import EgressMessage, Message, own_typed_value, typed_value
-from .protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, send_chunk
+from .messages import EgressMessage, Message, inferred_value, own_typed_value
+from .protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, read_caller, send_chunk
 from .state import Cell, ValueSpec
 
 __all__ = ["Context", "InvocationContext", "Routes"]
@@ -126,32 +125,35 @@ class InvocationContext(Context):
     """
 
     # Slots where Context has properties: read without a call into Python, and some functions read
-    # each of them for every message.
+    # each of them for every message. The caller is looked up only when it is asked for.
     __slots__ = (
         "_tokens",
         "address",
-        "caller",
         "cause",
         "delayed",
         "egress",
+        "incoming",
         "routes",
         "sent",
         "storage",
     )
     address: SdkAddress
     storage: Any
-    caller: SdkAddress | None
 
     def __init__(self, address: SdkAddress, storage: Any, routes: Routes | None = None) -> None:
         self.address = address
         self.storage = storage
         self.routes = routes
-        self.caller = None
+        self.incoming: Incoming | None = None  # the message that is being served
         self.cause = b""
         self._tokens: dict[str, bool] = {}  # used by this batch: is it pending?
         self.sent: list[bytes] = []
         self.delayed: list[bytes] = []
         self.egress: list[bytes] = []
+
+    @property
+    def caller(self) -> SdkAddress | None:
+        return None if self.incoming is None else read_caller(self.incoming)
 
     def send(
         self,
@@ -266,7 +268,7 @@ def _typed(typename: Any, id: Any, value: Any, type: Any) -> TypedValue:  # noqa
     if value is None:
         raise ConversionError(f"value can not be missing (message to {typename} {id!r})")
     try:
-        return typed_value(type_of_value(value, type), value)
+        return inferred_value(value, type)
     except ConversionError as error:
         raise error.__class__(f"message to {typename} {id!r}: {error}") from error
 

@@ -9,7 +9,7 @@ from .context import InvocationContext, Routes
 from .effects import Request, StateSpec
 from .errors import DeclarationTypeError, StatefunError
 from .messages import incoming_message
-from .protocol.v3 import encode_missing, encode_result, mutation_chunk, read_caller
+from .protocol.v3 import encode_missing, encode_result, mutation_chunk
 from .registry import FunctionSpec
 from .state import Cell, current_storage
 
@@ -83,7 +83,7 @@ async def dispatch(
             if skip:
                 undo = context.mark(cells)
             try:
-                context.caller = read_caller(incoming)
+                context.incoming = incoming
                 result = fun(context, incoming_message(typename, id_, incoming.argument))
                 if is_async:
                     await result

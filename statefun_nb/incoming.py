@@ -9,8 +9,7 @@ from .address import SdkAddress, address_of
 from .effects import TypedValue
 from .engine.base import Incoming
 from .errors import ConversionError, ConversionTypeError
-from .inference import type_of_value
-from .messages import Message, own_typed_value, typed_value
+from .messages import Message, inferred_value, own_typed_value
 from .protocol.wire import typed_value_bytes
 
 __all__ = ["incoming"]
@@ -59,6 +58,6 @@ def _encode(message: Any, tpe: Any) -> tuple[SdkAddress, TypedValue]:
     if value is None:
         raise ConversionError(f"value can not be missing (message to {address})")
     try:
-        return address, typed_value(type_of_value(value, tpe), value)
+        return address, inferred_value(value, tpe)
     except ConversionError as error:
         raise type(error)(f"message to {address}: {error}") from error

@@ -6,7 +6,7 @@ from typing import Any
 
 from .effects import TypedValue, TypedValueLike
 from .errors import ConversionError, ConversionTypeError, DeclarationError
-from .inference import decode_value, type_of_class
+from .inference import decode_value, type_of_class, type_of_value
 from .types import (
     BUILT_IN_TYPES,
     BoolType,
@@ -23,6 +23,7 @@ __all__ = [
     "Message",
     "egress_message_builder",
     "incoming_message",
+    "inferred_value",
     "message_builder",
     "own_typed_value",
     "typed_value",
@@ -212,6 +213,28 @@ def typed_value(tpe: Type, value: Any) -> TypedValue:
             )
         data = bytes(data)
     return _new_tuple(TypedValue, (tpe.typename, data))
+
+
+# What most values are: their typenames and serializers, looked up once.
+_SCALARS = {
+    cls: (tpe.typename, tpe.serializer().serialize)
+    for cls, tpe in ((str, StringType), (int, LongType), (bool, BoolType), (float, DoubleType))
+}
+
+
+def inferred_value(value: Any, explicit: Any = None) -> TypedValue:
+    """``value`` encoded as the ``explicit`` type, or as the one that is inferred from it.
+
+    Raises
+    ------
+    ConversionError
+        When the value has no type, or does not fit it.
+    """
+    if explicit is None:
+        scalar = _SCALARS.get(type(value))
+        if scalar is not None:
+            return _new_tuple(TypedValue, (scalar[0], scalar[1](value)))
+    return typed_value(type_of_value(value, explicit), value)
 
 
 _KEYWORD_TYPES = {
