@@ -117,9 +117,9 @@ def _refuse_awaitable(typename: str, result: Any) -> None:
 
 
 def _encode(spec: FunctionSpec, context: InvocationContext, cells: list[Cell]) -> bytes:
-    chunks = [
-        mutation_chunk(name, cell.typed_value())
-        for name, cell in zip(spec.layout.specs, cells, strict=True)
-        if cell.dirty
-    ]
+    chunks = []
+    if cells:
+        names = spec.layout.specs
+        changed = [(name, cell) for name, cell in zip(names, cells, strict=True) if cell.dirty]
+        chunks = [mutation_chunk(name, cell.typed_value()) for name, cell in changed]
     return encode_result(chunks + context.sent + context.delayed + context.egress)

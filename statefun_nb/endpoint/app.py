@@ -14,12 +14,13 @@ from tornado import httputil, web
 from ..dispatch import Outcome
 from ..errors import ProtocolError, UnknownFunctionError
 from ..trace.traced import TracedHandler
-from .connection import Exchange
+from .exchange import Exchange
 from .parking import Parking
 
 __all__ = ["RequestMessage", "RequestReplyRoute", "make_application"]
 
 _OCTETS = "application/octet-stream"
+_OCTETS_BYTES = _OCTETS.encode()
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -58,7 +59,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
         self,
         connection: httputil.HTTPConnection,
         method: str,
-        headers: Mapping[str, str],
+        headers: Mapping[bytes, bytes],
         body: bytes,
     ) -> None:
         """Answer one request on ``connection``; ``headers`` with lower-case names."""
@@ -127,7 +128,7 @@ class RequestMessage(httputil.HTTPMessageDelegate):
         self.route = route
         self._connection = connection
         self._method = ""
-        self._headers: dict[str, str] = {}
+        self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
 
     def headers_received(
@@ -137,7 +138,10 @@ class RequestMessage(httputil.HTTPMessageDelegate):
     ) -> None:
         assert isinstance(start_line, httputil.RequestStartLine)
         self._method = start_line.method
-        self._headers = {name.lower(): value for name, value in headers.get_all()}
+        self._headers = {
+            name.lower().encode("latin-1"): value.encode("latin-1")
+            for name, value in headers.get_all()
+        }
 
     def data_received(self, chunk: bytes) -> None:
         self._body.append(chunk)
@@ -149,16 +153,18 @@ class RequestMessage(httputil.HTTPMessageDelegate):
         self._body.clear()
 
 
-def _refusal(method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
+def _refusal(method: str, headers: Mapping[bytes, bytes]) -> tuple[int, str] | None:
     """Why a request is refused before its body is looked at; None when it is not."""
     if method != "POST":
         return 405, f"{method} is not allowed here: StateFun sends POST"
-    origin = headers.get("origin")
-    if origin is not None and not is_loopback_origin(origin):
-        return 403, f"requests from the web page {origin!r} are refused"
-    content_type = headers.get("content-type")
-    if content_type is not None and content_type.partition(";")[0].strip().lower() != _OCTETS:
-        return 415, f"the content type is {_OCTETS}, not {content_type!r}"
+    origin = headers.get(b"origin")
+    if origin is not None and not is_loopback_origin(origin.decode("latin-1")):
+        return 403, f"requests from the web page {origin.decode('latin-1')!r} are refused"
+    given = headers.get(b"content-type", _OCTETS_BYTES)
+    if given != _OCTETS_BYTES:
+        content_type = given.decode("latin-1")
+        if content_type.partition(";")[0].strip().lower() != _OCTETS:
+            return 415, f"the content type is {_OCTETS}, not {content_type!r}"
     return None
 
 

@@ -11,147 +11,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from http.client import responses
 from typing import Any, cast
 
 import httptools
-from tornado import httputil
 
+from .exchange import Client, Exchange
 from .limits import Limits
 
-__all__ = ["Exchange", "HttpConnection"]
+__all__ = ["HttpConnection"]
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LINGER_SECONDS = 1.0
-_BODILESS = frozenset({204, 304})
-
-
-class _Context:
-    """Where the client is, as tornado.httputil.HTTPServerRequest reads it."""
-
-    __slots__ = ("protocol", "remote_ip")
-
-    def __init__(self, remote_ip: str) -> None:
-        self.remote_ip = remote_ip
-        self.protocol = "http"
-
-
-class Exchange(httputil.HTTPConnection):
-    """One request and the answer to it."""
-
-    __slots__ = (
-        "_chunked",
-        "_close_callback",
-        "_connection",
-        "_status",
-        "body",
-        "finished",
-        "headers",
-        "keep_alive",
-        "method",
-        "refusal",
-        "target",
-    )
-
-    def __init__(self, connection: HttpConnection) -> None:
-        self._connection = connection
-        self._close_callback: Callable[[], None] | None = None
-        self._chunked = False
-        self._status = 0
-        self.method = ""
-        self.target = b""
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.body: list[bytes] = []
-        self.keep_alive = True
-        self.finished = False
-        self.refusal: tuple[int, str] | None = None  # the answer when it is no valid request
-
-    # What tornado.web asks of a connection.
-
-    @property
-    def context(self) -> _Context:
-        """The client's address."""
-        return self._connection.context
-
-    def set_close_callback(self, callback: Callable[[], None] | None) -> None:
-        """Call back when the client goes away before its answer is complete."""
-        self._close_callback = callback
-
-    def write_headers(
-        self,
-        start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
-        headers: httputil.HTTPHeaders,
-        chunk: bytes | None = None,
-    ) -> asyncio.Future[None]:
-        line = cast(httputil.ResponseStartLine, start_line)
-        self._status = line.code
-        lines = [f"HTTP/1.1 {line.code} {line.reason}"]
-        has_length = "Content-Length" in headers
-        if line.code >= 200 and line.code not in _BODILESS and not has_length:
-            self._chunked = True
-            lines.append("Transfer-Encoding: chunked")
-        if not self.keep_alive:
-            lines.append("Connection: close")
-        for name, value in headers.get_all():
-            if "\n" in name or "\n" in value or "\r" in name or "\r" in value:
-                raise ValueError(f"illegal line break in the header {name!r}")
-            lines.append(f"{name}: {value}")
-        self._connection.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
-        return self.write(chunk) if chunk else _done()
-
-    def write(self, chunk: bytes) -> asyncio.Future[None]:
-        if chunk and self.method != "HEAD":
-            if self._chunked:
-                chunk = b"%x\r\n%b\r\n" % (len(chunk), chunk)
-            self._connection.write(chunk)
-        return _done()
-
-    def finish(self) -> None:
-        if self.finished:
-            return
-        if self._chunked and self.method != "HEAD":
-            self._connection.write(b"0\r\n\r\n")
-        self._connection.finish(self)
-
-    # What the request-reply route uses: a whole answer in one write.
-
-    def respond(self, status: int, content_type: bytes, body: bytes) -> None:
-        """Answer with ``body``; 5 us less than HTTPHeaders and write_headers."""
-        head = b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n" % (
-            status,
-            _reason(status),
-            content_type,
-            len(body),
-        )
-        if not self.keep_alive:
-            head += b"Connection: close\r\n"
-        if self.method == "HEAD":
-            body = b""
-        self._connection.write(head + b"\r\n" + body)
-        self._connection.finish(self)
-
-    def refuse(self, status: int, message: str) -> None:
-        """Answer with a line of text that says what is wrong."""
-        self.respond(status, b"text/plain; charset=utf-8", message.encode() + b"\n")
-
-    def closed(self) -> None:
-        """The client went away."""
-        callback, self._close_callback = self._close_callback, None
-        if callback is not None:
-            callback()
-
-
-def _done() -> asyncio.Future[None]:
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    future.set_result(None)
-    return future
-
-
-_REASONS = {code: text.encode() for code, text in responses.items()}
-
-
-def _reason(status: int) -> bytes:
-    return _REASONS.get(status, b"Unknown")
 
 
 class HttpConnection(asyncio.Protocol):
@@ -186,7 +56,7 @@ class HttpConnection(asyncio.Protocol):
         self._write_paused = False
         self._refused = False  # what comes is no longer looked at
         self._closing = False  # no further request is read; close when all are answered
-        self.context = _Context("")
+        self.context = Client("")
         self.deadline = 0.0
 
     # The transport's side.
@@ -194,7 +64,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
-        self.context = _Context(peer[0] if peer else "")
+        self.context = Client(peer[0] if peer else "")
         self._connections.add(self)
         self.deadline = self._loop.time() + self._limits.idle_seconds
 
@@ -257,12 +127,12 @@ class HttpConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         assert self._reading is not None
         self._reading.headers.append((name.lower(), value))
+        self._reading.header_size += len(name) + len(value) + 4  # colon, space, line end
 
     def on_headers_complete(self) -> None:
         reading = self._reading
         assert reading is not None
-        size = sum(len(name) + len(value) + 4 for name, value in reading.headers)
-        if len(reading.target) + size > self._limits.header_bytes:
+        if len(reading.target) + reading.header_size > self._limits.header_bytes:
             raise self._headers_too_large()
         parser = self._parser
         reading.method = parser.get_method().decode("latin-1")

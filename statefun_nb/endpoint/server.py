@@ -13,7 +13,8 @@ from ..errors import EngineError
 from ..loop_thread import LoopThread
 from ..trace.traced import TracedHandler
 from .app import RequestMessage, RequestReplyRoute, make_application
-from .connection import Exchange, HttpConnection
+from .connection import HttpConnection
+from .exchange import Exchange
 from .limits import Limits
 from .parking import Parking
 
@@ -121,8 +122,8 @@ class Endpoint:
     def _serve(self, exchange: Exchange) -> None:
         route = self._direct.get(exchange.target)
         if route is not None:
-            headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in exchange.headers}
-            route.serve(exchange, exchange.method, headers, b"".join(exchange.body))
+            body = exchange.body[0] if len(exchange.body) == 1 else b"".join(exchange.body)
+            route.serve(exchange, exchange.method, dict(exchange.headers), body)
             return
         try:
             self._ask_application(exchange)

@@ -27,6 +27,8 @@ from .timers import Timers
 
 __all__ = ["Core", "OnError", "Pending"]
 
+_new = tuple.__new__  # half the time of calling a NamedTuple's class
+
 _FIRST_RETRY_MS = 10
 _LAST_RETRY_MS = 60_000
 
@@ -100,7 +102,7 @@ class Core:
         batch = mailbox.take(self.batch_limit if limit is None else limit)
         self.in_flight += 1
         self.waiting -= len(batch)
-        return Pending(mailbox, batch, mailbox.read(now_ms, touch=True))
+        return _new(Pending, (mailbox, batch, mailbox.read(now_ms, touch=True)))
 
     def again(self, mailbox: Mailbox, now_ms: int) -> Pending:
         """The same batch once more, with the state names known by now (the handshake)."""

@@ -114,8 +114,9 @@ def decode_request(data: bytes) -> Request:
     target = _address(batch.target)
     if not target.namespace or not target.name:
         raise ProtocolError(f"the request's target {target.typename!r} lacks a namespace or a name")
-    state = {entry.state_name: _typed_value(entry.state_value) for entry in batch.state}
-    return Request(target, state, batch.invocations)
+    entries = batch.state
+    state = {e.state_name: _typed_value(e.state_value) for e in entries} if entries else {}
+    return _new(Request, (target, state, batch.invocations))
 
 
 def read_caller(message: Any) -> SdkAddress | None:

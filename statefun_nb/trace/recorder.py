@@ -76,17 +76,18 @@ class TracedBatch(NamedTuple):
 
     def measure(self) -> tuple[int, int]:
         """The bytes that it holds in memory, about; and how many invocations it has."""
-        rows, width = self.rows, self.width
+        _, _, _, _, spec, request, reply, rows, stdout, _, _ = self
+        width = FIXED_COLUMNS + len(spec.layout.specs)
         count = len(rows) // width
-        size = len(self.request) + len(self.reply) + _BATCH_BYTES + _ROW_BYTES * count
+        size = len(request) + len(reply) + _BATCH_BYTES + _ROW_BYTES * count
         for column in range(FIXED_COLUMNS, width):
             before = None
             for data in rows[column::width]:
                 if data is not None and data is not before:  # an unchanged value is there once
                     size += len(data) + _VALUE_BYTES
                     before = data
-        if self.stdout:
-            size += sum(map(len, self.stdout.values()))
+        if stdout:
+            size += sum(map(len, stdout.values()))
         return size, count
 
 
