@@ -1,7 +1,8 @@
 """module.yaml: the documents that tell StateFun where functions, ingresses and egresses are.
 
 Read by safe load only; errors name the line. The grammar is that of StateFun 3.x: YAML documents
-of ``kind`` and ``spec``.
+of ``kind`` and ``spec``; that of 3.0, one document of ``version`` and ``module``, is read, too, and
+becomes documents of the newer kind.
 """
 
 from __future__ import annotations
@@ -130,11 +131,78 @@ def read_module(text: str) -> list[Document]:
         line = mark.line + 1 if mark is not None else 1
         problem = getattr(error, "problem", None) or error
         raise DeclarationError(f"module.yaml, line {line}: {problem}") from error
-    return [
-        _document(value, node)
-        for value, node in zip(values, nodes, strict=True)
-        if value is not None
-    ]
+    documents: list[Document] = []
+    for value, node in zip(values, nodes, strict=True):
+        if isinstance(value, dict) and "module" in value:
+            documents += _documents_of_3_0(node)
+        elif value is not None:
+            documents.append(_document(value, node))
+    return documents
+
+
+# Where a module of version 3.0 has its parts, and what their kinds became.
+_PARTS = (("endpoints", "endpoint"), ("ingresses", "ingress"), ("egresses", "egress"))
+_NEWER = {
+    "http": "io.statefun.endpoints.v1/http",
+    "io.statefun.kafka/ingress": KAFKA_INGRESS,
+    "io.statefun.kafka/egress": KAFKA_EGRESS,
+    "io.statefun.kinesis/ingress": "io.statefun.kinesis.v1/ingress",
+    "io.statefun.kinesis/egress": "io.statefun.kinesis.v1/egress",
+}
+
+
+def _documents_of_3_0(node: Any) -> list[Document]:
+    """Each endpoint, ingress and egress as the document that it would be today."""
+    module = _child(node, "module", "the document")
+    version = _scalar(_child(node, "version", "the document"))
+    if version != "3.0":
+        raise _error(node.start_mark.line + 1, f"version {version!r} is not known, only '3.0' is")
+    spec = _child(module, "spec", "module")
+    documents = []
+    for plural, singular in _PARTS:
+        found = dict(_pairs(spec)).get(plural)
+        for item in found.value if found is not None else ():
+            part = _child(item, singular, plural)
+            meta = {key: _scalar(value) for key, value in _pairs(_child(part, "meta", singular))}
+            old = meta.get("kind") or meta.get("type")
+            if old not in _NEWER:
+                known = ", ".join(_NEWER)
+                raise _error(part.start_mark.line + 1, f"unknown {old!r}; known are {known}")
+            body = _child(part, "spec", singular)
+            value = _value(body)
+            if "id" in meta:
+                value = {"id": meta["id"], **value}
+            documents.append(
+                _checked(Document(_NEWER[old], value, _line(body)), _lines(body), body)
+            )
+    return documents
+
+
+def _child(node: Any, key: str, where: str) -> Any:
+    found = dict(_pairs(node)).get(key)
+    if found is None:
+        raise _error(node.start_mark.line + 1, f"{where} has no {key}:")
+    return found
+
+
+def _pairs(node: Any) -> list[tuple[str, Any]]:
+    pairs = node.value if isinstance(node.value, list) else []
+    return [(pair[0].value, pair[1]) for pair in pairs if isinstance(pair, tuple)]
+
+
+def _scalar(node: Any) -> str:
+    return str(node.value)
+
+
+def _line(node: Any) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _value(node: Any) -> Any:
+    """What a node stands for, by the safe constructor."""
+    import yaml
+
+    return yaml.safe_load(yaml.serialize(node))
 
 
 def _document(value: Any, node: Any) -> Document:
@@ -149,15 +217,22 @@ def _document(value: Any, node: Any) -> Document:
     if not isinstance(spec, dict):
         raise _error(start, f"{kind} has no spec:")
     spec_lines = _lines(next(v for k, v in node.value if k.value == "spec"))
+    return _checked(Document(kind, spec, start), spec_lines, node)
+
+
+def _checked(document: Document, lines: dict[str, int], node: Any) -> Document:
+    """The document, when its spec has all that its kind needs, and nothing else."""
+    kind, spec, start = document
+    fields = _KINDS[kind]
     missing = sorted(fields.required - spec.keys())
     if missing:
-        raise _error(lines["spec"], f"the spec of {kind} lacks {', '.join(missing)}")
+        line = _lines(node).get("spec", start)
+        raise _error(line, f"the spec of {kind} lacks {', '.join(missing)}")
     for key in spec:
         if key not in fields.required | fields.optional:
             known = ", ".join(sorted(fields.required | fields.optional))
-            raise _error(spec_lines[key], f"{kind} knows no {key!r}; it has {known}")
-    document = Document(kind, spec, start)
-    _check_names(document, spec_lines)
+            raise _error(lines.get(key, start), f"{kind} knows no {key!r}; it has {known}")
+    _check_names(document, lines)
     return document
 
 
@@ -172,7 +247,7 @@ def _check_names(document: Document, lines: dict[str, int]) -> None:
         if "*" in namespace or ("*" in local and (key == "id" or local != "*")):
             raise DeclarationError(f"{name!r}: the only wildcard is 'namespace/*', for functions")
     except DeclarationError as error:
-        raise _error(lines[key], str(error)) from error
+        raise _error(lines.get(key, document.line), str(error)) from error
 
 
 def _lines(node: Any) -> dict[str, int]:

@@ -33,6 +33,59 @@ def test_documents_are_read_and_empty_ones_skipped():
     assert read_module("") == []
 
 
+OLDER = """\
+version: "3.0"
+module:
+  meta:
+    type: remote
+  spec:
+    endpoints:
+      - endpoint:
+          meta:
+            kind: http
+          spec:
+            functions: shop/*
+            urlPathTemplate: http://127.0.0.1:8000/statefun
+            timeouts: {call: 2min}
+    ingresses:
+      - ingress:
+          meta:
+            type: io.statefun.kafka/ingress
+            id: shop/in
+          spec:
+            address: 127.0.0.1:9092
+            topics: []
+"""
+
+
+def test_a_module_of_version_3_0_becomes_the_documents_of_today():
+    endpoint, ingress = read_module(OLDER)
+    assert (endpoint.kind, endpoint.spec["functions"]) == (
+        "io.statefun.endpoints.v1/http",
+        "shop/*",
+    )
+    assert endpoint.spec["timeouts"] == {"call": "2min"}
+    assert (ingress.kind, ingress.spec["id"]) == ("io.statefun.kafka.v1/ingress", "shop/in")
+    assert read_module(write_module([endpoint, ingress]))[1].spec == ingress.spec
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (('"3.0"', '"2.0"'), "version '2.0' is not known"),
+        (("io.statefun.kafka/ingress", "nonsense"), "line 16: unknown 'nonsense'"),
+        (("            address: 127.0.0.1:9092\n", ""), "lacks address"),
+        (("shop/in", "nonsense"), "'nonsense' is not a typename"),
+        (("            topics: []", "            topicz: []"), "lacks topics"),
+        (("timeouts:", "transport:"), "line 13: .* knows no 'transport'"),
+        (("          meta:\n            kind: http\n", ""), "endpoint has no meta:"),
+    ],
+)
+def test_what_is_wrong_in_a_module_of_3_0_is_named(change, says):
+    with pytest.raises(sf.DeclarationError, match=says):
+        read_module(OLDER.replace(*change))
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -53,7 +53,8 @@ def broker_command(runtime: Runtime, folder: Path) -> list[str]:
         runtime.class_path,
     ]
     properties = str(folder / "kafka.properties")
-    identity = secrets.token_urlsafe(16)[:22]
+    # 22 characters of base64, of which hex digits are some; one that begins with "-" is refused.
+    identity = secrets.token_hex(11)
     storage = [*java, "kafka.tools.StorageTool", "format", "-t", identity, "-c", properties]
     broker = [*java, "kafka.Kafka", properties]
     return ["/bin/sh", "-c", f"{shlex.join(storage)} && exec {shlex.join(broker)}"]
