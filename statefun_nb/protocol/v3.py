@@ -33,6 +33,7 @@ from .wire import (
     address_head,
     chunk,
     name_chunk,
+    read_cause,
     sdk_address_bytes,
     typed_value_bytes,
     value_head,
@@ -137,15 +138,9 @@ def has_caller(message: Any) -> bool:
 
 def decode_causes(data: bytes) -> list[Cause | None]:
     """Which traced invocation sent each message of a request; None where nobody says so."""
-    causes: list[Cause | None] = []
-    for message in _parse(ToFunction, data, "ToFunction").invocation.invocations:
-        argument = message.argument
-        if argument.HasField("statefun_nb_cause"):
-            cause = argument.statefun_nb_cause
-            causes.append(Cause(cause.recorder, cause.seq))
-        else:
-            causes.append(None)
-    return causes
+    batch = _parse(ToFunction, data, "ToFunction").invocation
+    found = (read_cause(message.argument.statefun_nb_cause) for message in batch.invocations)
+    return [None if cause is None else Cause(*cause) for cause in found]
 
 
 def send_chunk(typename: str, id: str, value: TypedValue, cause: bytes) -> bytes:  # noqa: A002

@@ -20,6 +20,7 @@ __all__ = [
     "chunk",
     "length",
     "name_chunk",
+    "read_cause",
     "sdk_address_bytes",
     "typed_value_bytes",
     "value_head",
@@ -39,9 +40,9 @@ def _varint(number: int) -> bytes:
 # The varints of 0 to 1023: what nearly every length is.
 _LENGTHS = tuple(_varint(n) for n in range(1024))
 
-# TypedValue.statefun_nb_cause (field 7301, wire type 2), 14 bytes: fixed32 recorder, fixed64 seq.
-_CAUSE = struct.Struct("<4sBIBQ")
-_CAUSE_HEAD = b"\xaa\xc8\x03\x0e"
+# TypedValue.statefun_nb_cause: field 7301, wire type 2, 12 bytes.
+_CAUSE = struct.Struct("<4sIQ")
+_CAUSE_HEAD = b"\xaa\xc8\x03\x0c"
 
 
 def varint(number: int) -> bytes:
@@ -117,4 +118,12 @@ def name_chunk(tag: bytes, name: str) -> bytes:
 
 def cause_bytes(recorder: int, seq: int) -> bytes:
     """The field TypedValue.statefun_nb_cause: a recorder's id and the sender's seq."""
-    return _CAUSE.pack(_CAUSE_HEAD, 0x0D, recorder, 0x11, seq)
+    return _CAUSE.pack(_CAUSE_HEAD, recorder, seq)
+
+
+def read_cause(data: bytes) -> tuple[int, int] | None:
+    """The recorder's id and the sender's seq; None when these bytes are not ours."""
+    if len(data) != 12:
+        return None
+    _, recorder, seq = _CAUSE.unpack(_CAUSE_HEAD + data)
+    return recorder, seq

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 
@@ -61,8 +62,7 @@ def test_a_sent_message_reads_back_with_its_cause(name, id_, typed, recorder, se
     assert sent.argument.typename == typed.typename
     assert sent.argument.has_value == typed.has_value
     assert sent.argument.value == (typed.value or b"")
-    assert sent.argument.statefun_nb_cause.recorder == recorder
-    assert sent.argument.statefun_nb_cause.seq == seq
+    assert sent.argument.statefun_nb_cause == struct.pack("<IQ", recorder, seq)
     (read,) = v3.decode_reply(data).sends
     assert read.target == address(name, id_)
     request = v3.encode_request(read.target, {}, [(None, read.argument)])
