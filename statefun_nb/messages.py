@@ -40,6 +40,9 @@ def own_typed_value(value: TypedValueLike) -> TypedValue:
     return TypedValue(value.typename, bytes(value.value or b"") if value.has_value else None)
 
 
+_DESERIALIZERS = {name: tpe.serializer().deserialize for name, tpe in BUILT_IN_TYPES.items()}
+
+
 class _Typed:
     """What messages and egress messages share: a typed value that can be looked into."""
 
@@ -59,9 +62,9 @@ class _Typed:
     def value(self) -> Any:
         """The value as Python sees it: decoded when its type is known, else its bytes."""
         value = self.typed_value
-        built_in = BUILT_IN_TYPES.get(value.typename)
-        if built_in is not None and (data := value.value):  # nearly always
-            return built_in.serializer().deserialize(data)
+        deserialize = _DESERIALIZERS.get(value.typename)
+        if deserialize is not None and (data := value.value):  # nearly always
+            return deserialize(data)
         return decode_value(own_typed_value(value))
 
 

@@ -36,7 +36,8 @@ __all__ = ["Session"]
 
 # send_many waits while so many messages are queued, so that memory does not grow with the input.
 _MANY_QUEUED = 50_000
-_CHUNK = 1_000
+# Handed in at once: with fewer there are fewer for each address, and smaller batches.
+_CHUNK = 10_000
 
 
 class Session:

@@ -143,22 +143,27 @@ class Recorder:
         """Keep a batch, dropping what no longer fits."""
         size, count = measured = batch.measure()
         with self._lock:
-            if batch.error is not None:
-                self.failures += 1
-            if batch.skipped is not None:
-                self.failures += len(batch.skipped)
+            if batch.error is not None or batch.skipped is not None:
+                self.failures += len(batch.skipped or (1,))
             self._batches.append(batch)
             self._sizes.append(measured)
             self._bytes += size
             self._kept += count
-            while len(self._batches) > 1 and (
-                self._kept > self.limit or self._bytes > self.limit_bytes
-            ):
-                self._batches.popleft()
-                size, count = self._sizes.popleft()
-                self._bytes -= size
-                self._kept -= count
-                self._dropped += count
+            if self._kept > self.limit or self._bytes > self.limit_bytes:
+                self._drop()
+
+    def _drop(self) -> None:
+        """Make room, a little more than is needed now: then it need not be made each time."""
+        batches, sizes = self._batches, self._sizes
+        kept, held, dropped = self._kept, self._bytes, self._dropped
+        most, most_bytes = self.limit - self.limit // 64, self.limit_bytes - self.limit_bytes // 64
+        while len(batches) > 1 and (kept > most or held > most_bytes):
+            batches.popleft()
+            size, count = sizes.popleft()
+            held -= size
+            kept -= count
+            dropped += count
+        self._kept, self._bytes, self._dropped = kept, held, dropped
 
     def replace(self, old: TracedBatch, new: TracedBatch) -> bool:
         """Put a batch in the place of one of the same size; False when that is not kept any more."""
