@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Iterable
@@ -15,8 +16,10 @@ from .cluster.progress import Progress
 from .default_session import start
 from .demos.flights import flight_functions, flight_messages, load_flights
 from .demos.greeter import greeter_functions, greetings
+from .doctor import examine
 from .errors import StatefunError
 from .session import Session
+from .tables import text_table
 
 __all__ = ["main"]
 
@@ -32,6 +35,12 @@ def _parser() -> argparse.ArgumentParser:
         "--flights", type=int, default=None, metavar="N", help="only the first N flights"
     )
     demo.set_defaults(run=_demo)
+    doctor = commands.add_parser("doctor", help="what is there, and what each lacking part is for")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
+    doctor.set_defaults(run=_doctor)
+    lab = commands.add_parser("lab", help="open JupyterLab")
+    lab.add_argument("folder", nargs="?", type=Path, default=Path(), help="of the notebooks (here)")
+    lab.set_defaults(run=_lab)
     _add_cluster(commands.add_parser("cluster", help="real StateFun in Docker, that stays"))
     return parser
 
@@ -90,6 +99,25 @@ def _cluster_logs(options: argparse.Namespace) -> None:
 
 def _cluster_down(_: argparse.Namespace) -> None:
     print("the cluster is down" if standing.down() else "no cluster is up")
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    findings = examine()
+    if options.json:
+        print(json.dumps([finding._asdict() for finding in findings], indent=1))
+        return
+    rows = [["ok" if f.ok else "--", f.part, f.found, f.needed_for, f.fix] for f in findings]
+    print(text_table("", ["", "part", "found", "needed for", "what to do"], rows).lstrip("\n"))
+
+
+def _lab(options: argparse.Namespace) -> None:
+    try:
+        from jupyterlab.labapp import main as jupyter_lab
+    except ImportError as error:
+        raise StatefunError('JupyterLab is missing: pip install "statefun_nb[lab]"') from error
+    if not options.folder.is_dir():
+        raise StatefunError(f"{options.folder} is no folder")
+    jupyter_lab([str(options.folder)])
 
 
 def _demo(options: argparse.Namespace) -> None:

@@ -10,13 +10,14 @@ from typing import Any, Protocol, overload
 from .address import SdkAddress, parse_typename
 from .effects import Incoming, TypedValue
 from .errors import ConversionError, ConversionTypeError, EngineError, token_is_pending
-from .messages import EgressMessage, Message, inferred_value, own_typed_value
+from .messages import SCALARS, EgressMessage, Message, inferred_value, own_typed_value
 from .protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, read_caller, send_chunk
 from .state import Cell, ValueSpec
 
 __all__ = ["Context", "InvocationContext", "Routes"]
 
 _MISSING: Any = object()
+_new = tuple.__new__  # half the time of calling a NamedTuple's class
 
 
 class Context(ABC):
@@ -168,7 +169,14 @@ class InvocationContext(Context):
             typed = own_typed_value(message.typed_value)
         else:
             typename = message
-            typed = _typed(typename, id, value, type)
+            scalar = SCALARS.get(value.__class__) if type is None else None
+            if scalar and id and id.__class__ is str and typename.__class__ is str:
+                try:  # what nearly all messages are, without the calls that others need
+                    typed = _new(TypedValue, (scalar[0], scalar[1](value)))
+                except ConversionError as error:
+                    raise _about(error, typename, id) from error
+            else:
+                typed = _typed(typename, id, value, type)
         if self.routes is not None:
             self.routes.check_target(typename)
         try:
@@ -270,7 +278,11 @@ def _typed(typename: Any, id: Any, value: Any, type: Any) -> TypedValue:  # noqa
     try:
         return inferred_value(value, type)
     except ConversionError as error:
-        raise error.__class__(f"message to {typename} {id!r}: {error}") from error
+        raise _about(error, typename, id) from error
+
+
+def _about(error: ConversionError, typename: str, id: str) -> ConversionError:  # noqa: A002
+    return error.__class__(f"message to {typename} {id!r}: {error}")
 
 
 def _milliseconds(duration: Any, target: str) -> int:

@@ -19,6 +19,7 @@ from .types import (
 )
 
 __all__ = [
+    "SCALARS",
     "EgressMessage",
     "Message",
     "egress_message_builder",
@@ -219,7 +220,7 @@ def typed_value(tpe: Type, value: Any) -> TypedValue:
 
 
 # What most values are: their typenames and serializers, looked up once.
-_SCALARS = {
+SCALARS = {
     cls: (tpe.typename, tpe.serializer().serialize)
     for cls, tpe in ((str, StringType), (int, LongType), (bool, BoolType), (float, DoubleType))
 }
@@ -234,7 +235,7 @@ def inferred_value(value: Any, explicit: Any = None) -> TypedValue:
         When the value has no type, or does not fit it.
     """
     if explicit is None:
-        scalar = _SCALARS.get(type(value))
+        scalar = SCALARS.get(type(value))
         if scalar is not None:
             return _new_tuple(TypedValue, (scalar[0], scalar[1](value)))
     return typed_value(type_of_value(value, explicit), value)

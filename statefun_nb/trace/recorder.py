@@ -25,6 +25,9 @@ FIXED_COLUMNS = 4
 _BATCH_BYTES = 400
 _ROW_BYTES = 90
 _VALUE_BYTES = 41
+# So many batches are added before the oldest are dropped, unless one is large.
+_FRESH = 64
+_LARGE = 64 * 1024
 
 
 class TracedBatch(NamedTuple):
@@ -122,13 +125,16 @@ class Recorder:
         self.limit_bytes = limit_bytes
         self.clock = clock
         self.id = secrets.randbits(32)
+        # Appended to by the loop without a lock; ``_settle`` moves it on. One batch at a time cost
+        # twice as much.
+        self._fresh: deque[TracedBatch] = deque()
         self._lock = threading.Lock()  # guards what follows: written on the loop, read from cells
         self._batches: deque[TracedBatch] = deque()
         self._sizes: deque[tuple[int, int]] = deque()  # of each: bytes and invocations
         self._bytes = 0
         self._kept = 0
         self._dropped = 0
-        self.failures = 0
+        self._failures = 0
         self._next_seq = 1  # these two: the loop's alone
         self._next_number = 1
 
@@ -141,23 +147,25 @@ class Recorder:
 
     def add(self, batch: TracedBatch) -> None:
         """Keep a batch, dropping what no longer fits."""
-        size, count = measured = batch.measure()
-        with self._lock:
-            if batch.error is not None or batch.skipped is not None:
-                self.failures += len(batch.skipped or (1,))
-            self._batches.append(batch)
-            self._sizes.append(measured)
-            self._bytes += size
-            self._kept += count
-            if self._kept > self.limit or self._bytes > self.limit_bytes:
-                self._drop()
+        self._fresh.append(batch)
+        if len(self._fresh) >= _FRESH or len(batch.request) > _LARGE:
+            with self._lock:
+                self._settle()
 
-    def _drop(self) -> None:
-        """Make room, a little more than is needed now: then it need not be made each time."""
-        batches, sizes = self._batches, self._sizes
+    def _settle(self) -> None:
+        """Count what is new, and drop what no longer fits."""
+        fresh, batches, sizes = self._fresh, self._batches, self._sizes
         kept, held, dropped = self._kept, self._bytes, self._dropped
-        most, most_bytes = self.limit - self.limit // 64, self.limit_bytes - self.limit_bytes // 64
-        while len(batches) > 1 and (kept > most or held > most_bytes):
+        while fresh:
+            batch = fresh.popleft()
+            size, count = measured = batch.measure()
+            batches.append(batch)
+            sizes.append(measured)
+            held += size
+            kept += count
+            if batch.error is not None or batch.skipped is not None:
+                self._failures += len(batch.skipped or (1,))
+        while len(batches) > 1 and (kept > self.limit or held > self.limit_bytes):
             batches.popleft()
             size, count = sizes.popleft()
             held -= size
@@ -168,6 +176,7 @@ class Recorder:
     def replace(self, old: TracedBatch, new: TracedBatch) -> bool:
         """Put a batch in the place of one of the same size; False when that is not kept any more."""
         with self._lock:
+            self._settle()
             for index in range(len(self._batches) - 1, -1, -1):
                 if self._batches[index] is old:
                     self._batches[index] = new
@@ -177,16 +186,28 @@ class Recorder:
     @property
     def count(self) -> int:
         """Invocations recorded since the start, dropped ones included."""
-        return self._kept + self._dropped
+        with self._lock:
+            self._settle()
+            return self._kept + self._dropped
+
+    @property
+    def failures(self) -> int:
+        """How many of them have failed."""
+        with self._lock:
+            self._settle()
+            return self._failures
 
     @property
     def bytes(self) -> int:
         """Bytes that the trace holds, estimated from above."""
-        return self._bytes
+        with self._lock:
+            self._settle()
+            return self._bytes
 
     def snapshot(self, since: int = 0) -> Snapshot:
         """The batches added after the cursor ``since`` (0: all that are kept)."""
         with self._lock:
+            self._settle()
             batches = list(self._batches)
             dropped, total = self._dropped, self._kept + self._dropped
         if since > dropped:
@@ -203,6 +224,7 @@ class Recorder:
     def clear(self) -> None:
         """Forget the kept batches; numbering goes on."""
         with self._lock:
+            self._settle()
             self._dropped += self._kept
             self._batches.clear()
             self._sizes.clear()
