@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator
 from statistics import median
@@ -27,6 +28,16 @@ Messages = list[tuple[str, str, str]]
 
 def run(messages: Messages, *, trace: bool = True, batch_limit: int = 1000) -> float:
     """Messages a second, from the first send to the last egress record."""
+    # What the benchmark itself holds, the bytes of 400,000 requests, is not the engine's to visit.
+    gc.collect()
+    gc.freeze()
+    try:
+        return _run(messages, trace=trace, batch_limit=batch_limit)
+    finally:
+        gc.unfreeze()
+
+
+def _run(messages: Messages, *, trace: bool, batch_limit: int) -> float:
     with sf.start(
         port=0, functions=greeter_functions(), trace=trace, batch_limit=batch_limit
     ) as session:

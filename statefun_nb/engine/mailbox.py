@@ -95,7 +95,8 @@ class Mailbox:
         self.parked: Parked | None = None
         self.isolate = 0  # so many messages go out one by one, to find the one that fails
         self.attempts = 0  # failures of the message at the head, for the back-off
-        self.values: list[bytes | None] | None = None
+        # A tuple: the garbage collector leaves one of bytes alone.
+        self.values: tuple[bytes | None, ...] = ()
         self.deadlines: list[int] | None = None
 
     def put(self, envelope: Envelope) -> None:
@@ -141,34 +142,36 @@ class Mailbox:
         Source: ``ExpirationUtil``: processing time, expired values are never returned.
         """
         values = self.values
-        if values is None:
+        if not values:
             return dict.fromkeys(self.kind.names)
         if self.deadlines is not None:
             self._expire(now_ms, touch=touch)
+            values = self.values
         return {
             spec.name: None if data is None else _new(TypedValue, (spec.typename, data))
             for spec, data in zip_longest(self.kind.specs, values)
         }
 
     def _expire(self, now_ms: int, *, touch: bool) -> None:
-        assert self.values is not None
         assert self.deadlines is not None
         for index, deadline in enumerate(self.deadlines):
             if not deadline:
                 continue
             if deadline <= now_ms:
-                self.values[index] = None
+                self._set(index, None)
                 self.deadlines[index] = 0
             elif touch and self.kind.specs[index].mode is ExpireMode.AFTER_INVOKE:
                 self.deadlines[index] = now_ms + self.kind.specs[index].expire_after_ms
 
+    def _set(self, index: int, data: bytes | None) -> None:
+        values = self.values
+        if len(values) <= index:
+            values += (None,) * (index + 1 - len(values))
+        self.values = (*values[:index], data, *values[index + 1 :])
+
     def write(self, index: int, value: TypedValue | None, now_ms: int) -> None:
         """Store or delete the value of the name at ``index``."""
-        if self.values is None:
-            self.values = []
-        if index >= len(self.values):
-            self.values.extend([None] * (index + 1 - len(self.values)))
-        self.values[index] = None if value is None else value.value
+        self._set(index, None if value is None else value.value)
         if not self.kind.expires:
             return
         spec = self.kind.specs[index]
