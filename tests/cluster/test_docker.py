@@ -12,6 +12,7 @@ import pytest
 import statefun_nb as sf
 from statefun_nb.cli import main
 from statefun_nb.cluster import docker
+from statefun_nb.cluster.processes import root_cause
 from statefun_nb.options import Options
 from tests.requirements import KAFKA_IMAGE, need_docker
 
@@ -158,3 +159,18 @@ def test_an_image_that_cannot_be_had_is_named():
     need_docker()
     with pytest.raises(sf.EngineError, match="cannot fetch the image statefun-nb/nothing:1"):
         docker.get_images(lambda _: None, None, "statefun-nb/nothing:1")
+
+
+def test_a_container_that_was_killed_for_memory_says_so(monkeypatch, tmp_path):
+    program = tmp_path / "docker"
+    program.write_text(
+        '#!/bin/sh\ncase "$1" in\n  ps) printf "p-kafka\\tExited (137) 2 seconds ago\\n";;\n'
+        "  logs) echo it was up;;\nesac\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    compose = docker.Compose(tmp_path, "p", "image", "kafka image")
+    assert compose.ended() == {"kafka": 137}
+    assert root_cause(compose.log("kafka")) == (
+        "the container was killed: give Docker more memory (4 GB will do)"
+    )
