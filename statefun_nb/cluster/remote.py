@@ -97,16 +97,13 @@ class RemoteEngine:
         self._lock = threading.RLock()  # guards starting and restarting, and what follows
         self._running = False
         self._waiting: list[Incoming] = []  # for function types that nobody has declared
-        self._read: dict[str, list[Record]] = {}
+        self._read: dict[str, list[Record]] = {}  # by topic, and where to read on, by partition
+        self._read_to: dict[str, dict[int, int]] = {}
         self._clients = Clients(cluster.bootstrap_servers)
         cluster.start_kafka()
 
     def _serves(self, typename: str) -> bool:
-        return covers(self._own_endpoints(), typename)
-
-    def _own_endpoints(self) -> list[Document]:
-        url = self._endpoint.url
-        return [d for d in self._routes.documents if d.spec.get("urlPathTemplate") == url]
+        return self._routes.leads_to(typename, self._endpoint.url)
 
     # Being ready.
 
@@ -118,12 +115,11 @@ class RemoteEngine:
         from a savepoint, so that all state lives on.
         """
         with self._lock:
-            namespaces = {typename.partition("/")[0] for typename in self._handler.functions}
             known = self._routes.documents
-            new = sorted(n for n in namespaces if not covers(known, f"{n}/any"))
+            new = sorted(n for n in self._namespaces() if not covers(known, f"{n}/any"))
             if self._running and not new:
                 return
-            documents = self._module(namespaces)
+            documents = self._module()
             if self._running:
                 self._restart(documents, f"to know {', '.join(new)}/*")
             else:
@@ -131,7 +127,10 @@ class RemoteEngine:
             waiting, self._waiting = self._waiting, []
             self.post(waiting)
 
-    def _module(self, namespaces: Iterable[str]) -> list[Document]:
+    def _namespaces(self) -> set[str]:
+        return {typename.partition("/")[0] for typename in self._handler.functions}
+
+    def _module(self) -> list[Document]:
         own = [
             http_endpoint(
                 f"{namespace}/*",
@@ -140,7 +139,7 @@ class RemoteEngine:
                 call=_CALL_TIMEOUT,
                 payload_max_bytes=_PAYLOAD_BYTES,
             )
-            for namespace in sorted({*namespaces, "statefun_nb"})
+            for namespace in sorted({*self._namespaces(), "statefun_nb"})
         ]
         gateway = gateway_documents(self.cluster.bootstrap_servers, self._group, self._delivery)
         return [*own, *self._user_documents, *gateway]
@@ -180,15 +179,14 @@ class RemoteEngine:
     def documents(self) -> list[Document]:
         """The module.yaml that this session needs."""
         with self._lock:
-            return self._module({t.partition("/")[0] for t in self._handler.functions})
+            return self._module()
 
     def load(self, documents: list[Document]) -> None:
         """Add documents of the user's to module.yaml."""
         with self._lock:
             self._user_documents += documents
             if self._running:
-                namespaces = {typename.partition("/")[0] for typename in self._handler.functions}
-                self._restart(self._module(namespaces), "with the loaded module.yaml")
+                self._restart(self._module(), "with the loaded module.yaml")
 
     # Messages.
 
@@ -230,7 +228,7 @@ class RemoteEngine:
                 self._balance.posted(message.delay_ms)
                 key = f"{target.typename}/{target.id}".encode()
                 self._clients.produce(MESSAGES_TOPIC, key, value)
-            if any(m.target.typename in set(self._handler.functions) for m in self._waiting):
+            if any(self._handler.functions.find(m.target.typename) for m in self._waiting):
                 self.prepare()
 
     def release(self, typename: str) -> None:
@@ -266,8 +264,10 @@ class RemoteEngine:
         while True:
             with self._lock:
                 records = self._read.setdefault(topic, [])
-                start = {r.partition: r.offset + 1 for r in records}
-                records += self._clients.read(topic, start)
+                read_to = self._read_to.setdefault(topic, {})
+                new = self._clients.read(topic, read_to)
+                read_to.update((record.partition, record.offset + 1) for record in new)
+                records += new
                 found = [r for r in records if key is None or (r.key or b"").decode() == key]
             if len(found) >= count or time.monotonic() > deadline:
                 return found

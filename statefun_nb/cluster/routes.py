@@ -29,7 +29,7 @@ EGRESS = "statefun_nb/egress"
 
 
 class ClusterRoutes:
-    """The routes of one session on a real cluster; ``documents`` are those of its module.yaml.
+    """The routes of one session on a real cluster.
 
     ``emitted`` counts the records that went to each topic, by egress.
 
@@ -40,14 +40,41 @@ class ClusterRoutes:
     """
 
     def __init__(self, pending: Callable[[SdkAddress, str], bool]) -> None:
-        self.documents: Sequence[Document] = ()
         self._pending = pending
+        self._documents: Sequence[Document] = ()
+        self._egresses: frozenset[str] = frozenset()
+        self._reached: dict[str, bool] = {}  # asked for each message that is sent
+        self._led: dict[str, bool] = {}
         self._state_types: dict[tuple[str, str], str] = {}
         self.emitted: dict[str, dict[str, int]] = {}
 
+    @property
+    def documents(self) -> Sequence[Document]:
+        """The module.yaml that is deployed."""
+        return self._documents
+
+    @documents.setter
+    def documents(self, documents: Sequence[Document]) -> None:
+        self._documents = documents
+        self._egresses = frozenset(
+            d.spec["id"] for d in documents if d.is_egress and "id" in d.spec
+        )
+        self._reached, self._led = {}, {}
+
+    def leads_to(self, typename: str, url: str) -> bool:
+        """Do messages for that function type come to the endpoint at ``url``, always the same?"""
+        led = self._led.get(typename)
+        if led is None:
+            own = [d for d in self._documents if d.spec.get("urlPathTemplate") == url]
+            led = self._led[typename] = covers(own, typename)
+        return led
+
     def check_target(self, typename: str) -> None:
         """Raise when the cluster knows no endpoint for that function type."""
-        if not covers(self.documents, typename):
+        reached = self._reached.get(typename)
+        if reached is None:
+            reached = self._reached[typename] = covers(self._documents, typename)
+        if not reached:
             raise EngineError(
                 f"no endpoint of the cluster serves {typename!r}, and a message to it would fail "
                 "the whole job: correct the name, or run the cell that declares it"
@@ -67,7 +94,7 @@ class ClusterRoutes:
 
     def egress(self, typename: str, value: TypedValue) -> tuple[str, TypedValue]:
         """The record as it goes to Kafka; as it stands where module.yaml declares its egress."""
-        declared = any(d.is_egress and d.spec.get("id") == typename for d in self.documents)
+        declared = typename in self._egresses
         if value.typename == KAFKA_RECORD:
             topic = decode_kafka_record(value.value or b"").topic
         elif declared:

@@ -80,9 +80,9 @@ def up(
     folder.mkdir(parents=True, mode=0o700)
     compose = Compose(folder, _PROJECT, *images)
     cluster = Cluster("docker", compose, FLINK, KAFKA, parallelism)
-    documents = read_module(module.replace(_KAFKA_PLACE, cluster.bootstrap_servers))
-    documents += _gateway(cluster.bootstrap_servers, documents)
     try:
+        documents = read_module(module.replace(_KAFKA_PLACE, cluster.bootstrap_servers))
+        documents += _gateway(cluster.bootstrap_servers, documents)
         _start(cluster, documents, report)
     except BaseException:
         compose.close()
