@@ -154,20 +154,20 @@ _NEWER = {
 def _documents_of_3_0(node: Any) -> list[Document]:
     """Each endpoint, ingress and egress as the document that it would be today."""
     module = _child(node, "module", "the document")
-    version = _scalar(_child(node, "version", "the document"))
+    version = str(_child(node, "version", "the document").value)
     if version != "3.0":
-        raise _error(node.start_mark.line + 1, f"version {version!r} is not known, only '3.0' is")
+        raise _error(_line(node), f"version {version!r} is not known, only '3.0' is")
     spec = _child(module, "spec", "module")
     documents = []
     for plural, singular in _PARTS:
         found = dict(_pairs(spec)).get(plural)
         for item in found.value if found is not None else ():
             part = _child(item, singular, plural)
-            meta = {key: _scalar(value) for key, value in _pairs(_child(part, "meta", singular))}
+            meta = {key: str(value.value) for key, value in _pairs(_child(part, "meta", singular))}
             old = meta.get("kind") or meta.get("type")
             if old not in _NEWER:
                 known = ", ".join(_NEWER)
-                raise _error(part.start_mark.line + 1, f"unknown {old!r}; known are {known}")
+                raise _error(_line(part), f"unknown {old!r}; known are {known}")
             body = _child(part, "spec", singular)
             value = _value(body)
             if "id" in meta:
@@ -181,17 +181,13 @@ def _documents_of_3_0(node: Any) -> list[Document]:
 def _child(node: Any, key: str, where: str) -> Any:
     found = dict(_pairs(node)).get(key)
     if found is None:
-        raise _error(node.start_mark.line + 1, f"{where} has no {key}:")
+        raise _error(_line(node), f"{where} has no {key}:")
     return found
 
 
 def _pairs(node: Any) -> list[tuple[str, Any]]:
     pairs = node.value if isinstance(node.value, list) else []
     return [(pair[0].value, pair[1]) for pair in pairs if isinstance(pair, tuple)]
-
-
-def _scalar(node: Any) -> str:
-    return str(node.value)
 
 
 def _line(node: Any) -> int:
@@ -207,7 +203,7 @@ def _value(node: Any) -> Any:
 
 def _document(value: Any, node: Any) -> Document:
     lines = _lines(node)
-    start = node.start_mark.line + 1
+    start = _line(node)
     if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
         raise _error(start, "a document has a kind: and a spec:")
     kind, spec = value["kind"], value.get("spec")
@@ -252,7 +248,7 @@ def _check_names(document: Document, lines: dict[str, int]) -> None:
 
 def _lines(node: Any) -> dict[str, int]:
     pairs = node.value if isinstance(node.value, list) else []
-    return {pair[0].value: pair[0].start_mark.line + 1 for pair in pairs if isinstance(pair, tuple)}
+    return {pair[0].value: _line(pair[0]) for pair in pairs if isinstance(pair, tuple)}
 
 
 def _error(line: int, message: str) -> DeclarationError:

@@ -108,7 +108,8 @@ class Recorder:
     Parameters
     ----------
     limit : int
-        Invocations; whole batches are dropped, oldest first. The newest batch is always kept.
+        Invocations; whole batches are dropped, oldest first. The newest batch is always kept. Up to
+        64 small batches more are held until they are counted; nobody is shown those.
     limit_bytes : int
         Bytes, estimated from above.
     clock : callable
