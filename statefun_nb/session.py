@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import timedelta
@@ -18,26 +18,25 @@ from .engine.base import Engine, Idle, Incoming, ParkedAddress
 from .engine.clock import Clock, VirtualClock
 from .engines import make_engine
 from .errors import ConversionError, IdleTimeout, SessionError
-from .incoming import incoming
-from .inference import decode_value
+from .incoming import chunks, incoming
 from .loop_thread import LoopThread
 from .messages import Message
 from .module_yaml import http_endpoint, read_module, write_module
 from .options import Options
 from .protocol.v3 import decode_typed_value
-from .status import StateTable, Status
-from .tables import html_table, text_table
+from .status import StateTable, Status, decode_state, not_idle
+from .tables import text_table
 from .trace.events import EgressRecord, Invocation, egress_record
 from .trace.invocations import Invocations
 from .trace.recorder import Recorder
 from .trace.traced import Blocked, Running, TracedHandler
+from .views.publisher import Publisher
+from .views.widgets import has_widgets, open_view
 
 __all__ = ["Session"]
 
 # send_many waits while so many messages are queued, so that memory does not grow with the input.
 _MANY_QUEUED = 50_000
-# Handed in at once: with fewer there are fewer for each address, and smaller batches.
-_CHUNK = 10_000
 
 
 class Session:
@@ -50,15 +49,16 @@ class Session:
         self.options = options
         self._thread = LoopThread("statefun_nb")
         clock = VirtualClock() if options.clock == "virtual" else Clock()
-        self._recorder = Recorder(options.trace_limit, options.trace_bytes, clock.now)
-        handler = TracedHandler(options.functions, self._recorder if options.trace else None)
+        self.recorder = Recorder(options.trace_limit, options.trace_bytes, clock.now)
+        handler = TracedHandler(options.functions, self.recorder if options.trace else None)
         self._handler = handler
         self._stopped = False
+        self._publisher: Publisher | None = None  # of live views, from the first on
         self._thread.start()
         self.endpoint = Endpoint(handler, self._thread)
         try:
             self.endpoint.start(options.port)
-            self._engine: Engine = make_engine(options, self._thread, self.endpoint, handler, clock)
+            self.engine: Engine = make_engine(options, self._thread, self.endpoint, handler, clock)
         except BaseException:
             self._thread.stop(5.0, self.endpoint.close)
             raise
@@ -66,7 +66,7 @@ class Session:
 
     def _declared(self, typename: str) -> None:
         if not self._stopped:
-            self._engine.release(typename)
+            self.engine.release(typename)
 
     # Sending.
 
@@ -97,9 +97,9 @@ class Session:
         """
         self._check_running()
         if not isinstance(typename, Message):
-            self._engine.post([incoming((typename, id, value), type, delay)])
+            self.engine.post([incoming((typename, id, value), type, delay)])
         else:
-            self._engine.post([incoming(typename, type, delay)])
+            self.engine.post([incoming(typename, type, delay)])
 
     def send_many(
         self, messages: Iterable[Message | tuple[str, str, Any]], *, progress: bool = True
@@ -110,35 +110,15 @@ class Session:
         is far behind, so that any number of messages fits into memory.
         """
         self._check_running()
-        from tqdm import tqdm  # 30 ms that a first cell need not wait for
-
         count = 0
-        chunk: list[Incoming] = []
-        total = len(messages) if isinstance(messages, Sized) else None
-        with tqdm(
-            total=total,
-            unit=" messages",
-            delay=1,
-            mininterval=0.5,
-            leave=False,
-            disable=not progress,
-        ) as bar:
-            for message in messages:
-                chunk.append(incoming(message))
-                if len(chunk) == _CHUNK:
-                    self._post(chunk)
-                    count += len(chunk)
-                    bar.update(len(chunk))
-                    chunk = []
-            if chunk:
-                self._post(chunk)
-                count += len(chunk)
-                bar.update(len(chunk))
+        for chunk in chunks(messages, progress=progress):
+            self._post(chunk)
+            count += len(chunk)
         return count
 
     def _post(self, chunk: list[Incoming]) -> None:
-        self._engine.post(chunk)
-        while self._engine.progress.queued > _MANY_QUEUED and not self._engine.paused:
+        self.engine.post(chunk)
+        while self.engine.progress.queued > _MANY_QUEUED and not self.engine.paused:
             time.sleep(0.005)
             self._check_running()
 
@@ -157,14 +137,14 @@ class Session:
             When something still moved after ``timeout`` seconds; it says what.
         """
         self._check_running()
-        self._engine.prepare()
+        self.engine.prepare()
         waiting = asyncio.run_coroutine_threadsafe(self._idle(timeout, timers), self._thread.loop)
         return self._idle_result(waiting, timeout)
 
     async def idle(self, timeout: float = 10.0, *, timers: bool = True) -> Idle:
         """``wait_idle`` to ``await``, for cells and tests that run in an event loop."""
         self._check_running()
-        await asyncio.to_thread(self._engine.prepare)
+        await asyncio.to_thread(self.engine.prepare)
         waiting = asyncio.run_coroutine_threadsafe(self._idle(timeout, timers), self._thread.loop)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(waiting), timeout)
@@ -172,7 +152,7 @@ class Session:
             raise self._idle_timeout(timeout) from None
 
     async def _idle(self, timeout: float, timers: bool) -> Idle:
-        return await self._engine.idle(timeout if timers else 0.0)
+        return await self.engine.idle(timeout if timers else 0.0)
 
     def _idle_result(self, waiting: Future[Idle], timeout: float) -> Idle:
         try:
@@ -184,14 +164,7 @@ class Session:
             raise self._idle_timeout(timeout) from None
 
     def _idle_timeout(self, timeout: float) -> IdleTimeout:
-        progress = self._engine.progress
-        text = f"not idle after {timeout:g} s: {progress.queued} messages wait, "
-        text += f"{progress.in_flight} requests are in flight"
-        for running in self.running[:3]:
-            text += f"; {running.address} has been running for {running.seconds:.1f} s"
-            if not running.is_async:
-                text += " (a sync function: nothing else runs meanwhile; make it async, or faster)"
-        return IdleTimeout(text)
+        return IdleTimeout(not_idle(timeout, self.engine.progress, self.running))
 
     # Looking.
 
@@ -203,45 +176,33 @@ class Session:
         """
         self._check_running()
         if id is None:
-            found = self._engine.states(typename)
+            found = self.engine.states(typename)
             decoded = {key: self._decode(typename, values) for key, values in found.items()}
             present = {key: values for key, values in decoded.items() if values}
-            return StateTable(typename, present, observed=self._engine.observed)
-        return self._decode(typename, self._engine.state(address_of(typename, id)))
+            return StateTable(typename, present, observed=self.engine.observed)
+        return self._decode(typename, self.engine.state(address_of(typename, id)))
 
     def _decode(self, typename: str, values: dict[str, TypedValue | None]) -> dict[str, Any]:
-        """Values by name, by their declared types where these are the stored ones."""
-        spec = self.options.functions.find(typename)
-        declared = {} if spec is None else spec.layout.specs
-        decoded = {}
-        for name, value in values.items():
-            if value is None or value.value is None:
-                continue
-            known = declared.get(name)
-            if known is not None and known.type.typename == value.typename:
-                decoded[name] = known.type.serializer().deserialize(value.value)
-            else:
-                decoded[name] = decode_value(value)
-        return decoded
+        return decode_state(self.options.functions.find(typename), values)
 
     def egress(self, typename: str | None = None) -> list[EgressRecord]:
         """The records that went to an egress, or to all of them, in order."""
         self._check_running()
         return [
             egress_record(record.egress, decode_typed_value(record.argument))
-            for record in self._engine.egress(typename)
+            for record in self.engine.egress(typename)
         ]
 
     @property
     def invocations(self) -> Invocations:
         """The kept invocations as they are now, in the order they started."""
-        return Invocations.of(self._recorder)
+        return Invocations.of(self.recorder)
 
     @property
     def parked(self) -> list[ParkedAddress]:
         """The addresses that wait for a corrected or missing function."""
         self._check_running()
-        return self._engine.parked()
+        return self.engine.parked()
 
     @property
     def running(self) -> list[Running]:
@@ -264,7 +225,7 @@ class Session:
         One endpoint for each namespace, the documents that ``load_module`` has read, and for a
         real cluster what ``send`` and ``egress`` need.
         """
-        documents = self._engine.documents()
+        documents = self.engine.documents()
         if not any(document.is_endpoint for document in documents):
             names = sorted({typename.partition("/")[0] for typename in self.options.functions})
             documents = [http_endpoint(f"{name}/*", self.url) for name in names] + documents
@@ -283,19 +244,19 @@ class Session:
         self._check_running()
         is_text = isinstance(source, str) and "\n" in source
         text = str(source) if is_text else Path(source).read_text(encoding="utf-8")
-        self._engine.load(read_module(text))
+        self.engine.load(read_module(text))
 
     def logs(self) -> dict[str, str]:
         """What the processes of a real cluster have written, by process."""
         self._check_running()
-        return self._engine.logs()
+        return self.engine.logs()
 
     def status(self) -> Status:
         """What the session is doing; answers also while a function blocks the engine."""
-        progress = self._engine.progress
-        state = "stopped" if self._stopped else "paused" if self._engine.paused else "running"
+        progress = self.engine.progress
+        state = "stopped" if self._stopped else "paused" if self.engine.paused else "running"
         return Status(
-            self._engine.name,
+            self.engine.name,
             state,
             self.url,
             tuple(self.options.functions),
@@ -304,9 +265,12 @@ class Session:
             progress.queued,
             progress.parked,
             progress.delayed,
-            self._recorder.failures,
-            self._recorder.count,
-            self._recorder.bytes,
+            self.recorder.failures,
+            self.recorder.count,
+            self.recorder.bytes,
+            self.engine.web_url,
+            tuple(self.running),
+            tuple(self.blocked),
         )
 
     # Controlling.
@@ -314,17 +278,17 @@ class Session:
     def pause(self) -> None:
         """Serve no further message until ``step`` or ``resume``."""
         self._check_running()
-        self._engine.pause()
+        self.engine.pause()
 
     def resume(self) -> None:
         """Go on."""
         self._check_running()
-        self._engine.resume()
+        self.engine.resume()
 
     def step(self, timeout: float = 30.0) -> Invocation | None:
         """Pause, serve one message, and return its invocation; None when none is ready."""
         self.pause()
-        if not self._thread.run(self._engine.step(), timeout) or not self.options.trace:
+        if not self._thread.run(self.engine.step(), timeout) or not self.options.trace:
             return None
         invocations = self.invocations
         return invocations[-1] if invocations else None
@@ -342,7 +306,55 @@ class Session:
         self._check_running()
         if duration < timedelta(0):
             raise ConversionError(f"the clock cannot go back: {duration}")
-        return self._thread.run(self._engine.advance(duration), timeout)
+        return self._thread.run(self.engine.advance(duration), timeout)
+
+    # Seeing.
+
+    def dashboard(self) -> Any:
+        """The live view of everything: invocations, state, what was sent, flows, timers.
+
+        It goes on while a cell runs; a saved notebook keeps a static picture of it.
+
+        Raises
+        ------
+        SessionError
+            When the widget libraries are not installed.
+        """
+        return self._view("dashboard")
+
+    def watch(self, typename: str, id: str) -> Any:  # noqa: A002
+        """A live view of one address: its state, and its last invocations."""
+        address_of(typename, id)
+        return self._view("watch", typename=typename, id=id)
+
+    def graph(self) -> Any:
+        """A live view of who sends to whom."""
+        return self._view("graph")
+
+    def table(self, filter: str = "") -> Any:  # noqa: A002
+        """A live table of invocations, such as those of ``"type:example/person status:error"``."""
+        return self._view("table", filter=filter)
+
+    def snapshot_html(self, path: str | Path) -> Path:
+        """Write what the session has done to one self-contained HTML page; returns its path."""
+        from .views.snapshot import snapshot_page
+
+        target = Path(path)
+        target.write_text(snapshot_page(self), encoding="utf-8")
+        return target
+
+    def _view(self, kind: str, **traits: Any) -> Any:
+        if self._publisher is None:
+            self._publisher = Publisher()
+        return open_view(self, self._publisher, kind, **traits)
+
+    def _ipython_display_(self) -> None:
+        """In a notebook a session displays as its dashboard, elsewhere as a table."""
+        if not has_widgets():
+            raise NotImplementedError
+        self.dashboard()._ipython_display_()
+
+    # Ending.
 
     def stop(self, timeout: float = 5.0) -> bool:
         """Stop engine and endpoint. True when all of it ended within ``timeout`` seconds.
@@ -354,10 +366,12 @@ class Session:
         ended = self._thread.stop(timeout, self._shut_down)
         self._unsubscribe()
         self._stopped = True
+        if self._publisher is not None:
+            self._publisher.stop()
         return ended
 
     async def _shut_down(self) -> None:
-        await self._engine.close()
+        await self.engine.close()
         await self.endpoint.close()
 
     def _check_running(self) -> None:
@@ -372,24 +386,8 @@ class Session:
 
     # Showing.
 
-    def _table(self) -> tuple[str, list[str], list[list[object]]]:
-        status = self.status()
-        title = f"StateFun session: {status.engine} engine, {status.state}, {status.url}"
-        rows: list[list[object]] = [
-            ["functions", ", ".join(status.functions) or "none declared"],
-            ["messages", f"{status.processed} processed, {status.queued} queued"],
-            ["parked", status.parked],
-            ["delayed", status.delayed],
-            ["errors", status.errors],
-        ]
-        if self._engine.web_url:
-            rows.insert(0, ["web interface", self._engine.web_url])
-        rows += [["running", f"{r.address} for {r.seconds:.1f} s"] for r in self.running[:5]]
-        rows += [["blocked", f"{b.address} for {b.seconds:.1f} s"] for b in self.blocked[-5:]]
-        return title, ["", ""], rows
-
     def __repr__(self) -> str:
-        return text_table(*self._table())
+        return text_table(*self.status()._table())
 
     def _repr_html_(self) -> str:
-        return html_table(*self._table())
+        return self.status()._repr_html_()

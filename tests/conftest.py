@@ -16,7 +16,9 @@ def no_thread_is_left():
     yield
     sf.stop()
     gc.collect(1)  # what the test has made; all of the heap would take 0.2 s a test
-    left = [t for t in threading.enumerate() if t not in before and t.name == "statefun_nb"]
+    left = [
+        t for t in threading.enumerate() if t not in before and t.name.startswith("statefun_nb")
+    ]
     assert not left, f"threads left running: {left}"
 
 
@@ -37,7 +39,7 @@ def engine(request, functions):
 
 def check_invariants(session):
     """What must hold of the engine's core whenever nothing moves."""
-    core = session._engine._core
+    core = session.engine._core
     waiting = 0
     for mailbox in core.mailboxes.values():
         assert mailbox.in_flight is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 
 import pytest
 
@@ -11,10 +12,38 @@ import statefun_nb as sf
 from statefun_nb.cluster.artifacts import find_java
 from statefun_nb.cluster.docker import IMAGE, check_docker, has_image
 
-__all__ = ["KAFKA_IMAGE", "need_docker", "need_flink"]
+__all__ = ["CHROMIUM", "KAFKA_IMAGE", "find_chromium", "need_browser", "need_docker", "need_flink"]
 
 # What docker/base_images.py builds where no image registry can be reached.
 KAFKA_IMAGE = "statefun-nb/kafka:3.9.1"
+
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-sync",
+]
+
+
+def find_chromium():
+    """The machine's Chromium or Chrome; None when it has none."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((path for path in map(shutil.which, names) if path), None)
+
+
+def need_browser():
+    """Chromium and JupyterLab; ``STATEFUN_NB_REQUIRE=browser`` makes their lack a failure."""
+    names = ("playwright", "jupyterlab", "anywidget")
+    lacking = [name for name in names if importlib.util.find_spec(name) is None]
+    if find_chromium() is None:
+        lacking.append("Chromium or Chrome")
+    if not lacking:
+        return
+    reason = f"the browser tests need {', '.join(lacking)}"
+    if "browser" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def need_flink():

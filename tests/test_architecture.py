@@ -16,6 +16,7 @@ LAYERS = [
     {"cli", "magics"},
     {"default_session"},
     {"session"},
+    {"views"},
     {"demos", "engines", "doctor"},
     {"options", "incoming", "status"},
     {"cluster"},
@@ -36,11 +37,14 @@ LAYERS = [
 
 # Libraries that may be imported only in these places.
 ROOMS = {
-    "google": {"protocol", "inference"},
+    "google": {"protocol", "inference", "views"},
     "tornado": {"endpoint"},
     "httptools": {"endpoint"},
     "aiohttp": {"engine"},
-    "IPython": {"magics"},
+    "IPython": {"magics", "views"},
+    "anywidget": {"views"},
+    "traitlets": {"views"},
+    "ipywidgets": set(),
     "pandas": {"trace", "demos"},
     "yaml": {"module_yaml"},
     "confluent_kafka": {"cluster"},

@@ -8,12 +8,13 @@ that were counted before, and only quiet tells.
 
 from __future__ import annotations
 
-import heapq
 import time
 from collections.abc import Callable
 
 from ..address import SdkAddress
 from ..effects import CancelDelayed, Request, TypedValue
+from ..engine.base import Incoming, StoredState, Timer
+from ..engine.timers import Timers
 from ..protocol.v3 import decode_reply, has_caller
 
 __all__ = ["Balance"]
@@ -34,20 +35,22 @@ class Balance:
         self.last_activity = time.monotonic()
         self.state: dict[str, dict[str, dict[str, TypedValue | None]]] = {}
         self._sent = 0
-        self._due: list[float] = []  # of delayed messages, in seconds since the epoch
-        self._tokens: dict[tuple[SdkAddress, str], float] = {}
-        self._cancelled: dict[float, int] = {}
+        self._timers = Timers()
 
-    def posted(self, delay_ms: int) -> None:
-        """A message is handed in from outside."""
+    def posted(self) -> None:
+        """A message is handed in from outside; of a delayed one ``posted_later`` tells the rest."""
         self._sent += 1
         self.last_activity = time.monotonic()
-        if delay_ms:
-            heapq.heappush(self._due, time.time() + delay_ms / 1000)
+
+    def posted_later(self, message: Incoming) -> None:
+        """It is delayed."""
+        due_ms = _now_ms() + message.delay_ms
+        self._timers.add(due_ms, None, "", message.target, message.argument)
 
     def served(self, request: Request, reply: bytes) -> None:
         """A request was served."""
         self.last_activity = time.monotonic()
+        self._elapse()
         # What has no caller came from an ingress of the user's, which nobody counts.
         self.received += sum(1 for each in request.invocations if has_caller(each))
         effects = decode_reply(reply)
@@ -59,36 +62,51 @@ class Balance:
                 self._cancel(owner, each.token)
             elif self._serves(each.target.typename):
                 self._sent += 1
-                due = time.time() + each.delay_ms / 1000
-                heapq.heappush(self._due, due)
-                if each.token:
-                    self._tokens[(owner, each.token)] = due
+                due_ms = _now_ms() + each.delay_ms
+                if self.pending(owner, each.token):
+                    self._cancel(owner, each.token)  # the cluster has let go of it already
+                self._timers.add(due_ms, owner, each.token, each.target, each.argument)
         values = self.state.setdefault(owner.typename, {}).setdefault(owner.id, {})
         values.update(request.state)
         values.update(effects.mutations)
 
     def _cancel(self, owner: SdkAddress, token: str) -> None:
-        due = self._tokens.pop((owner, token), 0.0)
-        if due > time.time():
+        if self.pending(owner, token):
+            self._timers.cancel(owner, token)
             self._sent -= 1
-            self._cancelled[due] = self._cancelled.get(due, 0) + 1
+
+    def _elapse(self) -> None:
+        """What is due is on its way."""
+        now_ms = _now_ms()
+        while self._timers.pop_due(now_ms) is not None:
+            pass
 
     def pending(self, owner: SdkAddress, token: str) -> bool:
         """Is a delayed message of ``owner`` pending under this token?"""
-        return self._tokens.get((owner, token), 0.0) > time.time()
+        self._elapse()
+        return self._timers.has(owner, token)
+
+    def page(self, typename: str, search: str, limit: int) -> tuple[int, list[StoredState]]:
+        """The newest addresses of a function type; when their values expire is not known here."""
+        states = self.state.get(typename, {})
+        found = [id_ for id_ in tuple(states) if search in id_]
+        return len(found), [StoredState(i, dict(states[i]), {}) for i in found[-limit:][::-1]]
+
+    def timers(self) -> list[Timer]:
+        """The delayed messages that are pending, soonest first."""
+        self._elapse()
+        return self._timers.pending()
 
     def delayed(self, until: float = 0.0) -> int:
         """Delayed messages that fall due after ``until`` (default: now), seconds since the epoch."""
-        now = time.time()
-        while self._due and self._due[0] <= now:
-            due = heapq.heappop(self._due)
-            self._cancelled.pop(due, None)
-        later = max(now, until)
-        return sum(d > later for d in self._due) - sum(
-            count for d, count in self._cancelled.items() if d > later
-        )
+        later_ms = max(_now_ms(), until * 1000)
+        return self._timers.count_after(later_ms)
 
     @property
     def under_way(self) -> int:
         """Messages in the cluster that are not waiting for their time."""
         return self._sent - self.received - self.delayed()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

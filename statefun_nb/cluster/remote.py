@@ -15,7 +15,7 @@ from datetime import timedelta
 from ..address import SdkAddress
 from ..effects import Emit, TypedValue
 from ..endpoint.server import Endpoint
-from ..engine.base import Idle, Incoming, ParkedAddress, Progress
+from ..engine.base import Idle, Incoming, ParkedAddress, Progress, StoredState, Timer
 from ..errors import EngineError
 from ..loop_thread import LoopThread
 from ..module_yaml import Document, covers, http_endpoint, write_module
@@ -225,7 +225,9 @@ class RemoteEngine:
                     self._waiting.append(message)
                     continue
                 value = encode_envelope(*message, next(self._numbers))
-                self._balance.posted(message.delay_ms)
+                self._balance.posted()
+                if message.delay_ms:
+                    self._thread.post(self._balance.posted_later, message)
                 key = f"{target.typename}/{target.id}".encode()
                 self._clients.produce(MESSAGES_TOPIC, key, value)
             if any(self._handler.functions.find(m.target.typename) for m in self._waiting):
@@ -242,6 +244,32 @@ class RemoteEngine:
     def states(self, typename: str) -> dict[str, dict[str, TypedValue | None]]:
         found = self._balance.state.get(typename, {})
         return {id_: dict(values) for id_, values in tuple(found.items())}
+
+    def types(self) -> dict[str, int]:
+        return {typename: len(states) for typename, states in tuple(self._balance.state.items())}
+
+    def page(self, typename: str, search: str, limit: int) -> tuple[int, list[StoredState]]:
+        return self._balance.page(typename, search, limit)
+
+    def write(self, address: SdkAddress, name: str, value: TypedValue | None) -> None:  # noqa: ARG002
+        raise EngineError(
+            f"a real cluster keeps its state to itself: {name!r} of {address} can be set by its "
+            "function alone (or use engine='embedded')"
+        )
+
+    def timers(self) -> list[Timer]:
+        return self._thread.call(self._balance.timers)
+
+    def cancel(self, number: int) -> bool:  # noqa: ARG002
+        raise EngineError(
+            "a delayed message of a real cluster can be cancelled by its function alone, "
+            "by its token (or use engine='embedded')"
+        )
+
+    def health(self) -> str:
+        if not self._running or self.cluster.rest.running():
+            return ""
+        return f"the job is not running just now: {self.web_url}"
 
     def egress(self, typename: str | None) -> list[Emit]:
         egresses = [typename] if typename is not None else sorted(self._routes.emitted)

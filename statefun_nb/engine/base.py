@@ -10,7 +10,7 @@ from ..address import SdkAddress
 from ..effects import Emit, TypedValue
 from ..module_yaml import Document
 
-__all__ = ["Engine", "Idle", "Incoming", "ParkedAddress", "Progress"]
+__all__ = ["Engine", "Idle", "Incoming", "ParkedAddress", "Progress", "StoredState", "Timer"]
 
 
 class Incoming(NamedTuple):
@@ -48,6 +48,29 @@ class ParkedAddress(NamedTuple):
 
     def __repr__(self) -> str:
         return f"<parked: {self.address}, {self.waiting} waiting, {self.reason}>"
+
+
+class Timer(NamedTuple):
+    """A message that falls due at ``due_ms``; ``number`` orders those of the same millisecond.
+
+    ``owner`` is the address that sent it, None when it came from outside; ``token`` is "" when
+    it has none.
+    """
+
+    due_ms: int
+    number: int
+    owner: SdkAddress | None
+    token: str
+    target: SdkAddress
+    argument: bytes
+
+
+class StoredState(NamedTuple):
+    """What one address keeps: values by name, and when they expire, in seconds since the epoch."""
+
+    id: str
+    values: dict[str, TypedValue | None]
+    expires: dict[str, float]
 
 
 class Progress(NamedTuple):
@@ -103,6 +126,36 @@ class Engine(Protocol):
 
     def states(self, typename: str) -> dict[str, dict[str, TypedValue | None]]:
         """The state of all addresses of a function type, by id."""
+
+    def types(self) -> dict[str, int]:
+        """The function types that have had a message, and of each how many addresses."""
+
+    def page(self, typename: str, search: str, limit: int) -> tuple[int, list[StoredState]]:
+        """The newest ``limit`` addresses whose id contains ``search``, and how many there are."""
+
+    def write(self, address: SdkAddress, name: str, value: TypedValue | None) -> None:
+        """Set a state value, or clear it, as if the function had.
+
+        Raises
+        ------
+        EngineError
+            When this engine cannot, the address is being served, or the name or type is unknown.
+        """
+
+    def timers(self) -> list[Timer]:
+        """The pending delayed messages, soonest first."""
+
+    def cancel(self, number: int) -> bool:
+        """Drop a pending delayed message; False when it is not pending any more.
+
+        Raises
+        ------
+        EngineError
+            When this engine cannot.
+        """
+
+    def health(self) -> str:
+        """What is wrong with the engine itself; "" when nothing is known to be."""
 
     def egress(self, typename: str | None) -> list[Emit]:
         """The records of one egress, or of all, in order."""

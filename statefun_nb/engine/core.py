@@ -180,6 +180,24 @@ class Core:
                 self._retries[mailbox] = 0
         return released
 
+    def write(self, address: SdkAddress, name: str, value: TypedValue | None, now_ms: int) -> None:
+        """Somebody sets a state value from outside, or clears it.
+
+        Raises
+        ------
+        EngineError
+            When the address is being served, or the name or the type is not as it declared.
+        """
+        mailbox = self.mailboxes.get(address)
+        index = None if mailbox is None else mailbox.kind.names.get(name)
+        if mailbox is None or index is None:
+            raise EngineError(f"{address} has no state {name!r} yet: send it a message first")
+        if mailbox.in_flight is not None:
+            raise EngineError(f"{address} is being served and will write its state: try again")
+        if value is not None:
+            mailbox.kind.check_type(index, value.typename)
+        mailbox.write(index, value, now_ms)
+
     # Questions.
 
     def parked(self) -> list[Mailbox]:
@@ -216,6 +234,7 @@ class Core:
         if kind is None:
             kind = self.types[address.typename] = FunctionType(address.typename)
         mailbox = self.mailboxes[address] = Mailbox(address, kind)
+        kind.mailboxes.append(mailbox)
         return mailbox
 
     def _make_ready(self, mailbox: Mailbox) -> None:

@@ -137,6 +137,12 @@ class Driver:
         self.core.release(typename)
         self.wake()
 
+    def cancel(self, number: int) -> bool:
+        """Drop a pending delayed message; False when it is not pending any more."""
+        cancelled = self.core.timers.cancel_number(number)
+        self._settle()
+        return cancelled
+
     async def close(self) -> None:
         """Cancel what is in flight; its messages are back at the head of their mailboxes."""
         self._closed = True

@@ -11,11 +11,12 @@ from ..errors import EngineError, token_is_pending
 from ..loop_thread import LoopThread
 from ..module_yaml import Document
 from ..state import ValueSpec
-from .base import Idle, Incoming, ParkedAddress, Progress
+from .base import Idle, Incoming, ParkedAddress, Progress, StoredState, Timer
 from .clock import Clock
 from .core import Core, OnError
 from .driver import Driver
 from .egress_log import EgressLog
+from .mailbox import Mailbox
 from .transport import Transport
 
 __all__ = ["EmbeddedEngine"]
@@ -118,8 +119,42 @@ class EmbeddedEngine:
         return {} if mailbox is None else mailbox.read(self._clock.now_ms(), touch=False)
 
     def _read_all(self, typename: str) -> dict[str, dict[str, TypedValue | None]]:
-        addresses = [a for a in self._core.mailboxes if a.typename == typename]
-        return {address.id: self._read(address) for address in addresses}
+        kind = self._core.types.get(typename)
+        now_ms = self._clock.now_ms()
+        found = () if kind is None else kind.mailboxes
+        return {mailbox.address.id: mailbox.read(now_ms, touch=False) for mailbox in found}
+
+    def types(self) -> dict[str, int]:
+        return {name: len(kind.mailboxes) for name, kind in tuple(self._core.types.items())}
+
+    def page(self, typename: str, search: str, limit: int) -> tuple[int, list[StoredState]]:
+        kind = self._core.types.get(typename)
+        mailboxes = () if kind is None else tuple(kind.mailboxes)
+        # Searched here, off the loop: among a million ids it takes a while.
+        found = [m for m in mailboxes if search in m.address.id] if search else mailboxes
+        shown = found[-limit:][::-1]
+        return len(found), self._thread.call(lambda: [self._stored(m) for m in shown])
+
+    def _stored(self, mailbox: Mailbox) -> StoredState:
+        values = mailbox.read(self._clock.now_ms(), touch=False)
+        expires = {
+            spec.name: deadline / 1000
+            for spec, deadline in zip(mailbox.kind.specs, mailbox.deadlines or (), strict=False)
+            if deadline
+        }
+        return StoredState(mailbox.address.id, values, expires)
+
+    def write(self, address: SdkAddress, name: str, value: TypedValue | None) -> None:
+        self._thread.call(self._core.write, address, name, value, self._clock.now_ms())
+
+    def timers(self) -> list[Timer]:
+        return self._thread.call(self._core.timers.pending)
+
+    def cancel(self, number: int) -> bool:
+        return self._thread.call(self._driver.cancel, number)
+
+    def health(self) -> str:
+        return ""
 
     def egress(self, typename: str | None) -> list[Emit]:
         return self._log.records(typename)

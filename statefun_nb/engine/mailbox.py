@@ -32,13 +32,14 @@ class FunctionType:
     each for good, and applies neither a new expiration nor a new type to a name it knows.
     """
 
-    __slots__ = ("expires", "names", "specs", "typename")
+    __slots__ = ("expires", "mailboxes", "names", "specs", "typename")
 
     def __init__(self, typename: str) -> None:
         self.typename = typename
         self.specs: list[StateSpec] = []
         self.names: dict[str, int] = {}
         self.expires = False
+        self.mailboxes: list[Mailbox] = []  # only ever appended to: any thread may read it
 
     def register(self, spec: StateSpec) -> bool:
         """Remember a name; False when it was known already.

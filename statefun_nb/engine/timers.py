@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from typing import NamedTuple
 
 from ..address import SdkAddress
+from .base import Timer
 
-__all__ = ["Timer", "Timers"]
-
-
-class Timer(NamedTuple):
-    """A message that falls due at ``due_ms``; ``number`` orders those of the same millisecond."""
-
-    due_ms: int
-    number: int
-    owner: SdkAddress | None
-    token: str
-    target: SdkAddress
-    argument: bytes
+__all__ = ["Timers"]
 
 
 class Timers:
@@ -58,8 +47,20 @@ class Timers:
     def cancel(self, owner: SdkAddress, token: str) -> None:
         """Drop the message under this token; nothing happens when there is none."""
         number = self._by_token.pop((owner, token), None)
-        if number is None:
-            return
+        if number is not None:
+            self._drop(number)
+
+    def cancel_number(self, number: int) -> bool:
+        """Drop one timer, whoever set it; False when it is not pending."""
+        for timer in self._heap:
+            if timer.number == number and number not in self._cancelled:
+                if timer.token:
+                    del self._by_token[(timer.owner, timer.token)]
+                self._drop(number)
+                return True
+        return False
+
+    def _drop(self, number: int) -> None:
         self._cancelled.add(number)
         # Cancelled timers stay in the heap until they surface; when they are most of it, sweep.
         if len(self._cancelled) > 64 and len(self._cancelled) * 2 > len(self._heap):
@@ -85,6 +86,11 @@ class Timers:
     def pending(self) -> list[Timer]:
         """All pending timers, soonest first."""
         return sorted(timer for timer in self._heap if timer.number not in self._cancelled)
+
+    def count_after(self, due_ms: float) -> int:
+        """How many pending messages fall due later than that."""
+        cancelled = self._cancelled
+        return sum(t.due_ms > due_ms and t.number not in cancelled for t in self._heap)
 
     def _drop_cancelled(self) -> None:
         while self._heap and self._heap[0].number in self._cancelled:

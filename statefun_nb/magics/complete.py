@@ -35,8 +35,9 @@ def suggestions(line: str) -> list[str]:
         found = []
     elif current.startswith("-"):
         found = sorted(o for a in commands[words[1]]._actions for o in a.option_strings)
-    elif words[1] in ("send", "state") and len(words) == 2:
+    elif words[1] in ("send", "state", "show") and len(words) == 2:
         found = _typenames()
+        found += ["dashboard", "graph", "table"] if words[1] == "show" else []
     else:
         found = _choices(commands[words[1]], words[-1])
     return [each for each in found if each.startswith(current)]

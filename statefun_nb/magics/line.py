@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import ast
 from collections.abc import Callable
 from typing import Any
 
 from .. import default_session as sessions
 from ..errors import StatefunError
 from ..session import Session
-from .parser import HelpShown, line_parser, parse
+from ..views.entry import literal
+from .parser import HelpShown, UsageError, line_parser, parse
 
 __all__ = ["statefun"]
 
@@ -41,21 +41,30 @@ def _stop(_: argparse.Namespace) -> None:
     sessions.stop()
 
 
-def _status(_: argparse.Namespace) -> Session:
-    return sessions.session()
+def _status(_: argparse.Namespace) -> Any:
+    return sessions.session().status()
+
+
+def _show(arguments: argparse.Namespace) -> Any:
+    session = sessions.session()
+    if arguments.id is not None:
+        return session.watch(arguments.what, arguments.id)
+    if arguments.what not in _VIEWS:
+        raise UsageError(f"%statefun show {arguments.what}: which id? Or show one of {_KNOWN}")
+    return _VIEWS[arguments.what](session)
+
+
+_VIEWS: dict[str, Callable[[Session], Any]] = {
+    "dashboard": Session.dashboard,
+    "graph": Session.graph,
+    "table": Session.table,
+}
+_KNOWN = ", ".join(_VIEWS)
 
 
 def _send(arguments: argparse.Namespace) -> None:
     text = " ".join(arguments.value)
-    sessions.session().send(arguments.typename, arguments.id, _value(text), delay=arguments.delay)
-
-
-def _value(text: str) -> Any:
-    """A Python literal where the text is one, else the text: no evaluation."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+    sessions.session().send(arguments.typename, arguments.id, literal(text), delay=arguments.delay)
 
 
 def _state(arguments: argparse.Namespace) -> Any:
@@ -103,6 +112,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "start": _start,
     "stop": _stop,
     "status": _status,
+    "show": _show,
     "send": _send,
     "state": _state,
     "egress": _egress,

@@ -81,6 +81,15 @@ def line_parser() -> argparse.ArgumentParser:
     commands.add_parser("stop", help="stop the session")
     commands.add_parser("status", help="what the session is doing")
 
+    show = commands.add_parser("show", help="a live view: of everything, or of one address")
+    show.add_argument(
+        "what",
+        nargs="?",
+        default="dashboard",
+        help="dashboard (default), graph, table, or the typename of an address",
+    )
+    show.add_argument("id", nargs="?", help="of the address")
+
     send = commands.add_parser("send", help="send a message")
     send.add_argument("typename", help="namespace/name of the function")
     send.add_argument("id", help="the instance it is for")

@@ -50,7 +50,7 @@ class Payload(NamedTuple):
         """The Python value when the type is known and the bytes are sound, else the bytes."""
         try:
             return decode_value(TypedValue(self.typename, self.data))
-        except (ProtocolError, ValueError):
+        except (ProtocolError, ValueError, RecursionError):  # the last: JSON of 1,000 levels
             return self.data
 
     def __repr__(self) -> str:

@@ -30,16 +30,23 @@ from .recorder import TracedBatch
 __all__ = ["read_batch"]
 
 
-def read_batch(batch: TracedBatch, recorder_id: int) -> Iterator[Invocation]:
-    """The invocations of one recorded batch, in order."""
+def read_batch(
+    batch: TracedBatch, recorder_id: int, start: int = 0, stop: int | None = None
+) -> Iterator[Invocation]:
+    """The invocations of one recorded batch, in order; ``start`` and ``stop`` as of a slice."""
     request = decode_request(batch.request)
     reply = decode_reply(batch.reply)
     causes = decode_causes(batch.request)
     width, failed = batch.width, batch.error is not None
     begin, sent, delayed, egress = batch.start, 0, 0, 0
-    before = _decode_state(batch.spec, [request.state[n].value for n in batch.spec.layout.specs])
+    handed_in = [request.state[n].value for n in batch.spec.layout.specs]
+    if start:
+        begin, *done = batch.rows[(start - 1) * width : start * width]
+        if not failed:
+            sent, delayed, egress, *handed_in = done
+    before = _decode_state(batch.spec, handed_in)
     last_end = batch.rows[-width] if batch.rows else begin
-    for index in range(batch.invocations):
+    for index in range(*slice(start, stop).indices(batch.invocations)):
         end, to_sent, to_delayed, to_egress, *state = batch.rows[
             index * width : (index + 1) * width
         ]
@@ -101,5 +108,8 @@ def _decode_state(spec: FunctionSpec, state: list[bytes | None]) -> dict[str, An
     values = {}
     for value_spec, data in zip(spec.layout.specs.values(), state, strict=True):
         if data is not None:
-            values[value_spec.name] = value_spec.type.serializer().deserialize(data)
+            try:
+                values[value_spec.name] = value_spec.type.serializer().deserialize(data)
+            except Exception:  # a type of the user's may raise anything: show what is there
+                values[value_spec.name] = data
     return values

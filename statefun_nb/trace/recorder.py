@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ..registry import FunctionSpec
@@ -192,6 +193,13 @@ class Recorder:
             return self._kept + self._dropped
 
     @property
+    def oldest(self) -> TracedBatch | None:
+        """The oldest batch that is kept."""
+        with self._lock:
+            self._settle()
+            return self._batches[0] if self._batches else None
+
+    @property
     def failures(self) -> int:
         """How many of them have failed."""
         with self._lock:
@@ -209,18 +217,20 @@ class Recorder:
         """The batches added after the cursor ``since`` (0: all that are kept)."""
         with self._lock:
             self._settle()
-            batches = list(self._batches)
             dropped, total = self._dropped, self._kept + self._dropped
-        if since > dropped:
-            seen = dropped
-            for index, batch in enumerate(batches):
-                if seen >= since:
-                    batches = batches[index:]
-                    break
-                seen += batch.invocations
-            else:
-                batches = []
-        return Snapshot(tuple(batches), dropped, total)
+            new = len(self._batches) if since <= dropped else self._count_since(total - since)
+            batches = tuple(islice(reversed(self._batches), new))
+        return Snapshot(batches[::-1], dropped, total)
+
+    def _count_since(self, invocations: int) -> int:
+        """How many batches hold the last so many invocations; whoever asks is near the end."""
+        batches = 0
+        for _, count in reversed(self._sizes):
+            if invocations <= 0:
+                break
+            invocations -= count
+            batches += 1
+        return batches
 
     def clear(self) -> None:
         """Forget the kept batches; numbering goes on."""

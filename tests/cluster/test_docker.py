@@ -47,7 +47,7 @@ def test_a_session_with_two_workers_and_a_second_namespace(functions):
         engine="docker", port=0, functions=functions, kafka_image=KAFKA_IMAGE, parallelism=2
     )
     session = sf.Session(options)
-    runner = session._engine.cluster.runner
+    runner = session.engine.cluster.runner
     try:
         session.send_many(("d/f", f"k{i % 10}", i) for i in range(1_000))
         session.wait_idle(60)
@@ -85,7 +85,7 @@ def f(ctx, message):
 s = sf.start(engine="docker", port=0, kafka_image="{KAFKA_IMAGE}")
 s.send("d/f", "a", 1)
 s.wait_idle(60)
-print(s._engine.cluster.runner.project, s._engine.cluster.runner.folder, flush=True)
+print(s.engine.cluster.runner.project, s.engine.cluster.runner.folder, flush=True)
 time.sleep(600)
 """
 

@@ -49,7 +49,7 @@ def until(condition, seconds=30):
 
 
 def processes_of(session):
-    folder = str(session._engine.cluster.runner.folder)
+    folder = str(session.engine.cluster.runner.folder)
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -97,21 +97,21 @@ def test_an_address_is_parked_while_others_go_on(shared):
             raise ValueError("not yet")
         ctx.storage.n = (ctx.storage.n or 0) + 1
 
-    before = session._engine.cluster.restored()
+    before = session.engine.cluster.restored()
     session.send_many(("c/parks", f"k{i % 9}" if i % 10 else "bad", i) for i in range(1_000))
     idle = session.wait_idle(60)
     assert idle.parked == 100
     assert sum(values["n"] for values in session.state("c/parks").values()) == 900
     (parked,) = session.parked
     assert (parked.address.id, parked.reason) == ("bad", "ValueError: not yet")
-    checkpoints = session._engine.cluster.rest.get
-    job = session._engine.cluster.rest.job()
+    checkpoints = session.engine.cluster.rest.get
+    job = session.engine.cluster.rest.job()
     done = checkpoints(f"/jobs/{job}/checkpoints")["counts"]["completed"]
     until(lambda: checkpoints(f"/jobs/{job}/checkpoints")["counts"]["completed"] > done + 1)
     count(functions, "c/parks")
     assert session.wait_idle(30).parked == 0
     assert session.state("c/parks", "bad") == {"n": 100}
-    assert session._engine.cluster.restored() == before  # the job never failed
+    assert session.engine.cluster.restored() == before  # the job never failed
 
 
 def test_a_target_that_no_endpoint_covers_is_an_error_of_the_sender(shared):
@@ -235,7 +235,7 @@ def test_ingresses_and_egresses_of_the_user_work_as_they_are(functions):
     session = start(functions)
     try:
         session.wait_idle(60)
-        engine = session._engine
+        engine = session.engine
         address = engine.cluster.bootstrap_servers
         engine._clients.create_topics(["questions"], 1)
         with pytest.warns(UserWarning, match="starts again"):
@@ -276,7 +276,7 @@ def test_a_killed_task_manager_loses_and_doubles_nothing(functions):
         session.wait_idle(60)
         assert len(session.parked) == 1
         session.send_many((("c/count", f"k{i % keys}", i) for i in range(messages)), progress=False)
-        engine = session._engine
+        engine = session.engine
         until(lambda: engine.progress.processed > messages // 4, 60)
         victim = next(p for p, c in processes_of(session).items() if "TaskManagerRunner" in c)
         os.kill(victim, signal.SIGKILL)
@@ -310,8 +310,8 @@ def f(ctx, message):
 s = sf.start(engine="flink", port=0)
 s.send("c/f", "a", 1)
 s.wait_idle(60)
-print(s._engine.cluster.runner.folder, s._engine.cluster.rest.url.rpartition(":")[2],
-      s._engine.cluster.bootstrap_servers.rpartition(":")[2], flush=True)
+print(s.engine.cluster.runner.folder, s.engine.cluster.rest.url.rpartition(":")[2],
+      s.engine.cluster.bootstrap_servers.rpartition(":")[2], flush=True)
 time.sleep(600)
 """
 
@@ -345,7 +345,7 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(functions, monkeypatch):
     count(functions, "c/f")
     session = start(functions)
     try:
-        folder = session._engine.cluster.runner.folder
+        folder = session.engine.cluster.runner.folder
         module = "kind: io.statefun.endpoints.v2/http\nspec:\n  functions: broken\n"
         monkeypatch.setattr(
             sys.modules["statefun_nb.cluster.remote"], "write_module", lambda _: module

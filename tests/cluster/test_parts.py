@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.address import address_of
 from statefun_nb.cluster import artifacts
 from statefun_nb.cluster.balance import Balance
 from statefun_nb.cluster.processes import Processes, free_ports, root_cause
 from statefun_nb.cluster.routes import EGRESS, ClusterRoutes
 from statefun_nb.effects import TypedValue
 from statefun_nb.egress import kafka_egress_message
+from statefun_nb.engine.base import Incoming
 from statefun_nb.module_yaml import http_endpoint
 from statefun_nb.protocol.v3 import (
     cancel_chunk,
@@ -188,8 +190,9 @@ def test_records_for_undeclared_egresses_go_by_ours(routes):
 
 def test_the_balance_knows_what_is_under_way():
     balance = Balance(lambda typename: typename.startswith("a/"))
-    balance.posted(0)
-    balance.posted(60_000)
+    balance.posted()
+    balance.posted()
+    balance.posted_later(Incoming(address_of("a/f", "x"), b"", 60_000))
     assert (balance.under_way, balance.delayed()) == (1, 1)
     request = peer.request(("a/f", "x"), [peer.text("m")], caller=("statefun_nb/gateway", "y"))
     value = TypedValue("t/y", b"1")

@@ -203,9 +203,9 @@ def test_delayed_messages_come_in_order_each_at_its_time(engine, functions):
             for delay, name in ((3, "c"), (1, "a"), (1, "b"), (0, "now")):
                 ctx.send_after(delay * SECOND, "a/b", "y", name)
         else:
-            got.append((message.value, engine._engine.now() - begin, str(ctx.caller)))
+            got.append((message.value, engine.engine.now() - begin, str(ctx.caller)))
 
-    begin = engine._engine.now()
+    begin = engine.engine.now()
     engine.send("a/b", "x", "start")
     engine.send("a/b", "y", "outside", delay=2 * SECOND)
     assert engine.wait_idle().delayed == 4
@@ -320,7 +320,7 @@ def test_retry_tries_again_with_growing_back_off(functions):
 
     @sf.function("a/b", functions=functions)
     def function(ctx, message):
-        times.append(session._engine._clock.now_ms())
+        times.append(session.engine._clock.now_ms())
         if len(times) < 6:
             raise ValueError
 
@@ -480,7 +480,7 @@ def test_a_function_that_never_has_enough_state_names_is_parked(functions):
     with sf.start(port=0, functions=functions) as session:
         from statefun_nb.engine.transport import Answer
 
-        session._engine._driver._transport.send = lambda data: Answer(encode_missing([]))
+        session.engine._driver._transport.send = lambda data: Answer(encode_missing([]))
         session.send("a/b", "x", 1)
         assert session.wait_idle().parked == 1
         assert "asked 100 times" in session.parked[0].reason

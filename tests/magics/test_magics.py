@@ -47,7 +47,7 @@ def test_a_session_by_magics_alone(shell, capsys):
     assert statefun(shell, "state m/count") == {"a": {"total": 12}}
     assert [record.value for record in statefun(shell, "egress m/out")] == ["7", "12"]
     assert [each.seq for each in statefun(shell, "trace --type m/count -n 1")] == [2]
-    assert statefun(shell, "status") is sf.session()
+    assert statefun(shell, "status") == sf.session().status()
     statefun(shell, "pause")
     statefun(shell, "send m/count b 1")
     assert statefun(shell, "step").address.id == "b"

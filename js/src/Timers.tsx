@@ -1,0 +1,102 @@
+// Delayed messages that are pending, and the clock they wait for.
+import { useState } from "preact/hooks";
+import { clock, count } from "./format";
+import { message, useAnswer, useSession, useStore } from "./hooks";
+import { TimeLeft } from "./StatePane";
+import type { TimerPage } from "./wire";
+
+const UNITS = { seconds: 1, minutes: 60, hours: 3600, days: 86_400 } as const;
+
+export function Timers() {
+  const { connection } = useSession();
+  const store = useStore();
+  const header = store.header;
+  const { value, error, reload } = useAnswer<TimerPage>(
+    "timers",
+    {},
+    `${header?.delayed} ${header?.traced}`,
+  );
+  const [amount, setAmount] = useState("1");
+  const [unit, setUnit] = useState<keyof typeof UNITS>("minutes");
+  const [note, setNote] = useState("");
+  const act = async (name: string, args: Record<string, unknown>) => {
+    setNote("");
+    try {
+      const result = await connection.call<unknown>(name, args);
+      if (name === "cancel" && result === false) setNote("that message is not pending any more");
+    } catch (reason) {
+      setNote(message(reason));
+    }
+    reload();
+  };
+  return (
+    <div class="sf-pane">
+      <form
+        class="sf-bar"
+        onSubmit={(event) => {
+          event.preventDefault();
+          act("advance", { seconds: Number(amount) * UNITS[unit] });
+        }}
+      >
+        <label>
+          Advance the clock by{" "}
+          <input
+            type="number"
+            min="0"
+            step="any"
+            required
+            value={amount}
+            onInput={(event) => setAmount(event.currentTarget.value)}
+          />
+        </label>
+        <select
+          aria-label="Unit of time"
+          value={unit}
+          onChange={(event) => setUnit(event.currentTarget.value as keyof typeof UNITS)}
+        >
+          {Object.keys(UNITS).map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+        <button type="submit" disabled={!header?.editable}>
+          Advance
+        </button>
+        <span class="sf-fill" />
+        <span class="sf-dim" role="status">
+          {count(value?.total ?? 0)} pending
+        </span>
+      </form>
+      {(note || error) && (
+        <div class="sf-problem" role="alert">
+          {note || error}
+        </div>
+      )}
+      <div class="sf-list" key="list">
+        {value?.rows.map((timer) => (
+          <div class="sf-value" key={timer.number}>
+            <span>
+              {clock(timer.due)} <TimeLeft until={timer.due} />
+            </span>
+            <bdi class="sf-key">
+              {timer.typename}/{timer.id}
+            </bdi>
+            <bdi class="sf-grow">{timer.text}</bdi>
+            <bdi class="sf-dim">
+              {timer.token && `token ${timer.token}`} {timer.owner ? `by ${timer.owner}` : ""}
+            </bdi>
+            {header?.editable && (
+              <button
+                type="button"
+                aria-label={`Cancel the message to ${timer.typename}/${timer.id}`}
+                onClick={() => act("cancel", { number: timer.number })}
+              >
+                Cancel
+              </button>
+            )}
+          </div>
+        ))}
+        {value?.rows.length === 0 && <div class="sf-empty">No delayed message is pending.</div>}
+      </div>
+    </div>
+  );
+}

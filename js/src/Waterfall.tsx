@@ -1,0 +1,46 @@
+// One causal chain over time: a bar for each invocation, below the one that caused it.
+import { chain } from "./chain";
+import { milliseconds } from "./format";
+import { useStore } from "./hooks";
+import { ROW } from "./wire";
+
+export function Waterfall({ seq, select }: { seq: number; select: (seq: number) => void }) {
+  const links = chain(useStore(), seq);
+  if (links.length === 0) return null;
+  const begin = Math.min(...links.map(({ row }) => row[ROW.time]));
+  const end = Math.max(...links.map(({ row }) => row[ROW.time] + row[ROW.ms]));
+  const span = Math.max(end - begin, 0.001);
+  return (
+    <div class="sf-waterfall">
+      <div class="sf-dim">
+        {links.length} invocations in {milliseconds(span)} ms
+      </div>
+      {links.map(({ row, depth }) => {
+        const left = ((row[ROW.time] - begin) / span) * 100;
+        const width = (row[ROW.ms] / span) * 100;
+        const failed = row[ROW.status] === "error";
+        return (
+          <button
+            key={row[ROW.seq]}
+            type="button"
+            class="sf-chain"
+            aria-current={row[ROW.seq] === seq}
+            onClick={() => select(row[ROW.seq])}
+          >
+            <span class="sf-chain-name" style={{ paddingLeft: `${Math.min(depth, 12) * 10}px` }}>
+              {failed && "✗ "}
+              <bdi>{`${row[ROW.typename]}/${row[ROW.id]}`}</bdi>
+            </span>
+            <span class="sf-chain-track" aria-hidden="true">
+              <span
+                class={failed ? "sf-chain-bar sf-failed" : "sf-chain-bar"}
+                style={{ left: `${Math.min(left, 99)}%`, width: `max(2px, ${width}%)` }}
+              />
+            </span>
+            <span class="sf-dim">{milliseconds(row[ROW.ms])} ms</span>
+          </button>
+        );
+      })}
+    </div>
+  );
+}

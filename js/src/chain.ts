@@ -1,0 +1,53 @@
+// The causal chain of an invocation: what led to it, and what it led to.
+import type { Store } from "./store";
+import { ROW, type Row } from "./wire";
+
+const MOST = 500;
+
+export interface Link {
+  row: Row;
+  depth: number;
+}
+
+/** The invocations that an invocation caused, by the order they started. */
+export function effects(rows: Row[], seq: number, from = 0): Row[] {
+  const found: Row[] = [];
+  for (let index = from; index < rows.length; index++) {
+    const row = rows[index];
+    if (row && row[ROW.cause] === seq) found.push(row);
+  }
+  return found;
+}
+
+/** The first cause that is still kept. */
+export function root(store: Store, seq: number): Row | undefined {
+  let row = store.row(seq);
+  for (let steps = 0; row?.[ROW.cause] && steps < MOST; steps++) {
+    const cause = store.row(row[ROW.cause]);
+    if (!cause) break;
+    row = cause;
+  }
+  return row;
+}
+
+/** The whole chain around an invocation, from its first cause down; at most 500 links. */
+export function chain(store: Store, seq: number): Link[] {
+  const first = root(store, seq);
+  if (!first) return [];
+  const children = new Map<number, Row[]>();
+  for (const row of store.rows) {
+    if (row[ROW.seq] <= first[ROW.seq] || !row[ROW.cause]) continue;
+    const siblings = children.get(row[ROW.cause]);
+    if (siblings) siblings.push(row);
+    else children.set(row[ROW.cause], [row]);
+  }
+  const links: Link[] = [];
+  const stack: Link[] = [{ row: first, depth: 0 }];
+  while (stack.length && links.length < MOST) {
+    const link = stack.pop() as Link;
+    links.push(link);
+    const next = children.get(link.row[ROW.seq]) ?? [];
+    for (const row of next.toReversed()) stack.push({ row, depth: link.depth + 1 });
+  }
+  return links;
+}

@@ -1,0 +1,128 @@
+// The line to the kernel: updates come in, calls go out. One for each widget model.
+import { Store } from "./store";
+import type { Reply, Update } from "./wire";
+
+/** The part of an anywidget model that is used here. */
+export interface Model {
+  get(name: string): unknown;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  send(content: unknown): void;
+  on(event: string, callback: (...args: never[]) => void): void;
+  off(event: string, callback?: (...args: never[]) => void): void;
+}
+
+/** After so long without an answer the page says what it waits for. */
+const PATIENCE_MS = 1_500;
+const GIVE_UP_MS = 120_000;
+
+interface Pending {
+  resolve: (result: unknown) => void;
+  reject: (error: Error) => void;
+  patience: ReturnType<typeof setTimeout>;
+  end: ReturnType<typeof setTimeout>;
+}
+
+export class Connection {
+  readonly store = new Store();
+  /** Calls that have been without an answer for too long. */
+  late = 0;
+
+  private readonly page = crypto.randomUUID();
+  private readonly pending = new Map<string, Pending>();
+  private next = 1;
+  private views = new Set<unknown>();
+  private readonly received = (
+    message: { kind?: string },
+    buffers: (DataView | ArrayBuffer)[],
+  ): void => this.receive(message, buffers);
+  private readonly watchPage = (): void => this.tellVisible();
+  private readonly leave = (): void => this.tell("visible", { visible: false });
+  private visible = false;
+
+  constructor(private readonly model: Model) {
+    model.on("msg:custom", this.received);
+    document.addEventListener("visibilitychange", this.watchPage);
+    window.addEventListener("pagehide", this.leave);
+  }
+
+  close(): void {
+    this.leave();
+    this.model.off("msg:custom", this.received);
+    document.removeEventListener("visibilitychange", this.watchPage);
+    window.removeEventListener("pagehide", this.leave);
+    for (const call of this.pending.values()) this.settle(call);
+    this.pending.clear();
+  }
+
+  /** A view of this model can be seen, or not any more. */
+  show(view: unknown, seen: boolean): void {
+    if (seen) this.views.add(view);
+    else this.views.delete(view);
+    this.tellVisible();
+  }
+
+  private tellVisible(): void {
+    const visible = this.views.size > 0 && document.visibilityState === "visible";
+    if (visible === this.visible) return;
+    this.visible = visible;
+    // The first look brings all that is kept; later ones go on where the last ended.
+    if (visible && !this.store.header) this.tell("hello");
+    else this.tell("visible", { visible });
+  }
+
+  /** Ask the kernel to do something. Rejects with what it says went wrong. */
+  call<T>(name: string, args: Record<string, unknown> = {}): Promise<T> {
+    const id = `${this.page}:${this.next++}`;
+    return new Promise<T>((resolve, reject) => {
+      const patience = setTimeout(() => {
+        this.late++;
+        this.store.changed();
+      }, PATIENCE_MS);
+      const end = setTimeout(() => {
+        this.finish(id, (call) => call.reject(new Error("the kernel did not answer")));
+      }, GIVE_UP_MS);
+      const call = { resolve: resolve as (result: unknown) => void, reject, patience, end };
+      this.pending.set(id, call);
+      this.tell("call", { id, name, arguments: args });
+    });
+  }
+
+  private tell(kind: string, content: Record<string, unknown> = {}): void {
+    this.model.send({ kind, page: this.page, ...content });
+  }
+
+  private receive(message: { kind?: string }, buffers: (DataView | ArrayBuffer)[]): void {
+    const [buffer] = buffers;
+    if (!buffer) return;
+    const content = JSON.parse(new TextDecoder().decode(buffer));
+    if (message.kind === "update") {
+      const update = content as Update;
+      this.store.apply(update);
+      this.tell("ack", { number: update.number });
+    } else if (message.kind === "reply") {
+      const reply = content as Reply;
+      this.finish(reply.id, (call) => {
+        if (reply.error === undefined) call.resolve(reply.result);
+        else call.reject(new Error(reply.error));
+      });
+    }
+  }
+
+  private finish(id: string, how: (call: Pending) => void): void {
+    const call = this.pending.get(id);
+    if (!call) return; // another page's
+    this.pending.delete(id);
+    this.settle(call);
+    how(call);
+    if (this.pending.size === 0 && this.late) {
+      this.late = 0;
+      this.store.changed();
+    }
+  }
+
+  private settle(call: Pending): void {
+    clearTimeout(call.patience);
+    clearTimeout(call.end);
+  }
+}

@@ -1,0 +1,41 @@
+// Numbers and times as a person reads them.
+
+const CLOCK = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+
+/** 14:03:27.042 */
+export function clock(milliseconds: number): string {
+  const fraction = Math.floor(milliseconds % 1000);
+  return `${CLOCK.format(milliseconds)}.${String(fraction).padStart(3, "0")}`;
+}
+
+/** 12,345 or 1.2M: four figures fit anywhere. */
+export function count(value: number): string {
+  if (value < 100_000) return Math.round(value).toLocaleString("en");
+  return value < 1_000_000 ? `${Math.round(value / 1000)}k` : `${(value / 1_000_000).toFixed(1)}M`;
+}
+
+/** 0.012, 1.23, 45.6, 789 */
+export function milliseconds(value: number): string {
+  if (value === 0) return "0";
+  if (value < 0.1) return value.toFixed(3);
+  if (value < 10) return value.toFixed(2);
+  return value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString("en");
+}
+
+/** 1:02:03, 4:05 or 6.7 s */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, ms / 1000);
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const whole = Math.floor(seconds);
+  const pad = (value: number) => String(value).padStart(2, "0");
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes}:${pad(whole % 60)}`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours}:${pad(minutes % 60)}:${pad(whole % 60)}`;
+  return `${Math.floor(hours / 24)} days`;
+}

@@ -1,0 +1,41 @@
+// What anywidget loads: a line to the kernel for each model, and a drawing for each place it is in.
+import { render } from "preact";
+import "uplot/dist/uPlot.min.css";
+import { App } from "./App";
+import { Connection, type Model } from "./connection";
+import "./dashboard.css";
+
+export default () => {
+  let connection: Connection;
+  return {
+    initialize({ model }: { model: Model }) {
+      connection = new Connection(model);
+      return () => connection.close();
+    },
+
+    render({ model, el }: { model: Model; el: HTMLElement }) {
+      el.classList.add("sf-host");
+      hideSnapshot(el, model);
+      render(<App session={{ connection, store: connection.store, model }} />, el);
+      const view = {};
+      const observer = new IntersectionObserver((entries) => {
+        connection.show(view, entries.at(-1)?.isIntersecting ?? false);
+      });
+      observer.observe(el);
+      return () => {
+        observer.disconnect();
+        connection.show(view, false);
+        render(null, el);
+      };
+    },
+  };
+};
+
+/** The static picture below is for where no live view is: here it would say everything twice. */
+function hideSnapshot(el: HTMLElement, model: Model): void {
+  const style = document.createElement("style");
+  const picture = `.statefun-nb-snapshot-${CSS.escape(String(model.get("picture")))}`;
+  style.textContent = `${picture}{display:none}
+.jp-OutputArea-child:has(> .jp-OutputArea-output ${picture}){display:none}`;
+  el.before(style);
+}

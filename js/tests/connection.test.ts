@@ -1,0 +1,95 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Connection, type Model } from "../src/connection";
+import type { Update } from "../src/wire";
+import { row, update } from "./rows";
+
+class FakeKernel implements Model {
+  sent: Record<string, unknown>[] = [];
+  private listener: ((message: unknown, buffers: DataView[]) => void) | undefined;
+
+  get = () => "";
+  set = () => {};
+  save_changes = () => {};
+  send = (content: unknown) => void this.sent.push(content as Record<string, unknown>);
+  on = (_: string, callback: (...args: never[]) => void) => {
+    this.listener = callback as typeof this.listener;
+  };
+  off = () => {
+    this.listener = undefined;
+  };
+
+  say(
+    message: Update | { kind: "reply"; id: string | undefined; result?: unknown; error?: string },
+  ): void {
+    const bytes = new TextEncoder().encode(JSON.stringify(message));
+    this.listener?.({ kind: message.kind }, [new DataView(bytes.buffer)]);
+  }
+
+  kinds = () => this.sent.map((each) => each.kind);
+}
+
+let kernel: FakeKernel;
+let connection: Connection;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  kernel = new FakeKernel();
+  connection = new Connection(kernel);
+});
+afterEach(() => {
+  connection.close();
+  vi.useRealTimers();
+});
+
+test("nothing is asked for before somebody can see it", () => {
+  expect(kernel.sent).toEqual([]);
+  connection.show("view", true);
+  expect(kernel.kinds()).toEqual(["hello"]);
+});
+
+test("a view out of sight says so, and one more in sight changes nothing", () => {
+  connection.show("a", true);
+  kernel.say(update([row(1)]));
+  connection.show("b", true);
+  connection.show("a", false);
+  expect(kernel.kinds()).toEqual(["hello", "ack"]);
+  connection.show("b", false);
+  expect(kernel.sent.at(-1)).toMatchObject({ kind: "visible", visible: false });
+  connection.show("b", true);
+  expect(kernel.sent.at(-1)).toMatchObject({ kind: "visible", visible: true });
+});
+
+test("every update is acknowledged, and is in the store", () => {
+  connection.show("a", true);
+  kernel.say({ ...update([row(1), row(2)]), number: 4 });
+  expect(kernel.sent.at(-1)).toMatchObject({ kind: "ack", number: 4 });
+  expect(connection.store.rows).toHaveLength(2);
+});
+
+test("an answer goes to whoever asked", async () => {
+  const first = connection.call("one", { a: 1 });
+  const second = connection.call("two");
+  const [one, two] = kernel.sent as { id: string; name: string }[];
+  expect(one).toMatchObject({ kind: "call", name: "one", arguments: { a: 1 } });
+  kernel.say({ kind: "reply", id: two?.id, error: "no" });
+  kernel.say({ kind: "reply", id: "another page's", result: 5 });
+  kernel.say({ kind: "reply", id: one?.id, result: 7 });
+  await expect(first).resolves.toBe(7);
+  await expect(second).rejects.toThrow("no");
+});
+
+test("a late answer is told, and forgotten when it comes", async () => {
+  const call = connection.call("pause");
+  vi.advanceTimersByTime(1_600);
+  expect(connection.late).toBe(1);
+  kernel.say({ kind: "reply", id: (kernel.sent[0] as { id: string }).id, result: null });
+  await call;
+  expect(connection.late).toBe(0);
+});
+
+test("a kernel that never answers is an error in the end", async () => {
+  const call = connection.call("pause");
+  vi.advanceTimersByTime(120_001);
+  await expect(call).rejects.toThrow("did not answer");
+});

@@ -1,0 +1,91 @@
+import { describe, expect, test } from "vitest";
+import { parseFilter, splitAddress, term } from "../src/filter";
+import { row } from "./rows";
+
+const BOB = row(7, {
+  typename: "example/person",
+  id: "bob",
+  caller: "example/greeter/al/1",
+  message: "Hello there",
+  change: "visits: 1 → 2",
+  out: [["egress", "example/out", "", "greetings", "k", "hi"]],
+  outs: 1,
+  ms: 12,
+  cause: 3,
+});
+const FAILED = row(8, { id: "two words", status: "error", error: "ValueError: no such greeting" });
+
+describe("a filter takes", () => {
+  test.each([
+    ["", true, true],
+    ["type:example/person", true, true],
+    ["type:person", true, true],
+    ["type:pers", false, false],
+    ["type:example/*", true, true],
+    ["type:*greet*", false, false],
+    ["id:bob", true, false],
+    ["id:b*", true, false],
+    ['id:"two words"', false, true],
+    ["caller:greeter", true, false],
+    ["status:error", false, true],
+    ["status:ok", true, false],
+    ["error:", false, true],
+    ["error:valueerror", false, true],
+    ["error:KeyError", false, false],
+    ["state:visits", true, false],
+    ["state:", true, false],
+    ["message:HELLO", true, true],
+    ["sent:greetings", true, false],
+    ["seq:7", true, false],
+    ["seq:>7", false, true],
+    ["ms:>5", true, false],
+    ["ms:<5", false, true],
+    ["cause:3", true, false],
+    ["-id:bob", false, true],
+    ["-status:error there", true, false],
+    ["there", true, false],
+    ['"hello there"', true, false],
+    ["type:person id:bob status:ok hello", true, false],
+    ["type:person id:bob status:error", false, false],
+    ["greeting", true, true],
+  ])("%s", (text, bob, failed) => {
+    const { test: matches, problem } = parseFilter(text);
+    expect(problem).toBe("");
+    expect([matches(BOB), matches(FAILED)]).toEqual([bob, failed]);
+  });
+
+  test("a pattern as text, not as an expression", () => {
+    expect(parseFilter("id:b.b*").test(BOB)).toBe(false);
+    expect(parseFilter("id:(((*").test(BOB)).toBe(false);
+  });
+});
+
+describe("a filter says what it does not understand", () => {
+  test.each([
+    ["typ:person", '"typ:" is not known'],
+    ["seq:abc", "needs a number"],
+    ["ms:", "needs a number"],
+  ])("%s", (text, problem) => {
+    expect(parseFilter(text).problem).toContain(problem);
+  });
+
+  test("and what it does understand still holds", () => {
+    expect(parseFilter("typ:x id:bob").test(FAILED)).toBe(false);
+  });
+
+  test.each(['"', '""', "-", ":", "a:b:c", '-"', "   "])("%s breaks nothing", (text) => {
+    expect(() => parseFilter(text).test(BOB)).not.toThrow();
+  });
+});
+
+test("a term made of a value finds that value", () => {
+  for (const id of ["bob", "two words", 'a "quoted" one', "ünïcode", "-x", "a:b"]) {
+    expect(parseFilter(term("id", id)).test(row(1, { id }))).toBe(true);
+  }
+});
+
+test("an address is split after its typename", () => {
+  expect(splitAddress("example/person/bob")).toEqual(["example/person", "bob"]);
+  expect(splitAddress("example/person/a/b")).toEqual(["example/person", "a/b"]);
+  expect(splitAddress("")).toEqual(["", ""]);
+});

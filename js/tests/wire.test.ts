@@ -1,0 +1,110 @@
+// The fields of both sides are those of one file, which a test in Python compares as well.
+import { expect, test } from "vitest";
+import fields from "../../tests/views/wire.json";
+import { FIELDS } from "../src/filter";
+import {
+  type Detail,
+  type Header,
+  ROW,
+  type StatePage,
+  type StateRow,
+  type StateValue,
+  type TimerRow,
+  type Update,
+} from "../src/wire";
+
+// The compiler refuses a key too many or too few.
+const HEADER: Record<keyof Header, true> = {
+  engine: true,
+  state: true,
+  health: true,
+  url: true,
+  web_url: true,
+  now: true,
+  processed: true,
+  in_flight: true,
+  queued: true,
+  parked: true,
+  delayed: true,
+  errors: true,
+  traced: true,
+  rate: true,
+  p50: true,
+  p99: true,
+  running: true,
+  functions: true,
+  editable: true,
+};
+const UPDATE: Record<keyof Update, true> = {
+  kind: true,
+  number: true,
+  first: true,
+  header: true,
+  rows: true,
+  waiting: true,
+  missed: true,
+  edges: true,
+  types: true,
+};
+const DETAIL: Record<keyof Detail, true> = {
+  seq: true,
+  message_type: true,
+  message: true,
+  before: true,
+  after: true,
+  out: true,
+  stdout: true,
+  error: true,
+  function_version: true,
+  batch: true,
+};
+const STATE_PAGE: Record<keyof StatePage, true> = {
+  types: true,
+  typename: true,
+  total: true,
+  observed: true,
+  undoable: true,
+  rows: true,
+};
+const STATE_ROW: Record<keyof StateRow, true> = {
+  id: true,
+  exact: true,
+  values: true,
+  seq: true,
+  time: true,
+  by: true,
+};
+const STATE_VALUE: Record<keyof StateValue, true> = {
+  name: true,
+  type: true,
+  present: true,
+  value: true,
+  text: true,
+  expires: true,
+};
+const TIMER: Record<keyof TimerRow, true> = {
+  number: true,
+  due: true,
+  owner: true,
+  token: true,
+  typename: true,
+  id: true,
+  text: true,
+};
+
+test.each([
+  ["Row", ROW],
+  ["Header", HEADER],
+  ["Update", UPDATE],
+  ["Detail", DETAIL],
+  ["StatePage", STATE_PAGE],
+  ["StateRow", STATE_ROW],
+  ["StateValue", STATE_VALUE],
+  ["TimerRow", TIMER],
+] as const)("%s has the fields of the kernel's side", (name, here) => {
+  expect(Object.keys(here)).toEqual(fields[name]);
+});
+
+test("the filter's names are documented on the kernel's side", () => {
+  expect([...FIELDS]).toEqual(fields.filter);
+});

@@ -1,0 +1,57 @@
+"""What the trace knows of single addresses: who changed their state, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..address import SdkAddress
+from ..protocol.v3 import decode_request
+from .events import Invocation
+from .reader import read_batch
+from .recorder import Recorder, TracedBatch
+
+__all__ = ["find_invocation", "history", "last_changes"]
+
+
+def find_invocation(recorder: Recorder, seq: int) -> Invocation | None:
+    """The invocation of that number; None when it is not kept any more."""
+    for batch in reversed(recorder.snapshot().batches):
+        index = seq - batch.seq
+        if 0 <= index < batch.invocations:
+            return next(read_batch(batch, recorder.id, index, index + 1))
+    return None
+
+
+def history(recorder: Recorder, address: SdkAddress, limit: int) -> list[Invocation]:
+    """The last ``limit`` invocations of one address, newest first."""
+    found: list[Invocation] = []
+    for batch in _batches_of(recorder, address.typename):
+        if decode_request(batch.request).target.id == address.id:
+            found += reversed(list(read_batch(batch, recorder.id)))
+            if len(found) >= limit:
+                break
+    return found[:limit]
+
+
+def last_changes(recorder: Recorder, typename: str, ids: set[str]) -> dict[str, Invocation]:
+    """Of each id the last kept invocation that changed its state."""
+    found: dict[str, Invocation] = {}
+    for batch in _batches_of(recorder, typename):
+        if len(found) == len(ids):
+            break
+        id_ = decode_request(batch.request).target.id
+        if id_ in ids and id_ not in found:
+            changed = [
+                each
+                for each in read_batch(batch, recorder.id)
+                if each.state_after != each.state_before
+            ]
+            if changed:
+                found[id_] = changed[-1]
+    return found
+
+
+def _batches_of(recorder: Recorder, typename: str) -> Iterator[TracedBatch]:
+    for batch in reversed(recorder.snapshot().batches):
+        if batch.spec.typename == typename:
+            yield batch

@@ -1,0 +1,215 @@
+"""The widgets: traits that a notebook can link, and the messages between kernel and browser.
+
+Messages carry one buffer of JSON each. Updates wait for the browser: when three are
+unacknowledged, one in two seconds goes out, so that neither a slow page nor one that was closed
+without a word has more and more queued up for it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+from IPython.display import DisplayHandle, display
+
+from ..errors import StatefunError
+from .calls import Calls
+from .feed import Feed
+from .publisher import Publisher
+from .snapshot import snapshot_fragment, summary
+from .source import Source
+
+__all__ = ["Dashboard"]
+
+_STATIC = Path(__file__).parent / "static"
+_WINDOW = 3
+_KNOCK_SECONDS = 2.0
+# A snapshot follows when nothing has come for so long.
+_QUIET_SECONDS = 1.0
+
+
+def _bundled(name: str) -> str:
+    path = _STATIC / name
+    if not path.exists():
+        raise ImportError(
+            f"the front-end is not built ({name}): python hatch_build.py in a checkout"
+        )
+    return path.read_text(encoding="utf-8")
+
+
+class Dashboard(anywidget.AnyWidget):
+    """A live view of a session: all of it, or one part.
+
+    Made by ``s.dashboard()``, ``s.watch(...)``, ``s.graph()`` and ``s.table()``.
+
+    Attributes
+    ----------
+    filter : str
+        What the invocations table shows, such as ``"type:example/person id:bob status:error"``.
+    paused : bool
+        Is the engine paused; setting it pauses or resumes.
+    selected : int
+        The ``seq`` of the open invocation; 0: none.
+    pane : str
+        Which pane is shown: "invocations", "state", "outgoing", "graph", "timers" or "send".
+
+    Examples
+    --------
+    ``ipywidgets.jslink((text_box, "value"), (dashboard, "filter"))``
+    """
+
+    # Text and not paths: of a path anywidget keeps every widget that was ever made alive.
+    _esm = _bundled("dashboard.js")
+    _css = _bundled("dashboard.css")
+
+    kind = traitlets.Unicode("dashboard").tag(sync=True)
+    typename = traitlets.Unicode("").tag(sync=True)
+    id = traitlets.Unicode("").tag(sync=True)
+    filter = traitlets.Unicode("").tag(sync=True)
+    paused = traitlets.Bool(default_value=False).tag(sync=True)
+    selected = traitlets.Int(0).tag(sync=True)
+    pane = traitlets.Unicode("invocations").tag(sync=True)
+    picture = traitlets.Unicode("").tag(sync=True)  # names the static picture that this replaces
+
+    def __init__(self, source: Source, publisher: Publisher, **traits: Any) -> None:
+        self._source = source
+        self._publisher = publisher
+        self._calls = Calls(source)
+        # What follows belongs to the publisher's thread.
+        self._feed = Feed(source, rows=traits.get("kind", "dashboard") in ("dashboard", "table"))
+        self._looking: dict[str, bool] = {}  # by page
+        self._sent = self._acknowledged = 0
+        self._sent_at = 0.0
+        self._shown: DisplayHandle | None = None
+        self._shown_of = -1
+        self._changed_to, self._changed_at = -1, 0.0
+        super().__init__(paused=source.engine.paused, picture=secrets.token_hex(8), **traits)
+        self.on_msg(self._received)
+        publisher.add(self)
+
+    # From the browser, on the kernel's main thread or a subshell's.
+
+    def _received(self, _: object, content: dict[str, Any], __: object) -> None:
+        kind, page = content.get("kind"), str(content.get("page", ""))
+        if kind == "call":
+            self._send_json(self._calls.answer(content))
+        elif kind == "ack":
+            self._publisher.run(self._acknowledge, int(content["number"]))
+        elif kind == "hello":
+            self._publisher.run(self._hello, page)
+        elif kind == "visible":
+            self._publisher.run(self._look, page, bool(content["visible"]))
+
+    @traitlets.observe("paused")
+    def _pause_or_resume(self, change: dict[str, Any]) -> None:
+        if change["new"] == self._source.engine.paused:
+            return
+        try:
+            if change["new"]:
+                self._source.pause()
+            else:
+                self._source.resume()
+        except StatefunError:  # it was stopped
+            self.paused = change["old"]
+
+    # On the publisher's thread.
+
+    def _acknowledge(self, number: int) -> None:
+        self._acknowledged = max(self._acknowledged, number)
+
+    def _hello(self, page: str) -> None:
+        self._feed.restart()
+        self._acknowledged = self._sent
+        self._look(page, visible=True)
+
+    def _look(self, page: str, visible: bool) -> None:
+        if visible:
+            self._looking[page] = True
+        else:
+            self._looking.pop(page, None)
+        self._publisher.wake()
+
+    def publish(self) -> bool:
+        """Send what is new; False when nobody looks just now."""
+        paused = self._source.engine.paused
+        if paused != self.paused:
+            self.paused = paused
+        self._refresh_when_quiet()
+        if not self._looking:
+            return self._outdated
+        now = time.monotonic()
+        if self._sent - self._acknowledged >= _WINDOW and now - self._sent_at < _KNOCK_SECONDS:
+            return True
+        update = self._feed.update()
+        if update is not None:
+            self._sent, self._sent_at = update["number"], now
+            self._send_json(update)
+        return True
+
+    def _send_json(self, message: Any) -> None:
+        data = json.dumps(message, separators=(",", ":"), allow_nan=False).encode()
+        self.send({"kind": message["kind"]}, buffers=[data])
+
+    def open(self) -> None:
+        super().open()
+        self._answer_where_the_page_asks()
+
+    def _send(self, msg: Any, buffers: Any = None) -> None:
+        super()._send(msg, buffers=buffers)
+        self._answer_where_the_page_asks()
+
+    def _answer_where_the_page_asks(self) -> None:
+        """Let pause and step through while a cell runs.
+
+        JupyterLab sends what a page says to a subshell of the kernel; ipykernel 7.4 brings it to
+        the shell that was the last to speak on this comm instead, which a long cell blocks. It does
+        not where it has no note of that.
+        """
+        if self.comm is not None:
+            vars(self.comm).pop("_reply_subshell_id", None)
+
+    # The static picture beside the live one.
+
+    def _ipython_display_(self) -> None:
+        """The live view, and a picture of it for where there is no kernel."""
+        bundle = self._repr_mimebundle_()
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]  # IPython
+        self._shown = display(self._draw(), raw=True, display_id=True)  # type: ignore[no-untyped-call]  # IPython
+        self._publisher.wake()
+
+    def _draw(self) -> dict[str, str]:
+        self._shown_of = self._source.recorder.count
+        html = snapshot_fragment(self._source, self.kind, self.picture)
+        return {"text/html": html, "text/plain": summary(self._source)}
+
+    def refresh(self) -> None:
+        """Bring the picture that a saved notebook shows up to date."""
+        if self._shown is not None and self._outdated:
+            self._shown.update(self._draw(), raw=True)  # type: ignore[no-untyped-call]  # IPython
+
+    @property
+    def _outdated(self) -> bool:
+        return self._shown is not None and self._source.recorder.count != self._shown_of
+
+    def _refresh_when_quiet(self) -> None:
+        if not self._outdated:
+            return
+        count, now = self._source.recorder.count, time.monotonic()
+        if count != self._changed_to:
+            self._changed_to, self._changed_at = count, now
+        elif now - self._changed_at > _QUIET_SECONDS:
+            self.refresh()
+
+    def close(self) -> None:
+        """Close the view; it costs nothing any more."""
+        self._publisher.remove(self)
+        super().close()
+
+    def __repr__(self) -> str:
+        return f"<statefun_nb {self.kind}>"

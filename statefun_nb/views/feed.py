@@ -1,0 +1,217 @@
+"""The feed: from the trace to updates for a browser, each of bounded size.
+
+While messages pour in, an update brings the newest rows and exact counts; the rows between follow
+when the engine is quiet, as far as the trace still keeps them. So a burst of a million messages
+costs as many updates as any other second.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from ..trace.flows import Flows
+from ..trace.reader import read_batch
+from ..trace.recorder import FIXED_COLUMNS, TracedBatch
+from .rows import row_of
+from .source import Source
+from .wire import Edge, Header, Row, Update
+
+__all__ = ["Feed"]
+
+# Rows in one update while more come in than that: what fits a screen.
+_LIVE_ROWS = 40
+# And when nothing new has come: 1,000 take about 40 ms to make.
+_QUIET_ROWS = 1_000
+# Durations that p50 and p99 are of.
+_DURATIONS = 2_000
+_DURATIONS_A_TIME = 200
+# Seconds that the rate is of.
+_RATE_SECONDS = 2.0
+# Addresses that are named as running.
+_RUNNING = 3
+# Seconds between two looks at the engine's health: a real cluster is asked over HTTP.
+_HEALTH_SECONDS = 5.0
+
+
+class Feed:
+    """Makes updates of what has happened since the last one. Belongs to one thread.
+
+    Parameters
+    ----------
+    source : Source
+        The session.
+    rows : bool
+        Send rows, and not only numbers.
+    clock : callable
+        Seconds, for rates.
+    """
+
+    def __init__(
+        self, source: Source, *, rows: bool = True, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._source = source
+        self._rows = rows
+        self._clock = clock
+        self._cursor = 0
+        self._number = 0
+        self._missed = 0
+        self._flows = Flows()
+        self._waiting: deque[tuple[TracedBatch, int]] = deque()  # and how many of it are to be sent
+        self._waiting_rows = 0
+        self._durations: deque[float] = deque(maxlen=_DURATIONS)
+        self._counts: deque[tuple[float, int]] = deque([(clock(), 0)])
+        self._header: Header | None = None
+        self._first = 0
+        self._health = ""
+        self._next_look = clock()
+
+    def restart(self) -> None:
+        """Somebody begins to look: all that is kept is to be sent (again)."""
+        snapshot = self._source.recorder.snapshot()
+        self._waiting = deque((batch, batch.invocations) for batch in snapshot.batches)
+        # What has come since the last update is counted by the next one, and not sent twice.
+        new = snapshot.cursor - self._cursor
+        while new > 0 and self._waiting:
+            new -= self._waiting.pop()[1]
+        self._waiting_rows = sum(count for _, count in self._waiting)
+        self._header = None
+
+    def update(self) -> Update | None:
+        """The next update; None when there is nothing new."""
+        snapshot = self._source.recorder.snapshot(self._cursor)
+        fresh = snapshot.batches
+        self._missed += max(0, snapshot.dropped - self._cursor)
+        self._cursor = snapshot.cursor
+        self._flows.add(fresh)
+        self._time(fresh)
+        self._keep(fresh)
+        rows = self._take(_LIVE_ROWS if fresh else _QUIET_ROWS)
+        first = self._first_kept()
+        header = self._make_header()
+        if not rows and first == self._first and self._same(header):
+            return None
+        self._header, self._first = header, first
+        self._number += 1
+        return Update(
+            kind="update",
+            number=self._number,
+            first=first,
+            header=header,
+            rows=rows,
+            waiting=self._waiting_rows,
+            missed=self._missed,
+            edges=self._edges(),
+            types={
+                name: [count, self._flows.errors.get(name, 0)]
+                for name, count in self._flows.invocations.items()
+            },
+        )
+
+    def _same(self, header: Header) -> bool:
+        """Is the header the same but for the time, which the browser counts itself?"""
+        last = self._header
+        return last is not None and {**last, "now": 0} == {**header, "now": 0}
+
+    def _keep(self, fresh: Iterable[TracedBatch]) -> None:
+        for batch in fresh:
+            self._waiting.append((batch, batch.invocations))
+            self._waiting_rows += batch.invocations
+        # What the trace drops meanwhile is not sent any more.
+        while self._waiting and self._waiting_rows > self._source.recorder.limit:
+            _, count = self._waiting.popleft()
+            self._waiting_rows -= count
+
+    def _take(self, limit: int) -> list[Row]:
+        """The newest rows that have not been sent."""
+        if not self._rows:
+            self._waiting.clear()
+            self._waiting_rows = 0
+        recorder_id = self._source.recorder.id
+        rows: list[Row] = []
+        while self._waiting and len(rows) < limit:
+            batch, count = self._waiting.pop()
+            start = max(0, count - (limit - len(rows)))
+            rows += [row_of(each) for each in read_batch(batch, recorder_id, start, count)]
+            self._waiting_rows -= count - start
+            if start:
+                self._waiting.append((batch, start))
+        rows.sort()  # by seq
+        return rows
+
+    def _first_kept(self) -> int:
+        oldest = self._source.recorder.oldest
+        return 0 if oldest is None else oldest.seq
+
+    def _time(self, fresh: Iterable[TracedBatch]) -> None:
+        """Note some durations, in milliseconds; the newest are enough."""
+        found = 0
+        for batch in reversed(tuple(fresh)):
+            width = FIXED_COLUMNS + len(batch.spec.layout.specs)
+            ends = batch.rows[::width][-_DURATIONS_A_TIME:]
+            begins = (batch.start, *batch.rows[::width])[-len(ends) - 1 : -1] if ends else ()
+            self._durations.extend((e - b) * 1000 for b, e in zip(begins, ends, strict=True))
+            found += len(ends)
+            if found >= _DURATIONS_A_TIME:
+                break
+
+    def _rate(self, traced: int) -> float:
+        now = self._clock()
+        counts = self._counts
+        counts.append((now, traced))
+        while len(counts) > 2 and now - counts[0][0] > _RATE_SECONDS:
+            counts.popleft()
+        begin, before = counts[0]
+        return (traced - before) / (now - begin) if now > begin else 0.0
+
+    def _quantile(self, ordered: list[float], part: float) -> float:
+        if not ordered:
+            return 0.0
+        return round(ordered[min(len(ordered) - 1, int(part * len(ordered)))], 4)
+
+    def _look(self) -> str:
+        if self._clock() >= self._next_look:
+            self._next_look = self._clock() + _HEALTH_SECONDS
+            self._health = self._source.engine.health()
+        return self._health
+
+    def _make_header(self) -> Header:
+        source = self._source
+        status = source.status()
+        stopped = status.state == "stopped"
+        ordered = sorted(self._durations)
+        return Header(
+            engine=status.engine,
+            state=status.state,
+            health="" if stopped else self._look(),
+            url=status.url,
+            web_url=source.engine.web_url or "",
+            now=round(source.engine.now() * 1000),
+            processed=status.processed,
+            in_flight=status.in_flight,
+            queued=status.queued,
+            parked=status.parked,
+            delayed=status.delayed,
+            errors=status.errors,
+            traced=status.traced,
+            rate=round(self._rate(status.traced), 1),
+            p50=self._quantile(ordered, 0.5),
+            p99=self._quantile(ordered, 0.99),
+            running=[] if stopped else self._running(),
+            functions=list(status.functions),
+            editable=not source.engine.observed and not stopped,
+        )
+
+    def _running(self) -> list[str]:
+        """What has been running for a while, in whole seconds: a header that changes seldom."""
+        return [
+            f"{each.address} for {each.seconds:.0f} s"
+            for each in self._source.running[:_RUNNING]
+            if each.seconds >= 1
+        ]
+
+    def _edges(self) -> list[Edge]:
+        flows = self._flows
+        edges = [Edge("message", a, b, count) for (a, b), count in flows.messages.items()]
+        return edges + [Edge("egress", a, b, count) for (a, b), count in flows.records.items()]

@@ -1,0 +1,77 @@
+"""The publisher: ten times a second it asks the views that somebody looks at for an update."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from ..errors import SessionError
+from ..loop_thread import LoopThread
+
+__all__ = ["Publisher", "View"]
+
+_SECONDS = 0.1
+
+
+class View(Protocol):
+    """Something that shows a session."""
+
+    def publish(self) -> bool:
+        """Send what is new; False when nobody looks just now."""
+
+
+class Publisher:
+    """A thread of its own, so that views tell of a function that blocks the engine's.
+
+    It sleeps while nobody looks, and ends with the session.
+    """
+
+    def __init__(self) -> None:
+        self._thread = LoopThread("statefun_nb views")
+        self._views: list[View] = []
+        self._timer: asyncio.Handle | None = None
+        self._thread.start()
+
+    def add(self, view: View) -> None:
+        """Publish this view, too, from now on."""
+        self._views = [*self._views, view]
+        self.wake()
+
+    def remove(self, view: View) -> None:
+        """Publish it no more."""
+        self._views = [each for each in self._views if each is not view]
+
+    def run(self, function: Callable[..., object], *args: object) -> None:
+        """Run something of a view's on the thread that publishes it."""
+        try:
+            self._thread.post(function, *args)
+        except SessionError:  # the session has ended: nothing runs beside this any more
+            function(*args)
+
+    def wake(self) -> None:
+        """Somebody looks (again)."""
+        try:
+            self._thread.post(self._wake)
+        except SessionError:
+            self._publish()
+
+    def _wake(self) -> None:
+        if self._timer is None:
+            self._timer = self._thread.loop.call_soon(self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self._publish():
+            self._timer = self._thread.loop.call_later(_SECONDS, self._tick)
+
+    def _publish(self) -> bool:
+        looking = [view.publish() for view in self._views]
+        return any(looking)
+
+    def stop(self) -> None:
+        """Publish what is left to say, and end the thread."""
+        self._thread.stop(last=self._last)
+
+    async def _last(self) -> None:
+        self._publish()

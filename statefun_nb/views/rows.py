@@ -1,0 +1,140 @@
+"""From ``Invocation`` records to what the browser shows of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..trace.events import Invocation
+from .tree import GLANCE, Limits, plain_text, preview, tree
+from .wire import Detail, Out, Row
+
+__all__ = ["detail_of", "row_of", "short_id"]
+
+# Of what one invocation sent, so many are in its row; its detail has all.
+_OUTS = 6
+# An id is shown whole up to so many characters.
+_ID = 200
+
+
+def short_id(id_: str) -> str:
+    """An id that fits a table."""
+    return plain_text(id_ if len(id_) <= _ID else id_[: _ID - 1] + "…")
+
+
+def row_of(each: Invocation) -> Row:
+    """An invocation at a glance."""
+    outs = len(each.sent) + len(each.delayed) + len(each.egress) + len(each.cancelled)
+    error = "" if each.error is None else preview(f"{each.error.type}: {each.error.message}")
+    caller = "" if each.caller is None else f"{each.caller.typename}/{short_id(each.caller.id)}"
+    return Row(
+        each.seq,
+        each.time.timestamp() * 1000,
+        each.address.typename,
+        short_id(each.address.id),
+        caller,
+        preview(each.message.value),
+        "" if each.state_after == each.state_before else _change(each),
+        _outs(each) if outs else [],
+        outs,
+        round(each.duration * 1000, 4),
+        each.status,
+        error,
+        each.cause or 0,
+    )
+
+
+def _change(each: Invocation) -> str:
+    """What it did to the state, in one line."""
+    before, after = each.state_before, each.state_after
+    parts = []
+    for name in {**before, **after}:
+        if name not in after:
+            parts.append(f"{name} cleared")
+        elif name not in before:
+            parts.append(f"{name}: {preview(after[name], 40)}")
+        elif before[name] != after[name]:
+            parts.append(f"{name}: {preview(before[name], 40)} → {preview(after[name], 40)}")
+    return preview(", ".join(parts))
+
+
+def _outs(each: Invocation) -> list[Out]:
+    found = [
+        Out("message", s.target.typename, short_id(s.target.id), "", "", preview(s.message.value))
+        for s in each.sent[:_OUTS]
+    ]
+    found += [
+        Out("egress", e.egress, "", e.topic or "", short_id(e.key or ""), preview(e.value))
+        for e in each.egress[: _OUTS - len(found)]
+    ]
+    for d in each.delayed[: _OUTS - len(found)]:
+        text = f"in {d.delay}: {preview(d.message.value)}"
+        found.append(
+            Out("delayed", d.target.typename, short_id(d.target.id), "", short_id(d.token), text)
+        )
+    found += [
+        Out("cancel", "", "", "", short_id(c.token), "")
+        for c in each.cancelled[: _OUTS - len(found)]
+    ]
+    return found
+
+
+def detail_of(each: Invocation, limits: Limits = GLANCE) -> Detail:
+    """An invocation, opened: trees of its payloads, cut by ``limits``."""
+    error: dict[str, Any] | None = None
+    if each.error is not None:
+        error = {
+            "type": each.error.type,
+            "message": tree(each.error.message, limits),
+            "traceback": tree(each.error.traceback, limits),
+            "retries": each.error.retries,
+        }
+    return Detail(
+        seq=each.seq,
+        message_type=each.message.typename,
+        message=tree(each.message.value, limits),
+        before=tree(each.state_before, limits),
+        after=tree(each.state_after, limits),
+        out=_all_outs(each, limits)[: limits.items],
+        stdout=tree(each.stdout, limits),
+        error=error,
+        function_version=each.function_version,
+        batch=each.batch,
+    )
+
+
+def _all_outs(each: Invocation, limits: Limits) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {
+            "kind": "message",
+            "where": s.target.typename,
+            "id": short_id(s.target.id),
+            "type": s.message.typename,
+            "value": tree(s.message.value, limits),
+        }
+        for s in each.sent[: limits.items]
+    ]
+    found += [
+        {
+            "kind": "egress",
+            "where": e.egress,
+            "topic": plain_text(e.topic or ""),
+            "key": short_id(e.key or ""),
+            "type": e.payload.typename,
+            "value": tree(e.value, limits),
+        }
+        for e in each.egress[: limits.items]
+    ]
+    found += [
+        {
+            "kind": "delayed",
+            "where": d.target.typename,
+            "id": short_id(d.target.id),
+            "delay": str(d.delay),
+            "key": short_id(d.token),
+            "type": d.message.typename,
+            "value": tree(d.message.value, limits),
+        }
+        for d in each.delayed[: limits.items]
+    ]
+    found += [{"kind": "cancel", "where": "", "key": short_id(c.token)} for c in each.cancelled]
+    return found

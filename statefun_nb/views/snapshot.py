@@ -1,0 +1,121 @@
+"""The static picture of a session: HTML without scripts, for where there is no kernel."""
+
+from __future__ import annotations
+
+from html import escape
+
+from ..status import decode_state
+from ..tables import html_table
+from ..trace.events import Invocation
+from ..trace.flows import Flows
+from ..trace.reader import read_batch
+from .graph_svg import graph_svg
+from .rows import short_id
+from .source import Source
+from .tree import preview
+
+__all__ = ["snapshot_fragment", "snapshot_page", "summary"]
+
+_INVOCATIONS = 20
+_ADDRESSES = 20
+_TYPES = 8
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 14px/1.4 system-ui, sans-serif; margin: 2rem; max-width: 70rem }}
+table {{ border-collapse: collapse; margin: 1rem 0 }}
+caption {{ font-weight: 600; padding: .3rem 0 }}
+th, td {{ border-bottom: 1px solid #8886; padding: .2rem .6rem; text-align: left;
+          vertical-align: top; overflow-wrap: anywhere }}
+</style></head><body><h1>{title}</h1>{body}</body></html>
+"""
+
+
+def snapshot_page(source: Source) -> str:
+    """One self-contained HTML page."""
+    return _PAGE.format(title="StateFun session", body=snapshot_fragment(source))
+
+
+def snapshot_fragment(source: Source, kind: str = "dashboard", name: str = "") -> str:
+    """The picture as it goes into a notebook's output; ``name`` is the view that replaces it."""
+    parts = [f"<p>{escape(summary(source))}</p>"]
+    newest, flows = _look(source)
+    if kind in ("dashboard", "graph"):
+        parts.append(graph_svg(flows))
+    if kind in ("dashboard", "table") and newest:
+        parts.append(_invocations(newest, source.recorder.count))
+    if kind == "dashboard":
+        parts += _states(source)
+    classes = f"statefun-nb-snapshot statefun-nb-snapshot-{name}" if name else ""
+    return f'<div class="{classes}">{"".join(parts)}</div>'
+
+
+def summary(source: Source) -> str:
+    """The session in one line."""
+    status = source.status()
+    parts = [
+        f"StateFun, {status.engine} engine, {status.state}",
+        f"{status.traced:,} invocations",
+        f"{status.errors:,} errors",
+        f"{status.queued:,} queued",
+        f"{status.parked:,} parked",
+        f"{status.delayed:,} delayed",
+    ]
+    return " · ".join(parts)
+
+
+def _look(source: Source) -> tuple[list[Invocation], Flows]:
+    """The newest invocations, and who sent to whom in all that is kept."""
+    batches = source.recorder.snapshot().batches
+    flows = Flows()
+    flows.add(batches)
+    newest: list[Invocation] = []
+    for batch in reversed(batches):
+        start = max(0, batch.invocations - (_INVOCATIONS - len(newest)))
+        newest += read_batch(batch, source.recorder.id, start)
+        if len(newest) >= _INVOCATIONS:
+            break
+    return sorted(newest, key=lambda each: each.seq), flows
+
+
+def _invocations(newest: list[Invocation], count: int) -> str:
+    rows = [
+        [
+            each.seq,
+            each.address.typename,
+            short_id(each.address.id),
+            preview(each.message.value, 60),
+            preview(each.state_after, 60) if each.state_after != each.state_before else "",
+            len(each.sent) + len(each.delayed) + len(each.egress),
+            "ok" if each.error is None else preview(f"{each.error.type}: {each.error.message}", 80),
+        ]
+        for each in newest
+    ]
+    title = f"The last {len(rows)} of {count:,} invocations" if count > len(rows) else "Invocations"
+    columns = ["seq", "function", "id", "message", "state", "sent", "status"]
+    return html_table(title, columns, rows)
+
+
+def _states(source: Source) -> list[str]:
+    if source.status().state == "stopped":
+        return []
+    tables = []
+    for typename, count in list(source.engine.types().items())[:_TYPES]:
+        _, found = source.engine.page(typename, "", _ADDRESSES)
+        spec = source.options.functions.find(typename)
+        decoded = [(each.id, decode_state(spec, each.values)) for each in found]
+        names = list(dict.fromkeys(name for _, values in decoded for name in values))
+        if not names:
+            continue
+        rows = [
+            [short_id(id_), *(preview(values[n], 60) if n in values else "" for n in names)]
+            for id_, values in decoded
+        ]
+        title = f"State of {typename}"
+        if count > len(rows):
+            title += f": the newest {len(rows)} of {count:,} addresses"
+        tables.append(html_table(title, ["id", *names], rows))
+    return tables

@@ -1,0 +1,58 @@
+"""What a view needs of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Protocol
+
+from ..engine.base import Engine
+from ..options import Options
+from ..status import Status
+from ..trace.invocations import Invocations
+from ..trace.recorder import Recorder
+from ..trace.traced import Running
+
+__all__ = ["Source"]
+
+
+class Source(Protocol):
+    """A session, as far as views know it."""
+
+    options: Options
+    recorder: Recorder
+    engine: Engine
+
+    @property
+    def invocations(self) -> Invocations:
+        """The kept invocations."""
+
+    @property
+    def running(self) -> Sequence[Running]:
+        """What is being served just now."""
+
+    def status(self) -> Status:
+        """What the session is doing; also after it was stopped."""
+
+    def send(
+        self,
+        typename: str,
+        id: str = "",  # noqa: A002 - the field's own name
+        value: Any = None,
+        *,
+        delay: timedelta | None = None,
+        type: Any = None,  # noqa: A002
+    ) -> None:
+        """Send a message from outside."""
+
+    def pause(self) -> None:
+        """Serve nothing."""
+
+    def resume(self) -> None:
+        """Go on."""
+
+    def step(self, timeout: float = 30.0) -> Any:
+        """Serve one message."""
+
+    def advance(self, duration: timedelta, timeout: float = 30.0) -> Any:
+        """Move the clock."""

@@ -1,0 +1,144 @@
+"""Values as a browser may have them: a bounded tree of JSON that says what was cut.
+
+A value becomes one of
+
+=====================================  ====================================================
+``null``, ``true``, number, text       itself, where a browser reads it as the same
+``["list", nodes, total]``             a list; ``total`` counts all items, nodes may be fewer
+``["map", [[key, node], ...], total]``  a dict, a dataclass, a model, a protobuf message
+``["text", beginning, total]``         a text of ``total`` characters that was cut
+``["bytes", hexadecimal, total]``      ``total`` bytes, and the first of them
+``["number", text]``                   a whole number beyond 2**53, or not a finite one
+``["object", text]``                   anything else, as Python shows it
+``["deep"]``                           levels that were cut
+=====================================  ====================================================
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import reprlib
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any, NamedTuple
+
+__all__ = ["FULL", "GLANCE", "Limits", "plain_text", "preview", "tree"]
+
+_SAFE = 2**53 - 1  # JavaScript's Number.MAX_SAFE_INTEGER
+
+
+class Limits(NamedTuple):
+    """How much of a value is shown: characters, items of one container, levels, nodes in all."""
+
+    text: int
+    items: int
+    depth: int
+    nodes: int
+
+
+GLANCE = Limits(text=2_000, items=100, depth=8, nodes=1_000)
+FULL = Limits(text=16_000_000, items=20_000, depth=64, nodes=50_000)
+
+
+def tree(value: Any, limits: Limits = GLANCE) -> Any:
+    """The bounded tree of a value.
+
+    Examples
+    --------
+    >>> tree({"a": [1, 2**60], "b": b"xy"})
+    ['map', [['a', ['list', [1, ['number', '1152921504606846976']], 2]], ['b', ['bytes', '7879', 2]]], 2]
+    """
+    return _Tree(limits).node(value, limits.depth)
+
+
+class _Tree:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._left = limits.nodes
+
+    def node(self, value: Any, depth: int) -> Any:
+        self._left -= 1
+        if value is None or value is True or value is False:
+            return value
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, int):
+            return value if -_SAFE <= value <= _SAFE else ["number", str(value)]
+        if isinstance(value, float):
+            return value if math.isfinite(value) else ["number", str(value)]
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            data = bytes(value[: self._limits.text // 2])
+            return ["bytes", data.hex(), len(value)]
+        if depth == 0 or self._left <= 0:
+            return ["deep"]
+        if isinstance(value, (list, tuple, set, frozenset)):
+            part = islice(value, self._limits.items)
+            return ["list", [self.node(each, depth - 1) for each in part], len(value)]
+        fields = _fields(value)
+        if fields is None:
+            return ["object", plain_text(_SHORT.repr(value))]
+        items, total = fields
+        shown = islice(items, self._limits.items)
+        return ["map", [[_key(k), self.node(v, depth - 1)] for k, v in shown], total]
+
+    def _text(self, value: str) -> Any:
+        if len(value) <= self._limits.text:
+            return plain_text(value)
+        return ["text", plain_text(value[: self._limits.text]), len(value)]
+
+
+def _fields(value: Any) -> tuple[Iterable[tuple[Any, Any]], int] | None:
+    """Names and values of what has some; None of what has not."""
+    if isinstance(value, dict):
+        return value.items(), len(value)
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value)]
+        return [(name, getattr(value, name, None)) for name in names], len(names)
+    if hasattr(value, "ListFields"):  # a protobuf message
+        found = [(field.name, each) for field, each in value.ListFields()]
+        return [(name, _plain_container(each)) for name, each in found], len(found)
+    if hasattr(type(value), "model_fields"):  # a pydantic model
+        names = list(type(value).model_fields)
+        return [(name, getattr(value, name, None)) for name in names], len(names)
+    return None
+
+
+def _plain_container(value: Any) -> Any:
+    """Protobuf's repeated and map fields as list and dict."""
+    if hasattr(value, "items"):
+        return dict(value.items())
+    return value if isinstance(value, (str, bytes)) or not hasattr(value, "append") else list(value)
+
+
+def _key(key: Any) -> str:
+    return plain_text(key[:200] if isinstance(key, str) else _SHORT.repr(key))
+
+
+def plain_text(text: str) -> str:
+    """The text without what UTF-8 cannot carry: half surrogates, which JSON may bring along."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel = 4
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 120
+_SHORT.maxdict = _SHORT.maxlist = _SHORT.maxtuple = 6
+
+
+def preview(value: Any, longest: int = 120) -> str:
+    """A value in one line, whatever its size.
+
+    Examples
+    --------
+    >>> preview("hello"), preview({"a": 1}), preview("x" * 200)[-1]
+    ('hello', "{'a': 1}", '…')
+    """
+    if isinstance(value, str):
+        text = value[: longest + 1]
+    elif isinstance(value, (int, float)) or value is None:
+        text = str(value)
+    else:
+        text = _SHORT.repr(value)
+    text = plain_text(text)
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,0 +1,119 @@
+"""What goes between kernel and browser; ``js/src/wire.ts`` says the same in TypeScript.
+
+The browser sends ``hello`` (a page has opened the view), ``visible``, ``ack`` and ``call``; the
+kernel sends ``update`` and ``reply``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypedDict
+
+__all__ = ["Detail", "Edge", "Header", "Out", "Reply", "Row", "Update"]
+
+
+class Out(NamedTuple):
+    """One thing that an invocation sent: "message", "delayed", "egress" or "cancel".
+
+    ``where`` is a typename, ``id`` that of the target, ``topic`` and ``key`` those of a record.
+    """
+
+    kind: str
+    where: str
+    id: str
+    topic: str
+    key: str
+    text: str
+
+
+class Row(NamedTuple):
+    """One invocation, at a glance. ``time`` in milliseconds since the epoch, ``cause`` 0: none."""
+
+    seq: int
+    time: float
+    typename: str
+    id: str
+    caller: str
+    message: str
+    change: str
+    out: list[Out]
+    outs: int
+    ms: float
+    status: str
+    error: str
+    cause: int
+
+
+class Header(TypedDict):
+    """The session in numbers; times in milliseconds, ``rate`` in invocations per second."""
+
+    engine: str
+    state: str
+    health: str
+    url: str
+    web_url: str
+    now: float
+    processed: int
+    in_flight: int
+    queued: int
+    parked: int
+    delayed: int
+    errors: int
+    traced: int
+    rate: float
+    p50: float
+    p99: float
+    running: list[str]
+    functions: list[str]
+    editable: bool
+
+
+class Edge(NamedTuple):
+    """Messages from one node to another; ``kind`` is "message" or "egress"."""
+
+    kind: str
+    source: str
+    target: str
+    messages: int
+
+
+class Update(TypedDict):
+    """What has changed since the last one.
+
+    ``first`` is the oldest invocation that is still kept; ``waiting`` rows will follow; ``missed``
+    invocations were dropped before the view saw them: they are in no count but ``header``'s.
+    ``types`` holds the counts of invocations and of errors by typename.
+    """
+
+    kind: str
+    number: int
+    first: int
+    header: Header
+    rows: list[Row]
+    waiting: int
+    missed: int
+    edges: list[Edge]
+    types: dict[str, list[int]]
+
+
+class Reply(TypedDict, total=False):
+    """The answer to a call: a result, or an error in words."""
+
+    kind: str
+    id: str
+    result: Any
+    error: str
+
+
+class Detail(TypedDict):
+    """One invocation, opened."""
+
+    seq: int
+    message_type: str
+    message: Any
+    before: Any
+    after: Any
+    out: list[dict[str, Any]]
+    stdout: str
+    error: dict[str, Any] | None
+    function_version: int
+    batch: int

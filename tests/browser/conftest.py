@@ -1,0 +1,70 @@
+"""A browser and a JupyterLab for all tests here; a page of its own for each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.requirements import CHROMIUM, find_chromium, need_browser
+
+ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "docs" / "images"
+
+
+@pytest.fixture(scope="session")
+def browser():
+    need_browser()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def server(browser, tmp_path_factory):
+    from .lab import jupyter_server
+
+    folder = tmp_path_factory.mktemp("lab")
+    with jupyter_server(folder) as address:
+        yield address, folder
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    found = context.new_page()
+    found.set_default_timeout(15_000)
+    yield found
+    context.close()
+
+
+@pytest.fixture
+def notebook(page, server):
+    from .lab import Notebook
+
+    found = Notebook(page, *server)
+    yield found
+    found.shut_down()
+    assert found.errors == [], "the page has thrown errors"
+
+
+@pytest.fixture
+def picture():
+    """Keep a picture for README and docs: ``picture(locator, "name")``."""
+
+    def keep(shown, name):
+        IMAGES.mkdir(exist_ok=True)
+        shown.screenshot(path=IMAGES / f"{name}.png")
+
+    return keep
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed and "page" in item.funcargs:
+        item.funcargs["page"].screenshot(path=f"/tmp/fail_{item.name}.png")

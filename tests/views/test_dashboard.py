@@ -1,0 +1,255 @@
+"""The widget: who is told what, and when nothing is sent at all."""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+import time
+
+import pytest
+
+import statefun_nb as sf
+
+anywidget = pytest.importorskip("anywidget")
+
+from comm.base_comm import BaseComm  # noqa: E402
+
+
+class Page:
+    """A browser's end of the comm: what it was sent, and a way to say something."""
+
+    def __init__(self, widget):
+        self.widget = widget
+        self.messages = []
+        self.name = f"page {id(self)}"
+        self.acknowledges = True
+        widget.comm.pages.append(self)
+
+    def say(self, kind, **content):
+        self.widget._handle_custom_msg({"kind": kind, "page": self.name, **content}, [])
+
+    def open(self):
+        self.say("hello")
+        return self
+
+    def receive(self, data, buffers):
+        if data.get("method") != "custom":
+            return
+        (buffer,) = buffers
+        message = json.loads(bytes(buffer))
+        assert message["kind"] == data["content"]["kind"]
+        self.messages.append(message)
+        if message["kind"] == "update" and self.acknowledges:
+            self.say("ack", number=message["number"])
+
+    @property
+    def updates(self):
+        return [each for each in self.messages if each["kind"] == "update"]
+
+    @property
+    def seqs(self):
+        return sorted({row[0] for update in self.updates for row in update["rows"]})
+
+    def wait(self, condition, seconds=5.0):
+        deadline = time.monotonic() + seconds
+        while not condition(self):
+            assert time.monotonic() < deadline, f"not within {seconds} s: {self.messages[-1:]}"
+            time.sleep(0.01)
+        return self
+
+
+class RecordingComm(BaseComm):
+    """A comm without a kernel: it hands what the widget sends to the pages."""
+
+    def __init__(self, *args, **kwargs):
+        self.pages = []
+        super().__init__(*args, **kwargs)
+
+    def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
+        for page in tuple(self.pages):
+            page.receive(data or {}, buffers)
+
+
+@pytest.fixture(autouse=True)
+def wire(monkeypatch):
+    import comm
+
+    monkeypatch.setattr(comm, "create_comm", RecordingComm)
+
+
+@pytest.fixture
+def session(functions):
+    @functions.bind("a/f", [sf.ValueSpec("n", sf.IntType)])
+    def f(ctx, message):
+        if message.as_string() == "boom":
+            raise ValueError("boom")
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+
+    with sf.start(port=0, functions=functions) as found:
+        yield found
+
+
+def run(session, count=1, text="hi"):
+    session.send_many((("a/f", str(n), text) for n in range(count)), progress=False)
+    session.wait_idle(30)
+
+
+def test_a_page_gets_what_is_there_and_what_comes(session):
+    run(session)
+    page = Page(session.dashboard()).open()
+    page.wait(lambda p: p.seqs == [1])
+    run(session)
+    page.wait(lambda p: p.seqs == [1, 2])
+
+
+def test_before_anybody_looks_nothing_is_sent(session):
+    page = Page(session.dashboard())
+    run(session, 100)
+    time.sleep(0.3)
+    assert page.messages == []
+
+
+def test_a_page_that_is_opened_late_or_again_gets_everything(session):
+    widget = session.dashboard()
+    first = Page(widget).open()
+    run(session, 300)
+    everything = list(range(1, 301))
+    first.wait(lambda p: p.seqs == everything)
+    late = Page(widget).open()
+    late.wait(lambda p: p.seqs == everything)
+
+
+def test_a_hidden_page_costs_nothing_and_catches_up(session):
+    page = Page(session.dashboard()).open().wait(lambda p: p.updates)
+    page.say("visible", visible=False)
+    time.sleep(0.25)
+    before = len(page.updates)
+    run(session, 50)
+    time.sleep(0.3)
+    assert len(page.updates) == before
+    page.say("visible", visible=True)
+    page.wait(lambda p: len(p.seqs) == 50)
+
+
+def test_at_most_ten_updates_a_second_whatever_happens(session):
+    page = Page(session.dashboard()).open().wait(lambda p: p.updates)
+    begin, before = time.monotonic(), len(page.updates)
+    while time.monotonic() - begin < 1.0:
+        run(session, 20)
+    assert 2 < len(page.updates) - before <= 11
+    assert max(len(update["rows"]) for update in page.updates) <= 40
+
+
+def test_a_page_that_is_gone_without_a_word_is_sent_next_to_nothing(session):
+    page = Page(session.dashboard())
+    page.acknowledges = False
+    page.open().wait(lambda p: p.updates)
+    begin = time.monotonic()
+    while time.monotonic() - begin < 1.5:
+        run(session, 5)
+    assert len(page.updates) <= 3
+
+
+def test_several_dashboards_show_one_session(session):
+    pages = [Page(session.dashboard()).open() for _ in range(3)]
+    run(session, 10)
+    for page in pages:
+        page.wait(lambda p: len(p.seqs) == 10)
+
+
+def test_a_closed_dashboard_is_forgotten(session):
+    widget = session.dashboard()
+    page = Page(widget).open().wait(lambda p: p.updates)
+    widget.close()
+    before = len(page.messages)
+    run(session, 10)
+    time.sleep(0.3)
+    assert len(page.messages) == before
+
+
+def test_a_call_is_answered(session):
+    page = Page(session.dashboard())
+    page.say("call", id="7", name="send", arguments={"typename": "a/f", "id": "x", "text": "hi"})
+    page.wait(lambda p: p.messages)
+    assert page.messages == [{"kind": "reply", "id": "7", "result": None}]
+
+
+def test_a_function_that_blocks_is_named_while_it_does(functions):
+    @functions.bind("a/slow")
+    def slow(ctx, message):
+        time.sleep(1.6)
+
+    with sf.start(port=0, functions=functions) as session:
+        page = Page(session.dashboard()).open().wait(lambda p: p.updates)
+        session.send("a/slow", "x", "hi")
+        page.wait(lambda p: p.updates[-1]["header"]["running"])
+        assert re.match(r"a/slow 'x' for \d s", page.updates[-1]["header"]["running"][0])
+
+
+def test_paused_follows_the_engine_and_moves_it(session):
+    widget = session.dashboard()
+    Page(widget).open()
+    widget.paused = True
+    assert session.engine.paused
+    session.resume()
+    deadline = time.monotonic() + 3
+    while widget.paused:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    widget.paused = True
+    session.stop()
+    widget.paused = False  # too late to do anything
+    assert widget.paused
+
+
+def test_the_end_of_the_session_is_told_and_the_trace_stays(session):
+    widget = session.dashboard()
+    page = Page(widget).open()
+    run(session, 3)
+    session.stop()
+    page.wait(lambda p: p.updates[-1]["header"]["state"] == "stopped")
+    late = Page(widget).open()
+    late.wait(lambda p: p.seqs == [1, 2, 3])
+
+
+def test_small_views_send_no_rows(session):
+    for widget in (session.watch("a/f", "0"), session.graph()):
+        page = Page(widget).open()
+        run(session)
+        page.wait(lambda p: p.updates and p.updates[-1]["header"]["traced"])
+        assert page.seqs == []
+    page = Page(session.table("id:0")).open()
+    page.wait(lambda p: p.seqs == [1, 2])
+    assert page.widget.filter == "id:0"
+
+
+def test_watch_checks_its_address(session):
+    with pytest.raises(sf.DeclarationError):
+        session.watch("no typename", "x")
+
+
+def test_the_bundle_asks_nobody_else():
+    from statefun_nb.views.dashboard import Dashboard
+
+    source = str(Dashboard._esm) + str(Dashboard._css)
+    addresses = set(re.findall(r"https?://[^\s\"'`)]+", source))
+    # Names of XML namespaces and a note in uPlot's code: nothing that is fetched.
+    assert {a for a in addresses if "www.w3.org" not in a} == set()
+    assert "import(" not in source
+
+
+def test_dashboards_and_their_session_can_be_collected(functions):
+    import weakref
+
+    from ipywidgets import Widget
+
+    with sf.start(port=0, functions=functions) as session:
+        widget = session.dashboard()
+        widget.close()
+        reference = weakref.ref(widget)
+    Widget.close_all()
+    del widget, session
+    sf.stop()
+    gc.collect()
+    assert reference() is None

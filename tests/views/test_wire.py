@@ -1,0 +1,54 @@
+"""Both sides of the wire have the fields of one file; js/tests/wire.test.ts reads it, too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import statefun_nb as sf
+from statefun_nb.views.calls import Calls
+from statefun_nb.views.feed import Feed
+from statefun_nb.views.wire import Detail, Header, Row, Update
+
+FIELDS = json.loads((Path(__file__).parent / "wire.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("name", "here"),
+    [
+        ("Row", Row._fields),
+        ("Header", Header.__annotations__),
+        ("Update", Update.__annotations__),
+        ("Detail", Detail.__annotations__),
+    ],
+)
+def test_declared_fields(name, here):
+    assert list(here) == FIELDS[name]
+
+
+def test_what_is_really_sent_has_these_fields(functions):
+    from datetime import timedelta
+
+    @functions.bind("a/f", [sf.ValueSpec("n", sf.IntType)])
+    def f(ctx, message):
+        ctx.storage.n = 1
+        ctx.send_after(timedelta(hours=1), sf.message_builder("a/f", "x", int_value=1))
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("a/f", "x", "hi")
+        session.wait_idle(timers=False)
+        update = Feed(session).update()
+        assert list(update) == FIELDS["Update"]
+        assert list(update["header"]) == FIELDS["Header"]
+
+        def ask(name, **arguments):
+            return Calls(session).answer({"id": "", "name": name, "arguments": arguments})["result"]
+
+        assert list(ask("detail", seq=1)) == FIELDS["Detail"]
+        page = ask("state", typename="a/f")
+        assert list(page) == FIELDS["StatePage"]
+        assert list(page["rows"][0]) == FIELDS["StateRow"]
+        assert list(page["rows"][0]["values"][0]) == FIELDS["StateValue"]
+        assert list(ask("timers")["rows"][0]) == FIELDS["TimerRow"]
