@@ -11,7 +11,7 @@ from pathlib import Path
 
 from statefun_nb.tables import text_table
 
-__all__ = ["Row", "at_least", "at_most", "print_rows", "write_rows"]
+__all__ = ["Row", "at_least", "at_most", "print_rows", "up_to", "write_rows"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ def at_least(goal: float, ratio: float) -> dict[str, object]:
 def at_most(goal: float, ratio: float) -> dict[str, object]:
     """The columns of a ratio that should be small."""
     return {"ratio": ratio, "goal": f"at most {goal:g}", "met": ratio <= goal}
+
+
+def up_to(goal: float, value: float) -> dict[str, object]:
+    """The columns of a value with a goal of its own, and nothing beside it."""
+    return {"goal": f"at most {goal:.4g}", "met": value <= goal}
 
 
 def print_rows(rows: list[Row]) -> None:

@@ -1,6 +1,6 @@
 """``make bench``: measure, print one table, write benchmarks/results.json.
 
-python -m benchmarks.run [endpoint] [engine] [startup] [memory] [cluster]
+python -m benchmarks.run [endpoint] [engine] [startup] [memory] [dashboard] [cluster]
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import cluster, endpoint, engine, memory, startup
+from . import cluster, dashboard, endpoint, engine, memory, startup
 from .report import Row, print_rows, write_rows
 
 _PARTS = {
@@ -17,6 +17,7 @@ _PARTS = {
     "engine": engine.measure,
     "startup": startup.measure,
     "memory": memory.measure,
+    "dashboard": dashboard.measure,
     "cluster": cluster.measure,
 }
 

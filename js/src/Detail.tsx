@@ -148,7 +148,7 @@ function Body({ detail, row }: { detail: Wire; row: Row | undefined }) {
         <Tree node={detail.message} />
       </Part>
       <Part title="State">
-        <StateDiff before={detail.before} after={detail.after} />
+        <StateDiff before={detail.before} after={detail.after} whole />
       </Part>
       <Part title={`Sent (${row?.[ROW.outs] ?? detail.out.length})`}>
         {detail.out.length === 0 && <span class="sf-dim">nothing</span>}
@@ -208,17 +208,24 @@ function Traceback({ node }: { node: Node }) {
 
 const SIGNS = { added: "+", removed: "−", changed: "~" } as const;
 
-export function StateDiff({ before, after }: { before: Node; after: Node }) {
+/** What changed; with `whole` also all that is there now. */
+export function StateDiff({
+  before,
+  after,
+  whole = false,
+}: {
+  before: Node;
+  after: Node;
+  whole?: boolean;
+}) {
   const changes = diff(before, after);
   return (
     <>
       {changes.map((change) => (
         <ChangeLine key={change.path} change={change} />
       ))}
-      {changes.length === 0 && <span class="sf-dim">unchanged: </span>}
-      {(changes.length === 0 || Array.isArray(after)) && (
-        <Tree node={after} open={!changes.length} />
-      )}
+      {changes.length === 0 && <span class="sf-dim">unchanged</span>}
+      {whole && <Tree node={after} open={!changes.length} />}
     </>
   );
 }

@@ -199,7 +199,7 @@ function Table({ rows, sort, setSort, follow, selected, select }: TableProps) {
           const seq = row[ROW.seq];
           return (
             <RowLine
-              key={seq}
+              key={item.index} // not seq: rows that rush by keep their elements
               id={`${name}-${seq}`}
               row={row}
               top={item.start}

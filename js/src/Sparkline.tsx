@@ -44,6 +44,12 @@ export function Sparkline({
     );
     return () => plot.current?.destroy();
   }, [series.length]);
+  // A canvas does not see that the theme has changed.
+  useEffect(() => {
+    const watch = new MutationObserver(() => plot.current?.redraw());
+    watch.observe(document.body, { attributeFilter: ["class", "data-jp-theme-light"] });
+    return () => watch.disconnect();
+  }, []);
   // The arrays grow in place: the last time is what tells new data from old.
   useEffect(() => {
     plot.current?.setData([time, ...series]);

@@ -146,7 +146,7 @@ function Address({
         </h4>
         {row.seq > 0 && (
           <button type="button" class="sf-link" onClick={show}>
-            changed {clock(row.time)} by <bdi>{row.by || "an ingress's message"}</bdi> #{row.seq}
+            changed {clock(row.time)} by <bdi>{row.by || "an ingress"}</bdi> #{row.seq}
           </button>
         )}
         <span class="sf-fill" />

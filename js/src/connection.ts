@@ -15,6 +15,10 @@ export interface Model {
 /** After so long without an answer the page says what it waits for. */
 const PATIENCE_MS = 1_500;
 const GIVE_UP_MS = 120_000;
+/** A first word that came before the kernel could hear it is said again. */
+const HELLO_MS = 1_000;
+/** Acknowledgements cost the kernel more than updates: one for several will do. */
+const ACK_MS = 500;
 
 interface Pending {
   resolve: (result: unknown) => void;
@@ -39,6 +43,9 @@ export class Connection {
   private readonly watchPage = (): void => this.tellVisible();
   private readonly leave = (): void => this.tell("visible", { visible: false });
   private visible = false;
+  private hello: ReturnType<typeof setInterval> | undefined;
+  private ack: ReturnType<typeof setTimeout> | undefined;
+  private newest = 0;
 
   constructor(private readonly model: Model) {
     model.on("msg:custom", this.received);
@@ -47,6 +54,8 @@ export class Connection {
   }
 
   close(): void {
+    clearInterval(this.hello);
+    clearTimeout(this.ack);
     this.leave();
     this.model.off("msg:custom", this.received);
     document.removeEventListener("visibilitychange", this.watchPage);
@@ -67,8 +76,23 @@ export class Connection {
     if (visible === this.visible) return;
     this.visible = visible;
     // The first look brings all that is kept; later ones go on where the last ended.
-    if (visible && !this.store.header) this.tell("hello");
-    else this.tell("visible", { visible });
+    if (this.store.header) this.tell("visible", { visible });
+    else if (visible) this.sayHello();
+    else clearInterval(this.hello);
+  }
+
+  private sayHello(): void {
+    clearInterval(this.hello);
+    this.tell("hello");
+    this.hello = setInterval(() => this.tell("hello"), HELLO_MS);
+  }
+
+  private acknowledge(number: number): void {
+    this.newest = number;
+    this.ack ??= setTimeout(() => {
+      this.ack = undefined;
+      this.tell("ack", { number: this.newest });
+    }, ACK_MS);
   }
 
   /** Ask the kernel to do something. Rejects with what it says went wrong. */
@@ -98,8 +122,9 @@ export class Connection {
     const content = JSON.parse(new TextDecoder().decode(buffer));
     if (message.kind === "update") {
       const update = content as Update;
+      clearInterval(this.hello);
       this.store.apply(update);
-      this.tell("ack", { number: update.number });
+      this.acknowledge(update.number);
     } else if (message.kind === "reply") {
       const reply = content as Reply;
       this.finish(reply.id, (call) => {

@@ -15,7 +15,7 @@ export default () => {
 
     render({ model, el }: { model: Model; el: HTMLElement }) {
       el.classList.add("sf-host");
-      hideSnapshot(el, model);
+      const hiding = hideSnapshot(model);
       render(<App session={{ connection, store: connection.store, model }} />, el);
       const view = {};
       const observer = new IntersectionObserver((entries) => {
@@ -24,6 +24,7 @@ export default () => {
       observer.observe(el);
       return () => {
         observer.disconnect();
+        hiding.remove();
         connection.show(view, false);
         render(null, el);
       };
@@ -32,10 +33,11 @@ export default () => {
 };
 
 /** The static picture below is for where no live view is: here it would say everything twice. */
-function hideSnapshot(el: HTMLElement, model: Model): void {
+function hideSnapshot(model: Model): HTMLStyleElement {
   const style = document.createElement("style");
   const picture = `.statefun-nb-snapshot-${CSS.escape(String(model.get("picture")))}`;
   style.textContent = `${picture}{display:none}
 .jp-OutputArea-child:has(> .jp-OutputArea-output ${picture}){display:none}`;
-  el.before(style);
+  document.head.append(style);
+  return style;
 }

@@ -48,11 +48,21 @@ test("nothing is asked for before somebody can see it", () => {
   expect(kernel.kinds()).toEqual(["hello"]);
 });
 
+test("a first word is said again until it is answered", () => {
+  connection.show("view", true);
+  vi.advanceTimersByTime(2_500);
+  expect(kernel.kinds()).toEqual(["hello", "hello", "hello"]);
+  kernel.say(update([row(1)]));
+  vi.advanceTimersByTime(5_000);
+  expect(kernel.kinds()).toEqual(["hello", "hello", "hello", "ack"]);
+});
+
 test("a view out of sight says so, and one more in sight changes nothing", () => {
   connection.show("a", true);
   kernel.say(update([row(1)]));
   connection.show("b", true);
   connection.show("a", false);
+  vi.advanceTimersByTime(600);
   expect(kernel.kinds()).toEqual(["hello", "ack"]);
   connection.show("b", false);
   expect(kernel.sent.at(-1)).toMatchObject({ kind: "visible", visible: false });
@@ -60,9 +70,12 @@ test("a view out of sight says so, and one more in sight changes nothing", () =>
   expect(kernel.sent.at(-1)).toMatchObject({ kind: "visible", visible: true });
 });
 
-test("every update is acknowledged, and is in the store", () => {
+test("updates are in the store, and are acknowledged together", () => {
   connection.show("a", true);
-  kernel.say({ ...update([row(1), row(2)]), number: 4 });
+  kernel.say({ ...update([row(1)]), number: 3 });
+  kernel.say({ ...update([row(2)]), number: 4 });
+  vi.advanceTimersByTime(600);
+  expect(kernel.kinds()).toEqual(["hello", "ack"]);
   expect(kernel.sent.at(-1)).toMatchObject({ kind: "ack", number: 4 });
   expect(connection.store.rows).toHaveLength(2);
 });

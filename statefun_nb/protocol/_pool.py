@@ -12,6 +12,8 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 __all__ = [
+    "AddressMessage",
+    "Callers",
     "Envelope",
     "FromFunction",
     "KafkaProducerRecord",
@@ -42,6 +44,8 @@ def message_class(full_name: str) -> Any:
 
 ToFunction = message_class("statefun_nb.reqreply.ToFunction")
 FromFunction = message_class("statefun_nb.reqreply.FromFunction")
+AddressMessage = message_class("statefun_nb.reqreply.Address")
+Callers = message_class("statefun_nb.reqreply.Callers")
 Envelope = message_class("statefun_nb.reqreply.Envelope")
 TypedValueMessage = message_class("statefun_nb.reqreply.TypedValue")
 KafkaProducerRecord = message_class("statefun_nb.egress.KafkaProducerRecord")

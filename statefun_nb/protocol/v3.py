@@ -42,8 +42,6 @@ from .wire import (
 
 __all__ = [
     "cancel_chunk",
-    "count_callers",
-    "count_egresses",
     "decode_causes",
     "decode_reply",
     "decode_request",
@@ -143,31 +141,6 @@ def decode_causes(data: bytes) -> list[Cause | None]:
     batch = _parse(ToFunction, data, "ToFunction").invocation
     found = (read_cause(message.argument.statefun_nb_cause) for message in batch.invocations)
     return [None if cause is None else Cause(*cause) for cause in found]
-
-
-def count_callers(data: bytes) -> dict[str, int]:
-    """How many messages of a request each function type sent; "" stands for ingresses."""
-    counts: dict[tuple[str, str], int] = {}
-    outside = ("", "")
-    for message in _parse(ToFunction, data, "ToFunction").invocation.invocations:
-        key = outside
-        if message.HasField("caller"):
-            caller = message.caller
-            key = (caller.namespace, caller.type)
-        counts[key] = counts.get(key, 0) + 1
-    named = {"" if not any(k) else _typename(*k): count for k, count in counts.items()}
-    if GATEWAY in named:
-        named[""] = named.get("", 0) + named.pop(GATEWAY)
-    return named
-
-
-def count_egresses(data: bytes) -> dict[str, int]:
-    """How many records of a reply went to each egress."""
-    counts: dict[str, int] = {}
-    for message in _parse(FromFunction, data, "FromFunction").invocation_result.outgoing_egresses:
-        egress = _egress(message)
-        counts[egress] = counts.get(egress, 0) + 1
-    return counts
 
 
 def send_chunk(typename: str, id: str, value: TypedValue, cause: bytes) -> bytes:  # noqa: A002
@@ -319,12 +292,9 @@ def _send(message: Any) -> Send:
 
 
 def _emit(message: Any) -> Emit:
-    return _new(Emit, (_egress(message), message.argument.SerializeToString()))
-
-
-def _egress(message: Any) -> str:
-    named: str = message.statefun_nb_egress
-    return named or _typename(message.egress_namespace, message.egress_type)
+    egress = message.statefun_nb_egress
+    egress = egress or _typename(message.egress_namespace, message.egress_type)
+    return _new(Emit, (egress, message.argument.SerializeToString()))
 
 
 def _mutation(message: Any) -> Mutation:

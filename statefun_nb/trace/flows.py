@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..protocol.v3 import count_callers, count_egresses
+from ..protocol.counts import count_callers, count_egresses
 from .recorder import FIXED_COLUMNS, TracedBatch
 
 __all__ = ["Flows"]

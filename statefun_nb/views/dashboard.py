@@ -1,6 +1,6 @@
 """The widgets: traits that a notebook can link, and the messages between kernel and browser.
 
-Messages carry one buffer of JSON each. Updates wait for the browser: when three are
+Messages carry one buffer of JSON each. Updates wait for the browser: when ten are
 unacknowledged, one in two seconds goes out, so that neither a slow page nor one that was closed
 without a word has more and more queued up for it.
 """
@@ -27,8 +27,11 @@ from .source import Source
 __all__ = ["Dashboard"]
 
 _STATIC = Path(__file__).parent / "static"
-_WINDOW = 3
+_WINDOW = 10
 _KNOCK_SECONDS = 2.0
+# Rows that rush by cannot be read: drawing them ten times a second would take the time of the
+# functions that make them.
+_BURST_SECONDS = 0.2
 # A snapshot follows when nothing has come for so long.
 _QUIET_SECONDS = 1.0
 
@@ -143,7 +146,9 @@ class Dashboard(anywidget.AnyWidget):
         if not self._looking:
             return self._outdated
         now = time.monotonic()
-        if self._sent - self._acknowledged >= _WINDOW and now - self._sent_at < _KNOCK_SECONDS:
+        late = self._sent - self._acknowledged >= _WINDOW
+        pause = _KNOCK_SECONDS if late else _BURST_SECONDS if self._feed.behind else 0.0
+        if now - self._sent_at < pause:
             return True
         update = self._feed.update()
         if update is not None:
@@ -170,8 +175,7 @@ class Dashboard(anywidget.AnyWidget):
         the shell that was the last to speak on this comm instead, which a long cell blocks. It does
         not where it has no note of that.
         """
-        if self.comm is not None:
-            vars(self.comm).pop("_reply_subshell_id", None)
+        getattr(self.comm, "__dict__", {}).pop("_reply_subshell_id", None)
 
     # The static picture beside the live one.
 

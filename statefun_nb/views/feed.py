@@ -66,6 +66,7 @@ class Feed:
         self._first = 0
         self._health = ""
         self._next_look = clock()
+        self.behind = False  # did more come in than the last update brought?
 
     def restart(self) -> None:
         """Somebody begins to look: all that is kept is to be sent (again)."""
@@ -88,6 +89,7 @@ class Feed:
         self._time(fresh)
         self._keep(fresh)
         rows = self._take(_LIVE_ROWS if fresh else _QUIET_ROWS)
+        self.behind = bool(fresh) and self._waiting_rows > 0
         first = self._first_kept()
         header = self._make_header()
         if not rows and first == self._first and self._same(header):

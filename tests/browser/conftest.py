@@ -60,11 +60,3 @@ def picture():
         shown.screenshot(path=IMAGES / f"{name}.png")
 
     return keep
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    outcome = yield
-    report = outcome.get_result()
-    if report.failed and "page" in item.funcargs:
-        item.funcargs["page"].screenshot(path=f"/tmp/fail_{item.name}.png")

@@ -100,6 +100,8 @@ def test_the_quickstart_is_seen_as_it_runs(notebook, picture):
     expect(failed_row(view, "TypeError").first).to_be_visible()
     count = int(notebook.result("s.status().traced"))
     expect(view.locator(".sf-metric", has_text="invocations").last).to_contain_text(str(count))
+    notebook.page.locator(".jp-Cell").nth(1).scroll_into_view_if_needed()
+    notebook.view()
     picture(notebook.page, "quickstart")
 
 

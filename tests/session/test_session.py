@@ -138,7 +138,7 @@ def test_wait_idle_says_what_still_moves(functions):
 def test_send_many_takes_anything_and_keeps_what_waits_bounded(functions, monkeypatch):
     module = sys.modules["statefun_nb.session"]  # sf.session is the function
     monkeypatch.setattr(module, "_MANY_QUEUED", 500)
-    monkeypatch.setattr(module, "_CHUNK", 100)
+    monkeypatch.setattr(sys.modules["statefun_nb.incoming"], "_CHUNK", 100)
     counter(functions)
     most = 0
 

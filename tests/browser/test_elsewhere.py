@@ -1,0 +1,116 @@
+"""Saved notebooks, other pages than JupyterLab's, and payloads that mean harm."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("playwright")
+
+from playwright.sync_api import expect
+
+from .test_dashboard import FUNCTIONS, SEND, SHOW, detail_of, rows
+
+HOSTILE = """\
+import statefun_nb as sf
+text = sf.simple_type("io.statefun.types/string", bytes, bytes)
+deep = sf.simple_type("statefun_nb/json", bytes, bytes)
+
+@sf.function("evil/f", state={"kept": str})
+def f(ctx, message):
+    if isinstance(message.value, str):
+        ctx.storage.kept = message.value
+    print("<script>window.stolen = 1</script>")
+
+s = sf.start(port=0)
+markup = "<img src=x onerror='window.stolen = 1'><b>bold</b>"
+s.send("evil/f", markup, markup)
+s.send("evil/f", "long", "x" * 5_000_000)
+s.send("evil/f", "deep", b"[" * 100_000 + b"]" * 100_000, type=deep)
+s.send("evil/f", "invalid", b"\\x0a\\x02\\xff\\xfe", type=text)
+s.send("evil/f", "right to left \\u202e \\u05d0\\u05d1", "\\u202eabc \\u05d0\\u05d1\\u05d2")
+s.send("evil/f", "i" * 10_000, "the id is long")
+s.wait_idle()"""
+
+
+def test_payloads_that_mean_harm_are_text_cut_and_break_nothing(notebook):
+    notebook.open(HOSTILE, SHOW).run_all()
+    view = notebook.view()
+    expect(rows(view)).to_have_count(6)
+    for number in range(6):
+        rows(view).nth(number).click()
+        expect(detail_of(view)).to_contain_text("Message")
+        expect(detail_of(view)).to_contain_text("version 1 of the function")
+        rows(view).nth(number).click()
+    for pane in ("State", "Outgoing", "Graph", "Timers", "Send", "Invocations"):
+        notebook.pane(pane)
+        assert view.evaluate("element => element.scrollWidth - element.clientWidth") <= 0
+        assert len(view.inner_text()) < 60_000
+    assert notebook.page.evaluate("window.stolen") is None
+    assert view.locator("img, script, b").count() == 0
+    view.get_by_role("searchbox").fill("id:long")
+    rows(view).click()
+    detail_of(view).get_by_role("button", name="Show all").click()
+    expect(detail_of(view).get_by_role("button", name="Show all")).to_have_count(0)
+    length = "element => element.querySelector('.sf-part .sf-string').textContent.length"
+    notebook.page.wait_for_function(
+        f"() => ({length})(document.querySelector('.sf-detail')) === 5000000"
+    )
+
+
+@pytest.fixture
+def saved(notebook):
+    """A notebook that was run, saved and left."""
+    notebook.open(FUNCTIONS, SHOW, SEND).run_all()
+    expect(rows(notebook.view())).to_have_count(18)
+    snapshot = notebook.page.locator(".statefun-nb-snapshot")
+    expect(snapshot).to_contain_text("18 invocations")
+    expect(snapshot).to_be_hidden()  # beside the live view it would say everything twice
+    notebook.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    notebook.shut_down()
+    return notebook
+
+
+def test_without_its_kernel_a_saved_notebook_shows_the_static_picture(saved, picture):
+    saved.open_file(saved.name)
+    snapshot = saved.page.locator(".statefun-nb-snapshot")
+    expect(snapshot).to_be_visible()
+    for text in ("18 invocations", "State of example/person", "good evening"):
+        expect(snapshot).to_contain_text(text)
+    expect(snapshot.locator("svg")).to_contain_text("example/out")
+    picture(snapshot, "snapshot-light")
+
+
+def test_an_exported_notebook_shows_the_static_picture(saved, page):
+    path = saved.folder / saved.name
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    page.goto(path.with_suffix(".html").as_uri())
+    snapshot = page.locator(".statefun-nb-snapshot")
+    expect(snapshot).to_be_visible()
+    expect(snapshot).to_contain_text("18 invocations")
+
+
+def test_a_snapshot_page_stands_alone(notebook, page):
+    notebook.open(FUNCTIONS, SEND).run_all()
+    path = notebook.folder / "snapshot.html"
+    notebook.result(f"s.snapshot_html({str(path)!r})")
+    page.goto(path.as_uri())
+    expect(page.get_by_role("heading", name="StateFun session")).to_be_visible()
+    expect(page.get_by_role("table")).to_have_count(3)
+    expect(page.get_by_role("img", name="message flow")).to_contain_text("example/person")
+
+
+def test_notebook_7_shows_it_too(notebook, page):
+    pytest.importorskip("notebook")
+    notebook.open(FUNCTIONS, SHOW, SEND).run_all()
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    page.goto(f"{notebook.address}/notebooks/{notebook.name}")
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=30_000)
+    notebook.errors.clear()  # Notebook's own, of plugins that only JupyterLab has
+    view = notebook.view()
+    expect(rows(view)).to_have_count(18)
+    view.get_by_role("button", name="Pause").click()
+    expect(view.get_by_role("status").first).to_contain_text("paused")
