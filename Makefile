@@ -4,11 +4,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOW := .venv-low
+# What the front-end of the live views is made of; installing the package builds it.
+JS := $(wildcard js/src/*) js/package.json js/package-lock.json js/build.mjs hatch_build.py
+# Node from PyPI, beside Python.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix js
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
-$(VENV)/lab: pyproject.toml
+$(VENV)/lab: pyproject.toml $(JS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
@@ -17,6 +21,10 @@ $(VENV)/lab: pyproject.toml
 
 $(VENV)/dev: $(VENV)/lab
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+js/node_modules/.package-lock.json: js/package-lock.json | $(VENV)/dev
+	$(NPM) ci --silent --ignore-scripts
 	@touch $@
 
 $(LOW)/ready: pyproject.toml tests/lowest.txt
@@ -30,29 +38,33 @@ demo: $(VENV)/lab ## Run the greeter and a year of flights
 lab: $(VENV)/lab ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
-check: $(VENV)/dev ## Format, lint, types, generated files
+check: $(VENV)/dev js/node_modules/.package-lock.json ## Format, lint, types, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python proto/generate.py --check
+	$(NPM) run --silent check
 
-fix: $(VENV)/dev ## Format, and mend what the linter can mend
+fix: $(VENV)/dev js/node_modules/.package-lock.json ## Format, and mend what linters can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(NPM) run --silent fix
 
-test: check $(LOW)/ready ## The tests: newest libraries, notebooks, lowest libraries; says what it skipped
+test: check $(LOW)/ready ## All tests, notebooks, and the lowest libraries; says what it skipped
+	$(NPM) run --silent test
 	$(BIN)/python -m pytest --cov --cov-report=term
 	$(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg \
 	  -p no:cacheprovider -o addopts= -W default notebooks
 	STATEFUN_NB_REQUIRE= $(LOW)/bin/python -m pytest -q tests
 
-test-all: ## The same, and what real StateFun needs must be there (Java 11 or 17 is fetched)
-	STATEFUN_NB_REQUIRE=flink,docker $(MAKE) test
+test-all: ## The same, and Docker and Chromium must be there (Java 11 or 17 is fetched)
+	STATEFUN_NB_REQUIRE=flink,docker,browser $(MAKE) test
 
 bench: $(VENV)/dev ## Measure, beside the peers; prints a table, writes benchmarks/results.json
 	$(BIN)/python -m benchmarks.run
 
 clean: ## Remove what make has made
 	rm -rf $(VENV) $(LOW) .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf js/node_modules statefun_nb/views/static
 
 .PHONY: help demo lab check fix test test-all bench clean

@@ -16,6 +16,8 @@ import pytest
 
 import statefun_nb as sf
 from statefun_nb.options import Options
+from statefun_nb.views.calls import Calls
+from statefun_nb.views.feed import Feed
 from tests.requirements import need_flink
 
 
@@ -72,6 +74,41 @@ def test_what_a_real_cluster_cannot_do_says_so(shared):
         session.advance(timedelta(1))
     assert session.status().engine == "flink"
     assert {"kafka", "jobmanager", "taskmanager-1"} <= session.logs().keys()
+
+
+def test_the_dashboard_shows_a_real_cluster(shared):
+    session, functions = shared
+
+    @sf.function("c/shown", state={"n": int}, functions=functions)
+    def shown(ctx, message):
+        ctx.storage.n = message.value
+        ctx.send_after(timedelta(hours=1), "c/shown", ctx.address.id, 1, token="later")
+
+    session.send("c/shown", "a", 7)
+    session.wait_idle(30)
+    update = Feed(session).update()
+    header = update["header"]
+    assert (header["engine"], header["state"], header["health"]) == ("flink", "running", "")
+    assert header["web_url"].startswith("http://127.0.0.1:")
+    assert not header["editable"]
+    row = update["rows"][-1]
+    assert (row.typename, row.id, row.caller, row.message) == ("c/shown", "a", "", "7")
+    assert ("message", "", "c/shown", 1) in update["edges"]
+
+    def ask(name, /, **arguments):
+        return Calls(session).answer({"id": "", "name": name, "arguments": arguments})
+
+    page = ask("state", typename="c/shown")["result"]
+    assert page["observed"]
+    assert page["rows"][0]["values"][0]["value"] == 7
+    (timer,) = [t for t in ask("timers")["result"]["rows"] if t["typename"] == "c/shown"]
+    assert timer["token"] == "later"
+    for call in (
+        ask("edit", typename="c/shown", id="a", name="n", text="1"),
+        ask("cancel", number=timer["number"]),
+        ask("advance", seconds=1),
+    ):
+        assert "engine='embedded'" in call["error"]
 
 
 def test_pause_holds_all_messages_and_resume_lets_them_go(shared):
