@@ -23,7 +23,7 @@ $(VENV)/dev: $(VENV)/lab
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
-js/node_modules/.package-lock.json: js/package-lock.json | $(VENV)/dev
+js/node_modules/.dev: js/package-lock.json | $(VENV)/dev
 	$(NPM) ci --silent --ignore-scripts
 	@touch $@
 
@@ -38,14 +38,14 @@ demo: $(VENV)/lab ## Run the greeter and a year of flights
 lab: $(VENV)/lab ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
-check: $(VENV)/dev js/node_modules/.package-lock.json ## Format, lint, types, generated files
+check: $(VENV)/dev js/node_modules/.dev ## Format, lint, types, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python proto/generate.py --check
 	$(NPM) run --silent check
 
-fix: $(VENV)/dev js/node_modules/.package-lock.json ## Format, and mend what linters can mend
+fix: $(VENV)/dev js/node_modules/.dev ## Format, and mend what linters can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(NPM) run --silent fix

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .report import Row, at_least, up_to
+from .report import Row, at_least, at_most, up_to
 
 __all__ = ["measure"]
 
@@ -24,6 +24,10 @@ _COST_GOAL = 0.9
 _LATENCY_GOAL_MS = 250.0
 _FRAME_GOAL_MS = 1000 / 60 + 1  # 60 a second; a timer's millisecond is no missed frame
 _BUNDLE_GOAL_KB = 300.0
+_MEMORY_GOAL = 1.2
+
+# So that the page's heap can be collected and read to the byte.
+_MEASURABLE = ("--js-flags=--expose-gc", "--enable-precise-memory-info")
 
 _SETUP = """
 import json, time
@@ -81,6 +85,21 @@ _WATCH_PROBES = """() => {
     new MutationObserver(() => requestAnimationFrame(look))
         .observe(document.querySelector('.sf-root'), { childList: true, characterData: true, subtree: true });
 }"""
+_BURST = """
+s = sf.start(port=0, functions=greeter_functions())
+display(s.dashboard())
+s.send_many(greetings(20_000, 1_000), progress=False)
+s.wait_idle(60)
+time.sleep(3)
+print("RESULT", 0)
+"""
+_MILLION = """
+s.send_many(greetings(1_000_000, 1_000), progress=False)
+s.wait_idle(600)
+time.sleep(3)
+print("RESULT", s.status().traced)
+"""
+_HEAP = "() => { window.gc(); return performance.memory.usedJSHeapSize / 2 ** 20; }"
 _MANY_ROWS = """
 from statefun_nb.registry import StatefulFunctions
 functions = StatefulFunctions()
@@ -125,11 +144,14 @@ def measure() -> Iterator[Row]:
         jupyter_server(Path(folder)) as address,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM)
+        browser = playwright.chromium.launch(
+            executable_path=find_chromium(), args=[*CHROMIUM, *_MEASURABLE]
+        )
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         notebook = Notebook(page, address, Path(folder))
         yield _cost(notebook)
         yield _latency(notebook)
+        yield _memory(notebook)
         yield _frames(notebook)
         notebook.shut_down()
         browser.close()
@@ -180,6 +202,21 @@ def _latency(notebook: Any) -> Row:
     delays = [seen[name] - at for name, at in sent.items()]
     what = "dashboard: from send to the row on the screen, median of 60"
     return Row(what, median(delays), "ms", **up_to(_LATENCY_GOAL_MS, median(delays)))
+
+
+def _memory(notebook: Any) -> Row:
+    """The page's heap after a million messages more, two million invocations."""
+    notebook.shut_down()
+    notebook.open(_SETUP).run_all()
+    notebook.run(_BURST)
+    _result(notebook, 60)
+    before = notebook.page.evaluate(_HEAP)
+    notebook.run(_MILLION)
+    _result(notebook, 300)
+    after = notebook.page.evaluate(_HEAP)
+    what = "dashboard: heap of the page after 1,000,000 messages"
+    ratio = after / before
+    return Row(what, after, "MiB", before, "after 20,000", **at_most(_MEMORY_GOAL, ratio))
 
 
 def _frames(notebook: Any) -> Row:

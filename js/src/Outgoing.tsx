@@ -23,6 +23,7 @@ export function Outgoing() {
   const [chosen, setChosen] = useState("");
   const [problem, setProblem] = useState("");
   const groups = useMemo(() => group(store.rows), [store.version]);
+  const more = useMemo(() => leftOut(store.rows), [store.version]);
   const shown = groups.find((each) => each.name === chosen) ?? groups[0];
   const download = async () => {
     if (!shown) return;
@@ -53,6 +54,11 @@ export function Outgoing() {
             ))}
           </select>
         </label>
+        {more > 0 && (
+          <span class="sf-dim" title="A row brings the first six of what it sent">
+            {count(more)} more in the invocations that sent them
+          </span>
+        )}
         <span class="sf-fill" />
         <button type="button" disabled={!shown} onClick={download}>
           Download JSON lines
@@ -85,6 +91,11 @@ function group(rows: Row[]): Group[] {
     }
   }
   return [...groups.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** How much of what was sent is not in the rows, but in their details. */
+function leftOut(rows: Row[]): number {
+  return rows.reduce((sum, row) => sum + row[ROW.outs] - row[ROW.out].length, 0);
 }
 
 function plain({ row, out: [kind, where, id, topic, key, text] }: Item) {

@@ -79,6 +79,19 @@ def test_a_slip_is_answered_in_one_line(shell, capsys, line, says):
     assert out.count("\n") == 1
 
 
+def test_show_opens_live_views(shell, capsys):
+    pytest.importorskip("anywidget")
+    statefun(shell, "start --port 0")
+    assert (statefun(shell, "show").kind, statefun(shell, "show graph").kind) == (
+        "dashboard",
+        "graph",
+    )
+    watch = statefun(shell, "show m/f bob")
+    assert (watch.kind, watch.typename, watch.id) == ("watch", "m/f", "bob")
+    assert statefun(shell, "show m/f") is None
+    assert "which id? Or show one of dashboard, graph, table" in capsys.readouterr().out
+
+
 def test_without_a_session_the_magics_say_how_to_start_one(shell, capsys):
     statefun(shell, "state m/f")
     assert "call sf.start() first" in capsys.readouterr().out
@@ -104,6 +117,8 @@ def test_help_is_shown_and_nothing_else_happens(shell, capsys, line):
         ("%statefun start --o", ["--on-error"]),
         ("%statefun start --on-error ", ["park", "retry", "skip"]),
         ("%statefun send m/", ["m/one", "m/two"]),
+        ("%statefun show m/", ["m/one", "m/two"]),
+        ("%statefun show g", ["graph"]),
     ],
 )
 def test_completion(shell, line, found):
