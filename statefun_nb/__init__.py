@@ -11,10 +11,12 @@ from __future__ import annotations
 from typing import Any
 
 from .address import SdkAddress
+from .checks import Check
 from .context import Context
 from .default_session import session, start, stop
 from .egress import kafka_egress_message, kinesis_egress_message
 from .errors import (
+    CheckFailed,
     ConversionError,
     ConversionTypeError,
     DeclarationError,
@@ -53,6 +55,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BoolType",
+    "Check",
+    "CheckFailed",
     "Context",
     "ConversionError",
     "ConversionTypeError",

@@ -13,6 +13,7 @@
      +- EngineError (RuntimeError)           the engine cannot do what it was asked
      +- SessionError (RuntimeError)          there is no session, or it was stopped
      +- IdleTimeout (TimeoutError)           wait_idle ran out of time
+     +- CheckFailed (AssertionError)         what s.check asked about is not so
 
 Each also derives from the builtin that the official Python SDK raises at the same spot, so that
 code written for that SDK catches what it always caught.
@@ -20,7 +21,10 @@ code written for that SDK catches what it always caught.
 
 from __future__ import annotations
 
+from collections.abc import Coroutine, Iterable
+
 __all__ = [
+    "CheckFailed",
     "ConversionError",
     "ConversionTypeError",
     "DeclarationError",
@@ -87,6 +91,36 @@ class SessionError(StatefunError, RuntimeError):
 
 class IdleTimeout(StatefunError, TimeoutError):  # noqa: N818 - a public name of the design
     """Work was still moving when the time given to ``wait_idle`` was over."""
+
+
+class CheckFailed(StatefunError, AssertionError):  # noqa: N818 - an answer, not a fault
+    """What ``s.check`` asked about is not so; the text says what is."""
+
+    def _render_traceback_(self) -> list[str]:
+        """In a notebook: the answer alone, as the way there tells a learner nothing."""
+        return [f"✗ {self}"]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint at the end of a message; "" when nothing known comes near.
+
+    Examples
+    --------
+    >>> did_you_mean("vists", ["visits", "name"])
+    "; did you mean 'visits'?"
+    """
+    import difflib  # 2 ms that only a mistake needs
+
+    close = difflib.get_close_matches(name, [*known], 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def forgotten_await(value: object) -> str:
+    """A hint where a coroutine stands in the place of what it would return; else ""."""
+    if not isinstance(value, Coroutine):
+        return ""
+    value.close()  # or Python would warn, at some later time, that it was never awaited
+    return "; did you forget `await`?"
 
 
 # Said by the embedded engine and by the endpoint of a real cluster alike.

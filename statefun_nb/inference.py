@@ -22,7 +22,7 @@ from functools import cache
 from typing import Any, get_origin
 
 from .effects import TypedValue
-from .errors import ConversionTypeError, DeclarationTypeError
+from .errors import ConversionTypeError, DeclarationTypeError, forgotten_await
 from .types import (
     BUILT_IN_TYPES,
     BoolType,
@@ -79,7 +79,7 @@ def type_of_value(value: object, explicit: object = None) -> Type:
     except DeclarationTypeError:
         raise ConversionTypeError(
             f"cannot tell which StateFun type {value!r} ({type(value).__name__}) has: "
-            f"use {_ACCEPTED}"
+            f"use {_ACCEPTED}{forgotten_await(value)}"
         ) from None
 
 

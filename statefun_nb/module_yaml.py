@@ -8,12 +8,21 @@ becomes documents of the newer kind.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from .address import parse_typename
 from .errors import DeclarationError
 
-__all__ = ["Document", "covers", "http_endpoint", "read_module", "write_module"]
+__all__ = [
+    "Document",
+    "covers",
+    "http_endpoint",
+    "read_module",
+    "read_source",
+    "with_endpoints",
+    "write_module",
+]
 
 ENDPOINT = "io.statefun.endpoints.v2/http"
 KAFKA_INGRESS = "io.statefun.kafka.v1/ingress"
@@ -110,6 +119,20 @@ def write_module(documents: Iterable[Document]) -> str:
         for document in documents
     )
     return "---\n".join(texts)
+
+
+def read_source(source: str | Path) -> list[Document]:
+    """``read_module`` of a path, or of a text of several lines."""
+    is_text = isinstance(source, str) and "\n" in source
+    return read_module(str(source) if is_text else Path(source).read_text(encoding="utf-8"))
+
+
+def with_endpoints(documents: list[Document], functions: Iterable[str], url: str) -> list[Document]:
+    """The documents, and where none of them is an endpoint one for each namespace."""
+    if any(document.is_endpoint for document in documents):
+        return documents
+    names = sorted({typename.partition("/")[0] for typename in functions})
+    return [http_endpoint(f"{name}/*", url) for name in names] + documents
 
 
 def read_module(text: str) -> list[Document]:

@@ -7,7 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from .address import parse_typename
-from .errors import DeclarationError, DeclarationTypeError, UnknownFunctionError
+from .errors import (
+    DeclarationError,
+    DeclarationTypeError,
+    UnknownFunctionError,
+    did_you_mean,
+)
 from .state import StorageLayout, ValueSpec
 
 __all__ = ["FunctionSpec", "StatefulFunctions"]
@@ -84,6 +89,7 @@ class StatefulFunctions:
             raise UnknownFunctionError(
                 f"no function {typename!r} is declared here (declared: {declared}): "
                 "run the cell that declares it, or correct the name"
+                f"{did_you_mean(typename, self._functions)}"
             )
         return spec
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .address import address_of
+from .checks import Check, check_of
 from .effects import TypedValue
 from .endpoint.server import Endpoint
 from .engine.base import Engine, Idle, Incoming, ParkedAddress
@@ -21,7 +22,7 @@ from .errors import ConversionError, IdleTimeout, SessionError
 from .incoming import chunks, incoming
 from .loop_thread import LoopThread
 from .messages import Message
-from .module_yaml import http_endpoint, read_module, write_module
+from .module_yaml import read_source, with_endpoints, write_module
 from .options import Options
 from .protocol.v3 import decode_typed_value
 from .status import StateTable, Status, decode_state, not_idle
@@ -96,10 +97,8 @@ class Session:
             When the value or the address cannot be sent.
         """
         self._check_running()
-        if not isinstance(typename, Message):
-            self.engine.post([incoming((typename, id, value), type, delay)])
-        else:
-            self.engine.post([incoming(typename, type, delay)])
+        message = typename if isinstance(typename, Message) else (typename, id, value)
+        self.engine.post([incoming(message, type, delay)])
 
     def send_many(
         self, messages: Iterable[Message | tuple[str, str, Any]], *, progress: bool = True
@@ -185,6 +184,17 @@ class Session:
     def _decode(self, typename: str, values: dict[str, TypedValue | None]) -> dict[str, Any]:
         return decode_state(self.options.functions.find(typename), values)
 
+    def check(self, typename: str, id: str) -> Check:  # noqa: A002
+        """Ask what one address has done, once nothing moves any more.
+
+        Examples
+        --------
+        ``s.check("example/person", "bob").state(visits=3).sent(1, to="example/greeter")`` raises
+        ``CheckFailed`` and says what is so instead, or shows what was right.
+        """
+        self.wait_idle(timers=False)
+        return check_of(self.engine, self.recorder, self.options.functions, typename, id)
+
     def egress(self, typename: str | None = None) -> list[EgressRecord]:
         """The records that went to an egress, or to all of them, in order."""
         self._check_running()
@@ -225,11 +235,9 @@ class Session:
         One endpoint for each namespace, the documents that ``load_module`` has read, and for a
         real cluster what ``send`` and ``egress`` need.
         """
-        documents = self.engine.documents()
-        if not any(document.is_endpoint for document in documents):
-            names = sorted({typename.partition("/")[0] for typename in self.options.functions})
-            documents = [http_endpoint(f"{name}/*", self.url) for name in names] + documents
-        return write_module(documents)
+        return write_module(
+            with_endpoints(self.engine.documents(), self.options.functions, self.url)
+        )
 
     def load_module(self, source: str | Path) -> None:
         """Read a module.yaml, from a path or its text: its ingresses, egresses and endpoints.
@@ -242,9 +250,7 @@ class Session:
             When this engine cannot do what it asks for.
         """
         self._check_running()
-        is_text = isinstance(source, str) and "\n" in source
-        text = str(source) if is_text else Path(source).read_text(encoding="utf-8")
-        self.engine.load(read_module(text))
+        self.engine.load(read_source(source))
 
     def logs(self) -> dict[str, str]:
         """What the processes of a real cluster have written, by process."""

@@ -15,6 +15,7 @@ from .errors import (
     DeclarationError,
     DeclarationTypeError,
     StateNameError,
+    did_you_mean,
 )
 from .inference import type_of_class
 from .types import Type
@@ -253,7 +254,7 @@ class Storage:
         declared = ", ".join(self._cells) or "none"
         return StateNameError(
             f"'{name}' is not a registered ValueSpec for the function '{self._typename}' "
-            f"(declared: {declared})"
+            f"(declared: {declared}){did_you_mean(name, self._cells)}"
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-__all__ = ["html_table", "shorten", "text_table"]
+__all__ = ["html_list", "html_table", "shorten", "text_table"]
 
 _LONGEST = 120
 
@@ -33,6 +33,12 @@ def html_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
         f'<table class="statefun-nb"><caption style="caption-side:top;text-align:left">'
         f"{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def html_list(title: str, lines: Iterable[str]) -> str:
+    """A title and lines of text below it, as HTML."""
+    items = "".join(f"<div>{escape(line)}</div>" for line in lines)
+    return f'<div class="statefun-nb"><div>{escape(title)}</div>{items}</div>'
 
 
 def text_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

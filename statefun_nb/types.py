@@ -9,7 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from .address import parse_typename
-from .errors import ConversionError, ConversionTypeError, DeclarationError, DeclarationTypeError
+from .errors import (
+    ConversionError,
+    ConversionTypeError,
+    DeclarationError,
+    DeclarationTypeError,
+    forgotten_await,
+)
 from .protocol.records import read_wrapper, write_wrapper
 
 __all__ = [
@@ -214,7 +220,7 @@ def _checked(kind: str, value: object, hint: str) -> bytes:
     except TypeError as error:
         raise ConversionTypeError(
             f"{_short(value)} ({type(value).__name__}) is no value of io.statefun.types/{kind}: "
-            f"it takes {hint}"
+            f"it takes {hint}{forgotten_await(value)}"
         ) from error
     except ValueError as error:
         raise ConversionError(

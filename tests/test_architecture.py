@@ -18,6 +18,7 @@ LAYERS = [
     {"session"},
     {"views"},
     {"demos", "engines", "doctor"},
+    {"checks"},
     {"options", "incoming", "status"},
     {"cluster"},
     {"endpoint", "engine"},

@@ -7,6 +7,7 @@ without a word has more and more queued up for it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time
@@ -15,6 +16,7 @@ from typing import Any
 
 import anywidget
 import traitlets
+from IPython import get_ipython
 from IPython.display import DisplayHandle, display
 
 from ..errors import StatefunError
@@ -186,6 +188,13 @@ class Dashboard(anywidget.AnyWidget):
         display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]  # IPython
         self._shown = display(self._draw(), raw=True, display_id=True)  # type: ignore[no-untyped-call]  # IPython
         self._publisher.wake()
+        shell = get_ipython()
+        if shell is not None and self._shown is not None:
+            shell.events.register("post_run_cell", self._cell_has_run)
+
+    def _cell_has_run(self, _: object) -> None:
+        """Whoever saves the notebook now has what the cell did in it, without any page open."""
+        self.refresh()
 
     def _draw(self) -> dict[str, str]:
         self._shown_of = self._source.recorder.count
@@ -213,6 +222,10 @@ class Dashboard(anywidget.AnyWidget):
     def close(self) -> None:
         """Close the view; it costs nothing any more."""
         self._publisher.remove(self)
+        shell = get_ipython()
+        if shell is not None:
+            with contextlib.suppress(ValueError):  # it was never displayed
+                shell.events.unregister("post_run_cell", self._cell_has_run)
         super().close()
 
     def __repr__(self) -> str:

@@ -1,0 +1,116 @@
+"""Self-checks: what is right passes, and what is not is said in words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+import statefun_nb as sf
+
+
+@pytest.fixture
+def session(functions):
+    @sf.function("k/person", state={"visits": int, "name": str}, functions=functions)
+    def person(ctx, message):
+        if message.value == "boom":
+            raise ValueError("no such greeting")
+        ctx.storage.visits = (ctx.storage.visits or 0) + 1
+        ctx.send("k/greeter", ctx.address.id, f"hello {ctx.storage.visits}")
+        ctx.send_after(timedelta(hours=1), "k/greeter", "later", 1)
+        ctx.send_egress(sf.kafka_egress_message("k/out", "greetings", message.value))
+
+    @sf.function("k/greeter", functions=functions)
+    def greeter(ctx, message):
+        pass
+
+    with sf.start(port=0, functions=functions) as found:
+        found.send("k/person", "bob", "hi")
+        found.send("k/person", "bob", "again")
+        yield found
+
+
+def test_what_is_right_passes_and_says_what_it_was(session):
+    check = (
+        session.check("k/person", "bob")
+        .state(visits=2, name=None)
+        .invoked(2)
+        .sent(2, to="k/greeter")
+        .sent(1, to="k/greeter", id="bob", value="hello 2")
+        .delayed(2, to="k/greeter", id="later", value=1)
+        .emitted(1, to="k/out", topic="greetings", value="hi")
+        .emitted(0, to="k/elsewhere")
+        .failed(0)
+    )
+    assert repr(check).splitlines()[:3] == [
+        "k/person 'bob'",
+        "✓ state visits=2, name=None",
+        "✓ invoked 2 times",
+    ]
+    assert "✓ sent 1 to k/greeter &#x27;bob&#x27;" in check._repr_html_()
+
+
+WRONG = {
+    "a value": (
+        lambda check: check.state(visits=3),
+        (
+            "k/person 'bob': state 'visits' is 2, not 3; invocation \\d+ set it last, for the message "
+            "'again'"
+        ),
+    ),
+    "a type": (lambda check: check.state(visits=2.0), r"is 2, not 2.0 \(int, float\)"),
+    "a name": (
+        lambda check: check.state(visit=2),
+        r"state 'visit' is not there; it keeps {'visits': 2}; did you mean 'visits'\?",
+    ),
+    "how often": (lambda check: check.invoked(1), "it was invoked 2 times, not once"),
+    "a target": (
+        lambda check: check.sent(1, to="k/greeter", id="al"),
+        "it sent 0 to k/greeter 'al', not 1; it sent 'hello 1' to k/greeter 'bob', 'hello 2'",
+    ),
+    "a record": (
+        lambda check: check.emitted(1, to="k/out", value="HI"),
+        "it emitted 0 to k/out with the value 'HI', not 1; it emitted 'hi' to k/out 'greetings'",
+    ),
+    "a delay": (
+        lambda check: check.delayed(1, to="k/person"),
+        "it sent with a delay 0 to k/person, not 1; it sent with a delay '1' to k/greeter 'later'",
+    ),
+    "an error": (
+        lambda check: check.failed(error="KeyError"),
+        "it raised KeyError never, not once",
+    ),
+}
+
+
+@pytest.mark.parametrize(("ask", "words"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_said_in_words(session, ask, words):
+    with pytest.raises(sf.CheckFailed, match=words):
+        ask(session.check("k/person", "bob"))
+
+
+@pytest.mark.parametrize(
+    ("typename", "id_", "words"),
+    [
+        ("k/person", "bobb", r"no message has come to this id; did you mean 'bob'\?"),
+        ("k/person", "zoe", "no message has come to this id; known ids: 'bob'"),
+        ("k/nobody", "bob", "no message has come to any k/nobody yet"),
+        ("k/greeter", "bob", "though it was invoked 2 times: does it write its state"),
+    ],
+)
+def test_an_address_that_keeps_nothing_says_why(session, typename, id_, words):
+    with pytest.raises(sf.CheckFailed, match=words):
+        session.check(typename, id_).state(visits=1)
+
+
+def test_an_address_that_only_failed_says_with_what(session):
+    session.send("k/person", "al", "boom")
+    check = session.check("k/person", "al")
+    with pytest.raises(sf.CheckFailed, match="it has failed with ValueError: no such greeting"):
+        check.state(visits=1)
+    assert check.failed(1, error="ValueError") is check
+
+
+def test_it_waits_until_nothing_moves(session):
+    session.send_many((("k/person", "bob", "hi") for _ in range(2_000)), progress=False)
+    session.check("k/person", "bob").state(visits=2_002)
