@@ -1,5 +1,6 @@
 // The session in numbers, and its controls.
 import { useState } from "preact/hooks";
+import type { Connection } from "./connection";
 import { count, milliseconds } from "./format";
 import { message, useSession, useStore, useTrait } from "./hooks";
 import { Sparkline } from "./Sparkline";
@@ -64,7 +65,7 @@ export function HeaderBar() {
         </button>
       </div>
       <Metrics header={header} />
-      <Notes header={header} note={note} late={connection.late > 0} missed={store.missed} />
+      <Notes header={header} note={note} connection={connection} missed={store.missed} />
     </div>
   );
 }
@@ -119,18 +120,19 @@ function Metric({
 function Notes({
   header,
   note,
-  late,
+  connection,
   missed,
 }: {
   header: Header;
   note: string;
-  late: boolean;
+  connection: Connection;
   missed: number;
 }) {
   const notes = [
     header.health && `⚠ ${header.health}`,
     ...header.running.map((each) => `running: ${each}`),
-    late && "The kernel has not answered yet: it runs a cell, or it is gone.",
+    connection.gone && "The kernel of this view has ended: run its cell again.",
+    connection.late > 0 && "The kernel has not answered yet: it runs a cell.",
     missed > 0 && `${count(missed)} invocations passed while nobody looked: no graph counts them.`,
     note,
   ].filter((each): each is string => Boolean(each));

@@ -237,11 +237,11 @@ function Value({
   );
 }
 
-/** Counts down on the session's clock, which may be ahead of this one, or stand still. */
+/** Counts down on the session's clock. */
 export function TimeLeft({ until }: { until: number }) {
   const store = useStore();
   useTick(1_000);
-  return <span class="sf-dim">{duration(until - (Date.now() + store.clockAhead))} left</span>;
+  return <span class="sf-dim">{duration(until - store.now())} left</span>;
 }
 
 function History({ typename, id, seq }: { typename: string; id: string; seq: number }) {

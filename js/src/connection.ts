@@ -31,6 +31,8 @@ export class Connection {
   readonly store = new Store();
   /** Calls that have been without an answer for too long. */
   late = 0;
+  /** Has the kernel that this view belongs to ended? */
+  gone = false;
 
   private readonly page = crypto.randomUUID();
   private readonly pending = new Map<string, Pending>();
@@ -76,9 +78,12 @@ export class Connection {
     if (visible === this.visible) return;
     this.visible = visible;
     // The first look brings all that is kept; later ones go on where the last ended.
-    if (this.store.header) this.tell("visible", { visible });
-    else if (visible) this.sayHello();
-    else clearInterval(this.hello);
+    if (visible && !this.store.header) {
+      this.sayHello();
+    } else {
+      clearInterval(this.hello);
+      this.tell("visible", { visible });
+    }
   }
 
   private sayHello(): void {
@@ -113,7 +118,15 @@ export class Connection {
   }
 
   private tell(kind: string, content: Record<string, unknown> = {}): void {
-    this.model.send({ kind, page: this.page, ...content });
+    try {
+      this.model.send({ kind, page: this.page, ...content });
+      this.gone = false;
+    } catch {
+      // The kernel was restarted or shut down, and its line with it.
+      this.gone = true;
+      clearInterval(this.hello);
+      this.store.changed();
+    }
   }
 
   private receive(message: { kind?: string }, buffers: (DataView | ArrayBuffer)[]): void {

@@ -80,31 +80,36 @@ export function useAnswer<T>(
     value: undefined,
     error: "",
   });
-  const asked = useRef(0);
-  const [again, reload] = useReducer((count: number) => count + 1, 0);
   const question = JSON.stringify(args);
-  const lastQuestion = useRef("");
+  const now = useRef({ question, asked: 0, timer: undefined as number | undefined }).current;
+  now.question = question;
+  const ask = useCallback(async () => {
+    now.timer = undefined;
+    now.asked = Date.now();
+    const mine = now.question;
+    let found: { value: T | undefined; error: string };
+    try {
+      found = { value: await connection.call<T>(name, JSON.parse(mine)), error: "" };
+    } catch (error) {
+      found = { value: undefined, error: message(error) };
+    }
+    if (mine === now.question) setAnswer(found); // else another question was asked meanwhile
+  }, [connection, name]);
   useEffect(() => {
-    let current = true;
-    const isNew = lastQuestion.current !== `${question}#${again}`;
-    lastQuestion.current = `${question}#${again}`;
-    const wait = isNew ? 0 : Math.max(0, asked.current + everyMs - Date.now());
-    const timer = setTimeout(async () => {
-      asked.current = Date.now();
-      try {
-        const value = await connection.call<T>(name, JSON.parse(question));
-        if (current) setAnswer({ value, error: "" });
-      } catch (error) {
-        if (current) setAnswer({ value: undefined, error: message(error) });
-      }
-    }, wait);
-    return () => {
-      current = false;
-      // A question under way stays asked: its answer is dropped, and the next is soon due.
-      clearTimeout(timer);
-    };
-  }, [connection, name, question, when, everyMs, again]);
-  return { ...answer, reload: () => reload(undefined) };
+    ask();
+  }, [ask, question]);
+  useEffect(() => {
+    const wait = Math.max(0, now.asked + everyMs - Date.now());
+    now.timer ??= setTimeout(ask, wait) as unknown as number;
+  }, [ask, when, everyMs]);
+  useEffect(
+    () => () => {
+      clearTimeout(now.timer);
+      now.question = "unmounted";
+    },
+    [],
+  );
+  return { ...answer, reload: ask };
 }
 
 export function message(error: unknown): string {

@@ -25,8 +25,6 @@ export class Store {
   types: Update["types"] = {};
   waiting = 0;
   missed = 0;
-  /** Milliseconds that the session's clock is ahead of this browser's. */
-  clockAhead = 0;
   samples: Samples = { time: [], rate: [], p50: [], p99: [], queued: [] };
   /** Counts up when rows came or went. */
   version = 0;
@@ -35,6 +33,8 @@ export class Store {
   /** Rows up to this one were cleared from view. */
   clearedTo = 0;
 
+  /** Milliseconds that the session's clock is ahead of this browser's. */
+  private clockAhead = 0;
   private listeners = new Set<() => void>();
   private counts: { time: number; edges: Map<string, number> }[] = [];
 
@@ -74,6 +74,12 @@ export class Store {
   row(seq: number): Row | undefined {
     const found = this.rows[lowerBound(this.rows, seq)];
     return found?.[ROW.seq] === seq ? found : undefined;
+  }
+
+  /** The session's clock: ahead of this browser's, or standing still until it is moved. */
+  now(): number {
+    if (this.header && !this.header.ticks) return this.header.now;
+    return Date.now() + this.clockAhead;
   }
 
   private add(rows: Row[]): void {

@@ -59,6 +59,7 @@ export interface Header {
   url: string;
   web_url: string;
   now: number;
+  ticks: boolean;
   processed: number;
   in_flight: number;
   queued: number;

@@ -101,6 +101,15 @@ test("a late answer is told, and forgotten when it comes", async () => {
   expect(connection.late).toBe(0);
 });
 
+test("a line that is cut is no error, and is told", () => {
+  connection.show("view", true);
+  kernel.send = () => {
+    throw new Error("Cannot send");
+  };
+  connection.show("view", false);
+  expect(connection.gone).toBe(true);
+});
+
 test("a kernel that never answers is an error in the end", async () => {
   const call = connection.call("pause");
   vi.advanceTimersByTime(120_001);

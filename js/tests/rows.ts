@@ -41,6 +41,7 @@ export const HEADER: Header = {
   url: "",
   web_url: "",
   now: 0,
+  ticks: true,
   processed: 0,
   in_flight: 0,
   queued: 0,

@@ -81,6 +81,17 @@ describe("rows", () => {
   });
 });
 
+describe("the session's clock", () => {
+  test("is ahead, or stands still", () => {
+    const store = new Store();
+    const ahead = Date.now() + 3_600_000;
+    store.apply(update([], { header: { ...HEADER, now: ahead } }));
+    expect(store.now() - ahead).toBeLessThan(1_000);
+    store.apply(update([], { header: { ...HEADER, now: 5, ticks: false } }));
+    expect(store.now()).toBe(5);
+  });
+});
+
 describe("numbers", () => {
   test("become samples, bounded and with growing times", () => {
     const store = new Store();

@@ -21,6 +21,7 @@ const HEADER: Record<keyof Header, true> = {
   url: true,
   web_url: true,
   now: true,
+  ticks: true,
   processed: true,
   in_flight: true,
   queued: true,

@@ -7,7 +7,6 @@ without a word has more and more queued up for it.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import secrets
 import time
@@ -16,14 +15,13 @@ from typing import Any
 
 import anywidget
 import traitlets
-from IPython import get_ipython
-from IPython.display import DisplayHandle, display
+from IPython.display import display
 
 from ..errors import StatefunError
 from .calls import Calls
 from .feed import Feed
+from .pictures import Pictures
 from .publisher import Publisher
-from .snapshot import snapshot_fragment, summary
 from .source import Source
 
 __all__ = ["Dashboard"]
@@ -34,8 +32,6 @@ _KNOCK_SECONDS = 2.0
 # Rows that rush by cannot be read: drawing them ten times a second would take the time of the
 # functions that make them.
 _BURST_SECONDS = 0.2
-# A snapshot follows when nothing has come for so long.
-_QUIET_SECONDS = 1.0
 
 
 def _bundled(name: str) -> str:
@@ -90,9 +86,6 @@ class Dashboard(anywidget.AnyWidget):
         self._looking: dict[str, bool] = {}  # by page
         self._sent = self._acknowledged = 0
         self._sent_at = 0.0
-        self._shown: DisplayHandle | None = None
-        self._shown_of = -1
-        self._changed_to, self._changed_at = -1, 0.0
         super().__init__(paused=source.engine.paused, picture=secrets.token_hex(8), **traits)
         self.on_msg(self._received)
         publisher.add(self)
@@ -144,9 +137,8 @@ class Dashboard(anywidget.AnyWidget):
         paused = self._source.engine.paused
         if paused != self.paused:
             self.paused = paused
-        self._refresh_when_quiet()
         if not self._looking:
-            return self._outdated
+            return False
         now = time.monotonic()
         late = self._sent - self._acknowledged >= _WINDOW
         pause = _KNOCK_SECONDS if late else _BURST_SECONDS if self._feed.behind else 0.0
@@ -179,53 +171,19 @@ class Dashboard(anywidget.AnyWidget):
         """
         getattr(self.comm, "__dict__", {}).pop("_reply_subshell_id", None)
 
-    # The static picture beside the live one.
-
     def _ipython_display_(self) -> None:
         """The live view, and a picture of it for where there is no kernel."""
         bundle = self._repr_mimebundle_()
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]  # IPython
-        self._shown = display(self._draw(), raw=True, display_id=True)  # type: ignore[no-untyped-call]  # IPython
+        if self._publisher.pictures is None:
+            self._publisher.pictures = Pictures(self._source)
+        self._publisher.pictures.show(self.kind, self.picture)
         self._publisher.wake()
-        shell = get_ipython()
-        if shell is not None and self._shown is not None:
-            shell.events.register("post_run_cell", self._cell_has_run)
-
-    def _cell_has_run(self, _: object) -> None:
-        """Whoever saves the notebook now has what the cell did in it, without any page open."""
-        self.refresh()
-
-    def _draw(self) -> dict[str, str]:
-        self._shown_of = self._source.recorder.count
-        html = snapshot_fragment(self._source, self.kind, self.picture)
-        return {"text/html": html, "text/plain": summary(self._source)}
-
-    def refresh(self) -> None:
-        """Bring the picture that a saved notebook shows up to date."""
-        if self._shown is not None and self._outdated:
-            self._shown.update(self._draw(), raw=True)  # type: ignore[no-untyped-call]  # IPython
-
-    @property
-    def _outdated(self) -> bool:
-        return self._shown is not None and self._source.recorder.count != self._shown_of
-
-    def _refresh_when_quiet(self) -> None:
-        if not self._outdated:
-            return
-        count, now = self._source.recorder.count, time.monotonic()
-        if count != self._changed_to:
-            self._changed_to, self._changed_at = count, now
-        elif now - self._changed_at > _QUIET_SECONDS:
-            self.refresh()
 
     def close(self) -> None:
         """Close the view; it costs nothing any more."""
         self._publisher.remove(self)
-        shell = get_ipython()
-        if shell is not None:
-            with contextlib.suppress(ValueError):  # it was never displayed
-                shell.events.unregister("post_run_cell", self._cell_has_run)
         super().close()
 
     def __repr__(self) -> str:

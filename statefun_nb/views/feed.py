@@ -33,6 +33,8 @@ _RATE_SECONDS = 2.0
 _RUNNING = 3
 # Seconds between two looks at the engine's health: a real cluster is asked over HTTP.
 _HEALTH_SECONDS = 5.0
+# A clock that is this far from where it would be by itself was moved.
+_CLOCK_MOVED_MS = 500
 
 
 class Feed:
@@ -64,6 +66,7 @@ class Feed:
         self._counts: deque[tuple[float, int]] = deque([(clock(), 0)])
         self._header: Header | None = None
         self._first = 0
+        self._told_at = clock()
         self._health = ""
         self._next_look = clock()
         self.behind = False  # did more come in than the last update brought?
@@ -94,7 +97,7 @@ class Feed:
         header = self._make_header()
         if not rows and first == self._first and self._same(header):
             return None
-        self._header, self._first = header, first
+        self._header, self._first, self._told_at = header, first, self._clock()
         self._number += 1
         return Update(
             kind="update",
@@ -114,7 +117,10 @@ class Feed:
     def _same(self, header: Header) -> bool:
         """Is the header the same but for the time, which the browser counts itself?"""
         last = self._header
-        return last is not None and {**last, "now": 0} == {**header, "now": 0}
+        if last is None or {**last, "now": 0} != {**header, "now": 0}:
+            return False
+        passed = (self._clock() - self._told_at) * 1000 if header["ticks"] else 0.0
+        return abs(header["now"] - last["now"] - passed) < _CLOCK_MOVED_MS
 
     def _keep(self, fresh: Iterable[TracedBatch]) -> None:
         for batch in fresh:
@@ -190,6 +196,7 @@ class Feed:
             url=status.url,
             web_url=source.engine.web_url or "",
             now=round(source.engine.now() * 1000),
+            ticks=source.options.clock != "virtual",
             processed=status.processed,
             in_flight=status.in_flight,
             queued=status.queued,

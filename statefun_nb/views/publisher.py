@@ -21,6 +21,23 @@ class View(Protocol):
         """Send what is new; False when nobody looks just now."""
 
 
+class Redrawn(Protocol):
+    """Static pictures, redrawn when it is quiet."""
+
+    def show(self, kind: str, name: str) -> None:
+        """Display one more."""
+
+    @property
+    def outdated(self) -> bool:
+        """Is anything to be redrawn?"""
+
+    def refresh_when_quiet(self) -> None:
+        """Redraw, unless more is coming."""
+
+    def close(self) -> None:
+        """Redraw a last time."""
+
+
 class Publisher:
     """A thread of its own, so that views tell of a function that blocks the engine's.
 
@@ -31,6 +48,7 @@ class Publisher:
         self._thread = LoopThread("statefun_nb views")
         self._views: list[View] = []
         self._timer: asyncio.Handle | None = None
+        self.pictures: Redrawn | None = None  # from the first view that is displayed on
         self._thread.start()
 
     def add(self, view: View) -> None:
@@ -66,12 +84,18 @@ class Publisher:
             self._timer = self._thread.loop.call_later(_SECONDS, self._tick)
 
     def _publish(self) -> bool:
-        looking = [view.publish() for view in self._views]
-        return any(looking)
+        looking = any([view.publish() for view in self._views])  # noqa: C419 - each is asked
+        if self.pictures is None or not self.pictures.outdated:
+            return looking
+        self.pictures.refresh_when_quiet()
+        return True
 
     def stop(self) -> None:
         """Publish what is left to say, and end the thread."""
         self._thread.stop(last=self._last)
 
     async def _last(self) -> None:
-        self._publish()
+        for view in self._views:
+            view.publish()
+        if self.pictures is not None:
+            self.pictures.close()

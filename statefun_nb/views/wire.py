@@ -44,7 +44,11 @@ class Row(NamedTuple):
 
 
 class Header(TypedDict):
-    """The session in numbers; times in milliseconds, ``rate`` in invocations per second."""
+    """The session in numbers; times in milliseconds, ``rate`` in invocations per second.
+
+    ``now`` is the engine's clock, which may be ahead of everybody else's; it stands still between
+    two updates where it does not tick.
+    """
 
     engine: str
     state: str
@@ -52,6 +56,7 @@ class Header(TypedDict):
     url: str
     web_url: str
     now: float
+    ticks: bool
     processed: int
     in_flight: int
     queued: int
