@@ -94,10 +94,14 @@ class StateTable(dict[str, dict[str, Any]]):
 def decode_state(
     spec: FunctionSpec | None, values: Mapping[str, TypedValue | None]
 ) -> dict[str, Any]:
-    """Values by name, by their declared types where these are the stored ones."""
+    """Values by name, by their declared types where these are the stored ones.
+
+    In the order of their declaration: a cluster hands them over in another one each time.
+    """
     declared = {} if spec is None else spec.layout.specs
     decoded = {}
-    for name, value in values.items():
+    for name in dict.fromkeys([*declared, *values]):
+        value = values.get(name)
         if value is None or value.value is None:
             continue
         known = declared.get(name)
