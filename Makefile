@@ -35,8 +35,8 @@ $(LOW)/ready: pyproject.toml tests/lowest.txt
 demo: $(VENV)/lab ## Run the greeter and a year of flights
 	$(BIN)/statefun-nb demo
 
-lab: $(VENV)/lab ## Open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks
+lab: $(VENV)/lab ## Open the tour in JupyterLab
+	$(BIN)/statefun-nb lab notebooks
 
 check: $(VENV)/dev js/node_modules/.dev ## Format, lint, types, generated files
 	$(BIN)/ruff format --check .

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .cluster import standing
+from .cluster import artifacts, standing
 from .cluster.progress import Progress
 from .default_session import start
 from .demos.flights import flight_functions, flight_messages, load_flights
@@ -38,15 +38,17 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="what is there, and what each lacking part is for")
     doctor.add_argument("--json", action="store_true", help="as JSON")
     doctor.set_defaults(run=_doctor)
-    lab = commands.add_parser("lab", help="open JupyterLab")
+    lab = commands.add_parser("lab", help="open the tour in JupyterLab")
     lab.add_argument("folder", nargs="?", type=Path, default=Path(), help="of the notebooks (here)")
     lab.set_defaults(run=_lab)
-    _add_cluster(commands.add_parser("cluster", help="real StateFun in Docker, that stays"))
+    _add_cluster(commands.add_parser("cluster", help="real StateFun: in Docker, to stay"))
     return parser
 
 
 def _add_cluster(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="action")
+    fetch = commands.add_parser("fetch", help="fetch what the real StateFun needs, for offline use")
+    fetch.set_defaults(run=_cluster_fetch)
     up = commands.add_parser("up", help="start Kafka and StateFun with a module.yaml")
     up.add_argument("module", type=Path, help="module.yaml; {kafka} in it is the broker's address")
     up.add_argument("--parallelism", type=int, default=1, metavar="N", help="TaskManagers (1)")
@@ -58,6 +60,13 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
     logs.add_argument("service", nargs="?", help="only this one: jobmanager, kafka ...")
     logs.set_defaults(run=_cluster_logs)
     commands.add_parser("down", help="stop it").set_defaults(run=_cluster_down)
+
+
+def _cluster_fetch(_: argparse.Namespace) -> None:
+    progress = Progress()
+    artifacts.resolve(progress)
+    progress("")
+    print('all that engine="flink" needs is here')
 
 
 def _cluster_up(options: argparse.Namespace) -> None:
@@ -117,7 +126,9 @@ def _lab(options: argparse.Namespace) -> None:
         raise StatefunError('JupyterLab is missing: pip install "statefun_nb[lab]"') from error
     if not options.folder.is_dir():
         raise StatefunError(f"{options.folder} is no folder")
-    jupyter_lab([str(options.folder)])
+    tours = [options.folder / name for name in ("00_tour.ipynb", "notebooks/00_tour.ipynb")]
+    found = [tour for tour in tours if tour.exists()]
+    jupyter_lab([str(found[0] if found else options.folder)])
 
 
 def _demo(options: argparse.Namespace) -> None:

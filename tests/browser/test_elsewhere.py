@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
+import nbformat
 import pytest
 
 pytest.importorskip("playwright")
 
 from playwright.sync_api import expect
 
+from .conftest import ROOT
 from .test_dashboard import FUNCTIONS, SEND, SHOW, detail_of, rows
 
 HOSTILE = """\
@@ -114,3 +117,19 @@ def test_notebook_7_shows_it_too(notebook, page):
     expect(rows(view)).to_have_count(18)
     view.get_by_role("button", name="Pause").click()
     expect(view.get_by_role("status").first).to_contain_text("paused")
+
+
+def test_the_tour_runs_as_a_newcomer_runs_it(notebook, picture):
+    shutil.copy(ROOT / "notebooks" / "00_tour.ipynb", notebook.folder)
+    notebook.open_file("00_tour.ipynb")
+    notebook.command("notebook:clear-all-cell-outputs")
+    notebook.run_all()
+    view = notebook.view()
+    expect(rows(view).first).to_be_visible()
+    picture(notebook.page, "tour")
+    notebook.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    saved = nbformat.read(notebook.folder / "00_tour.ipynb", 4)
+    outputs = [output for cell in saved.cells for output in cell.get("outputs", [])]
+    errors = [output.ename for output in outputs if output.output_type == "error"]
+    assert errors == ["CheckFailed"]  # the exercise that nobody has done yet
+    assert len(outputs) > 12
