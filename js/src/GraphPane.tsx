@@ -158,7 +158,11 @@ function NodeBox({ node, open }: { node: GraphNode; open: () => void }) {
   const { kind, label, invocations, errors } = node;
   const lines = [label.length > LABEL ? `${label.slice(0, LABEL - 1)}…` : label];
   if (kind === "function") {
-    lines.push(errors ? `${count(invocations)} · ⚠ ${count(errors)} errors` : count(invocations));
+    lines.push(
+      errors
+        ? `${count(invocations)} · ⚠ ${count(errors)} ${errors === 1 ? "error" : "errors"}`
+        : count(invocations),
+    );
   }
   const clickable = kind !== "ingress";
   return (
