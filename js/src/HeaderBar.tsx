@@ -65,7 +65,7 @@ export function HeaderBar() {
         </button>
       </div>
       <Metrics header={header} />
-      <Notes header={header} note={note} connection={connection} missed={store.missed} />
+      <Notes header={header} note={note} connection={connection} />
     </div>
   );
 }
@@ -121,14 +121,14 @@ function Notes({
   header,
   note,
   connection,
-  missed,
 }: {
   header: Header;
   note: string;
   connection: Connection;
-  missed: number;
 }) {
+  const { missed, problem } = connection.store;
   const notes = [
+    problem && `⚠ the view stands still: ${problem}`,
     header.health && `⚠ ${header.health}`,
     ...header.running.map((each) => `running: ${each}`),
     connection.gone && "The kernel of this view has ended: run its cell again.",

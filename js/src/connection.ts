@@ -1,6 +1,6 @@
 // The line to the kernel: updates come in, calls go out. One for each widget model.
 import { Store } from "./store";
-import type { Reply, Update } from "./wire";
+import type { Problem, Reply, Update } from "./wire";
 
 /** The part of an anywidget model that is used here. */
 export interface Model {
@@ -138,6 +138,9 @@ export class Connection {
       clearInterval(this.hello);
       this.store.apply(update);
       this.acknowledge(update.number);
+    } else if (message.kind === "problem") {
+      this.store.problem = (content as Problem).text;
+      this.store.changed();
     } else if (message.kind === "reply") {
       const reply = content as Reply;
       this.finish(reply.id, (call) => {

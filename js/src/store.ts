@@ -25,6 +25,8 @@ export class Store {
   types: Update["types"] = {};
   waiting = 0;
   missed = 0;
+  /** Why the kernel could not make an update; "" when it could. */
+  problem = "";
   samples: Samples = { time: [], rate: [], p50: [], p99: [], queued: [] };
   /** Counts up when rows came or went. */
   version = 0;
@@ -53,6 +55,7 @@ export class Store {
     this.types = update.types;
     this.waiting = update.waiting;
     this.missed = update.missed;
+    this.problem = "";
     this.clockAhead = update.header.now - now;
     this.sample(update.header, now / 1000);
     this.measureEdges(now / 1000);

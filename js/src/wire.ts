@@ -96,6 +96,11 @@ export interface Reply {
   error?: string;
 }
 
+export interface Problem {
+  kind: "problem";
+  text: string;
+}
+
 export interface DetailOut {
   kind: OutKind;
   where: string;

@@ -29,6 +29,7 @@ __all__ = [
     "InvocationError",
     "Payload",
     "Sent",
+    "differs",
     "egress_record",
 ]
 
@@ -144,6 +145,11 @@ class Invocation:
         """``ok`` or ``error``."""
         return "ok" if self.error is None else "error"
 
+    @property
+    def changed(self) -> bool:
+        """Has it changed its state?"""
+        return differs(self.state_before, self.state_after)
+
     def _fields(self) -> list[tuple[str, object]]:
         """What a person wants to see of it, empty parts left out."""
         rows: list[tuple[str, object]] = [
@@ -177,6 +183,14 @@ class Invocation:
 
     def _repr_html_(self) -> str:
         return html_table(f"invocation {self.seq}", ["", self.status], self._fields())
+
+
+def differs(before: object, after: object) -> bool:
+    """Are two state values different? Some of a user's, arrays for one, cannot say so in a word."""
+    try:
+        return bool(before != after)
+    except Exception:  # a comparison of the user's may raise anything
+        return before is not after
 
 
 def egress_record(egress: str, argument: TypedValue) -> EgressRecord:

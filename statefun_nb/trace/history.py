@@ -41,11 +41,7 @@ def last_changes(recorder: Recorder, typename: str, ids: set[str]) -> dict[str, 
             break
         id_ = decode_request(batch.request).target.id
         if id_ in ids and id_ not in found:
-            changed = [
-                each
-                for each in read_batch(batch, recorder.id)
-                if each.state_after != each.state_before
-            ]
+            changed = [each for each in read_batch(batch, recorder.id) if each.changed]
             if changed:
                 found[id_] = changed[-1]
     return found

@@ -138,7 +138,7 @@ def _row(each: Invocation) -> list[object]:
         each.address.id,
         str(each.caller) if each.caller else "",
         each.message.value,
-        each.state_after if each.state_after != each.state_before else "",
+        each.state_after if each.changed else "",
         ", ".join(sent),
         each.status if each.error is None else f"{each.error.type}: {each.error.message}",
     ]

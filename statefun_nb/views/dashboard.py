@@ -23,6 +23,7 @@ from .feed import Feed
 from .pictures import Pictures
 from .publisher import Publisher
 from .source import Source
+from .wire import Problem
 
 __all__ = ["Dashboard"]
 
@@ -144,7 +145,12 @@ class Dashboard(anywidget.AnyWidget):
         pause = _KNOCK_SECONDS if late else _BURST_SECONDS if self._feed.behind else 0.0
         if now - self._sent_at < pause:
             return True
-        update = self._feed.update()
+        try:
+            update = self._feed.update()
+        except Exception as error:  # of a user's type: without it the view would stand still
+            self._sent_at = now
+            self._send_json(Problem(kind="problem", text=f"{type(error).__name__}: {error}"))
+            return True
         if update is not None:
             self._sent, self._sent_at = update["number"], now
             self._send_json(update)

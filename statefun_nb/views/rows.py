@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..trace.events import Invocation
+from ..trace.events import Invocation, differs
 from .tree import GLANCE, Limits, plain_text, preview, tree
 from .wire import Detail, Out, Row
 
@@ -33,7 +33,7 @@ def row_of(each: Invocation) -> Row:
         short_id(each.address.id),
         caller,
         preview(each.message.value),
-        "" if each.state_after == each.state_before else _change(each),
+        _change(each) if each.changed else "",
         _outs(each) if outs else [],
         outs,
         round(each.duration * 1000, 4),
@@ -52,7 +52,7 @@ def _change(each: Invocation) -> str:
             parts.append(f"{name} cleared")
         elif name not in before:
             parts.append(f"{name}: {preview(after[name], 40)}")
-        elif before[name] != after[name]:
+        elif differs(before[name], after[name]):
             parts.append(f"{name}: {preview(before[name], 40)} → {preview(after[name], 40)}")
     return preview(", ".join(parts))
 

@@ -88,7 +88,7 @@ def _invocations(newest: list[Invocation], count: int) -> str:
             each.address.typename,
             short_id(each.address.id),
             preview(each.message.value, 60),
-            preview(each.state_after, 60) if each.state_after != each.state_before else "",
+            preview(each.state_after, 60) if each.changed else "",
             len(each.sent) + len(each.delayed) + len(each.egress),
             "ok" if each.error is None else preview(f"{each.error.type}: {each.error.message}", 80),
         ]

@@ -1,14 +1,14 @@
 """What goes between kernel and browser; ``js/src/wire.ts`` says the same in TypeScript.
 
 The browser sends ``hello`` (a page has opened the view), ``visible``, ``ack`` and ``call``; the
-kernel sends ``update`` and ``reply``.
+kernel sends ``update``, ``reply`` and ``problem``.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple, TypedDict
 
-__all__ = ["Detail", "Edge", "Header", "Out", "Reply", "Row", "Update"]
+__all__ = ["Detail", "Edge", "Header", "Out", "Problem", "Reply", "Row", "Update"]
 
 
 class Out(NamedTuple):
@@ -107,6 +107,13 @@ class Reply(TypedDict, total=False):
     id: str
     result: Any
     error: str
+
+
+class Problem(TypedDict):
+    """Why no update could be made."""
+
+    kind: str
+    text: str
 
 
 class Detail(TypedDict):

@@ -187,6 +187,48 @@ def test_a_function_that_blocks_is_named_while_it_does(functions):
         assert re.match(r"a/slow 'x' for \d s", page.updates[-1]["header"]["running"][0])
 
 
+def test_values_that_cannot_be_compared_are_shown(functions):
+    class Odd:
+        def __init__(self, data):
+            self.data = data
+
+        def __eq__(self, other):
+            raise TypeError("no comparison in a word")
+
+        __hash__ = None
+
+        def __repr__(self):
+            raise ValueError("no words, either")
+
+    odd = sf.simple_type("a/odd", lambda value: value.data, Odd)
+
+    @functions.bind("a/f", [sf.ValueSpec("x", odd)])
+    def f(ctx, message):
+        ctx.storage.x = Odd(b"1")
+
+    with sf.start(port=0, functions=functions) as session:
+        page = Page(session.dashboard()).open()
+        session.send("a/f", "x", "hi")
+        session.wait_idle()
+        session.send("a/f", "x", "hi")
+        page.wait(lambda p: len(p.seqs) == 2)
+        assert not [each for each in page.messages if each["kind"] == "problem"]
+        rows = [row for update in page.updates for row in update["rows"]]
+        assert all(row[6].startswith("x") for row in rows)
+
+
+def test_what_keeps_a_view_from_going_on_is_told_and_it_goes_on(session, monkeypatch):
+    from statefun_nb.views import feed
+
+    page = Page(session.dashboard()).open().wait(lambda p: p.updates)
+    with monkeypatch.context() as broken:
+        broken.setattr(feed, "row_of", lambda each: 1 / 0)
+        run(session)
+        page.wait(lambda p: [each for each in p.messages if each["kind"] == "problem"])
+    run(session)
+    page.wait(lambda p: p.seqs)
+
+
 def test_paused_follows_the_engine_and_moves_it(session):
     widget = session.dashboard()
     Page(widget).open()
