@@ -33,8 +33,8 @@ export function StatePane() {
   const names = Object.keys(types).sort();
   const first = names[0];
   useEffect(() => {
-    if (!typename && first) setTypename(first);
-  }, [typename, first]);
+    if (first) setTypename((chosen) => chosen || first);
+  }, [first]);
 
   const act = async (name: string, args: Record<string, unknown>) => {
     setProblem("");
