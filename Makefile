@@ -60,11 +60,15 @@ test: check $(LOW)/ready ## All tests, notebooks, and the lowest libraries; says
 test-all: ## The same, and Docker and Chromium must be there (Java 11 or 17 is fetched)
 	STATEFUN_NB_REQUIRE=flink,docker,browser $(MAKE) test
 
+docs: $(VENV)/dev ## Build the pages in docs/_build; a dead link fails it
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
+	@echo docs/_build/index.html
+
 bench: $(VENV)/dev ## Measure, beside the peers; prints a table, writes benchmarks/results.json
 	$(BIN)/python -m benchmarks.run
 
 clean: ## Remove what make has made
 	rm -rf $(VENV) $(LOW) .pytest_cache .mypy_cache .ruff_cache .coverage
-	rm -rf js/node_modules statefun_nb/views/static
+	rm -rf js/node_modules statefun_nb/views/static docs/_build
 
-.PHONY: help demo lab check fix test test-all bench clean
+.PHONY: help demo lab check fix test test-all docs bench clean
