@@ -54,7 +54,7 @@ test: check $(LOW)/ready ## All tests, notebooks, and the lowest libraries; says
 	$(NPM) run --silent test
 	$(BIN)/python -m pytest --cov --cov-report=term
 	$(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg \
-	  -p no:cacheprovider -o addopts= -W default notebooks
+	  -p no:cacheprovider -o addopts= -W default --ignore notebooks/15_the_real_cluster.ipynb notebooks
 	STATEFUN_NB_REQUIRE= $(LOW)/bin/python -m pytest -q tests
 
 test-all: ## The same, and Docker and Chromium must be there (Java 11 or 17 is fetched)

@@ -26,6 +26,7 @@ __all__ = [
 
 ENDPOINT = "io.statefun.endpoints.v2/http"
 KAFKA_INGRESS = "io.statefun.kafka.v1/ingress"
+KAFKA_PLACE = "{kafka}"  # in a user's module.yaml: the address of the broker
 KAFKA_EGRESS = "io.statefun.kafka.v1/egress"
 
 
@@ -121,10 +122,14 @@ def write_module(documents: Iterable[Document]) -> str:
     return "---\n".join(texts)
 
 
-def read_source(source: str | Path) -> list[Document]:
-    """``read_module`` of a path, or of a text of several lines."""
+def read_source(source: str | Path, broker: str = "") -> list[Document]:
+    """``read_module`` of a path, or of a text of several lines.
+
+    ``{kafka}`` in it stands for the address of a cluster's broker, where there is one.
+    """
     is_text = isinstance(source, str) and "\n" in source
-    return read_module(str(source) if is_text else Path(source).read_text(encoding="utf-8"))
+    text = str(source) if is_text else Path(source).read_text(encoding="utf-8")
+    return read_module(text.replace(KAFKA_PLACE, broker) if broker else text)
 
 
 def with_endpoints(documents: list[Document], functions: Iterable[str], url: str) -> list[Document]:

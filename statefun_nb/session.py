@@ -240,7 +240,7 @@ class Session:
         )
 
     def load_module(self, source: str | Path) -> None:
-        """Read a module.yaml, from a path or its text: its ingresses, egresses and endpoints.
+        """Read a module.yaml, a path or its text; ``{kafka}`` in it is a cluster's broker.
 
         Raises
         ------
@@ -250,7 +250,7 @@ class Session:
             When this engine cannot do what it asks for.
         """
         self._check_running()
-        self.engine.load(read_source(source))
+        self.engine.load(read_source(source, self.engine.broker))
 
     def logs(self) -> dict[str, str]:
         """What the processes of a real cluster have written, by process."""

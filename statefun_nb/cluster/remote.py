@@ -199,6 +199,10 @@ class RemoteEngine:
         return self.cluster.web_url
 
     @property
+    def broker(self) -> str:
+        return self.cluster.bootstrap_servers
+
+    @property
     def paused(self) -> bool:
         return self._parking.closed
 

@@ -15,6 +15,7 @@ from ..address import GATEWAY
 from ..errors import EngineError
 from ..module_yaml import (
     KAFKA_INGRESS,
+    KAFKA_PLACE,
     Document,
     covers,
     http_endpoint,
@@ -31,7 +32,6 @@ from .kafka import Clients
 __all__ = ["StandingCluster", "down", "logs", "status", "up"]
 
 _PROJECT = "statefun-nb"
-_KAFKA_PLACE = "{kafka}"
 
 
 class StandingCluster(NamedTuple):
@@ -81,7 +81,7 @@ def up(
     compose = Compose(folder, _PROJECT, *images)
     cluster = Cluster("docker", compose, FLINK, KAFKA, parallelism)
     try:
-        documents = read_module(module.replace(_KAFKA_PLACE, cluster.bootstrap_servers))
+        documents = read_module(module.replace(KAFKA_PLACE, cluster.bootstrap_servers))
         documents += _gateway(cluster.bootstrap_servers, documents)
         _start(cluster, documents, report)
     except BaseException:

@@ -98,6 +98,10 @@ class Engine(Protocol):
         """A web interface of the engine's own."""
 
     @property
+    def broker(self) -> str:
+        """The address of the Kafka that a real cluster uses; "" when there is none."""
+
+    @property
     def observed(self) -> bool:
         """Is ``state`` what the endpoint saw last, and not what the engine holds?"""
 

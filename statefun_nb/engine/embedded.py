@@ -57,6 +57,7 @@ class EmbeddedEngine:
 
     name = "embedded"
     web_url = None
+    broker = ""
     observed = False
 
     def __init__(
