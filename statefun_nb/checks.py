@@ -20,8 +20,6 @@ __all__ = ["Check", "check_of"]
 # Ids that are looked at for one that was meant.
 _KNOWN_IDS = 1_000
 
-_ANY = object()
-
 
 class Check:
     """What one address keeps and has done so far; each question returns the check itself.
@@ -81,7 +79,7 @@ class Check:
             self._fail(f"it was invoked {_times(len(self._good))}, not {_times(times)}")
         return self._pass(f"invoked {_times(times)}")
 
-    def sent(self, times: int, *, to: str, id: str | None = None, value: Any = _ANY) -> Check:  # noqa: A002
+    def sent(self, times: int, *, to: str, id: str | None = None, value: Any = ...) -> Check:  # noqa: A002
         """Did it send so many messages to a function (an instance of it, with a value)?"""
         found = [
             (send.target.typename, send.target.id, send.message.value)
@@ -90,7 +88,7 @@ class Check:
         ]
         return self._count("sent", times, found, to, id, value)
 
-    def delayed(self, times: int, *, to: str, id: str | None = None, value: Any = _ANY) -> Check:  # noqa: A002
+    def delayed(self, times: int, *, to: str, id: str | None = None, value: Any = ...) -> Check:  # noqa: A002
         """Did it send so many delayed messages?"""
         found = [
             (send.target.typename, send.target.id, send.message.value)
@@ -99,7 +97,7 @@ class Check:
         ]
         return self._count("sent with a delay", times, found, to, id, value)
 
-    def emitted(self, times: int, *, to: str, topic: str | None = None, value: Any = _ANY) -> Check:
+    def emitted(self, times: int, *, to: str, topic: str | None = None, value: Any = ...) -> Check:
         """Did so many records of it go to an egress (a topic of it, with a value)?"""
         found = [
             (record.egress, record.topic or "", record.value)
@@ -131,10 +129,10 @@ class Check:
             for typename, where, what in found
             if typename == to
             and place in (None, where)
-            and (value is _ANY or (what == value and type(what) is type(value)))
+            and (value is ... or (what == value and type(what) is type(value)))
         ]
         wanted = f"{to} {place!r}" if place is not None else to
-        wanted += "" if value is _ANY else f" with the value {value!r}"
+        wanted += "" if value is ... else f" with the value {value!r}"
         if len(matching) != times:
             self._fail(
                 f"it {verb} {len(matching)} to {wanted}, not {times}; {_all_of(verb, found)}"

@@ -52,6 +52,7 @@ _PACKAGES = (
     ("tornado", "the endpoint", "pip install statefun_nb"),
     ("ipykernel", "notebooks", 'pip install "statefun_nb[lab]"'),
     ("ipywidgets", "notebooks", 'pip install "statefun_nb[lab]"'),
+    ("anywidget", "the dashboard", 'pip install "statefun_nb[lab]"'),
     ("jupyterlab", "make lab", 'pip install "statefun_nb[lab]"'),
     ("pandas", "to_dataframe() and the flights", 'pip install "statefun_nb[lab]"'),
     ("aiohttp", 'transport="http"', 'pip install "statefun_nb[http]"'),
