@@ -1,5 +1,6 @@
 // What left the functions: messages by target, records by egress and topic.
 import { useMemo, useRef, useState } from "preact/hooks";
+import { parseFilter } from "./filter";
 import { clock, count } from "./format";
 import { message, useSession, useStore, useTrait, useVirtual } from "./hooks";
 import { type Out, ROW, type Row } from "./wire";
@@ -22,8 +23,12 @@ export function Outgoing() {
   const store = useStore();
   const [chosen, setChosen] = useState("");
   const [problem, setProblem] = useState("");
-  const groups = useMemo(() => group(store.rows), [store.version]);
-  const more = useMemo(() => leftOut(store.rows), [store.version]);
+  const [filter, setFilter] = useTrait<string>("filter");
+  const rows = useMemo(() => {
+    return filter.trim() ? store.rows.filter(parseFilter(filter).test) : store.rows;
+  }, [store.version, filter]);
+  const groups = useMemo(() => group(rows), [store.version, rows]);
+  const more = useMemo(() => leftOut(rows), [store.version, rows]);
   const shown = groups.find((each) => each.name === chosen) ?? groups[0];
   const download = async () => {
     if (!shown) return;
@@ -54,6 +59,11 @@ export function Outgoing() {
             ))}
           </select>
         </label>
+        {filter.trim() && (
+          <button type="button" title="Show all" onClick={() => setFilter("")}>
+            by {filter} ✕
+          </button>
+        )}
         {more > 0 && (
           <span class="sf-dim" title="A row brings the first six of what it sent">
             {count(more)} more in the invocations that sent them

@@ -1,7 +1,7 @@
 // State: function types, their addresses, and what each keeps.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { StateDiff } from "./Detail";
-import { term } from "./filter";
+import { term, wanted } from "./filter";
 import { clock, count, duration } from "./format";
 import { message, useAnswer, useSession, useStore, useTick, useTrait } from "./hooks";
 import { Leaf, Tree } from "./Tree";
@@ -20,8 +20,11 @@ const MOST = 200;
 export function StatePane() {
   const { connection } = useSession();
   const store = useStore();
-  const [typename, setTypename] = useState("");
-  const [search, setSearch] = useState("");
+  // The invocations' filter names a function, or an instance: so does this pane.
+  const [filter] = useTrait<string>("filter");
+  const asked = useMemo(() => wanted(filter), [filter]);
+  const [typename, setTypename] = useState(asked.typename);
+  const [search, setSearch] = useState(asked.id);
   const [limit, setLimit] = useState(STEP);
   const [problem, setProblem] = useState("");
   const { value, error, reload } = useAnswer<StatePage>(
@@ -35,6 +38,10 @@ export function StatePane() {
   useEffect(() => {
     if (first) setTypename((chosen) => chosen || first);
   }, [first]);
+  useEffect(() => {
+    if (asked.typename) setTypename(asked.typename);
+    setSearch(asked.id);
+  }, [asked]);
 
   const act = async (name: string, args: Record<string, unknown>) => {
     setProblem("");

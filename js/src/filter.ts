@@ -44,6 +44,16 @@ export function parseFilter(text: string): Filter {
   return { test: (row) => tests.every((test) => test(row)), problem };
 }
 
+/** The one function and the one id that a filter asks for, if it does: other panes follow it. */
+export function wanted(text: string): { typename: string; id: string } {
+  const value = (field: string) => {
+    const word = split(text).find((each) => each.startsWith(`${field}:`)) ?? "";
+    const found = unquote(word.slice(field.length + 1));
+    return found.includes("*") ? "" : found;
+  };
+  return { typename: value("type"), id: value("id") };
+}
+
 /** Words, with quotes around those that hold spaces; a quote may be left open. */
 function split(text: string): string[] {
   const words = text.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseFilter, splitAddress, term } from "../src/filter";
+import { parseFilter, splitAddress, term, wanted } from "../src/filter";
 import { row } from "./rows";
 
 const BOB = row(7, {
@@ -76,6 +76,14 @@ describe("a filter says what it does not understand", () => {
   test.each(['"', '""', "-", ":", "a:b:c", '-"', "   "])("%s breaks nothing", (text) => {
     expect(() => parseFilter(text).test(BOB)).not.toThrow();
   });
+});
+
+test("what other panes follow is the function and the id that are asked for", () => {
+  expect(wanted('status:error type:a/b id:"two words"')).toEqual({
+    typename: "a/b",
+    id: "two words",
+  });
+  expect(wanted("hello -id:bob type:a/*")).toEqual({ typename: "", id: "" });
 });
 
 test("a term made of a value finds that value", () => {

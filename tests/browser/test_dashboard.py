@@ -261,6 +261,13 @@ def test_the_graph_shows_flows_and_filters(dashboard, notebook, picture):
     notebook.page.keyboard.press("Enter")
     expect(dashboard.get_by_role("searchbox")).to_have_value("type:example/greeter")
     expect(rows(dashboard)).to_have_count(9)
+    # The other panes follow.
+    chosen = notebook.pane("State").get_by_label("Function")
+    expect(chosen).to_have_value("example/greeter")
+    outgoing = notebook.pane("Outgoing")
+    expect(outgoing.get_by_role("option")).to_have_count(1)
+    outgoing.get_by_role("button", name="by type:example/greeter").click()
+    expect(outgoing.get_by_role("option")).to_have_count(2)
 
 
 def test_timers_count_down_are_cancelled_and_brought_near(dashboard, notebook):
