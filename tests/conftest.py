@@ -9,6 +9,16 @@ import pytest
 
 import statefun_nb as sf
 
+# In this order, after all others: what takes long tells last.
+SLOW = ("tests/parity/", "tests/cluster/", "tests/browser/")
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        return next((i for i, room in enumerate(SLOW, 1) if item.nodeid.startswith(room)), 0)
+
+    items.sort(key=place)
+
 
 @pytest.fixture(autouse=True)
 def no_thread_is_left():
