@@ -375,4 +375,7 @@ class RemoteEngine:
 
     async def close(self) -> None:
         self._clients.close()
-        await asyncio.to_thread(self.cluster.close)
+        try:
+            await asyncio.to_thread(self.cluster.close)
+        except RuntimeError:  # the interpreter is ending and starts no thread any more
+            self.cluster.close()
