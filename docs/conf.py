@@ -1,8 +1,22 @@
-"""How Sphinx builds these pages: ``make docs``; any warning, such as a dead link, fails it."""
+"""How Sphinx builds these pages: ``make docs``.
+
+Any warning, such as a dead link, fails it, and so does a public name without documentation.
+"""
 
 from __future__ import annotations
 
+import inspect
+
 import statefun_nb
+
+_objects = {name: getattr(statefun_nb, name) for name in statefun_nb.__all__}
+_undocumented = [
+    name
+    for name, found in _objects.items()
+    if (inspect.isclass(found) or inspect.isfunction(found)) and not inspect.getdoc(found)
+]
+if _undocumented:
+    raise SystemExit(f"without documentation: {', '.join(_undocumented)}")
 
 project = "statefun_nb"
 author = "the statefun_nb authors"
