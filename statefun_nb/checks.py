@@ -11,7 +11,7 @@ from .errors import CheckFailed, did_you_mean
 from .registry import StatefulFunctions
 from .status import decode_state
 from .tables import html_list, shorten
-from .trace.events import Invocation
+from .trace.events import Delayed, Invocation, Sent, differs
 from .trace.history import history
 from .trace.recorder import Recorder
 
@@ -65,11 +65,15 @@ class Check:
         """
         for name, value in expected.items():
             found = self._state.get(name)
-            if found == value and type(found) is type(value):
+            if _same(found, value):
                 continue
             if name not in self._state and value is not None:
                 self._fail(f"state {name!r} is not there; {self._what_is_kept(name)}")
-            kinds = "" if found != value else f" ({type(found).__name__}, {type(value).__name__})"
+            kinds = (
+                ""
+                if differs(found, value)
+                else f" ({type(found).__name__}, {type(value).__name__})"
+            )
             self._fail(f"state {name!r} is {found!r}, not {value!r}{kinds}{self._changed(name)}")
         return self._pass("state " + ", ".join(f"{k}={v!r}" for k, v in expected.items()))
 
@@ -81,21 +85,13 @@ class Check:
 
     def sent(self, times: int, *, to: str, id: str | None = None, value: Any = ...) -> Check:  # noqa: A002
         """Did it send so many messages to a function (an instance of it, with a value)?"""
-        found = [
-            (send.target.typename, send.target.id, send.message.value)
-            for each in self._good
-            for send in each.sent
-        ]
-        return self._count("sent", times, found, to, id, value)
+        sends = [send for each in self._good for send in each.sent]
+        return self._count("sent", times, _messages(sends), to, id, value)
 
     def delayed(self, times: int, *, to: str, id: str | None = None, value: Any = ...) -> Check:  # noqa: A002
         """Did it send so many delayed messages?"""
-        found = [
-            (send.target.typename, send.target.id, send.message.value)
-            for each in self._good
-            for send in each.delayed
-        ]
-        return self._count("sent with a delay", times, found, to, id, value)
+        sends = [send for each in self._good for send in each.delayed]
+        return self._count("sent with a delay", times, _messages(sends), to, id, value)
 
     def emitted(self, times: int, *, to: str, topic: str | None = None, value: Any = ...) -> Check:
         """Did so many records of it go to an egress (a topic of it, with a value)?"""
@@ -127,9 +123,7 @@ class Check:
         matching = [
             (typename, where, what)
             for typename, where, what in found
-            if typename == to
-            and place in (None, where)
-            and (value is ... or (what == value and type(what) is type(value)))
+            if typename == to and place in (None, where) and (value is ... or _same(what, value))
         ]
         wanted = f"{to} {place!r}" if place is not None else to
         wanted += "" if value is ... else f" with the value {value!r}"
@@ -159,7 +153,7 @@ class Check:
 
     def _changed(self, name: str) -> str:
         for each in reversed(self._good):
-            if each.state_before.get(name) != each.state_after.get(name):
+            if differs(each.state_before.get(name), each.state_after.get(name)):
                 message = shorten(each.message.value, 40)
                 return f"; invocation {each.seq} set it last, for the message {message!r}"
         return ""
@@ -187,6 +181,15 @@ def check_of(
     invocations = history(recorder, address, recorder.limit)[::-1]
     _, known = engine.page(typename, "", _KNOWN_IDS)
     return Check(address, state, invocations, [each.id for each in known])
+
+
+def _same(found: Any, expected: Any) -> bool:
+    """Equal, and of one type: a long is no double."""
+    return type(found) is type(expected) and not differs(found, expected)
+
+
+def _messages(sends: Iterable[Sent | Delayed]) -> list[tuple[str, str, Any]]:
+    return [(send.target.typename, send.target.id, send.message.value) for send in sends]
 
 
 def _times(count: int) -> str:

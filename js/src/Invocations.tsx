@@ -96,7 +96,6 @@ function useRows(store: Store, filter: string, sort: Sort): Row[] {
     filter: "",
     reordered: -1,
     seen: 0,
-    last: 0,
     rows: [] as Row[],
     sorted: [] as Row[],
     sort: NEWEST_FIRST,

@@ -2,7 +2,7 @@
 import { useMemo, useRef, useState } from "preact/hooks";
 import { parseFilter } from "./filter";
 import { clock, count } from "./format";
-import { message, useSession, useStore, useTrait, useVirtual } from "./hooks";
+import { message, useOpenInvocation, useSession, useStore, useTrait, useVirtual } from "./hooks";
 import { type Out, ROW, type Row } from "./wire";
 
 const HEIGHT = 26;
@@ -124,8 +124,7 @@ function save(text: string, name: string): void {
 function Items({ group: { items } }: { group: Group }) {
   const scroller = useRef<HTMLDivElement>(null);
   const { items: seen, total } = useVirtual(scroller, items.length, HEIGHT);
-  const [, setSelected] = useTrait<number>("selected");
-  const [, setPane] = useTrait<string>("pane");
+  const open = useOpenInvocation();
   return (
     <div
       class="sf-scroller"
@@ -150,14 +149,7 @@ function Items({ group: { items } }: { group: Group }) {
               style={{ transform: `translateY(${item.start}px)` }}
             >
               <span role="cell">
-                <button
-                  type="button"
-                  class="sf-link"
-                  onClick={() => {
-                    setSelected(row[ROW.seq]);
-                    setPane("invocations");
-                  }}
-                >
+                <button type="button" class="sf-link" onClick={() => open(row[ROW.seq])}>
                   {clock(row[ROW.time])} #{row[ROW.seq]}
                 </button>
               </span>

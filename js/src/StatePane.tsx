@@ -3,7 +3,15 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { StateDiff } from "./Detail";
 import { term, wanted } from "./filter";
 import { clock, count, duration } from "./format";
-import { message, useAnswer, useSession, useStore, useTick, useTrait } from "./hooks";
+import {
+  message,
+  useAnswer,
+  useOpenInvocation,
+  useSession,
+  useStore,
+  useTick,
+  useTrait,
+} from "./hooks";
 import { Leaf, Tree } from "./Tree";
 import {
   type HistoryEntry,
@@ -136,14 +144,12 @@ function Address({
   editable: boolean;
   act: Act;
 }) {
-  const [, setSelected] = useTrait<number>("selected");
-  const [, setPane] = useTrait<string>("pane");
+  const openInvocation = useOpenInvocation();
   const [, setFilter] = useTrait<string>("filter");
   const [open, setOpen] = useState(false);
   const show = () => {
     setFilter(`${term("type", typename)} ${term("id", row.id)}`);
-    setSelected(row.seq);
-    setPane("invocations");
+    openInvocation(row.seq);
   };
   return (
     <section class="sf-address" aria-label={`State of ${row.id.slice(0, 100)}`}>
@@ -253,21 +259,13 @@ export function TimeLeft({ until }: { until: number }) {
 
 function History({ typename, id, seq }: { typename: string; id: string; seq: number }) {
   const { value, error } = useAnswer<HistoryEntry[]>("history", { typename, id }, seq);
-  const [, setSelected] = useTrait<number>("selected");
-  const [, setPane] = useTrait<string>("pane");
+  const openInvocation = useOpenInvocation();
   if (error) return <div class="sf-problem">{error}</div>;
   return (
     <ol class="sf-history" aria-label="History, newest first">
       {value?.map(({ row, before, after }) => (
         <li key={row[ROW.seq]}>
-          <button
-            type="button"
-            class="sf-link"
-            onClick={() => {
-              setSelected(row[ROW.seq]);
-              setPane("invocations");
-            }}
-          >
+          <button type="button" class="sf-link" onClick={() => openInvocation(row[ROW.seq])}>
             {clock(row[ROW.time])} #{row[ROW.seq]}
           </button>{" "}
           <bdi class="sf-dim">{row[ROW.message]}</bdi>

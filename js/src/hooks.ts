@@ -62,6 +62,16 @@ export function useTrait<T>(name: string): [T, (value: T) => void] {
   return [value, set];
 }
 
+/** Open an invocation in its own pane, from any other. */
+export function useOpenInvocation(): (seq: number) => void {
+  const [, setSelected] = useTrait<number>("selected");
+  const [, setPane] = useTrait<string>("pane");
+  return (seq) => {
+    setSelected(seq);
+    setPane("invocations");
+  };
+}
+
 export interface Answer<T> {
   value: T | undefined;
   error: string;

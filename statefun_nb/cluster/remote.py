@@ -376,6 +376,8 @@ class RemoteEngine:
     async def close(self) -> None:
         self._clients.close()
         try:
-            await asyncio.to_thread(self.cluster.close)
+            closing = asyncio.get_running_loop().run_in_executor(None, self.cluster.close)
         except RuntimeError:  # the interpreter is ending and starts no thread any more
             self.cluster.close()
+        else:
+            await closing

@@ -84,7 +84,7 @@ class Dashboard(anywidget.AnyWidget):
         self._calls = Calls(source)
         # What follows belongs to the publisher's thread.
         self._feed = Feed(source, rows=traits.get("kind", "dashboard") in ("dashboard", "table"))
-        self._looking: dict[str, bool] = {}  # by page
+        self._looking: set[str] = set()  # the pages that do
         self._sent = self._acknowledged = 0
         self._sent_at = 0.0
         super().__init__(paused=source.engine.paused, picture=secrets.token_hex(8), **traits)
@@ -128,9 +128,9 @@ class Dashboard(anywidget.AnyWidget):
 
     def _look(self, page: str, visible: bool) -> None:
         if visible:
-            self._looking[page] = True
+            self._looking.add(page)
         else:
-            self._looking.pop(page, None)
+            self._looking.discard(page)
         self._publisher.wake()
 
     def publish(self) -> bool:
