@@ -1,8 +1,7 @@
 // A form that sends a message.
 import { useRef, useState } from "preact/hooks";
 import { message, useSession, useStore } from "./hooks";
-
-const TYPES = ["string", "long", "int", "double", "float", "boolean", "JSON"];
+import { MESSAGE_TYPES } from "./wire";
 
 export function Send() {
   const { connection } = useSession();
@@ -54,7 +53,7 @@ export function Send() {
         Type
         <select value={type} onChange={(event) => setType(event.currentTarget.value)}>
           <option value="">as Python reads it</option>
-          {TYPES.map((name) => (
+          {MESSAGE_TYPES.map((name) => (
             <option key={name}>{name}</option>
           ))}
         </select>

@@ -168,6 +168,17 @@ export interface TimerRow {
   text: string;
 }
 
+/** What the form offers beside a guess; the kernel knows them by these names. */
+export const MESSAGE_TYPES = [
+  "string",
+  "long",
+  "int",
+  "double",
+  "float",
+  "boolean",
+  "JSON",
+] as const;
+
 export interface TimerPage {
   now: number;
   total: number;

@@ -5,6 +5,7 @@ import { FIELDS } from "../src/filter";
 import {
   type Detail,
   type Header,
+  MESSAGE_TYPES,
   ROW,
   type StatePage,
   type StateRow,
@@ -104,6 +105,10 @@ test.each([
   ["TimerRow", TIMER],
 ] as const)("%s has the fields of the kernel's side", (name, here) => {
   expect(Object.keys(here)).toEqual(fields[name]);
+});
+
+test("the form offers the types that the kernel knows", () => {
+  expect([...MESSAGE_TYPES]).toEqual(fields.message_types);
 });
 
 test("the filter's names are documented on the kernel's side", () => {

@@ -9,6 +9,7 @@ import pytest
 
 import statefun_nb as sf
 from statefun_nb.views.calls import Calls
+from statefun_nb.views.entry import MESSAGE_TYPES
 from statefun_nb.views.feed import Feed
 from statefun_nb.views.wire import Detail, Header, Row, Update
 
@@ -22,6 +23,7 @@ FIELDS = json.loads((Path(__file__).parent / "wire.json").read_text())
         ("Header", Header.__annotations__),
         ("Update", Update.__annotations__),
         ("Detail", Detail.__annotations__),
+        ("message_types", MESSAGE_TYPES),
     ],
 )
 def test_declared_fields(name, here):
