@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("anywidget")
 
 DOCS = Path(__file__).parent.parent / "docs"
-# What only a real cluster can run is written as a code-block: tests/cluster has the same lines.
+# What only a real cluster can run is written as a {code-block}: tests/cluster runs it.
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PAGES = {
     str(path.relative_to(DOCS)): "\n".join(BLOCK.findall(path.read_text()))

@@ -141,4 +141,4 @@ class Cluster:
         why = root_cause(self.runner.log(name))
         if self.name == "docker" and sys.platform != "linux" and not ended:
             why += "; Docker Desktop needs its host networking: Settings, Resources, Network"
-        raise EngineError(f"{name} {what}: {why} (all of it: %statefun logs {name})")
+        raise EngineError(f"{name} {what}: {why}")

@@ -144,7 +144,8 @@ class Compose:
 
     def close(self) -> None:
         """Take the project down and remove the folder."""
-        _run(self.down, "cannot take the containers down")
+        if self._services:  # an empty project is an error to compose
+            _run(self.down, "cannot take the containers down")
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

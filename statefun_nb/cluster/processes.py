@@ -128,6 +128,7 @@ def root_cause(log: str) -> str:
     'java.Z: disk full'
     """
     lines = [line.strip() for line in log.splitlines() if line.strip()]
+    lines = [line for line in lines if " because its sibling " not in line]  # an effect, no cause
     causes = [line for line in lines if line.startswith("Caused by: ")]
     if causes:
         return causes[-1].removeprefix("Caused by: ")

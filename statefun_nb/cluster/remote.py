@@ -173,6 +173,8 @@ class RemoteEngine:
         self._report(what)
         try:
             yield
+        except EngineError as error:
+            raise EngineError(f"{error} (all that was written: %statefun logs)") from error
         finally:
             self._report("")
 

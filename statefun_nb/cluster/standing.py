@@ -70,7 +70,8 @@ def up(
     Raises
     ------
     EngineError
-        When one is up already, or it cannot be started: then nothing is left of it.
+        When one is up already, when the module.yaml names no functions, or when it cannot be
+        started: then nothing is left of it but a file with what its containers have written.
     """
     if _known() is not None:
         raise EngineError("a cluster is up already: statefun-nb cluster status, or down first")
@@ -82,21 +83,35 @@ def up(
     cluster = Cluster("docker", compose, FLINK, KAFKA, parallelism)
     try:
         documents = read_module(module.replace(KAFKA_PLACE, cluster.bootstrap_servers))
+        if not any(document.is_endpoint for document in documents):
+            raise EngineError(
+                "this module.yaml names no endpoint of functions: s.module_yaml() writes one "
+                "for a session's functions"
+            )
         documents += _gateway(cluster.bootstrap_servers, documents)
         _start(cluster, documents, report)
-    except BaseException:
+    except BaseException as error:
+        written = compose.logs()
         compose.close()
+        if written and isinstance(error, EngineError):
+            raise EngineError(f"{error} (all that was written: {_keep(written)})") from error
         raise
     place = {"bootstrap_servers": cluster.bootstrap_servers, "rest_url": cluster.web_url}
     (folder / "cluster.json").write_text(json.dumps({**place, "images": images}))
     return StandingCluster(**place, running=True)
 
 
+def _keep(logs: dict[str, str]) -> Path:
+    path = cache_folder() / "cluster.log"
+    path.write_text("".join(f"--- {name}\n{log}\n" for name, log in logs.items()))
+    return path
+
+
 def _gateway(bootstrap_servers: str, documents: list[Document]) -> list[Document]:
     """What lets a session at the first endpoint's address send into this cluster."""
     added = gateway_documents(bootstrap_servers, _PROJECT, "at-least-once")
     urls = [document.spec["urlPathTemplate"] for document in documents if document.is_endpoint]
-    if urls and not covers(documents, GATEWAY):
+    if not covers(documents, GATEWAY):
         added.append(http_endpoint(GATEWAY.partition("/")[0] + "/*", urls[0]))
     return added
 

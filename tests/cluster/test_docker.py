@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -134,6 +135,27 @@ def test_a_cluster_stays_is_found_and_taken_down(functions, tmp_path, monkeypatc
     assert "no cluster is up" in capsys.readouterr().out
     assert main(["cluster", "up", str(tmp_path / "missing.yaml")]) == 1
     assert "cannot read" in capsys.readouterr().err
+    path.write_text("")
+    assert main(["cluster", "up", str(path), "--kafka-image", KAFKA_IMAGE]) == 1
+    assert "names no endpoint of functions" in capsys.readouterr().err
+    assert containers("statefun-nb") == []
+
+
+def test_a_cluster_that_does_not_come_up_leaves_what_it_has_written(tmp_path, monkeypatch, capsys):
+    need_docker()
+    monkeypatch.setenv("STATEFUN_NB_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "module.yaml"
+    path.write_text(
+        "kind: io.statefun.endpoints.v2/http\nspec: {functions: d/*, "
+        "urlPathTemplate: 'http://127.0.0.1:1/statefun', transport: {type: nobody/client}}\n"
+    )
+    assert main(["cluster", "up", str(path), "--kafka-image", KAFKA_IMAGE]) == 1
+    err = capsys.readouterr().err
+    assert "TypeName(nobody, client) does not exist" in err
+    written = Path(re.search(r"all that was written: (.*)\)", err)[1]).read_text()
+    assert "--- jobmanager" in written
+    assert "TypeName(nobody, client) does not exist" in written
+    assert containers("statefun-nb") == []
 
 
 def docker_place(out):

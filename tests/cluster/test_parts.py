@@ -107,6 +107,13 @@ def test_free_ports_are_different_ones():
         ("INFO all is well\n", "INFO all is well"),
         ("x ERROR no port\nmore\n", "x ERROR no port"),
         ("Caused by: a.B: outer\n at x\nCaused by: c.D: inner\n at y\nINFO bye", "c.D: inner"),
+        (
+            (
+                "Caused by: a.B: why\n at x\nE: Stopping actor x\n"
+                "Caused by: f.E: Stopping actor x because its sibling dispatcher_0 has failed."
+            ),
+            "a.B: why",
+        ),
     ],
 )
 def test_the_root_cause_is_one_line(log, cause):
