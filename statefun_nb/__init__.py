@@ -34,7 +34,7 @@ from .handler import RequestReplyHandler
 from .messages import EgressMessage, Message, egress_message_builder, message_builder
 from .registry import StatefulFunctions
 from .session import Session
-from .state import State, ValueSpec
+from .state import State
 from .trace.events import EgressRecord, Invocation, InvocationError
 from .trace.invocations import Invocations
 from .types import (
@@ -50,6 +50,7 @@ from .types import (
     make_protobuf_type,
     simple_type,
 )
+from .value_spec import ValueSpec
 
 __version__ = "0.1.0"
 

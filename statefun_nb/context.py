@@ -12,12 +12,13 @@ from .effects import Incoming, TypedValue
 from .errors import ConversionError, ConversionTypeError, EngineError, token_is_pending
 from .messages import SCALARS, EgressMessage, Message, inferred_value, own_typed_value
 from .protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, read_caller, send_chunk
-from .state import Cell, ValueSpec
+from .protocol.wire import cause_bytes
+from .storage import Cell
+from .value_spec import ValueSpec
 
 __all__ = ["Context", "InvocationContext", "Routes"]
 
 _MISSING: Any = object()
-_new = tuple.__new__  # half the time of calling a NamedTuple's class
 
 
 class Context(ABC):
@@ -130,12 +131,13 @@ class InvocationContext(Context):
     __slots__ = (
         "_tokens",
         "address",
-        "cause",
         "delayed",
         "egress",
         "incoming",
+        "recorder",
         "routes",
         "sent",
+        "seq",
         "storage",
     )
     address: SdkAddress
@@ -146,7 +148,9 @@ class InvocationContext(Context):
         self.storage = storage
         self.routes = routes
         self.incoming: Incoming | None = None  # the message that is being served
-        self.cause = b""
+        # What is sent says so: the recorder's id and the invocation's number; 0: it is not traced.
+        self.recorder = 0
+        self.seq = 0
         self._tokens: dict[str, bool] = {}  # used by this batch: is it pending?
         self.sent: list[bytes] = []
         self.delayed: list[bytes] = []
@@ -166,21 +170,22 @@ class InvocationContext(Context):
     ) -> None:
         if isinstance(message, Message):
             typename, id = message.target_typename, message.target_id  # noqa: A001
-            typed = own_typed_value(message.typed_value)
+            typed: tuple[str, bytes | None] = own_typed_value(message.typed_value)
         else:
             typename = message
             scalar = SCALARS.get(value.__class__) if type is None else None
             if scalar and id and id.__class__ is str and typename.__class__ is str:
                 try:  # what nearly all messages are, without the calls that others need
-                    typed = _new(TypedValue, (scalar[0], scalar[1](value)))
+                    typed = scalar[0], scalar[1](value)
                 except ConversionError as error:
                     raise _about(error, typename, id) from error
             else:
                 typed = _typed(typename, id, value, type)
         if self.routes is not None:
             self.routes.check_target(typename)
+        cause = cause_bytes(self.recorder, self.seq) if self.seq else b""
         try:
-            self.sent.append(send_chunk(typename, id, typed, self.cause))
+            self.sent.append(send_chunk(typename, id, typed, cause))
         except UnicodeEncodeError as error:
             raise _not_utf8(typename, id) from error
 
@@ -208,8 +213,9 @@ class InvocationContext(Context):
             raise ConversionTypeError(f"a cancellation token is a string, not {token!r}")
         if token and self.routes is not None:
             self._take_token(self.routes, token)
+        cause = cause_bytes(self.recorder, self.seq) if self.seq else b""
         try:
-            chunk = delayed_chunk(delay, typename, id_, typed, token, self.cause)
+            chunk = delayed_chunk(delay, typename, id_, typed, token, cause)
         except UnicodeEncodeError as error:
             raise _not_utf8(typename, id_) from error
         self.delayed.append(chunk)

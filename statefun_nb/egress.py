@@ -50,12 +50,13 @@ def kafka_egress_message(
     >>> kafka_egress_message("example/out", "greetings", "hi", key="bob").typename
     'example/out'
     """
-    where = f"Kafka egress {typename}"
-    if not topic:
-        raise ConversionError(f"a destination topic is missing ({where})")
-    where = f"{where}, topic {topic!r}"
-    payload = _payload(value, value_type, where, numbers=True)
-    record = KafkaRecord(_text(topic, "topic", where), _text(key or "", "key", where), payload)
+    try:
+        if not topic:
+            raise ConversionError("a destination topic is missing")
+        payload = _payload(value, value_type, numbers=True)
+        record = KafkaRecord(_text(topic, "topic"), _text(key or "", "key"), payload)
+    except ConversionError as error:
+        raise type(error)(f"Kafka egress {typename}, topic {topic!r}: {error}") from error
     return EgressMessage(typename, TypedValue(KAFKA_RECORD, encode_kafka_record(record)))
 
 
@@ -83,43 +84,41 @@ def kinesis_egress_message(
     ConversionError
         When stream, value or partition key are missing, or the value cannot be converted.
     """
-    where = f"Kinesis egress {typename}"
-    if not stream:
-        raise ConversionError(f"a destination stream is missing ({where})")
-    where = f"{where}, stream {stream!r}"
-    payload = _payload(value, value_type, where, numbers=False)
-    if partition_key is None:
-        raise ConversionError(f"the partition key is missing ({where})")
-    record = KinesisRecord(
-        _text(stream, "stream", where),
-        _text(partition_key, "partition key", where),
-        payload,
-        _text(explicit_hash_key or "", "explicit hash key", where),
-    )
+    try:
+        if not stream:
+            raise ConversionError("a destination stream is missing")
+        if partition_key is None:
+            raise ConversionError("the partition key is missing")
+        record = KinesisRecord(
+            _text(stream, "stream"),
+            _text(partition_key, "partition key"),
+            _payload(value, value_type, numbers=False),
+            _text(explicit_hash_key or "", "explicit hash key"),
+        )
+    except ConversionError as error:
+        raise type(error)(f"Kinesis egress {typename}, stream {stream!r}: {error}") from error
     return EgressMessage(typename, TypedValue(KINESIS_RECORD, encode_kinesis_record(record)))
 
 
-def _text(value: Any, what: str, where: str) -> str:
+def _text(value: Any, what: str) -> str:
     if not isinstance(value, str):
-        raise ConversionTypeError(f"the {what} is text, not {value!r} ({where})")
+        raise ConversionTypeError(f"the {what} is text, not {value!r}")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise ConversionError(
-                f"the {what} {value!r} cannot be written as UTF-8 ({where})"
-            ) from error
+            raise ConversionError(f"the {what} {value!r} cannot be written as UTF-8") from error
     return value
 
 
-def _payload(value: Any, value_type: Type | None, where: str, *, numbers: bool) -> bytes:
+def _payload(value: Any, value_type: Type | None, *, numbers: bool) -> bytes:
     if value is None:
-        raise ConversionError(f"the value is missing ({where})")
+        raise ConversionError("the value is missing")
     if value_type:
         data = typed_value(value_type, value).value
         return data if data is not None else b""
     if isinstance(value, str):
-        return _text(value, "value", where).encode()
+        return _text(value, "value").encode()
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
     if numbers and isinstance(value, int):
@@ -127,12 +126,12 @@ def _payload(value: Any, value_type: Type | None, where: str, *, numbers: bool) 
             return struct.pack(">i", value)
         except struct.error as error:
             raise ConversionError(
-                f"{value} does not fit the 4 bytes of a Kafka integer ({where}): pass value_type="
+                f"{value} does not fit the 4 bytes of a Kafka integer: pass value_type="
             ) from error
     if numbers and isinstance(value, float):
         return struct.pack(">d", value)
     kinds = "str, bytes, int or float" if numbers else "str or bytes"
     raise ConversionTypeError(
-        f"cannot convert {value!r} ({type(value).__name__}) to bytes ({where}): "
+        f"cannot convert {value!r} ({type(value).__name__}) to bytes: "
         f"use {kinds}, or pass value_type="
     )

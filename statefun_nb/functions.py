@@ -11,7 +11,8 @@ from .errors import DeclarationError, DeclarationTypeError
 from .inference import type_of_class
 from .messages import Message
 from .registry import StatefulFunctions
-from .state import State, ValueSpec
+from .state import State
+from .value_spec import ValueSpec
 
 __all__ = ["StatefulFunction", "default_functions", "function"]
 

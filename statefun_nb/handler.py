@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from .dispatch import dispatch
+from .dispatch import Outcome, dispatch
 from .errors import DeclarationError
 from .protocol.v3 import decode_request
 from .registry import StatefulFunctions
@@ -48,7 +48,9 @@ class RequestReplyHandler:
         """
         request = decode_request(bytes(request_bytes))
         spec = self.functions.for_typename(request.target.typename)
-        outcome = await dispatch(spec, request)
+        outcome = dispatch(spec, request)
+        if not isinstance(outcome, Outcome):
+            outcome = await outcome
         if outcome.failure is not None:
             raise outcome.failure.error
         return outcome.reply

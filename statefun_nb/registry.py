@@ -13,7 +13,8 @@ from .errors import (
     UnknownFunctionError,
     did_you_mean,
 )
-from .state import StorageLayout, ValueSpec
+from .storage import StorageLayout
+from .value_spec import ValueSpec
 
 __all__ = ["FunctionSpec", "StatefulFunctions"]
 
@@ -113,7 +114,7 @@ class StatefulFunctions:
         if not callable(fun):
             raise DeclarationTypeError(f"{typename}: {fun!r} cannot be called")
         _check_signature(typename, fun)
-        layout = StorageLayout(specs)
+        layout = StorageLayout(typename, specs)
         before = self._functions.get(typename)
         self._functions[typename] = FunctionSpec(
             typename,

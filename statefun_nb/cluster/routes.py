@@ -21,7 +21,7 @@ from ..protocol.records import (
     encode_kafka_record,
 )
 from ..protocol.wire import typed_value_bytes
-from ..state import ValueSpec
+from ..value_spec import ValueSpec
 
 __all__ = ["EGRESS", "ClusterRoutes"]
 

@@ -86,7 +86,10 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
             _answer(connection, error.status_hint, str(error))
             return
         if isinstance(outcome, Outcome):
-            self._answer_outcome(connection, body, outcome)
+            if outcome.failure is None and isinstance(connection, Exchange):  # nearly always
+                connection.respond(200, _OCTETS_BYTES, outcome.reply)
+            else:
+                self._answer_outcome(connection, body, outcome)
             return
         self._tasks.add(outcome)
         # A client that goes away will ask again: two runs of one batch must not overlap.

@@ -49,11 +49,13 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
         self._loop = asyncio.get_running_loop()
         self._reading: Exchange | None = None
+        self._small = False
         self._header_bytes = 0
         self._body_bytes = 0
         self._queue: deque[Exchange] = deque()
         self._serving: Exchange | None = None
         self._write_paused = False
+        self._reading_paused = False
         self._refused = False  # what comes is no longer looked at
         self._closing = False  # no further request is read; close when all are answered
         self.context = Client("")
@@ -71,15 +73,19 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._closing:
             return
-        if self._reading is None and self._serving is None:
-            self.deadline = self._loop.time() + self._limits.request_seconds
-        if self._reading is None or not self._reading.method:
+        before = self._reading
+        # No header of a request that begins in a small piece, and ends there, is too long.
+        self._small = before is None and len(data) <= self._limits.header_bytes
+        if before is None or not before.method:
             self._header_bytes += len(data)
         try:
             self._parser.feed_data(data)
-            headers_go_on = self._reading is not None and not self._reading.method
-            if headers_go_on and self._header_bytes > self._limits.header_bytes:
-                raise self._headers_too_large()
+            reading = self._reading
+            if reading is not None:  # more of it is to come
+                if not reading.method and self._header_bytes > self._limits.header_bytes:
+                    raise self._headers_too_large()
+                if reading is not before and self._serving is None:
+                    self.deadline = self._loop.time() + self._limits.request_seconds
         except httptools.HttpParserUpgrade:
             self._last_request()  # llhttp stops at an upgrade; the request itself is complete
         except httptools.HttpParserCallbackError as error:
@@ -112,6 +118,8 @@ class HttpConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._write_paused = False
+        if self._serving is None and not self._queue:
+            self.deadline = self._loop.time() + self._limits.idle_seconds
         self._next()
 
     # The parser's side.
@@ -127,28 +135,32 @@ class HttpConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         assert self._reading is not None
         self._reading.headers.append((name.lower(), value))
-        self._reading.header_size += len(name) + len(value) + 4  # colon, space, line end
 
     def on_headers_complete(self) -> None:
         reading = self._reading
         assert reading is not None
-        if len(reading.target) + reading.header_size > self._limits.header_bytes:
+        limits = self._limits
+        if not self._small and reading.header_size() > limits.header_bytes:
             raise self._headers_too_large()
-        parser = self._parser
+        parser, headers = self._parser, reading.headers
         reading.method = parser.get_method().decode("latin-1")
         reading.keep_alive = parser.should_keep_alive()
-        hosts = 0
-        for name, value in reading.headers:
-            hosts += name == b"host"
-            if name == b"content-length" and int(value) > self._limits.body_bytes:
-                raise _Refused(413, self._too_large())
-            if name == b"expect":
-                if value.lower() != b"100-continue":
-                    raise _Refused(417, f"cannot meet the expectation {value!r}")
-                if self._serving is None and not self._queue:
-                    self.write(_CONTINUE)
-        if hosts != 1 and parser.get_http_version() == "1.1":  # RFC 9112, 3.2
-            raise _Refused(400, f"an HTTP/1.1 request has one Host header, this one has {hosts}")
+        fields = reading.fields = dict(headers)
+        size = fields.get(b"content-length")  # llhttp refuses a second one
+        if size is not None and int(size) > limits.body_bytes:
+            raise _Refused(413, self._too_large())
+        expected = fields.get(b"expect")
+        if expected is not None:
+            if expected.lower() != b"100-continue":
+                raise _Refused(417, f"cannot meet the expectation {expected!r}")
+            if self._serving is None and not self._queue:
+                self.write(_CONTINUE)
+        if len(fields) != len(headers) or b"host" not in fields:
+            hosts = sum(name == b"host" for name, _ in headers)
+            if hosts != 1 and parser.get_http_version() == "1.1":  # RFC 9112, 3.2
+                raise _Refused(
+                    400, f"an HTTP/1.1 request has one Host header, this one has {hosts}"
+                )
 
     def on_body(self, body: bytes) -> None:
         assert self._reading is not None
@@ -165,6 +177,7 @@ class HttpConnection(asyncio.Protocol):
         if not reading.keep_alive:
             self._closing = True
         if len(self._queue) >= self._limits.pipelined:
+            self._reading_paused = True
             self._transport.pause_reading()
         if self._serving is None:
             self._next()
@@ -182,17 +195,15 @@ class HttpConnection(asyncio.Protocol):
             exchange = self._queue.popleft()
             self._serving = exchange
             self.deadline = float("inf")  # a function may take as long as it needs
-            if len(self._queue) < self._limits.pipelined:
+            if self._reading_paused and len(self._queue) < self._limits.pipelined:
+                self._reading_paused = False
                 self._transport.resume_reading()
             if exchange.refusal is not None:
                 exchange.refuse(*exchange.refusal)
             else:
                 self._serve(exchange)
-        if self._serving is None and not self._queue:
-            if self._closing:
-                self._close()
-            elif not self._write_paused:
-                self.deadline = self._loop.time() + self._limits.idle_seconds
+        if self._closing and self._serving is None and not self._queue:
+            self._close()
 
     def _close(self) -> None:
         if not self._refused:
@@ -219,7 +230,7 @@ class HttpConnection(asyncio.Protocol):
         # From _next itself (a sync function) the loop there goes on; else this starts it again.
         if self._queue or self._closing:
             self._loop.call_soon(self._next)
-        else:
+        elif not self._write_paused:
             self.deadline = self._loop.time() + self._limits.idle_seconds
 
     def _last_request(self) -> None:

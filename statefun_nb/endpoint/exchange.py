@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from http.client import responses
 from typing import Protocol, cast
 
@@ -45,8 +46,8 @@ class Exchange(httputil.HTTPConnection):
         "_connection",
         "_status",
         "body",
+        "fields",
         "finished",
-        "header_size",
         "headers",
         "keep_alive",
         "method",
@@ -61,12 +62,16 @@ class Exchange(httputil.HTTPConnection):
         self._status = 0
         self.method = ""
         self.target = b""
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.header_size = 0
+        self.headers: list[tuple[bytes, bytes]] = []  # names in lower case
+        self.fields: dict[bytes, bytes] = {}  # the same by name, when they are complete
         self.body: list[bytes] = []
         self.keep_alive = True
         self.finished = False
         self.refusal: tuple[int, str] | None = None  # the answer when it is no valid request
+
+    def header_size(self) -> int:
+        """Bytes of target and headers, with colon, space and line end."""
+        return len(self.target) + sum(len(n) + len(v) + 4 for n, v in self.headers)
 
     # What tornado.web asks of a connection.
 
@@ -119,17 +124,11 @@ class Exchange(httputil.HTTPConnection):
 
     def respond(self, status: int, content_type: bytes, body: bytes) -> None:
         """Answer with ``body``; 5 us less than HTTPHeaders and write_headers."""
-        head = b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n" % (
-            status,
-            _reason(status),
-            content_type,
-            len(body),
-        )
-        if not self.keep_alive:
-            head += b"Connection: close\r\n"
+        head = _head(status, content_type, self.keep_alive)
+        size = len(body)
         if self.method == "HEAD":
             body = b""
-        self._connection.write(head + b"\r\n" + body)
+        self._connection.write(b"%b%d\r\n\r\n%b" % (head, size, body))
         self._connection.finish(self)
 
     def refuse(self, status: int, message: str) -> None:
@@ -149,8 +148,14 @@ def _done() -> asyncio.Future[None]:
     return future
 
 
-_REASONS = {code: text.encode() for code, text in responses.items()}
-
-
-def _reason(status: int) -> bytes:
-    return _REASONS.get(status, b"Unknown")
+@lru_cache(maxsize=64)
+def _head(status: int, content_type: bytes, keep_alive: bool) -> bytes:
+    """An answer up to the length of its body, remembered: there are few of them."""
+    reason = responses.get(status, "Unknown").encode()
+    close = b"" if keep_alive else b"Connection: close\r\n"
+    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n%bContent-Length: " % (
+        status,
+        reason,
+        content_type,
+        close,
+    )

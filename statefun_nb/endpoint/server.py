@@ -123,7 +123,7 @@ class Endpoint:
         route = self._direct.get(exchange.target)
         if route is not None:
             body = exchange.body[0] if len(exchange.body) == 1 else b"".join(exchange.body)
-            route.serve(exchange, exchange.method, dict(exchange.headers), body)
+            route.serve(exchange, exchange.method, exchange.fields, body)
             return
         try:
             self._ask_application(exchange)

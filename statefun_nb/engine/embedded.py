@@ -10,7 +10,7 @@ from ..effects import Emit, TypedValue
 from ..errors import EngineError, token_is_pending
 from ..loop_thread import LoopThread
 from ..module_yaml import Document
-from ..state import ValueSpec
+from ..value_spec import ValueSpec
 from .base import Idle, Incoming, ParkedAddress, Progress, StoredState, Timer
 from .clock import Clock
 from .core import Core, OnError

@@ -32,6 +32,7 @@ from .wire import (
     address_bytes,
     address_head,
     chunk,
+    length,
     name_chunk,
     read_cause,
     sdk_address_bytes,
@@ -113,11 +114,14 @@ def decode_request(data: bytes) -> Request:
         )
     batch = message.invocation
     target = _address(batch.target)
-    if not target.namespace or not target.name:
+    if not target[0] or not target[1]:
         raise ProtocolError(f"the request's target {target.typename!r} lacks a namespace or a name")
-    entries = batch.state
-    state = {e.state_name: _typed_value(e.state_value) for e in entries} if entries else {}
-    return _new(Request, (target, state, batch.invocations))
+    state = {}
+    for entry in batch.state[:]:  # a list: protobuf's own sequence ends with a caught IndexError
+        value = entry.state_value
+        data_or_none = value.value if value.has_value else None
+        state[entry.state_name] = _new(TypedValue, (value.typename, data_or_none))
+    return _new(Request, (target, state, batch.invocations[:]))
 
 
 def read_caller(message: Any) -> SdkAddress | None:
@@ -143,27 +147,33 @@ def decode_causes(data: bytes) -> list[Cause | None]:
     return [None if cause is None else Cause(*cause) for cause in found]
 
 
-def send_chunk(typename: str, id: str, value: TypedValue, cause: bytes) -> bytes:  # noqa: A002
-    """One entry of InvocationResponse.outgoing_messages."""
-    # Small messages are written in one go: as nested calls of chunk() they take twice the time.
-    type_head = value_head(value[0])
-    data = value[1]
-    head = address_head(typename)
+def send_chunk(
+    typename: str,
+    id: str,  # noqa: A002
+    value: tuple[str, bytes | None],
+    cause: bytes,
+) -> bytes:
+    """One entry of InvocationResponse.outgoing_messages; ``value`` is a TypedValue's fields."""
+    value_typename, data = value
     key = id.encode()
     if data and key:
-        target_size = len(head) + 2 + len(key)
-        value_size = len(type_head) + 1 + len(data) + len(cause)
+        # Small messages are written in one go: as nested calls of chunk() they take twice the time.
+        type_head = value_head(value_typename)
+        head = address_head(typename)
+        key_size, data_size = len(key), len(data)
+        target_size = len(head) + 2 + key_size
+        value_size = len(type_head) + 1 + data_size + len(cause)
         size = 4 + target_size + value_size
         if size < 128:  # every length in it fits one byte
             return b"\x12%c\x0a%c%b\x1a%c%b\x12%c%b%c%b%b" % (
                 size,
                 target_size,
                 head,
-                len(key),
+                key_size,
                 key,
                 value_size,
                 type_head,
-                len(data),
+                data_size,
                 data,
                 cause,
             )
@@ -198,17 +208,40 @@ def egress_chunk(namespace: str, name: str, value: TypedValue, instead_of: str =
 
     ``instead_of`` is the egress that the function named, where this is another one.
     """
-    head = name_chunk(b"\x0a", namespace) + name_chunk(b"\x12", name)
-    note = chunk(b"\xb2\xc8\x03", instead_of.encode()) if instead_of else b""
-    return chunk(b"\x22", head + chunk(b"\x1a", typed_value_bytes(value)) + note)
+    body = typed_value_bytes(value)
+    body = _egress_head(namespace, name) + length(body) + body
+    if instead_of:
+        body += chunk(b"\xb2\xc8\x03", instead_of.encode())
+    return chunk(b"\x22", body)
+
+
+@lru_cache(maxsize=4096)
+def _egress_head(namespace: str, name: str) -> bytes:
+    """An egress record up to the length of its value, remembered by egress."""
+    return name_chunk(b"\x0a", namespace) + name_chunk(b"\x12", name) + b"\x1a"
+
+
+@lru_cache(maxsize=4096)
+def _modify_head(name: str) -> bytes:
+    """A mutation that sets ``name``, up to the length of the value; remembered by name."""
+    return b"\x08\x01" + name_chunk(b"\x12", name) + b"\x1a"
 
 
 def mutation_chunk(name: str, value: TypedValue | None) -> bytes:
     """One entry of InvocationResponse.state_mutations: MODIFY, or DELETE for None."""
-    head = name_chunk(b"\x12", name)
     if value is None:
-        return chunk(b"\x0a", head)
-    return chunk(b"\x0a", b"\x08\x01" + head + chunk(b"\x1a", typed_value_bytes(value)))
+        return chunk(b"\x0a", name_chunk(b"\x12", name))
+    typename, data = value
+    head = _modify_head(name)
+    if data:  # small ones in one go, as in send_chunk
+        type_head = value_head(typename)
+        data_size = len(data)
+        value_size = len(type_head) + 1 + data_size
+        size = len(head) + 1 + value_size
+        if size < 128:
+            return b"\x0a%c%b%c%b%c%b" % (size, head, value_size, type_head, data_size, data)
+    body = typed_value_bytes(value)
+    return chunk(b"\x0a", head + length(body) + body)
 
 
 def encode_result(chunks: Iterable[bytes]) -> bytes:
@@ -276,12 +309,13 @@ def decode_reply(data: bytes) -> Reply:
     result = message.invocation_result
     sends, delayed = result.outgoing_messages, result.delayed_invocations
     egress, mutations = result.outgoing_egresses, result.state_mutations
-    # Most replies lack most of these, and an empty comprehension costs as much as one message.
+    # Most replies lack most of these, and an empty comprehension costs as much as one message. The
+    # slices are lists: going through protobuf's own sequence ends with a caught IndexError.
     effects = (
-        [_send(m) for m in sends] if sends else (),
-        [_delayed(m) for m in delayed] if delayed else (),
-        [_emit(m) for m in egress] if egress else (),
-        [_mutation(m) for m in mutations] if mutations else (),
+        [_send(m) for m in sends[:]] if sends else (),
+        [_delayed(m) for m in delayed[:]] if delayed else (),
+        [_emit(m) for m in egress[:]] if egress else (),
+        [_mutation(m) for m in mutations[:]] if mutations else (),
         None,
     )
     return _new(Reply, effects)

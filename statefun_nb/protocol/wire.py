@@ -8,10 +8,10 @@ parsing is left to protobuf. ``tests/protocol/test_v3.py`` holds each writer aga
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 from ..address import SdkAddress, parse_typename
-from ..effects import TypedValue
 
 __all__ = [
     "address_bytes",
@@ -80,8 +80,8 @@ def address_head(typename: str) -> bytes:
     return chunk(b"\x0a", namespace) + chunk(b"\x12", name)
 
 
-def typed_value_bytes(value: TypedValue, cause: bytes = b"") -> bytes:
-    """A TypedValue message; ``cause`` is what ``cause_bytes`` gave, or empty."""
+def typed_value_bytes(value: tuple[str, bytes | None], cause: bytes = b"") -> bytes:
+    """A TypedValue message of its two fields; ``cause`` is what ``cause_bytes`` gave, or empty."""
     typename, data = value
     if data is None:
         return _type_head(typename) + cause
@@ -116,9 +116,9 @@ def name_chunk(tag: bytes, name: str) -> bytes:
     return chunk(tag, name.encode())
 
 
-def cause_bytes(recorder: int, seq: int) -> bytes:
-    """The field TypedValue.statefun_nb_cause: a recorder's id and the sender's seq."""
-    return _CAUSE.pack(_CAUSE_HEAD, recorder, seq)
+# cause_bytes(recorder, seq): the field TypedValue.statefun_nb_cause, a recorder's id and the sender's
+# seq. A partial and not a function: it is called for each message that is sent.
+cause_bytes: Callable[[int, int], bytes] = partial(_CAUSE.pack, _CAUSE_HEAD)
 
 
 def read_cause(data: bytes) -> tuple[int, int] | None:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import io
 import sys
 from contextvars import ContextVar
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
-__all__ = ["Output", "captured_output", "install", "uninstall"]
+__all__ = ["Output", "Printer", "install", "printer", "uninstall"]
 
 # More than that of one invocation is cut: a print in a loop must not fill the memory.
 _LIMIT = 64 * 1024
 
 
 class Output:
-    """What one request's functions printed since it was last taken."""
+    """What one invocation has printed, at most 64 KiB of it."""
 
-    __slots__ = ("_cut", "_size", "parts")
+    __slots__ = ("_cut", "_parts", "_size")
 
     def __init__(self) -> None:
-        self.parts: list[str] = []
+        self._parts: list[str] = []
         self._size = 0
         self._cut = 0
 
@@ -29,26 +29,29 @@ class Output:
             self._cut += len(text) - room
             text = text[:room]
         if text:
-            self.parts.append(text)
+            self._parts.append(text)
             self._size += len(text)
 
-    def take(self) -> str:
-        """What was printed, at most 64 KiB of it; forgets it."""
-        if not self.parts:
-            return ""
-        text = "".join(self.parts)
-        if self._cut:
-            text += f"... ({self._cut} more characters)"
-        self.parts.clear()
-        self._size = self._cut = 0
-        return text
+    @property
+    def text(self) -> str:
+        """What is kept of it."""
+        cut = f"... ({self._cut} more characters)" if self._cut else ""
+        return "".join(self._parts) + cut
 
 
-captured_output: ContextVar[Output | None] = ContextVar("statefun_nb_output", default=None)
+class Printer(Protocol):
+    """Takes what is printed."""
+
+    def print(self, text: str) -> None:
+        """Keep ``text``."""
+
+
+# The request that the current task serves: what it prints goes there.
+printer: ContextVar[Printer | None] = ContextVar("statefun_nb_printer", default=None)
 
 
 class _Router(io.TextIOBase):
-    """Stands for sys.stdout or sys.stderr: inside a function to its Output, else to the original.
+    """Stands for sys.stdout or sys.stderr: inside a function to its Printer, else to the original.
 
     A context variable tells the two apart, so that printing in the cell, in other threads and in
     several async functions at once each goes where it belongs.
@@ -59,14 +62,14 @@ class _Router(io.TextIOBase):
         self.original = original
 
     def write(self, text: str) -> int:
-        output = captured_output.get()
-        if output is None:
+        current = printer.get()
+        if current is None:
             return self.original.write(text)
-        output.write(text)
+        current.print(text)
         return len(text)
 
     def flush(self) -> None:
-        if captured_output.get() is None:
+        if printer.get() is None:
             self.original.flush()
 
     def writable(self) -> bool:
@@ -88,6 +91,8 @@ class _Router(io.TextIOBase):
 
 def install() -> None:
     """Route sys.stdout and sys.stderr; done again when someone has put in streams of their own."""
+    if type(sys.stdout) is type(sys.stderr) is _Router:  # nearly always: asked for each request
+        return
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and type(stream).__name__ != _Router.__name__:

@@ -84,9 +84,13 @@ class TracedBatch(NamedTuple):
         width = FIXED_COLUMNS + len(spec.layout.specs)
         count = len(rows) // width
         size = len(request) + len(reply) + _BATCH_BYTES + _ROW_BYTES * count
-        for column in range(FIXED_COLUMNS, width):
+        if count == 1:
+            columns = [rows[FIXED_COLUMNS:]]  # one row: all its values at once
+        else:
+            columns = [rows[column::width] for column in range(FIXED_COLUMNS, width)]
+        for column in columns:
             before = None
-            for data in rows[column::width]:
+            for data in column:
                 if data is not None and data is not before:  # an unchanged value is there once
                     size += len(data) + _VALUE_BYTES
                     before = data

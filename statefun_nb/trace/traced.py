@@ -16,9 +16,8 @@ from ..dispatch import Failure, Outcome, dispatch
 from ..effects import Request
 from ..errors import StatefunError
 from ..protocol.v3 import decode_request
-from ..protocol.wire import cause_bytes
 from ..registry import FunctionSpec, StatefulFunctions
-from ..state import Cell
+from ..storage import Cell
 from . import output
 from .events import InvocationError
 from .recorder import Recorder, TracedBatch
@@ -65,15 +64,18 @@ class TracedHandler:
         self.watch: Callable[[Request, bytes], None] | None = None  # told what was served
         self.blocked: deque[Blocked] = deque(maxlen=100)
         self._failed: dict[SdkAddress, TracedBatch] = {}  # the last failure of each address
-        self._running: dict[int, tuple[SdkAddress, float, bool]] = {}  # written on the loop only
+        self._running: set[_Serving] = set()  # written on the loop only
 
     @property
     def running(self) -> list[Running]:
         """What is being served just now; callable from any thread."""
-        return [Running(*each) for each in tuple(self._running.values())]
+        return [
+            Running(serving.request.target, serving.start, serving.spec.is_async)
+            for serving in tuple(self._running)
+        ]
 
-    def prepare(self, data: bytes) -> tuple[bool, Coroutine[Any, Any, Outcome]]:
-        """Decode a request; is its function async, and the coroutine that serves it.
+    def start(self, data: bytes) -> Outcome | asyncio.Task[Outcome]:
+        """Serve a request on the running loop: a sync function at once, an async one as a task.
 
         Raises
         ------
@@ -83,50 +85,53 @@ class TracedHandler:
         request = decode_request(data)
         typename = request.target.typename
         if self.system is not None and (own := self.system.find(typename)) is not None:
-            return own.is_async, dispatch(own, request)
-        spec = self.functions.for_typename(typename)
-        return spec.is_async, self._serve(spec, request, data)
-
-    def start(self, data: bytes) -> Outcome | asyncio.Task[Outcome]:
-        """Serve a request on the running loop: a sync function at once, an async one as a task."""
-        is_async, coroutine = self.prepare(data)
-        if is_async:
-            return _start_task(coroutine)
-        try:
-            coroutine.send(None)
-        except StopIteration as done:
-            outcome: Outcome = done.value
+            outcome = dispatch(own, request)
+            assert isinstance(outcome, Outcome)  # functions of an engine's own are sync
             return outcome
-        raise AssertionError("a sync function cannot suspend")
+        spec = self.functions.for_typename(typename)
+        if spec.is_async:
+            return _start_task(self._serve_async(spec, request, data))
+        return self._serve(spec, request, data)
 
-    async def _serve(self, spec: FunctionSpec, request: Request, data: bytes) -> Outcome:
-        start = time.perf_counter()
-        output.install()
-        printed = output.Output()
-        token = output.captured_output.set(printed)
-        running = self._running
-        key = id(request)
-        running[key] = (request.target, start, spec.is_async)
+    def _serve(self, spec: FunctionSpec, request: Request, data: bytes) -> Outcome:
+        serving = _Serving(spec, request, data, self.recorder)
+        self._running.add(serving)
         try:
-            if self.recorder is None:
-                outcome = await dispatch(spec, request, routes=self.routes, skip=self.skip)
-            else:
-                observer = _Observer(self.recorder, len(request.invocations), printed)
-                outcome = await dispatch(
-                    spec, request, observer, routes=self.routes, skip=self.skip
-                )
-                if not outcome.missing:
-                    batch = observer.traced(spec, data, outcome, start)
-                    if batch.error is None or not self._counted_as_retry(request.target, batch):
-                        self.recorder.add(batch)
+            observer = None if self.recorder is None else serving
+            outcome = dispatch(spec, request, observer, routes=self.routes, skip=self.skip)
+            assert isinstance(outcome, Outcome)  # a sync function's
+            return self._served(serving, outcome)
         finally:
-            del running[key]
-            output.captured_output.reset(token)
-        if self.watch is not None and outcome.failure is None and not outcome.missing:
-            self.watch(request, outcome.reply)
-        seconds = time.perf_counter() - start
-        if seconds > BLOCKING_SECONDS and not spec.is_async:
-            self.blocked.append(Blocked(request.target, seconds))
+            self._leave(serving)
+
+    async def _serve_async(self, spec: FunctionSpec, request: Request, data: bytes) -> Outcome:
+        serving = _Serving(spec, request, data, self.recorder)
+        self._running.add(serving)
+        try:
+            observer = None if self.recorder is None else serving
+            outcome = dispatch(spec, request, observer, routes=self.routes, skip=self.skip)
+            if not isinstance(outcome, Outcome):
+                outcome = await outcome
+            return self._served(serving, outcome)
+        finally:
+            self._leave(serving)
+
+    def _leave(self, serving: _Serving) -> None:
+        self._running.remove(serving)
+        output.printer.reset(serving.token)
+
+    def _served(self, serving: _Serving, outcome: Outcome) -> Outcome:
+        if outcome.missing:
+            return outcome
+        if self.recorder is not None:
+            batch = serving.traced(outcome)
+            if batch.error is None or not self._counted_as_retry(serving.request.target, batch):
+                self.recorder.add(batch)
+        if self.watch is not None and outcome.failure is None:
+            self.watch(serving.request, outcome.reply)
+        seconds = _now() - serving.start
+        if seconds > BLOCKING_SECONDS and not serving.spec.is_async:
+            self.blocked.append(Blocked(serving.request.target, seconds))
         return outcome
 
     def _counted_as_retry(self, target: SdkAddress, batch: TracedBatch) -> bool:
@@ -160,79 +165,108 @@ else:
         return asyncio.get_running_loop().create_task(coroutine)
 
 
-class _Observer:
-    """Notes where each invocation of a batch ends, and tags what it sends with its seq."""
+class _Serving:
+    """A request while it is served.
+
+    Captures what is printed; as dispatch's observer it notes where each invocation of the batch
+    ends, and has what is sent tagged with its seq.
+    """
 
     __slots__ = (
         "_cells",
         "_context",
-        "_count",
-        "_next",
+        "_number",
         "_printed",
         "_recorder",
         "_rows",
+        "_seq",
         "_skipped",
         "_stdout",
+        "data",
+        "request",
+        "spec",
+        "start",
+        "token",
     )
 
-    def __init__(self, recorder: Recorder, count: int, printed: output.Output) -> None:
+    def __init__(
+        self, spec: FunctionSpec, request: Request, data: bytes, recorder: Recorder | None
+    ) -> None:
+        self.start = _now()
+        self.spec = spec
+        self.request = request
+        self.data = data
+        output.install()
+        self.token = output.printer.set(self)
+        self._printed: output.Output | None = None
         self._recorder = recorder
-        self._count = count
-        self._printed = printed
+        self._seq = self._number = 0  # not known yet
         self._rows: list[Any] = []
         self._stdout: dict[int, str] | None = None
         self._skipped: dict[int, InvocationError] | None = None
-        self._next: tuple[int, int] | None = None  # seq and number, when they are known
-        self._context: InvocationContext | None = None
-        self._cells: list[Cell] = []
+
+    def _reserve(self) -> Recorder:
+        recorder = self._recorder
+        assert recorder is not None  # without one, nobody observes
+        if not self._seq:
+            self._seq, self._number = recorder.reserve(len(self.request.invocations))
+        return recorder
 
     def begin(self, context: InvocationContext, cells: list[Cell]) -> None:
         self._context = context
         self._cells = cells
         # Not before the handshake is over: a request that runs nothing counts nothing.
-        self._next = self._recorder.reserve(self._count)
-        context.cause = cause_bytes(self._recorder.id, self._next[0])
+        context.recorder = self._reserve().id
+        context.seq = self._seq
 
-    def returned(self, index: int) -> None:
+    def print(self, text: str) -> None:
+        if self._printed is None:
+            self._printed = output.Output()
+        self._printed.write(text)
+
+    def returned(self) -> None:
         context, rows = self._context, self._rows
-        assert context is not None  # begin came first
-        assert self._next is not None
-        if self._printed.parts:
-            self._keep_output(index)
+        if self._printed is not None:
+            self._keep_output(context.seq - self._seq)
         rows += (_now(), len(context.sent), len(context.delayed), len(context.egress))
         for cell in self._cells:
             rows.append(cell.data)
-        if index + 1 < self._count:
-            context.cause = cause_bytes(self._recorder.id, self._next[0] + index + 1)
+        context.seq += 1
 
     def skipped(self, failure: Failure) -> None:
-        self.returned(failure.position)
+        self.returned()
         self._skipped = self._skipped or {}
         self._skipped[failure.position] = _invocation_error(failure)
 
     def _keep_output(self, index: int) -> None:
-        printed = self._printed.take()
-        if printed:
+        printed, self._printed = self._printed, None
+        if printed is not None and printed.text:
             self._stdout = self._stdout or {}
-            self._stdout[index] = printed
+            self._stdout[index] = printed.text
 
-    def traced(
-        self, spec: FunctionSpec, data: bytes, outcome: Outcome, start: float
-    ) -> TracedBatch:
-        # None: it failed, or was empty, before its first invocation.
-        seq, number = self._next or self._recorder.reserve(self._count)
+    def traced(self, outcome: Outcome) -> TracedBatch:
+        """What the recorder keeps of it."""
+        recorder = self._reserve()  # it may have failed, or be empty, before its first invocation
         error = None
         if outcome.failure is not None:
             error = _invocation_error(outcome.failure)
             self._keep_output(outcome.failure.position)
             # Undone with the batch, as are the effects of the others.
-            self._rows += (_now(), 0, 0, 0, *[None] * len(spec.layout.specs))
-        time, rows = self._recorder.clock(), tuple(self._rows)
+            self._rows += (_now(), 0, 0, 0, *[None] * len(self.spec.layout.specs))
         return _new(
             TracedBatch,
             (
-                *(seq, number, time, start, spec, data, outcome.reply, rows),
-                *(self._stdout, error, self._skipped),
+                self._seq,
+                self._number,
+                recorder.clock(),
+                self.start,
+                self.spec,
+                self.data,
+                outcome.reply,
+                tuple(self._rows),
+                self._stdout,
+                error,
+                self._skipped,
             ),
         )
 
