@@ -51,7 +51,7 @@ def check_invariants(session):
     """What must hold of the engine's core whenever nothing moves."""
     core = session.engine._core
     waiting = 0
-    for mailbox in core.mailboxes.values():
+    for mailbox in (m for kind in core.types.values() for m in kind.mailboxes.values()):
         assert mailbox.in_flight is None
         assert mailbox.waiting is None or len(mailbox.waiting) > 0
         if mailbox.parked is None:

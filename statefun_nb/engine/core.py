@@ -65,11 +65,10 @@ class Core:
         self.batch_limit = batch_limit
         self.on_error = on_error
         self._emit = emit
-        self.mailboxes: dict[SdkAddress, Mailbox] = {}
         self.types: dict[str, FunctionType] = {}
         self.timers = Timers()
         self._retries: dict[Mailbox, int] = {}
-        self._parked: dict[SdkAddress, Mailbox] = {}
+        self._parked: dict[Mailbox, None] = {}  # an ordered set
         self._ready: deque[Mailbox] = deque()
         self.in_flight = 0
         self.waiting = 0  # messages in mailboxes that are not parked
@@ -80,9 +79,12 @@ class Core:
 
     def offer(self, target: SdkAddress, caller: SdkAddress | None, argument: bytes) -> None:
         """A message for ``target`` has arrived."""
-        mailbox = self.mailboxes.get(target)
+        kind = self.types.get(target[3])
+        if kind is None:
+            kind = self.types[target[3]] = FunctionType(target)
+        mailbox = kind.mailboxes.get(target[2])
         if mailbox is None:
-            mailbox = self._open(target)
+            mailbox = kind.mailboxes[target[2]] = Mailbox(kind, target[2])
         mailbox.put((caller, argument))
         if mailbox.parked is None:
             self.waiting += 1
@@ -167,16 +169,16 @@ class Core:
         """A function type was declared (again): its parked addresses go on. How many did?"""
         released = 0
         for mailbox in self.parked():
-            if mailbox.address.typename == typename:
+            if mailbox.kind.typename == typename:
                 mailbox.parked = None
                 mailbox.attempts = 0
-                del self._parked[mailbox.address]
+                del self._parked[mailbox]
                 self.waiting += len(mailbox.waiting or ())
                 released += 1
                 if mailbox.waiting:
                     self._make_ready(mailbox)
         for mailbox in self._retries:
-            if mailbox.address.typename == typename:
+            if mailbox.kind.typename == typename:
                 self._retries[mailbox] = 0
         return released
 
@@ -188,7 +190,7 @@ class Core:
         EngineError
             When the address is being served, or the name or the type is not as it declared.
         """
-        mailbox = self.mailboxes.get(address)
+        mailbox = self.find(address)
         index = None if mailbox is None else mailbox.kind.names.get(name)
         if mailbox is None or index is None:
             raise EngineError(f"{address} has no state {name!r} yet: send it a message first")
@@ -200,9 +202,14 @@ class Core:
 
     # Questions.
 
+    def find(self, address: SdkAddress) -> Mailbox | None:
+        """The mailbox of an address; None before its first message."""
+        kind = self.types.get(address.typename)
+        return None if kind is None else kind.mailboxes.get(address.id)
+
     def parked(self) -> list[Mailbox]:
         """The addresses that wait for their function to be declared (again)."""
-        return list(self._parked.values())
+        return list(self._parked)
 
     @property
     def parked_count(self) -> int:
@@ -228,14 +235,6 @@ class Core:
         return bool(self._retries)
 
     # Steps.
-
-    def _open(self, address: SdkAddress) -> Mailbox:
-        kind = self.types.get(address.typename)
-        if kind is None:
-            kind = self.types[address.typename] = FunctionType(address.typename)
-        mailbox = self.mailboxes[address] = Mailbox(address, kind)
-        kind.mailboxes.append(mailbox)
-        return mailbox
 
     def _make_ready(self, mailbox: Mailbox) -> None:
         if not mailbox.queued:
@@ -296,7 +295,7 @@ class Core:
     def _park(self, mailbox: Mailbox, parked: Parked) -> None:
         mailbox.parked = parked
         self.waiting -= len(mailbox.waiting or ())
-        self._parked[mailbox.address] = mailbox
+        self._parked[mailbox] = None
 
     def _skip(self, mailbox: Mailbox) -> None:
         mailbox.drop_head()
@@ -317,7 +316,7 @@ class Core:
 
 
 def _check_target(kind: FunctionType, target: SdkAddress) -> None:
-    if not target.namespace or not target.name:
+    if not target.namespace or not target.name or target.typename.count("/") != 1:
         raise EngineError(
             f"{kind.typename} sent a message to {target.typename!r}: no such typename"
         )

@@ -116,23 +116,23 @@ class EmbeddedEngine:
         return self._thread.call(self._read_all, typename)
 
     def _read(self, address: SdkAddress) -> dict[str, TypedValue | None]:
-        mailbox = self._core.mailboxes.get(address)
+        mailbox = self._core.find(address)
         return {} if mailbox is None else mailbox.read(self._clock.now_ms(), touch=False)
 
     def _read_all(self, typename: str) -> dict[str, dict[str, TypedValue | None]]:
         kind = self._core.types.get(typename)
         now_ms = self._clock.now_ms()
-        found = () if kind is None else kind.mailboxes
-        return {mailbox.address.id: mailbox.read(now_ms, touch=False) for mailbox in found}
+        found = {} if kind is None else kind.mailboxes
+        return {id_: mailbox.read(now_ms, touch=False) for id_, mailbox in found.items()}
 
     def types(self) -> dict[str, int]:
         return {name: len(kind.mailboxes) for name, kind in tuple(self._core.types.items())}
 
     def page(self, typename: str, search: str, limit: int) -> tuple[int, list[StoredState]]:
         kind = self._core.types.get(typename)
-        mailboxes = () if kind is None else tuple(kind.mailboxes)
+        mailboxes = () if kind is None else tuple(kind.mailboxes.values())
         # Searched here, off the loop: among a million ids it takes a while.
-        found = [m for m in mailboxes if search in m.address.id] if search else mailboxes
+        found = [m for m in mailboxes if search in m.id] if search else mailboxes
         shown = found[-limit:][::-1]
         return len(found), self._thread.call(lambda: [self._stored(m) for m in shown])
 
@@ -143,7 +143,7 @@ class EmbeddedEngine:
             for spec, deadline in zip(mailbox.kind.specs, mailbox.deadlines or (), strict=False)
             if deadline
         }
-        return StoredState(mailbox.address.id, values, expires)
+        return StoredState(mailbox.id, values, expires)
 
     def write(self, address: SdkAddress, name: str, value: TypedValue | None) -> None:
         self._thread.call(self._core.write, address, name, value, self._clock.now_ms())

@@ -32,14 +32,14 @@ class FunctionType:
     each for good, and applies neither a new expiration nor a new type to a name it knows.
     """
 
-    __slots__ = ("expires", "mailboxes", "names", "specs", "typename")
+    __slots__ = ("expires", "mailboxes", "name", "names", "namespace", "specs", "typename")
 
-    def __init__(self, typename: str) -> None:
-        self.typename = typename
+    def __init__(self, address: SdkAddress) -> None:
+        self.namespace, self.name, _, self.typename = address
         self.specs: list[StateSpec] = []
         self.names: dict[str, int] = {}
         self.expires = False
-        self.mailboxes: list[Mailbox] = []  # only ever appended to: any thread may read it
+        self.mailboxes: dict[str, Mailbox] = {}  # by id; only ever added to
 
     def register(self, spec: StateSpec) -> bool:
         """Remember a name; False when it was known already.
@@ -74,9 +74,9 @@ class Mailbox:
     """
 
     __slots__ = (
-        "address",
         "attempts",
         "deadlines",
+        "id",
         "in_flight",
         "isolate",
         "kind",
@@ -86,9 +86,10 @@ class Mailbox:
         "waiting",
     )
 
-    def __init__(self, address: SdkAddress, kind: FunctionType) -> None:
-        self.address = address
+    def __init__(self, kind: FunctionType, id: str) -> None:  # noqa: A002 - the field's own name
         self.kind = kind
+        # And not its address, one more object for the garbage collector to visit again and again.
+        self.id = id
         # A list while all of it goes out at once, which is nearly always: a deque takes 600 bytes.
         self.waiting: list[Envelope] | deque[Envelope] | None = None
         self.in_flight: list[Envelope] | None = None
@@ -99,6 +100,12 @@ class Mailbox:
         # A tuple: the garbage collector leaves one of bytes alone.
         self.values: tuple[bytes | None, ...] = ()
         self.deadlines: list[int] | None = None
+
+    @property
+    def address(self) -> SdkAddress:
+        """Whose mailbox it is."""
+        kind = self.kind
+        return _new(SdkAddress, (kind.namespace, kind.name, self.id, kind.typename))
 
     def put(self, envelope: Envelope) -> None:
         """Add a message at the end."""

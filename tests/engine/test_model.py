@@ -171,7 +171,7 @@ def test_whatever_happens_each_message_is_served_once_in_order_and_atomically(
         assert served == payloads
     # The state is the log of just what was served, in the order of serving.
     total = 0
-    for mailbox in core.mailboxes.values():
+    for mailbox in (m for kind in core.types.values() for m in kind.mailboxes.values()):
         stored = mailbox.read(world.now, touch=False)["log"]
         log = stored.value.split() if stored is not None else []
         mine = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from statefun_nb.address import address_of
-from statefun_nb.effects import ExpireMode, StateSpec, TypedValue
+from statefun_nb.address import SdkAddress, address_of
+from statefun_nb.effects import ExpireMode, Reply, Send, StateSpec, TypedValue
 from statefun_nb.engine.clock import Clock
+from statefun_nb.engine.core import Core, OnError
 from statefun_nb.engine.mailbox import FunctionType, Mailbox
 from statefun_nb.engine.timers import Timers
 from statefun_nb.errors import EngineError
@@ -33,7 +34,7 @@ def test_timers_of_the_same_millisecond_come_in_the_order_they_were_set():
 
 
 def test_a_name_keeps_its_type_and_its_expiration():
-    kind = FunctionType("t/t")
+    kind = FunctionType(A)
     assert kind.register(StateSpec("n", "x/int", ExpireMode.AFTER_WRITE, 10))
     assert not kind.register(StateSpec("n", "x/int", ExpireMode.NONE, 0))
     assert kind.specs[0].expire_after_ms == 10
@@ -42,13 +43,24 @@ def test_a_name_keeps_its_type_and_its_expiration():
 
 
 def test_a_deleted_value_has_no_clock():
-    kind = FunctionType("t/t")
+    kind = FunctionType(A)
     kind.register(StateSpec("n", "x/int", ExpireMode.AFTER_INVOKE, 10))
-    mailbox = Mailbox(A, kind)
+    mailbox = Mailbox(kind, A.id)
     mailbox.write(0, TypedValue("x/int", b"1"), 0)
     mailbox.write(0, None, 5)
     assert mailbox.deadlines == [0]
     assert mailbox.read(6, touch=True) == {"n": None}
+
+
+@pytest.mark.parametrize(("namespace", "name"), [("", "t"), ("t", ""), ("a", "b/c"), ("a/b", "c")])
+def test_a_message_to_no_typename_is_refused_with_its_whole_reply(namespace, name):
+    core = Core(0, OnError.PARK, lambda record: None)
+    core.offer(A, None, b"")
+    mailbox = core.next_request(0).mailbox
+    target = SdkAddress(namespace, name, "x", f"{namespace}/{name}")
+    with pytest.raises(EngineError, match="no such typename"):
+        core.replied(mailbox, Reply([Send(B, b""), Send(target, b"")], [], [], [], None), 0)
+    assert core.find(B) is None
 
 
 def test_the_system_clock_can_be_moved_forward():
