@@ -387,7 +387,7 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(functions, monkeypatch):
         monkeypatch.setattr(
             sys.modules["statefun_nb.cluster.remote"], "write_module", lambda _: module
         )
-        with pytest.raises(sf.EngineError, match=r"jobmanager ended: .*broken.*logs jobmanager"):
+        with pytest.raises(sf.EngineError, match=r"jobmanager ended: .*broken.*%statefun logs"):
             session.send("c/f", "a", 1)
     finally:
         assert session.stop(30)
