@@ -168,7 +168,7 @@ class Session:
     # Looking.
 
     def state(self, typename: str, id: str | None = None) -> Any:  # noqa: A002
-        """The state of one address, by name; without ``id``, of all addresses of the type, by id.
+        """The state of one address, by name; without ``id``, of all of its type, in order of ids.
 
         Empty when there is none. Of a real cluster it is what the endpoint saw last, which the
         table's ``observed`` says.
@@ -176,7 +176,7 @@ class Session:
         self._check_running()
         if id is None:
             found = self.engine.states(typename)
-            decoded = {key: self._decode(typename, values) for key, values in found.items()}
+            decoded = {key: self._decode(typename, values) for key, values in sorted(found.items())}
             present = {key: values for key, values in decoded.items() if values}
             return StateTable(typename, present, observed=self.engine.observed)
         return self._decode(typename, self.engine.state(address_of(typename, id)))

@@ -208,6 +208,17 @@ def test_state_is_decoded_by_the_declared_type_and_by_its_typename_without_one(f
         assert session.state("s/nothing") == {}
 
 
+def test_the_state_of_a_type_is_in_order_of_ids(functions):
+    @sf.function("s/f", state={"n": int}, functions=functions)
+    def f(ctx, message):
+        ctx.storage.n = 1
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send_many([("s/f", id_, "x") for id_ in ("cai", "ann", "bob")])
+        session.wait_idle()
+        assert list(session.state("s/f")) == ["ann", "bob", "cai"]
+
+
 def test_displays_are_tables_in_which_payloads_are_text(functions):
     @sf.function("s/f", state={"text": str}, functions=functions)
     def f(ctx, message):
