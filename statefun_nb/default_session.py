@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import os
 import warnings
 
 from . import _current
 from .errors import SessionError
 from .functions import default_functions
-from .options import Options
+from .options import Options, full_path
 from .registry import StatefulFunctions
 from .session import Session
 
@@ -18,6 +19,7 @@ __all__ = ["session", "start", "stop"]
 def start(
     engine: str = "embedded",
     *,
+    durable: str | os.PathLike[str] | None = None,
     paused: bool = False,
     on_error: str = "park",
     port: int = 8000,
@@ -43,6 +45,11 @@ def start(
         ``"embedded"``, ``"flink"``: the real StateFun on Flink with Kafka, as local JVM processes,
         or ``"docker"``: the same as containers. The job starts with the first message, when the
         functions are known.
+    durable : path, optional
+        A file in which the embedded engine keeps messages, state, timers and egress records: the
+        next ``start`` with the same path goes on where this one was, whatever ended it. What
+        ``send`` has taken, and what a function's reply has done, is in it, once. Made when it is
+        not there; delete it to begin anew.
     paused : bool
         Serve nothing until ``step`` or ``resume``.
     on_error : str
@@ -77,7 +84,7 @@ def start(
     SessionError
         When an option has no such value.
     EngineError
-        When no port is free.
+        When no port is free, or ``durable`` cannot be opened or is in use.
 
     Examples
     --------
@@ -88,6 +95,7 @@ def start(
     options = Options(
         functions=default_functions if functions is None else functions,
         engine=engine,
+        durable=None if durable is None else full_path(durable),
         paused=paused,
         on_error=on_error,
         port=port,
@@ -109,8 +117,10 @@ def start(
         if running is not None:
             if running.options == options:
                 return running
+            kept = running.options.durable
             warnings.warn(
-                "a session with other options was running: it is stopped, and its state is gone",
+                "a session with other options was running: it is stopped, and its state is "
+                + ("gone" if kept is None else f"kept in {kept}"),
                 stacklevel=2,
             )
             running.stop()

@@ -13,6 +13,7 @@ from .engine.base import Engine
 from .engine.clock import Clock
 from .engine.core import OnError
 from .engine.embedded import EmbeddedEngine
+from .engine.sqlite_store import SqliteStore
 from .engine.transport import DirectTransport, HttpTransport, Transport
 from .loop_thread import LoopThread
 from .options import Options
@@ -32,16 +33,7 @@ def make_engine(
         When something that it needs is not to be had.
     """
     if options.engine == "embedded":
-        engine = EmbeddedEngine(
-            thread,
-            _transport(options, endpoint, handler),
-            clock,
-            on_error=OnError(options.on_error),
-            batch_limit=options.batch_limit,
-            paused=options.paused,
-        )
-        handler.routes = engine.routes
-        return engine
+        return _embedded(options, thread, endpoint, handler, clock)
     progress = Progress()
     cluster = _cluster(options, progress)
     progress("")
@@ -55,6 +47,29 @@ def make_engine(
         batch_limit=options.batch_limit,
         report=progress,
     )
+
+
+def _embedded(
+    options: Options, thread: LoopThread, endpoint: Endpoint, handler: TracedHandler, clock: Clock
+) -> EmbeddedEngine:
+    transport = _transport(options, endpoint, handler)
+    store = None if options.durable is None else SqliteStore(options.durable, options.clock)
+    try:
+        engine = EmbeddedEngine(
+            thread,
+            transport,
+            clock,
+            on_error=OnError(options.on_error),
+            batch_limit=options.batch_limit,
+            paused=options.paused,
+            store=store,
+        )
+    except BaseException:
+        if store is not None:
+            store.close()
+        raise
+    handler.routes = engine.routes
+    return engine
 
 
 def _transport(options: Options, endpoint: Endpoint, handler: TracedHandler) -> Transport:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .engine.core import OnError
 from .errors import SessionError
 from .registry import StatefulFunctions
 
-__all__ = ["Options"]
+__all__ = ["Options", "full_path"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class Options:
 
     functions: StatefulFunctions
     engine: str = "embedded"
+    durable: str | None = None
     paused: bool = False
     on_error: str = "park"
     port: int = 8000
@@ -48,6 +50,10 @@ class Options:
         _one_of("delivery", self.delivery, ("at-least-once", "exactly-once"))
         if self.engine != "embedded" and (self.clock, self.paused) != ("system", False):
             raise SessionError(f"engine={self.engine!r} has no virtual clock and starts running")
+        if self.engine != "embedded" and self.durable is not None:
+            raise SessionError(
+                f"engine={self.engine!r} keeps its state itself: durable= is of the embedded engine"
+            )
         if (self.bootstrap_servers is None) != (self.rest_url is None):
             raise SessionError("an existing cluster is given by bootstrap_servers= and rest_url=")
         _whole("parallelism", self.parallelism, 1, 64)
@@ -55,6 +61,20 @@ class Options:
         _whole("batch_limit", self.batch_limit, 0)
         _whole("trace_limit", self.trace_limit, 1)
         _whole("trace_bytes", self.trace_bytes, 1)
+
+
+def full_path(durable: Any) -> str:
+    """Of the file for ``durable=``; a change of the working folder does not change it.
+
+    Raises
+    ------
+    SessionError
+        When it is no path.
+    """
+    try:
+        return str(Path(durable).expanduser().absolute())
+    except TypeError as error:
+        raise SessionError(f"durable={durable!r} is no path of a file") from error
 
 
 def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:

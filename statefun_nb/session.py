@@ -275,6 +275,7 @@ class Session:
             self.recorder.count,
             self.recorder.bytes,
             self.engine.web_url,
+            self.options.durable,
             tuple(self.running),
             tuple(self.blocked),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from .effects import TypedValue
@@ -22,7 +23,7 @@ class Status(NamedTuple):
     """What a session is doing; it shows as a table.
 
     ``processed`` counts messages, ``traced`` recorded invocations; ``web_url`` is the engine's own
-    web interface; ``running`` requests are being served just now, and ``blocked`` are the last sync
+    web interface; ``durable`` the file that keeps everything; ``running`` requests are being served just now, and ``blocked`` are the last sync
     functions that held up everything else.
     """
 
@@ -39,12 +40,14 @@ class Status(NamedTuple):
     traced: int
     trace_bytes: int
     web_url: str | None
+    durable: str | None
     running: tuple[Running, ...]
     blocked: tuple[Blocked, ...]
 
     def _table(self) -> tuple[str, list[str], list[list[object]]]:
         title = f"StateFun session: {self.engine} engine, {self.state}, {self.url}"
         rows: list[list[object]] = [["web interface", self.web_url]] if self.web_url else []
+        rows += [["kept in", _short(self.durable)]] if self.durable else []
         rows += [
             ["functions", ", ".join(self.functions) or "none declared"],
             ["messages", f"{self.processed} processed, {self.queued} queued"],
@@ -61,6 +64,11 @@ class Status(NamedTuple):
 
     def _repr_html_(self) -> str:
         return html_table(*self._table())
+
+
+def _short(path: str) -> str:
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
 class StateTable(dict[str, dict[str, Any]]):

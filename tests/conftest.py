@@ -37,12 +37,19 @@ def functions():
     return sf.StatefulFunctions()
 
 
-@pytest.fixture(params=["direct", "http"])
-def engine(request, functions):
-    """A session on a virtual clock, by each transport."""
+@pytest.fixture(params=["direct", "http", "durable"])
+def engine(request, functions, tmp_path):
+    """A session on a virtual clock: by each transport, and one that keeps everything in a file."""
     if request.param == "http":
         pytest.importorskip("aiohttp")
-    with sf.start(port=0, functions=functions, transport=request.param, clock="virtual") as session:
+    durable = request.param == "durable"
+    with sf.start(
+        port=0,
+        functions=functions,
+        transport="direct" if durable else request.param,
+        durable=tmp_path / "engine.db" if durable else None,
+        clock="virtual",
+    ) as session:
         yield session
         check_invariants(session)
 

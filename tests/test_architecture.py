@@ -53,7 +53,7 @@ ROOMS = {
     "jupyterlab": {"cli"},
     "jgo": {"cluster"},
     "subprocess": {"cluster"},
-    "sqlite3": set(),
+    "sqlite3": {"engine"},
     "threading": {"loop_thread", "trace", "_current", "cluster"},
 }
 

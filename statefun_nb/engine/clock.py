@@ -26,6 +26,11 @@ class Clock:
         self._offset_ms += milliseconds
 
     @property
+    def offset_ms(self) -> int:
+        """What has been added; of a clock that does not move by itself, all of its time."""
+        return self._offset_ms
+
+    @property
     def moves(self) -> bool:
         """Does time pass by itself?"""
         return True

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
+from ..address import SdkAddress
+from ..effects import TypedValue
 from ..errors import EngineError, ProtocolError
 from ..protocol.v3 import decode_reply, encode_request
 from .base import Idle, Incoming
@@ -34,13 +36,24 @@ class _Waiter(NamedTuple):
 class Driver:
     """Runs a core: requests go out by ``transport``, time comes from ``clock``.
 
-    All methods but ``post`` and ``queued`` belong to the loop's thread.
+    All methods but ``post`` and ``queued`` belong to the loop's thread. ``commit`` writes down
+    what the core has done; nothing is confirmed before that, and nothing done after it has failed.
     """
 
-    def __init__(self, core: Core, transport: Transport, clock: Clock, *, paused: bool) -> None:
+    def __init__(
+        self,
+        core: Core,
+        transport: Transport,
+        clock: Clock,
+        *,
+        paused: bool,
+        commit: Callable[[], None] | None = None,
+    ) -> None:
         self.core = core
         self._transport = transport
         self._clock = clock
+        self._commit = commit
+        self.failure = ""  # why nothing is written down, and so nothing served, any more
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[Incoming] = deque()  # appended to by any thread, emptied by the loop
         self._awake = False
@@ -73,6 +86,20 @@ class Driver:
             self._awake = True
             self._loop.call_soon(self._pump)
 
+    def take(self, messages: Iterable[Incoming]) -> None:
+        """Hand in messages; they are written down when it returns.
+
+        Raises
+        ------
+        EngineError
+            When they cannot be.
+        """
+        self._check()
+        self._inbox.extend(messages)
+        self._receive(float("inf"))
+        self._settle()
+        self._check()
+
     def pause(self) -> None:
         """Send no further request; those in flight end."""
         self.paused = True
@@ -85,6 +112,7 @@ class Driver:
 
     async def step(self) -> bool:
         """While paused: serve one message. False when none is ready."""
+        self._check()
         self._receive(float("inf"))
         self._tick()
         pending = self.core.next_request(self._clock.now_ms(), limit=1)
@@ -93,6 +121,7 @@ class Driver:
         self._send(pending)
         while pending.mailbox.in_flight is not None:
             await asyncio.wait(self._requests, return_when=asyncio.FIRST_COMPLETED)
+        self._settle()
         return True
 
     async def advance(self, duration: timedelta) -> None:
@@ -115,6 +144,7 @@ class Driver:
 
     async def idle(self, timeout: float) -> None:
         """Return when nothing moves any more, and nothing falls due within ``timeout`` seconds."""
+        self._check()
         until = self._clock.now_ms() + timeout * 1000 if self._clock.moves else 0.0
         waiter = _Waiter(self._loop.create_future(), until)
         self._waiters.append(waiter)
@@ -143,6 +173,11 @@ class Driver:
         self._settle()
         return cancelled
 
+    def write(self, address: SdkAddress, name: str, value: TypedValue | None) -> None:
+        """Set or clear a state value from outside; see ``Core.write``."""
+        self.core.write(address, name, value, self._clock.now_ms())
+        self._settle()
+
     async def close(self) -> None:
         """Cancel what is in flight; its messages are back at the head of their mailboxes."""
         self._closed = True
@@ -153,6 +188,7 @@ class Driver:
             request.cancel()
         if requests:
             await asyncio.gather(*requests, return_exceptions=True)
+        self._keep()
         for waiter in self._waiters:
             if not waiter.future.done():
                 waiter.future.set_exception(EngineError("the session was stopped while waiting"))
@@ -162,7 +198,7 @@ class Driver:
 
     def _pump(self) -> None:
         self._awake = False
-        if self._closed:
+        if self._closed or self.failure:
             return
         end = time.perf_counter() + _SLICE
         self._receive(end)
@@ -238,6 +274,9 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._keep()
+        if self.failure:
+            return
         if self._inbox or (self.core.ready and not self.paused):
             self.wake()
             return
@@ -253,3 +292,19 @@ class Driver:
         for waiter in tuple(self._waiters):
             if (due is None or due > waiter.until_ms) and not waiter.future.done():
                 waiter.future.set_result(None)
+
+    def _keep(self) -> None:
+        """Have what was done written down."""
+        if self._commit is None or self.failure:
+            return
+        try:
+            self._commit()
+        except EngineError as error:
+            self.failure = str(error)
+            for waiter in self._waiters:
+                if not waiter.future.done():
+                    waiter.future.set_exception(EngineError(self.failure))
+
+    def _check(self) -> None:
+        if self.failure:
+            raise EngineError(self.failure)

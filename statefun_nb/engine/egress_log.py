@@ -16,6 +16,7 @@ class EgressLog:
         # Plain tuples: the garbage collector leaves those of text and bytes alone, but visits
         # every named tuple again and again.
         self._records: deque[tuple[str, bytes]] = deque(maxlen=limit)
+        self.limit = limit
         self.count = 0
 
     def append(self, record: Emit) -> None:

@@ -15,8 +15,10 @@ from .base import Idle, Incoming, ParkedAddress, Progress, StoredState, Timer
 from .clock import Clock
 from .core import Core, OnError
 from .driver import Driver
+from .durable import DurableCore, Keeper
 from .egress_log import EgressLog
 from .mailbox import Mailbox
+from .sqlite_store import SqliteStore
 from .transport import Transport
 
 __all__ = ["EmbeddedEngine"]
@@ -53,6 +55,8 @@ class EmbeddedEngine:
         Takes requests to their functions.
     batch_limit : int
         Messages in one request at most; 0: no limit.
+    store : SqliteStore, optional
+        Keeps everything, and gives back what it kept; closed with the engine.
     """
 
     name = "embedded"
@@ -69,13 +73,25 @@ class EmbeddedEngine:
         on_error: OnError,
         batch_limit: int,
         paused: bool,
+        store: SqliteStore | None = None,
     ) -> None:
         self._thread = thread
         self._clock = clock
         self._documents: list[Document] = []
         self._log = EgressLog()
-        self._core = Core(batch_limit, on_error, self._log.append)
-        self._driver = thread.call(lambda: Driver(self._core, transport, clock, paused=paused))
+        self._keeper: Keeper | None = None
+        self._core: Core
+        if store is None:
+            self._core = Core(batch_limit, on_error, self._log.append)
+        else:
+            self._core = core = DurableCore(batch_limit, on_error)
+            self._keeper = Keeper(core, clock, self._log, store)
+        commit = None if self._keeper is None else self._keeper.commit
+        self._driver = thread.call(
+            lambda: Driver(self._core, transport, clock, paused=paused, commit=commit)
+        )
+        if self._keeper is not None:
+            thread.post(self._driver.wake)  # for what was kept
 
     @property
     def routes(self) -> EmbeddedRoutes:
@@ -104,7 +120,10 @@ class EmbeddedEngine:
         pass
 
     def post(self, messages: Iterable[Incoming]) -> None:
-        self._driver.post(messages)
+        if self._keeper is None:
+            self._driver.post(messages)
+        else:
+            self._thread.call(self._driver.take, messages, timeout=None)
 
     def release(self, typename: str) -> None:
         self._thread.post(self._driver.release, typename)
@@ -146,7 +165,7 @@ class EmbeddedEngine:
         return StoredState(mailbox.id, values, expires)
 
     def write(self, address: SdkAddress, name: str, value: TypedValue | None) -> None:
-        self._thread.call(self._core.write, address, name, value, self._clock.now_ms())
+        self._thread.call(self._driver.write, address, name, value)
 
     def timers(self) -> list[Timer]:
         return self._thread.call(self._core.timers.pending)
@@ -155,7 +174,7 @@ class EmbeddedEngine:
         return self._thread.call(self._driver.cancel, number)
 
     def health(self) -> str:
-        return ""
+        return self._driver.failure
 
     def egress(self, typename: str | None) -> list[Emit]:
         return self._log.records(typename)
@@ -205,3 +224,5 @@ class EmbeddedEngine:
 
     async def close(self) -> None:
         await self._driver.close()
+        if self._keeper is not None:
+            self._keeper.close()

@@ -179,13 +179,18 @@ class Mailbox:
 
     def write(self, index: int, value: TypedValue | None, now_ms: int) -> None:
         """Store or delete the value of the name at ``index``."""
-        self._set(index, None if value is None else value.value)
+        spec = self.kind.specs[index]
+        has_clock = value is not None and spec.mode is not ExpireMode.NONE
+        deadline_ms = now_ms + spec.expire_after_ms if has_clock else 0
+        self.put_value(index, None if value is None else value.value, deadline_ms)
+
+    def put_value(self, index: int, data: bytes | None, deadline_ms: int) -> None:
+        """Store or delete the value of the name at ``index``, with the time when it expires."""
+        self._set(index, data)
         if not self.kind.expires:
             return
-        spec = self.kind.specs[index]
         if self.deadlines is None:
             self.deadlines = []
         if index >= len(self.deadlines):
             self.deadlines.extend([0] * (index + 1 - len(self.deadlines)))
-        has_clock = value is not None and spec.mode is not ExpireMode.NONE
-        self.deadlines[index] = now_ms + spec.expire_after_ms if has_clock else 0
+        self.deadlines[index] = deadline_ms

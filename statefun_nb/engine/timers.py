@@ -38,11 +38,14 @@ class Timers:
         argument: bytes,
     ) -> None:
         """Set a timer. The token must be free: check with ``has``."""
-        number = self._next_number
-        self._next_number += 1
-        heapq.heappush(self._heap, Timer(due_ms, number, owner, token, target, argument))
-        if token:
-            self._by_token[(owner, token)] = number
+        self.set(Timer(due_ms, self._next_number, owner, token, target, argument))
+
+    def set(self, timer: Timer) -> None:
+        """Set a timer that has its number."""
+        self._next_number = timer.number + 1
+        heapq.heappush(self._heap, timer)
+        if timer.token:
+            self._by_token[(timer.owner, timer.token)] = timer.number
 
     def cancel(self, owner: SdkAddress, token: str) -> None:
         """Drop the message under this token; nothing happens when there is none."""

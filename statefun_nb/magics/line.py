@@ -30,6 +30,7 @@ def statefun(line: str) -> Any:
 def _start(arguments: argparse.Namespace) -> Session:
     return sessions.start(
         engine=arguments.engine,
+        durable=arguments.durable,
         port=arguments.port,
         on_error=arguments.on_error,
         transport=arguments.transport,

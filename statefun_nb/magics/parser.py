@@ -74,6 +74,7 @@ def line_parser() -> argparse.ArgumentParser:
         default="embedded",
         help="flink: the real StateFun, as local JVM processes; docker: as containers",
     )
+    start.add_argument("--durable", metavar="FILE", help="keep everything in this file")
     start.add_argument("--on-error", choices=("park", "retry", "skip"), default="park")
     start.add_argument("--transport", choices=("direct", "http"), default="direct")
     start.add_argument("--paused", action="store_true", help="serve nothing until resumed")

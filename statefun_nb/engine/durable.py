@@ -1,0 +1,176 @@
+"""A core that can be written down and goes on where it was, whatever ended the process.
+
+The core itself stays in memory. What each event changes is noted and written in groups, one
+transaction for what was done between two looks at the loop: the messages a reply has taken, the
+state it changed, and what it sent are in the same one. Nothing is shown or confirmed before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..address import SdkAddress, address_of
+from ..effects import ExpireMode, Reply, TypedValue
+from .base import Timer
+from .clock import Clock
+from .core import Core, OnError
+from .egress_log import EgressLog
+from .journal import Journal, Mail, Spec, Value
+from .mailbox import FunctionType, Mailbox
+from .sqlite_store import SqliteStore
+from .timers import Timers
+
+__all__ = ["DurableCore", "Keeper"]
+
+
+class DurableTimers(Timers):
+    """Timers that note what is set and what ends."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def set(self, timer: Timer) -> None:
+        super().set(timer)
+        self._journal.set_timer(timer)
+
+    def restore(self, timer: Timer) -> None:
+        """A timer that is written down already."""
+        super().set(timer)
+
+    def pop_due(self, now_ms: int) -> Timer | None:
+        timer = super().pop_due(now_ms)
+        if timer is not None:
+            self._journal.end_timer(timer.number)
+        return timer
+
+    def _drop(self, number: int) -> None:
+        super()._drop(number)
+        self._journal.end_timer(number)
+
+
+class DurableCore(Core):
+    """A core that notes in a journal what each event changes.
+
+    Derived, and not a core that asks at each message whether there is a journal: one that keeps
+    nothing pays nothing.
+    """
+
+    def __init__(self, batch_limit: int, on_error: OnError) -> None:
+        self.journal = Journal()
+        super().__init__(batch_limit, on_error, self.journal.emit)
+        self.timers: DurableTimers = DurableTimers(self.journal)
+
+    def offer(self, target: SdkAddress, caller: SdkAddress | None, argument: bytes) -> None:
+        super().offer(target, caller, argument)
+        self.journal.came(target, caller, argument)
+
+    def replied(self, mailbox: Mailbox, reply: Reply, now_ms: int) -> bool:
+        done = super().replied(mailbox, reply, now_ms)
+        if not done:
+            self.journal.learnt(mailbox.kind)
+        return done
+
+    def write(self, address: SdkAddress, name: str, value: TypedValue | None, now_ms: int) -> None:
+        super().write(address, name, value, now_ms)
+        mailbox = self.types[address.typename].mailboxes[address.id]
+        self.journal.wrote(mailbox, mailbox.kind.names[name])
+
+    def _apply(self, mailbox: Mailbox, reply: Reply, now_ms: int) -> None:
+        super()._apply(mailbox, reply, now_ms)
+        self.journal.served(mailbox.address, len(mailbox.in_flight or ()))
+        kind = mailbox.kind
+        for name, _ in reply.mutations:
+            self.journal.wrote(mailbox, kind.names[name])
+        if mailbox.deadlines is not None:
+            for place in range(len(mailbox.deadlines)):
+                if kind.specs[place].mode is ExpireMode.AFTER_INVOKE:
+                    self.journal.wrote(mailbox, place)
+
+    def _skip(self, mailbox: Mailbox) -> None:
+        super()._skip(mailbox)
+        self.journal.served(mailbox.address, 1)
+
+    # What was written down comes back, in this order.
+
+    def restore_specs(self, specs: Iterable[Spec]) -> None:
+        """The state names of all function types, each type's in the order of their places."""
+        for typename, _, spec in specs:
+            self._kind(typename).register(spec)
+
+    def restore_values(self, values: Iterable[Value]) -> None:
+        """State values whose names are known."""
+        for typename, id_, name, data, deadline_ms in values:
+            kind = self._kind(typename)
+            mailbox = kind.mailboxes.get(id_)
+            if mailbox is None:
+                mailbox = kind.mailboxes[id_] = Mailbox(kind, id_)
+            mailbox.put_value(kind.names[name], data, deadline_ms)
+
+    def restore_mail(self, mail: Iterable[Mail]) -> None:
+        """Waiting messages, in the order of their numbers."""
+        for each in mail:
+            super().offer(each.target, each.caller, each.argument)
+            self.journal.known(each)
+
+    def restore_timers(self, timers: Iterable[Timer]) -> None:
+        """Pending delayed messages."""
+        for timer in timers:
+            self.timers.restore(timer)
+
+    def _kind(self, typename: str) -> FunctionType:
+        kind = self.types.get(typename)
+        if kind is None:
+            kind = self.types[typename] = FunctionType(address_of(typename, ""))
+        return kind
+
+
+class Keeper:
+    """Keeps a core, its clock and its egress records in a store.
+
+    Raises
+    ------
+    EngineError
+        When the store cannot be read.
+    """
+
+    def __init__(self, core: DurableCore, clock: Clock, log: EgressLog, store: SqliteStore) -> None:
+        self._core = core
+        self._clock = clock
+        self._log = log
+        self._store = store
+        with store.reading():
+            clock.advance(max(0, store.clock_offset_ms() - clock.offset_ms))
+            core.restore_specs(store.specs())
+            core.restore_values(store.values())
+            core.restore_mail(store.mail())
+            core.restore_timers(store.timers())
+            for record in store.egress(log.limit):
+                log.append(record)
+        self._offset_ms = clock.offset_ms
+
+    @property
+    def path(self) -> str:
+        """Of the store's file."""
+        return self._store.path
+
+    def commit(self) -> None:
+        """Write down what has changed, as a whole; only then are egress records to be seen.
+
+        Raises
+        ------
+        EngineError
+            When it cannot be written; the store is as before.
+        """
+        changes = self._core.journal.take()
+        offset_ms = self._clock.offset_ms
+        if not any(changes) and offset_ms == self._offset_ms:
+            return
+        self._store.save(changes, offset_ms)
+        self._offset_ms = offset_ms
+        for record in changes.egress:
+            self._log.append(record)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._store.close()

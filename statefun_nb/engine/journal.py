@@ -1,0 +1,149 @@
+"""What has changed in a core since it was last written down; no file in here."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..address import SdkAddress
+from ..effects import Emit, StateSpec
+from .base import Timer
+from .mailbox import FunctionType, Mailbox
+
+__all__ = ["Changes", "Journal", "Mail", "Spec", "Value"]
+
+_new = tuple.__new__  # half the time of calling a NamedTuple's class
+
+
+class Mail(NamedTuple):
+    """A message that waits; ``number`` gives the order in which all of them came."""
+
+    number: int
+    target: SdkAddress
+    caller: SdkAddress | None
+    argument: bytes
+
+
+class Spec(NamedTuple):
+    """A state name of a function type, and its place among the others."""
+
+    typename: str
+    place: int
+    spec: StateSpec
+
+
+class Value(NamedTuple):
+    """A state value, None when it was deleted; ``deadline_ms`` is 0 when it does not expire."""
+
+    typename: str
+    id: str
+    name: str
+    value: bytes | None
+    deadline_ms: int
+
+
+class Changes(NamedTuple):
+    """All that has to be written, at once or not at all. ``served`` and ``ended`` are numbers."""
+
+    specs: list[Spec]
+    values: list[Value]
+    mail: list[Mail]
+    served: list[int]
+    timers: list[Timer]
+    ended: list[int]
+    egress: list[Emit]
+
+
+class Journal:
+    """Notes changes until they are taken; what came and went in between leaves no trace."""
+
+    def __init__(self) -> None:
+        self._next_number = 1
+        # The numbers of the messages of each address, in their order; those in flight as well.
+        self._numbers: dict[SdkAddress, list[int]] = {}
+        self._mail: dict[int, Mail] = {}
+        self._served: list[int] = []
+        self._kinds: dict[FunctionType, None] = {}
+        self._values: dict[tuple[Mailbox, int], None] = {}
+        self._timers: dict[int, Timer] = {}
+        self._ended: list[int] = []
+        self._egress: list[Emit] = []
+
+    def came(self, target: SdkAddress, caller: SdkAddress | None, argument: bytes) -> None:
+        """A message was put into the mailbox of ``target``."""
+        mail = _new(Mail, (self._next_number, target, caller, argument))
+        self._mail[self._next_number] = mail
+        self.known(mail)
+
+    def known(self, mail: Mail) -> None:
+        """A message waits and is written down already."""
+        numbers = self._numbers.get(mail.target)
+        if numbers is None:
+            self._numbers[mail.target] = [mail.number]
+        else:
+            numbers.append(mail.number)
+        self._next_number = mail.number + 1
+
+    def served(self, target: SdkAddress, count: int) -> None:
+        """The first messages of a mailbox are done with."""
+        numbers = self._numbers[target]
+        for number in numbers[:count]:
+            if self._mail.pop(number, None) is None:
+                self._served.append(number)
+        if len(numbers) == count:
+            del self._numbers[target]
+        else:
+            del numbers[:count]
+
+    def learnt(self, kind: FunctionType) -> None:
+        """A function type has new state names."""
+        self._kinds[kind] = None
+
+    def wrote(self, mailbox: Mailbox, place: int) -> None:
+        """A state value, or when it expires, is another one now."""
+        self._values[(mailbox, place)] = None
+
+    def set_timer(self, timer: Timer) -> None:
+        """A delayed message was set."""
+        self._timers[timer.number] = timer
+
+    def end_timer(self, number: int) -> None:
+        """A delayed message fell due or was cancelled."""
+        if self._timers.pop(number, None) is None:
+            self._ended.append(number)
+
+    def emit(self, record: Emit) -> None:
+        """An egress record was emitted."""
+        self._egress.append(record)
+
+    def take(self) -> Changes:
+        """What has changed since the last time."""
+        changes = Changes(
+            [
+                Spec(kind.typename, place, spec)
+                for kind in self._kinds
+                for place, spec in enumerate(kind.specs)
+            ],
+            [_value(mailbox, place) for mailbox, place in self._values],
+            list(self._mail.values()),
+            self._served,
+            list(self._timers.values()),
+            self._ended,
+            self._egress,
+        )
+        self._kinds.clear()
+        self._values.clear()
+        self._mail.clear()
+        self._timers.clear()
+        self._served, self._ended, self._egress = [], [], []
+        return changes
+
+
+def _value(mailbox: Mailbox, place: int) -> Value:
+    kind, values, deadlines = mailbox.kind, mailbox.values, mailbox.deadlines or ()
+    return Value(
+        kind.typename,
+        mailbox.id,
+        kind.specs[place].name,
+        values[place] if place < len(values) else None,
+        deadlines[place] if place < len(deadlines) else 0,
+    )
