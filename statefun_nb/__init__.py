@@ -37,6 +37,7 @@ from .session import Session
 from .state import State
 from .trace.events import EgressRecord, Invocation, InvocationError
 from .trace.invocations import Invocations
+from .trace.replay import Replay
 from .types import (
     BoolType,
     DoubleType,
@@ -76,6 +77,7 @@ __all__ = [
     "LongType",
     "Message",
     "ProtocolError",
+    "Replay",
     "RequestReplyHandler",
     "SdkAddress",
     "Session",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable
@@ -18,6 +19,8 @@ from .demos.flights import flight_functions, flight_messages, load_flights
 from .demos.greeter import greeter_functions, greetings
 from .doctor import examine
 from .errors import StatefunError
+from .run_notebook import export_notebook
+from .serving import LOOPBACK, load_functions, serve, until_ended
 from .session import Session
 from .tables import text_table
 
@@ -41,6 +44,25 @@ def _parser() -> argparse.ArgumentParser:
     lab = commands.add_parser("lab", help="open the tour in JupyterLab")
     lab.add_argument("folder", nargs="?", type=Path, default=Path(), help="of the notebooks (here)")
     lab.set_defaults(run=_lab)
+    serve = commands.add_parser("serve", help="serve the functions of a module, for a cluster")
+    serve.add_argument("module", help="module, or module:NAME of a StatefulFunctions in it")
+    serve.add_argument("--port", type=int, default=8000, help="0 is any (8000)")
+    serve.add_argument(
+        "--host", default=LOOPBACK, help=f"0.0.0.0 to be reached from elsewhere ({LOOPBACK})"
+    )
+    serve.add_argument(
+        "--token",
+        default=os.environ.get("STATEFUN_NB_TOKEN", ""),
+        help="part of the path for other hosts than this ($STATEFUN_NB_TOKEN, or a random one)",
+    )
+    serve.set_defaults(run=_serve)
+    export = commands.add_parser(
+        "export", help="run a notebook, and write its functions, module.yaml and tests to a folder"
+    )
+    export.add_argument("notebook", type=Path)
+    export.add_argument("folder", type=Path)
+    export.add_argument("--overwrite", action="store_true", help="what an export wrote before")
+    export.set_defaults(run=_export)
     _add_cluster(commands.add_parser("cluster", help="real StateFun: in Docker, to stay"))
     return parser
 
@@ -117,6 +139,17 @@ def _doctor(options: argparse.Namespace) -> None:
         return
     rows = [["ok" if f.ok else "--", f.part, f.found, f.needed_for, f.fix] for f in findings]
     print(text_table("", ["", "part", "found", "needed for", "what to do"], rows).lstrip("\n"))
+
+
+def _serve(options: argparse.Namespace) -> None:
+    functions = load_functions(options.module)
+    thread, endpoint = serve(functions, host=options.host, port=options.port, token=options.token)
+    print(f"{', '.join(functions)}\n  at {endpoint.url} (Ctrl-C ends it)", flush=True)
+    until_ended(thread, endpoint)
+
+
+def _export(options: argparse.Namespace) -> None:
+    print(export_notebook(options.notebook, options.folder, overwrite=options.overwrite))
 
 
 def _lab(options: argparse.Namespace) -> None:

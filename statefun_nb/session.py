@@ -19,10 +19,11 @@ from .engine.base import Engine, Idle, Incoming, ParkedAddress
 from .engine.clock import Clock, VirtualClock
 from .engines import make_engine
 from .errors import ConversionError, IdleTimeout, SessionError
+from .export.export import Exported, export
 from .incoming import chunks, incoming
 from .loop_thread import LoopThread
 from .messages import Message
-from .module_yaml import read_source, with_endpoints, write_module
+from .module_yaml import Document, read_source, with_endpoints, write_module
 from .options import Options
 from .protocol.v3 import decode_typed_value
 from .status import StateTable, Status, decode_state, not_idle
@@ -30,9 +31,9 @@ from .tables import text_table
 from .trace.events import EgressRecord, Invocation, egress_record
 from .trace.invocations import Invocations
 from .trace.recorder import Recorder
+from .trace.replay import Replay, cases_of, replay
 from .trace.traced import Blocked, Running, TracedHandler
-from .views.publisher import Publisher
-from .views.widgets import has_widgets, open_view
+from .views.live import LiveViews
 
 __all__ = ["Session"]
 
@@ -40,7 +41,7 @@ __all__ = ["Session"]
 _MANY_QUEUED = 50_000
 
 
-class Session:
+class Session(LiveViews):
     """Functions that are served, an engine that drives them, and the trace of what happened.
 
     Made by ``start``; its methods may be called from any thread but the functions themselves.
@@ -53,8 +54,8 @@ class Session:
         self.recorder = Recorder(options.trace_limit, options.trace_bytes, clock.now)
         handler = TracedHandler(options.functions, self.recorder if options.trace else None)
         self._handler = handler
+        self._documents: list[Document] = []  # of the user's module.yaml
         self._stopped = False
-        self._publisher: Publisher | None = None  # of live views, from the first on
         self._thread.start()
         self.endpoint = Endpoint(handler, self._thread)
         try:
@@ -208,6 +209,45 @@ class Session:
         """The kept invocations as they are now, in the order they started."""
         return Invocations.of(self.recorder)
 
+    def replay(self, invocations: Iterable[Invocation] | None = None) -> Replay:
+        """Run recorded invocations again, by the functions as they are now: what is different?
+
+        Each gets the message and the state that it had; nothing that it does goes anywhere, but
+        what a function does outside of its context is done again.
+
+        Parameters
+        ----------
+        invocations : iterable of Invocation, optional
+            Which; such as ``s.invocations.filter(type="example/person")``. All that are kept when
+            left out.
+
+        Examples
+        --------
+        ``s.replay()`` after a cell was changed shows what it would have done otherwise;
+        ``s.replay().different`` is empty when that is nothing.
+        """
+        self._check_running()
+        seqs = None if invocations is None else [each.seq for each in invocations]
+        again = replay(cases_of(self.recorder, seqs), self.options.functions)
+        return self._thread.run(again, timeout=None)
+
+    def export(self, folder: str | Path, *, overwrite: bool = False) -> Exported:
+        """Write a project that goes on where the notebook ends; see docs/howto/export.md.
+
+        It has the functions with all that they need of the cells, a module.yaml, and the recorded
+        invocations as tests.
+
+        Raises
+        ------
+        SessionError
+            When this is no notebook, nothing is declared, or a file is there already.
+        DeclarationError
+            When a function, or a name that it needs, is in no cell.
+        """
+        target = Path(folder).expanduser()
+        functions = self.options.functions
+        return export(target, functions, self._documents, self.recorder, overwrite=overwrite)
+
     @property
     def parked(self) -> list[ParkedAddress]:
         """The addresses that wait for a corrected or missing function."""
@@ -250,7 +290,9 @@ class Session:
             When this engine cannot do what it asks for.
         """
         self._check_running()
-        self.engine.load(read_source(source, self.engine.broker))
+        documents = read_source(source, self.engine.broker)
+        self.engine.load(documents)
+        self._documents += documents
 
     def logs(self) -> dict[str, str]:
         """What the processes of a real cluster have written, by process."""
@@ -315,52 +357,6 @@ class Session:
             raise ConversionError(f"the clock cannot go back: {duration}")
         return self._thread.run(self.engine.advance(duration), timeout)
 
-    # Seeing.
-
-    def dashboard(self) -> Any:
-        """The live view of everything: invocations, state, what was sent, flows, timers.
-
-        It goes on while a cell runs; a saved notebook keeps a static picture of it.
-
-        Raises
-        ------
-        SessionError
-            When the widget libraries are not installed.
-        """
-        return self._view("dashboard")
-
-    def watch(self, typename: str, id: str) -> Any:  # noqa: A002
-        """A live view of one address: its state, and its last invocations."""
-        address_of(typename, id)
-        return self._view("watch", typename=typename, id=id)
-
-    def graph(self) -> Any:
-        """A live view of who sends to whom."""
-        return self._view("graph")
-
-    def table(self, filter: str = "") -> Any:  # noqa: A002
-        """A live table of invocations, such as those of ``"type:example/person status:error"``."""
-        return self._view("table", filter=filter)
-
-    def snapshot_html(self, path: str | Path) -> Path:
-        """Write what the session has done to one self-contained HTML page; returns its path."""
-        from .views.snapshot import snapshot_page
-
-        target = Path(path)
-        target.write_text(snapshot_page(self), encoding="utf-8")
-        return target
-
-    def _view(self, kind: str, **traits: Any) -> Any:
-        if self._publisher is None:
-            self._publisher = Publisher()
-        return open_view(self, self._publisher, kind, **traits)
-
-    def _ipython_display_(self) -> None:
-        """In a notebook a session displays as its dashboard, elsewhere as a table."""
-        if not has_widgets():
-            raise NotImplementedError
-        self.dashboard()._ipython_display_()
-
     # Ending.
 
     def stop(self, timeout: float = 5.0) -> bool:
@@ -373,8 +369,7 @@ class Session:
         ended = self._thread.stop(timeout, self._shut_down)
         self._unsubscribe()
         self._stopped = True
-        if self._publisher is not None:
-            self._publisher.stop()
+        self._stop_publishing()
         return ended
 
     async def _shut_down(self) -> None:

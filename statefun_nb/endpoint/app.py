@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from http.client import responses
 from typing import Any
@@ -209,11 +210,13 @@ def _no_access_log(handler: web.RequestHandler) -> None:
     """A notebook shows invocations, not access lines."""
 
 
-def make_application(handler: TracedHandler) -> tuple[web.Application, RequestReplyRoute]:
-    """The Application that owns every route, and the one that StateFun talks to."""
+def make_application(
+    handler: TracedHandler, path: str = "/statefun"
+) -> tuple[web.Application, RequestReplyRoute]:
+    """The Application that owns every route, and the one that StateFun talks to, at ``path``."""
     route = RequestReplyRoute(handler)
     rules: list[Any] = [
-        (r"/statefun", route),
+        (re.escape(path), route),
         (r"/health", _Health, {"handler": handler}),
     ]
     return web.Application(rules, log_function=_no_access_log), route

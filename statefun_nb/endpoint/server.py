@@ -27,7 +27,7 @@ _BACKLOG = 1024
 
 
 class Endpoint:
-    """Serves a handler on 127.0.0.1, on the loop of a LoopThread.
+    """Serves a handler, on the loop of a LoopThread.
 
     Parameters
     ----------
@@ -35,14 +35,26 @@ class Endpoint:
     thread : LoopThread
         Where it runs; started by whoever made it.
     limits : Limits, optional
+    host : str
+        The IPv4 address, or its name, to listen on.
+    token : str
+        Goes into the path, so that only who knows it can call the functions.
     """
 
     def __init__(
-        self, handler: TracedHandler, thread: LoopThread, limits: Limits | None = None
+        self,
+        handler: TracedHandler,
+        thread: LoopThread,
+        limits: Limits | None = None,
+        *,
+        host: str = _HOST,
+        token: str = "",
     ) -> None:
         self._thread = thread
         self._limits = limits or Limits()
-        self._application, self._route = make_application(handler)
+        self._host = host
+        self._path = f"/statefun/{token}" if token else "/statefun"
+        self._application, self._route = make_application(handler, self._path)
         self._direct: dict[bytes, RequestReplyRoute] = {}
         self._connections: set[HttpConnection] = set()
         self._server: asyncio.Server | None = None
@@ -52,7 +64,7 @@ class Endpoint:
     @property
     def url(self) -> str:
         """What module.yaml names as the urlPathTemplate."""
-        return f"http://{_HOST}:{self.port}/statefun"
+        return f"http://{self._host}:{self.port}{self._path}"
 
     @property
     def listening(self) -> bool:
@@ -63,17 +75,22 @@ class Endpoint:
         """See ``RequestReplyRoute.park``."""
         return self._route.park(retry=retry)
 
-    def start(self, port: int = 0) -> int:
-        """Listen on ``port``, or the next one that is free; 0 is any. Returns the port.
+    def start(self, port: int = 0, *, others: bool = True) -> int:
+        """Listen on ``port``, or with ``others`` the next one that is free; 0 is any.
+
+        Returns
+        -------
+        int
+            The port.
 
         Raises
         ------
         EngineError
-            When none of a hundred ports is free, or the endpoint listens already.
+            When neither it nor one of the next hundred is free, or the endpoint listens already.
         """
         if self._server is not None:
             raise EngineError(f"the endpoint listens already, on {self.url}")
-        listener = _bind(port)
+        listener = _bind(self._host, port, _PORTS_TRIED if others and port else 0)
         self._thread.run(self._listen(listener))
         self.port = listener.getsockname()[1]
         return self.port
@@ -167,19 +184,21 @@ async def _stop_accepting(server: asyncio.Server) -> None:
         await asyncio.sleep(0)
 
 
-def _bind(port: int) -> socket.socket:
-    last = port + _PORTS_TRIED if port else port
-    for candidate in range(port, min(last, 65535) + 1):
+def _bind(host: str, port: int, others: int) -> socket.socket:
+    last = min(port + others, 65535)
+    for candidate in range(port, last + 1):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((_HOST, candidate))
+            listener.bind((host, candidate))
             listener.listen(_BACKLOG)
         except OSError as error:
             listener.close()
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
                 continue
-            raise
+            raise EngineError(f"cannot listen on {host}, port {candidate}: {error}") from error
         listener.setblocking(False)
         return listener
-    raise EngineError(f"no free port from {port} to {last} on {_HOST}: pass port=0 for any")
+    if last == port:
+        raise EngineError(f"port {port} of {host} is taken: end what uses it, or take another one")
+    raise EngineError(f"no free port from {port} to {last} on {host}: pass port=0 for any")

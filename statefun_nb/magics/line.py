@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import default_session as sessions
+from ..cells.arguments import HelpShown, UsageError, parse
 from ..errors import StatefunError
 from ..session import Session
 from ..views.entry import literal
-from .parser import HelpShown, UsageError, line_parser, parse
+from .parser import line_parser
 
 __all__ = ["statefun"]
 
@@ -83,6 +84,18 @@ def _trace(arguments: argparse.Namespace) -> Any:
     return found[-arguments.n :]
 
 
+def _replay(arguments: argparse.Namespace) -> Any:
+    session = sessions.session()
+    chosen = session.invocations.filter(
+        type=arguments.type, id=arguments.id, status=arguments.status
+    )
+    return session.replay(chosen)
+
+
+def _export(arguments: argparse.Namespace) -> Any:
+    return sessions.session().export(arguments.folder, overwrite=arguments.overwrite)
+
+
 def _module(_: argparse.Namespace) -> None:
     print(sessions.session().module_yaml(), end="")
 
@@ -118,6 +131,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "state": _state,
     "egress": _egress,
     "trace": _trace,
+    "replay": _replay,
+    "export": _export,
     "module": _module,
     "logs": _logs,
     "pause": _pause,

@@ -1,46 +1,15 @@
-"""The arguments of the magics: a line of text to a namespace, pure."""
+"""The arguments of ``%statefun`` and ``%%statefun_module``."""
 
 from __future__ import annotations
 
 import argparse
 import re
-import shlex
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any
 
-from ..errors import StatefunError
+from ..cells.arguments import Parser
 
-__all__ = [
-    "HelpShown",
-    "UsageError",
-    "cell_parser",
-    "duration",
-    "line_parser",
-    "module_parser",
-    "parse",
-]
-
-
-class UsageError(StatefunError, ValueError):
-    """A magic was called with arguments that it does not take."""
-
-
-class HelpShown(Exception):  # noqa: N818 - no error
-    """``--help`` was asked for and printed; there is nothing else to do."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """An ArgumentParser that raises instead of ending the kernel."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message} ({self.prog} --help shows how)")
-
-    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:  # noqa: ARG002
-        raise HelpShown
-
-    def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002
-        print(message, end="")
-
+__all__ = ["duration", "line_parser", "module_parser"]
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -63,22 +32,10 @@ def duration(text: str) -> timedelta:
 
 def line_parser() -> argparse.ArgumentParser:
     """The parser of ``%statefun``."""
-    parser = _Parser(prog="%statefun", description="Run stateful functions in this notebook.")
+    parser = Parser(prog="%statefun", description="Run stateful functions in this notebook.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
-    start = commands.add_parser("start", help="start a session, or show the running one")
-    start.add_argument("--port", type=int, default=8000, help="port of the endpoint; 0 is any")
-    start.add_argument(
-        "--engine",
-        choices=("embedded", "flink", "docker"),
-        default="embedded",
-        help="flink: the real StateFun, as local JVM processes; docker: as containers",
-    )
-    start.add_argument("--durable", metavar="FILE", help="keep everything in this file")
-    start.add_argument("--on-error", choices=("park", "retry", "skip"), default="park")
-    start.add_argument("--transport", choices=("direct", "http"), default="direct")
-    start.add_argument("--paused", action="store_true", help="serve nothing until resumed")
-
+    _add_start(commands)
     commands.add_parser("stop", help="stop the session")
     commands.add_parser("status", help="what the session is doing")
 
@@ -111,6 +68,7 @@ def line_parser() -> argparse.ArgumentParser:
     trace.add_argument("--status", choices=("ok", "error"))
     trace.add_argument("-n", type=int, default=20, help="the last so many (20)")
 
+    _add_replay_and_export(commands)
     commands.add_parser("module", help="the module.yaml of the declared functions")
     logs = commands.add_parser("logs", help="what the processes of a real cluster have written")
     logs.add_argument("process", nargs="?", help="only this one: jobmanager, kafka ...")
@@ -123,43 +81,39 @@ def line_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def cell_parser() -> argparse.ArgumentParser:
-    """The parser of ``%%statefun_function``."""
-    parser = _Parser(
-        prog="%%statefun_function",
-        description="The cell is the body of a stateful function of (ctx, message).",
+def _add_start(commands: Any) -> None:
+    start = commands.add_parser("start", help="start a session, or show the running one")
+    start.add_argument("--port", type=int, default=8000, help="port of the endpoint; 0 is any")
+    start.add_argument(
+        "--engine",
+        choices=("embedded", "flink", "docker"),
+        default="embedded",
+        help="flink: the real StateFun, as local JVM processes; docker: as containers",
     )
-    parser.add_argument("typename", help="namespace/name of the function")
-    parser.add_argument(
-        "--state",
-        action="append",
-        default=[],
-        metavar="NAME:TYPE",
-        help="a state value: int, float, bool, str, dict, list, or a type of the notebook's",
+    start.add_argument("--durable", metavar="FILE", help="keep everything in this file")
+    start.add_argument("--on-error", choices=("park", "retry", "skip"), default="park")
+    start.add_argument("--transport", choices=("direct", "http"), default="direct")
+    start.add_argument("--paused", action="store_true", help="serve nothing until resumed")
+
+
+def _add_replay_and_export(commands: Any) -> None:
+    replay = commands.add_parser(
+        "replay", help="run recorded invocations again, by the functions as they are now"
     )
-    return parser
+    replay.add_argument("--type", help="only of this function type")
+    replay.add_argument("--id", help="only of this instance")
+    replay.add_argument("--status", choices=("ok", "error"))
+
+    export = commands.add_parser(
+        "export", help="write functions, module.yaml and tests to a folder"
+    )
+    export.add_argument("folder")
+    export.add_argument("--overwrite", action="store_true", help="what an export wrote before")
 
 
 def module_parser() -> argparse.ArgumentParser:
     """The parser of ``%%statefun_module``."""
-    return _Parser(
+    return Parser(
         prog="%%statefun_module",
         description="The cell is a module.yaml: ingresses, egresses and endpoints.",
     )
-
-
-def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
-    """Split a line as a shell would, and parse it.
-
-    Raises
-    ------
-    UsageError
-        When the line is not as it should be.
-    HelpShown
-        When it asked for help.
-    """
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise UsageError(f"{parser.prog}: {error} in {line!r}") from error
-    return parser.parse_args(words)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 import statefun_nb as sf
-from statefun_nb.magics.cell import compile_body
+from statefun_nb.cells.arguments import UsageError, cell_parser, parse
+from statefun_nb.cells.body import compile_body
 from statefun_nb.magics.complete import suggestions
-from statefun_nb.magics.parser import UsageError, cell_parser, line_parser, parse
+from statefun_nb.magics.parser import line_parser
 
 InteractiveShell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell
 completer = pytest.importorskip("IPython.core.completer")

@@ -1,0 +1,66 @@
+"""Arguments of a magic: a line of text to a namespace, pure."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import Any, NoReturn
+
+from ..errors import StatefunError
+
+__all__ = ["HelpShown", "Parser", "UsageError", "cell_parser", "parse"]
+
+
+class UsageError(StatefunError, ValueError):
+    """A magic was called with arguments that it does not take."""
+
+
+class HelpShown(Exception):  # noqa: N818 - no error
+    """``--help`` was asked for and printed; there is nothing else to do."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises instead of ending the kernel."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message} ({self.prog} --help shows how)")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:  # noqa: ARG002
+        raise HelpShown
+
+    def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002
+        print(message, end="")
+
+
+def cell_parser() -> argparse.ArgumentParser:
+    """The parser of ``%%statefun_function``."""
+    parser = Parser(
+        prog="%%statefun_function",
+        description="The cell is the body of a stateful function of (ctx, message).",
+    )
+    parser.add_argument("typename", help="namespace/name of the function")
+    parser.add_argument(
+        "--state",
+        action="append",
+        default=[],
+        metavar="NAME:TYPE",
+        help="a state value: int, float, bool, str, dict, list, or a type of the notebook's",
+    )
+    return parser
+
+
+def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
+    """Split a line as a shell would, and parse it.
+
+    Raises
+    ------
+    UsageError
+        When the line is not as it should be.
+    HelpShown
+        When it asked for help.
+    """
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"{parser.prog}: {error} in {line!r}") from error
+    return parser.parse_args(words)

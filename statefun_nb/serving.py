@@ -1,0 +1,102 @@
+"""Functions of a module, served without a notebook until somebody ends the program."""
+
+from __future__ import annotations
+
+import importlib
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from .endpoint.server import Endpoint
+from .errors import DeclarationError
+from .functions import default_functions
+from .loop_thread import LoopThread
+from .registry import StatefulFunctions
+from .trace.traced import TracedHandler
+
+__all__ = ["load_functions", "serve", "until_ended"]
+
+LOOPBACK = "127.0.0.1"
+
+
+def load_functions(name: str) -> StatefulFunctions:
+    """The functions of ``module`` or ``module:name``, looked for from the working folder, too.
+
+    Without a name: the ``StatefulFunctions`` in it, or else those it declared with ``sf.function``.
+
+    Raises
+    ------
+    DeclarationError
+        When there is no such module, or no functions in it.
+    """
+    module_name, _, wanted = name.removesuffix(".py").partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # it is something that the module needs
+        raise DeclarationError(f"there is no module {module_name!r} here ({here})") from error
+    if wanted:
+        found = getattr(module, wanted, None)
+        if not isinstance(found, StatefulFunctions):
+            raise DeclarationError(f"{module_name} has no StatefulFunctions named {wanted!r}")
+        return found
+    sets = {k: v for k, v in vars(module).items() if isinstance(v, StatefulFunctions)}
+    if len({id(each) for each in sets.values()}) > 1:
+        raise DeclarationError(f"which of {', '.join(sets)}? Write {module_name}:NAME")
+    functions = next(iter(sets.values()), default_functions)
+    if not len(functions):
+        raise DeclarationError(f"{module_name} declares no functions")
+    return functions
+
+
+def serve(
+    functions: StatefulFunctions, *, host: str = LOOPBACK, port: int = 8000, token: str = ""
+) -> tuple[LoopThread, Endpoint]:
+    """Serve functions at an address; returns what runs, for ``until_ended``.
+
+    Parameters
+    ----------
+    host : str
+        One that other machines reach gets a token into its path: the one given, or a random one.
+    port : int
+        Just this one; 0 is any.
+
+    Raises
+    ------
+    EngineError
+        When the address cannot be had.
+    """
+    if host not in (LOOPBACK, "localhost", "::1"):
+        token = token or secrets.token_urlsafe(16)
+    thread = LoopThread("statefun_nb")
+    thread.start()
+    endpoint = Endpoint(TracedHandler(functions, None), thread, host=host, token=token)
+    try:
+        endpoint.start(port, others=False)
+    except BaseException:
+        thread.stop()
+        raise
+    return thread, endpoint
+
+
+def until_ended(thread: LoopThread, endpoint: Endpoint, grace: float = 10.0) -> None:
+    """Wait for Ctrl-C or SIGTERM, then let what is being served end, within ``grace`` seconds."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        while thread.alive:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        pass
+    endpoint.stop(grace)
+    thread.stop(grace)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

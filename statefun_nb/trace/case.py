@@ -1,0 +1,207 @@
+"""A recorded invocation as a case: what it was given, and what it did. It can be run again.
+
+What it did is plain JSON, the same whether it was recorded a moment ago, read from a file or just
+run: so one comparison serves replay and tests.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ..address import SdkAddress
+from ..dispatch import Outcome
+from ..effects import CancelDelayed, DelayedSend, Emit, Reply, TypedValue
+from ..errors import ProtocolError, StatefunError
+from ..messages import own_typed_value
+from ..protocol.v3 import (
+    decode_reply,
+    decode_request,
+    decode_typed_value,
+    encode_request,
+    read_caller,
+)
+from ..protocol.wire import typed_value_bytes
+from ..registry import StatefulFunctions
+from ..types import BUILT_IN_TYPES
+from .events import egress_record
+from .recorder import FIXED_COLUMNS, Recorder, TracedBatch
+from .traced import TracedHandler
+
+__all__ = ["Case", "Effects", "read_cases", "readable", "run_case", "typed"]
+
+# By name: state (after it), sent, delayed, cancelled, egress, error.
+Effects = dict[str, Any]
+
+
+class Case(NamedTuple):
+    """One invocation: who was given which message in which state, and what came of it.
+
+    ``seq`` is that of the invocation and ``version`` that of the function, 0 when it came from a
+    file. ``state`` lacks the values that were not there.
+    """
+
+    seq: int
+    version: int
+    address: SdkAddress
+    caller: SdkAddress | None
+    message: TypedValue
+    state: dict[str, TypedValue]
+    effects: Effects
+
+
+def read_cases(batch: TracedBatch) -> Iterator[Case]:
+    """The invocations of one recorded batch, in order, but those undone with their batch."""
+    request = decode_request(batch.request)
+    reply = decode_reply(batch.reply)
+    width = batch.width
+    specs = batch.spec.layout.specs
+    state = {name: value for name, value in request.state.items() if value.value is not None}
+    sent = delayed = egress = 0
+    for index in range(batch.invocations):
+        row = batch.rows[index * width : (index + 1) * width]
+        incoming = request.invocations[index]
+        error = (batch.skipped or {}).get(index)
+        last = index == batch.invocations - 1
+        if batch.error is not None and last:
+            error = batch.error
+        after = state
+        if error is None:
+            after = {
+                name: TypedValue(spec.type.typename, data)
+                for (name, spec), data in zip(specs.items(), row[FIXED_COLUMNS:], strict=True)
+                if data is not None
+            }
+        if batch.error is None or last:
+            until = row[1:FIXED_COLUMNS] if error is None else (sent, delayed, egress)
+            part = Reply(
+                reply.sends[sent : until[0]],
+                reply.delayed[delayed : until[1]],
+                reply.egress[egress : until[2]],
+                (),
+                None,
+            )
+            sent, delayed, egress = until
+            what = None if error is None else f"{error.type}: {error.message}"
+            yield Case(
+                batch.seq + index,
+                batch.spec.version,
+                request.target,
+                read_caller(incoming),
+                own_typed_value(incoming.argument),
+                state,
+                _effects(after, part, what),
+            )
+        state = after
+
+
+async def run_case(case: Case, functions: StatefulFunctions) -> Effects:
+    """Serve its message once more, on the running loop; nothing of it goes anywhere.
+
+    A state name that was declared since is not there yet, as on an engine.
+    """
+    recorder = Recorder()
+    handler = TracedHandler(functions, recorder)
+    state: dict[str, TypedValue | None] = dict(case.state)
+    message = typed_value_bytes(case.message)
+    while True:
+        try:
+            outcome = handler.start(encode_request(case.address, state, [(case.caller, message)]))
+        except ProtocolError as error:  # nobody declares its function any more
+            return _effects(case.state, _NOTHING, f"{type(error).__name__}: {error}")
+        if not isinstance(outcome, Outcome):
+            outcome = await outcome
+        if not outcome.missing:
+            break
+        missing = decode_reply(outcome.reply).missing or ()
+        state.update(dict.fromkeys(spec.name for spec in missing))
+    (batch,) = recorder.snapshot().batches
+    (again,) = read_cases(batch)
+    return again.effects
+
+
+_NOTHING = Reply((), (), (), (), None)
+
+
+def _effects(state: dict[str, TypedValue], reply: Reply, error: str | None) -> Effects:
+    delayed = [each for each in reply.delayed if isinstance(each, DelayedSend)]
+    cancelled = [each.token for each in reply.delayed if isinstance(each, CancelDelayed)]
+    return {
+        "state": {name: readable(value) for name, value in sorted(state.items())},
+        "sent": [[t.typename, t.id, readable(decode_typed_value(a))] for t, a in reply.sends],
+        "delayed": [
+            [d.delay_ms, d.target.typename, d.target.id, readable(decode_typed_value(d.argument)),
+             d.token]
+            for d in delayed
+        ],
+        "cancelled": cancelled,
+        "egress": [_egress(each) for each in reply.egress],
+        "error": error,
+    }  # fmt: skip
+
+
+def _egress(emit: Emit) -> dict[str, Any]:
+    argument = decode_typed_value(emit.argument)
+    record = egress_record(emit.egress, argument)
+    if record.topic is None:
+        return {"egress": emit.egress, **readable(argument)}
+    value = record.value
+    if isinstance(value, bytes):
+        value = {"base64": base64.b64encode(value).decode()}
+    return {"egress": emit.egress, "topic": record.topic, "key": record.key, "value": value}
+
+
+def readable(value: TypedValue) -> dict[str, Any]:
+    """A typed value as JSON that loses nothing: a value, else text, else base64.
+
+    Examples
+    --------
+    >>> readable(TypedValue("io.statefun.types/bool", b""))
+    {'type': 'io.statefun.types/bool', 'value': False}
+    """
+    typename, data = value
+    if data is None:
+        return {"type": typename}
+    known = BUILT_IN_TYPES.get(typename)
+    if known is not None:
+        serializer = known.serializer()
+        try:
+            decoded = serializer.deserialize(data)
+            if serializer.serialize(decoded) == data:
+                return {"type": typename, "value": decoded}
+        except (StatefunError, ValueError):
+            pass  # others may send anything under that typename
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if text.replace("\n", " ").replace("\t", " ").isprintable():
+        return {"type": typename, "text": text}
+    return {"type": typename, "base64": base64.b64encode(data).decode()}
+
+
+def typed(written: dict[str, Any]) -> TypedValue:
+    """What ``readable`` has written.
+
+    Raises
+    ------
+    ValueError
+        When it has not.
+
+    Examples
+    --------
+    >>> typed({"type": "my/text", "text": "hello"})
+    TypedValue(typename='my/text', value=b'hello')
+    """
+    match written:
+        case {"type": str(typename), "value": value} if typename in BUILT_IN_TYPES:
+            return TypedValue(typename, BUILT_IN_TYPES[typename].serializer().serialize(value))
+        case {"type": str(typename), "text": str(text)}:
+            return TypedValue(typename, text.encode())
+        case {"type": str(typename), "base64": str(text)}:
+            return TypedValue(typename, base64.b64decode(text, validate=True))
+        case {"type": str(typename), **rest} if not rest:
+            return TypedValue(typename, None)
+    raise ValueError(f"{json.dumps(written)} is no value")
