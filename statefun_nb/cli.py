@@ -19,8 +19,9 @@ from .demos.flights import flight_functions, flight_messages, load_flights
 from .demos.greeter import greeter_functions, greetings
 from .doctor import examine
 from .errors import StatefunError
+from .registry import StatefulFunctions
 from .run_notebook import export_notebook
-from .serving import LOOPBACK, load_functions, serve, until_ended
+from .serving import LOOPBACK, follow, load_functions, serve, until_ended
 from .session import Session
 from .tables import text_table
 
@@ -56,6 +57,15 @@ def _parser() -> argparse.ArgumentParser:
         help="part of the path for other hosts than this ($STATEFUN_NB_TOKEN, or a random one)",
     )
     serve.set_defaults(run=_serve)
+    run = commands.add_parser(
+        "run", help="run a module.yaml on the embedded engine: no Java, no Docker"
+    )
+    run.add_argument("module", type=Path, help="endpoints, and the playground's ingress and egress")
+    run.add_argument("--functions", metavar="MODULE", help="functions to be served by itself")
+    run.add_argument("--port", type=int, default=8000, help="of their endpoint; 0 is any (8000)")
+    run.add_argument("--durable", metavar="FILE", help="keep everything in this file")
+    run.add_argument("--on-error", choices=("park", "retry", "skip"), default="retry")
+    run.set_defaults(run=_run_module)
     export = commands.add_parser(
         "export", help="run a notebook, and write its functions, module.yaml and tests to a folder"
     )
@@ -92,10 +102,7 @@ def _cluster_fetch(_: argparse.Namespace) -> None:
 
 
 def _cluster_up(options: argparse.Namespace) -> None:
-    try:
-        module = options.module.read_text(encoding="utf-8")
-    except OSError as error:
-        raise StatefunError(f"cannot read {options.module}: {error.strerror}") from error
+    module = _readable(options.module).read_text(encoding="utf-8")
     progress = Progress()
     standing.up(
         module,
@@ -146,6 +153,24 @@ def _serve(options: argparse.Namespace) -> None:
     thread, endpoint = serve(functions, host=options.host, port=options.port, token=options.token)
     print(f"{', '.join(functions)}\n  at {endpoint.url} (Ctrl-C ends it)", flush=True)
     until_ended(thread, endpoint)
+
+
+def _run_module(options: argparse.Namespace) -> None:
+    functions = load_functions(options.functions) if options.functions else StatefulFunctions()
+    with start(
+        port=options.port, functions=functions, durable=options.durable, on_error=options.on_error
+    ) as session:
+        session.load_module(_readable(options.module))
+        print(session.module_yaml() + "--- is run (Ctrl-C ends it)", flush=True)
+        follow(session.recorder, lambda line: print(line, file=sys.stderr, flush=True))
+
+
+def _readable(path: Path) -> Path:
+    try:
+        path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StatefunError(f"cannot read {path}: {error}") from error
+    return path
 
 
 def _export(options: argparse.Namespace) -> None:

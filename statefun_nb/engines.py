@@ -8,6 +8,7 @@ from .cluster.external import ExternalCluster
 from .cluster.local import local_cluster
 from .cluster.progress import Progress
 from .cluster.remote import RemoteEngine
+from .endpoint.playground import PlaygroundServers
 from .endpoint.server import Endpoint
 from .engine.base import Engine
 from .engine.clock import Clock
@@ -59,6 +60,10 @@ def _embedded(
             thread,
             transport,
             clock,
+            options.functions,
+            handler.recorder,
+            endpoint.url,
+            PlaygroundServers,
             on_error=OnError(options.on_error),
             batch_limit=options.batch_limit,
             paused=options.paused,

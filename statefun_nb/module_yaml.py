@@ -28,6 +28,8 @@ ENDPOINT = "io.statefun.endpoints.v2/http"
 KAFKA_INGRESS = "io.statefun.kafka.v1/ingress"
 KAFKA_PLACE = "{kafka}"  # in a user's module.yaml: the address of the broker
 KAFKA_EGRESS = "io.statefun.kafka.v1/egress"
+PLAYGROUND_INGRESS = "io.statefun.playground.v1/ingress"
+PLAYGROUND_EGRESS = "io.statefun.playground.v1/egress"
 
 
 class _Fields(NamedTuple):
@@ -56,8 +58,8 @@ _KINDS = {
     "io.statefun.kinesis.v1/egress": _fields(
         "id", "awsRegion awsCredentials maxOutstandingRecords clientConfigProperties"
     ),
-    "io.statefun.playground.v1/ingress": _fields("port", ""),
-    "io.statefun.playground.v1/egress": _fields("port topics", ""),
+    PLAYGROUND_INGRESS: _fields("port", ""),
+    PLAYGROUND_EGRESS: _fields("port topics", ""),
 }
 
 
@@ -133,11 +135,23 @@ def read_source(source: str | Path, broker: str = "") -> list[Document]:
 
 
 def with_endpoints(documents: list[Document], functions: Iterable[str], url: str) -> list[Document]:
-    """The documents, and where none of them is an endpoint one for each namespace."""
-    if any(document.is_endpoint for document in documents):
-        return documents
-    names = sorted({typename.partition("/")[0] for typename in functions})
-    return [http_endpoint(f"{name}/*", url) for name in names] + documents
+    """The documents, and endpoints at ``url`` for the functions that none of them serves.
+
+    One for each namespace, or for each function where others serve the rest of its namespace.
+    """
+    patterns = {
+        document.spec["functions"]: document for document in documents if document.is_endpoint
+    }
+    added: dict[str, None] = {}
+    for typename in sorted(functions):
+        everything = f"{typename.partition('/')[0]}/*"
+        if typename in patterns:
+            continue
+        if everything not in patterns:
+            added[everything] = None
+        elif patterns[everything].spec["urlPathTemplate"] != url:
+            added[typename] = None
+    return [http_endpoint(pattern, url) for pattern in added] + documents
 
 
 def read_module(text: str) -> list[Document]:

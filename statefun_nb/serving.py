@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import secrets
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -15,9 +17,11 @@ from .errors import DeclarationError
 from .functions import default_functions
 from .loop_thread import LoopThread
 from .registry import StatefulFunctions
+from .trace.reader import read_batch
+from .trace.recorder import Recorder
 from .trace.traced import TracedHandler
 
-__all__ = ["load_functions", "serve", "until_ended"]
+__all__ = ["LOOPBACK", "follow", "load_functions", "serve", "until_ended"]
 
 LOOPBACK = "127.0.0.1"
 
@@ -88,14 +92,37 @@ def serve(
 
 def until_ended(thread: LoopThread, endpoint: Endpoint, grace: float = 10.0) -> None:
     """Wait for Ctrl-C or SIGTERM, then let what is being served end, within ``grace`` seconds."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
+    with ended_by_signal():
         while thread.alive:
             time.sleep(1)
-    except KeyboardInterrupt:
-        pass
     endpoint.stop(grace)
     thread.stop(grace)
+
+
+def follow(recorder: Recorder, write: Callable[[str], object]) -> None:
+    """Write a line for each failure, until Ctrl-C or SIGTERM."""
+    cursor = 0
+    with ended_by_signal():
+        while True:
+            snapshot = recorder.snapshot(cursor)
+            cursor = snapshot.cursor
+            for batch in snapshot.batches:
+                if batch.error is not None or batch.skipped is not None:
+                    for each in read_batch(batch, recorder.id):
+                        if each.error is not None and each.error.type != "RolledBack":
+                            write(f"{each.address}: {each.error.type}: {each.error.message}")
+            time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def ended_by_signal() -> Iterator[None]:
+    """Ends what is in it at Ctrl-C or SIGTERM."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -133,5 +133,5 @@ def test_a_session_writes_the_module_of_its_functions(functions, tmp_path):
         assert "id: a/b" in session.module_yaml()
         with pytest.raises(sf.EngineError, match=r'line 7: .*engine="flink"'):
             session.load_module(
-                "\n" * 6 + "kind: io.statefun.playground.v1/ingress\nspec: {port: 1}\n"
+                "\n" * 6 + "kind: io.statefun.kinesis.v1/ingress\nspec: {id: a/b, streams: []}\n"
             )

@@ -18,7 +18,7 @@ from .exchange import Exchange
 from .limits import Limits
 from .parking import Parking
 
-__all__ = ["Endpoint"]
+__all__ = ["Endpoint", "bind_port"]
 
 _HOST = "127.0.0.1"
 # How many ports after the wanted one are tried before giving up.
@@ -90,7 +90,7 @@ class Endpoint:
         """
         if self._server is not None:
             raise EngineError(f"the endpoint listens already, on {self.url}")
-        listener = _bind(self._host, port, _PORTS_TRIED if others and port else 0)
+        listener = bind_port(self._host, port, _PORTS_TRIED if others and port else 0)
         self._thread.run(self._listen(listener))
         self.port = listener.getsockname()[1]
         return self.port
@@ -184,7 +184,14 @@ async def _stop_accepting(server: asyncio.Server) -> None:
         await asyncio.sleep(0)
 
 
-def _bind(host: str, port: int, others: int) -> socket.socket:
+def bind_port(host: str, port: int, others: int = 0) -> socket.socket:
+    """A socket that listens on ``port``, or on one of the next ``others``.
+
+    Raises
+    ------
+    EngineError
+        When none is free.
+    """
     last = min(port + others, 65535)
     for candidate in range(port, last + 1):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

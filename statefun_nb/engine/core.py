@@ -62,7 +62,8 @@ class Core:
     """
 
     def __init__(self, batch_limit: int, on_error: OnError, emit: Callable[[Emit], object]) -> None:
-        self.batch_limit = batch_limit
+        self._batch_limit = batch_limit
+        self._limits: Callable[[str], int | None] = lambda _: None
         self.on_error = on_error
         self._emit = emit
         self.types: dict[str, FunctionType] = {}
@@ -81,7 +82,7 @@ class Core:
         """A message for ``target`` has arrived."""
         kind = self.types.get(target[3])
         if kind is None:
-            kind = self.types[target[3]] = FunctionType(target)
+            kind = self.add_type(target)
         mailbox = kind.mailboxes.get(target[2])
         if mailbox is None:
             mailbox = kind.mailboxes[target[2]] = Mailbox(kind, target[2])
@@ -101,7 +102,7 @@ class Core:
             return None
         mailbox = self._ready.popleft()
         mailbox.queued = False
-        batch = mailbox.take(self.batch_limit if limit is None else limit)
+        batch = mailbox.take(mailbox.kind.batch_limit if limit is None else limit)
         self.in_flight += 1
         self.waiting -= len(batch)
         return _new(Pending, (mailbox, batch, mailbox.read(now_ms, touch=True)))
@@ -199,6 +200,22 @@ class Core:
         if value is not None:
             mailbox.kind.check_type(index, value.typename)
         mailbox.write(index, value, now_ms)
+
+    def limit_batches(self, limits: Callable[[str], int | None]) -> None:
+        """From now on a function type has its own ``batch_limit``, where it is not None."""
+        self._limits = limits
+        for kind in self.types.values():
+            kind.batch_limit = self._limit_of(kind.typename)
+
+    def add_type(self, address: SdkAddress) -> FunctionType:
+        """A function type that has had no message yet; ``address`` is any of it."""
+        kind = FunctionType(address, self._limit_of(address.typename))
+        self.types[address.typename] = kind
+        return kind
+
+    def _limit_of(self, typename: str) -> int:
+        limit = self._limits(typename)
+        return self._batch_limit if limit is None else limit
 
     # Questions.
 

@@ -80,6 +80,10 @@ class Driver:
 
     # On the loop.
 
+    def use(self, transport: Transport) -> None:
+        """Send requests by another transport from now on; it closes the one before."""
+        self._transport = transport
+
     def wake(self) -> None:
         """Look for work soon."""
         if not self._awake and not self._closed:
@@ -236,7 +240,7 @@ class Driver:
     def _send(self, pending: Pending, handshakes: int = 0) -> None:
         mailbox = pending.mailbox
         data = encode_request(mailbox.address, pending.state, pending.batch)
-        answer = self._transport.send(data)
+        answer = self._transport.send(mailbox.kind.typename, data)
         if isinstance(answer, Answer):
             self._answered(mailbox, handshakes, answer)
             return

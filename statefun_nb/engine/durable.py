@@ -120,9 +120,7 @@ class DurableCore(Core):
 
     def _kind(self, typename: str) -> FunctionType:
         kind = self.types.get(typename)
-        if kind is None:
-            kind = self.types[typename] = FunctionType(address_of(typename, ""))
-        return kind
+        return self.add_type(address_of(typename, "")) if kind is None else kind
 
 
 class Keeper:

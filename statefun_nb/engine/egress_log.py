@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from ..effects import Emit
 
@@ -18,11 +19,14 @@ class EgressLog:
         self._records: deque[tuple[str, bytes]] = deque(maxlen=limit)
         self.limit = limit
         self.count = 0
+        self.listener: Callable[[Emit], None] | None = None  # told of each record
 
     def append(self, record: Emit) -> None:
         """Keep a record."""
         self._records.append((record.egress, record.argument))
         self.count += 1
+        if self.listener is not None:
+            self.listener(record)
 
     @property
     def dropped(self) -> int:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from typing import Protocol
 
 from ..address import SdkAddress
 from ..effects import Emit, TypedValue
 from ..errors import EngineError, token_is_pending
 from ..loop_thread import LoopThread
-from ..module_yaml import Document
+from ..module_yaml import PLAYGROUND_EGRESS, PLAYGROUND_INGRESS, Document
+from ..protocol.v3 import decode_typed_value
+from ..protocol.wire import typed_value_bytes
+from ..registry import StatefulFunctions
+from ..trace.foreign import ForeignTrace
+from ..trace.recorder import Recorder
 from ..value_spec import ValueSpec
 from .base import Idle, Incoming, ParkedAddress, Progress, StoredState, Timer
 from .clock import Clock
@@ -17,6 +23,7 @@ from .core import Core, OnError
 from .driver import Driver
 from .durable import DurableCore, Keeper
 from .egress_log import EgressLog
+from .foreign import ForeignEndpoint, ForeignTransport
 from .mailbox import Mailbox
 from .sqlite_store import SqliteStore
 from .transport import Transport
@@ -24,11 +31,28 @@ from .transport import Transport
 __all__ = ["EmbeddedEngine"]
 
 
+class Ports(Protocol):
+    """Where messages come in and records go out by HTTP; on the loop."""
+
+    def open(self, documents: Sequence[Document]) -> None:
+        """Open the ports of these documents, all or none."""
+
+    def check(self, value: TypedValue) -> None:
+        """Raise EngineError for a record that has no way out."""
+
+    def offer(self, value: TypedValue) -> None:
+        """Keep a record until it is fetched."""
+
+    async def close(self) -> None:
+        """Stop listening."""
+
+
 class EmbeddedRoutes:
     """Refuses at the user's line what the core would refuse of the reply; see ``Routes``."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, ports: Ports) -> None:
         self._timers = core.timers
+        self._ports = ports
 
     def check_target(self, typename: str) -> None:
         """Any will do: a message to a function that nobody declared waits for its cell."""
@@ -41,6 +65,7 @@ class EmbeddedRoutes:
         """Left to the core, which knows the names by the handshake."""
 
     def egress(self, typename: str, value: TypedValue) -> tuple[str, TypedValue]:
+        self._ports.check(value)
         return typename, value
 
 
@@ -53,6 +78,12 @@ class EmbeddedEngine:
         Whose loop does the work.
     transport : Transport
         Takes requests to their functions.
+    functions, recorder : StatefulFunctions, Recorder or None
+        What is declared here, and what records that which other processes serve.
+    own_url : str
+        Of the endpoint that serves what is declared here.
+    ports : callable
+        Makes ``Ports``, given what takes a message that came in.
     batch_limit : int
         Messages in one request at most; 0: no limit.
     store : SqliteStore, optional
@@ -69,6 +100,10 @@ class EmbeddedEngine:
         thread: LoopThread,
         transport: Transport,
         clock: Clock,
+        functions: StatefulFunctions,
+        recorder: Recorder | None,
+        own_url: str,
+        ports: Callable[[Callable[[SdkAddress, TypedValue], None]], Ports],
         *,
         on_error: OnError,
         batch_limit: int,
@@ -78,6 +113,12 @@ class EmbeddedEngine:
         self._thread = thread
         self._clock = clock
         self._documents: list[Document] = []
+        self._functions = functions
+        self._recorder = recorder
+        self._own_url = own_url
+        self._own = transport
+        self._foreign: ForeignTransport | None = None  # from the first other endpoint on
+        self._ports = ports(self._take)
         self._log = EgressLog()
         self._keeper: Keeper | None = None
         self._core: Core
@@ -96,7 +137,7 @@ class EmbeddedEngine:
     @property
     def routes(self) -> EmbeddedRoutes:
         """For the handler that serves this engine's requests."""
-        return EmbeddedRoutes(self._core)
+        return EmbeddedRoutes(self._core, self._ports)
 
     @property
     def paused(self) -> bool:
@@ -190,14 +231,42 @@ class EmbeddedEngine:
         ]
 
     def load(self, documents: list[Document]) -> None:
+        elsewhere = []
         for document in documents:
-            if not document.is_egress:  # those it has no need to know: it takes every record
+            if document.is_endpoint:
+                if document.spec["urlPathTemplate"] != self._own_url:
+                    elsewhere.append(ForeignEndpoint.of(document))
+            elif not document.is_egress and document.kind != PLAYGROUND_INGRESS:
                 raise EngineError(
-                    f"module.yaml, line {document.line}: the embedded engine serves the functions "
-                    f"of this process only and reads no ingress; {document.kind} needs "
-                    'engine="flink"'
+                    f"module.yaml, line {document.line}: the embedded engine reads no "
+                    f'{document.kind}; it needs engine="flink"'
                 )
+        if elsewhere and self._foreign is None:
+            trace = None if self._recorder is None else ForeignTrace(self._recorder)
+            self._foreign = ForeignTransport(self._own, self._functions, trace)
+        self._thread.call(self._load, documents, elsewhere)
         self._documents += documents
+
+    def _load(self, documents: list[Document], elsewhere: list[ForeignEndpoint]) -> None:
+        ports = [d for d in documents if d.kind in (PLAYGROUND_INGRESS, PLAYGROUND_EGRESS)]
+        self._ports.open(ports)
+        if ports:
+            for record in self._log.records():  # those that were emitted before
+                self._offer(record)
+            self._log.listener = self._offer
+        if elsewhere and self._foreign is not None:
+            self._foreign.add(elsewhere)
+            self._driver.use(self._foreign)
+            self._core.limit_batches(self._foreign.batch_limit)
+            for mailbox in self._core.parked():
+                if self._foreign.find(mailbox.kind.typename) is not None:
+                    self._driver.release(mailbox.kind.typename)
+
+    def _offer(self, record: Emit) -> None:
+        self._ports.offer(decode_typed_value(record.argument))
+
+    def _take(self, address: SdkAddress, value: TypedValue) -> None:
+        self._driver.take([Incoming(address, typed_value_bytes(value))])
 
     def documents(self) -> list[Document]:
         return list(self._documents)
@@ -223,6 +292,7 @@ class EmbeddedEngine:
         return self._driver.report()
 
     async def close(self) -> None:
+        await self._ports.close()
         await self._driver.close()
         if self._keeper is not None:
             self._keeper.close()

@@ -32,9 +32,19 @@ class FunctionType:
     each for good, and applies neither a new expiration nor a new type to a name it knows.
     """
 
-    __slots__ = ("expires", "mailboxes", "name", "names", "namespace", "specs", "typename")
+    __slots__ = (
+        "batch_limit",
+        "expires",
+        "mailboxes",
+        "name",
+        "names",
+        "namespace",
+        "specs",
+        "typename",
+    )
 
-    def __init__(self, address: SdkAddress) -> None:
+    def __init__(self, address: SdkAddress, batch_limit: int) -> None:
+        self.batch_limit = batch_limit  # messages in one request; 0: any number
         self.namespace, self.name, _, self.typename = address
         self.specs: list[StateSpec] = []
         self.names: dict[str, int] = {}

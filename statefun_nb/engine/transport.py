@@ -5,17 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 from ..dispatch import Outcome
 from ..errors import EngineError, ProtocolError, UnknownFunctionError
 from ..trace.traced import TracedHandler
 
-__all__ = ["Answer", "DirectTransport", "HttpTransport", "Transport"]
+__all__ = [
+    "OCTETS",
+    "Answer",
+    "DirectTransport",
+    "HttpClient",
+    "HttpTransport",
+    "Transport",
+    "back_off",
+]
 
 _new = tuple.__new__  # half the time of calling a NamedTuple's class
 
-_OCTETS = "application/octet-stream"
+OCTETS = "application/octet-stream"
 # Statuses that say "later", not "your function failed": the rules of the runtime's transports.
 _LATER = frozenset({408, 409, 420, 429, 499, 502, 503, 504})
 _FIRST_BACKOFF = 0.01
@@ -34,8 +43,11 @@ class Answer(NamedTuple):
 class Transport(Protocol):
     """Takes the bytes of a ToFunction to its function."""
 
-    def send(self, data: bytes) -> Answer | asyncio.Future[Answer]:
-        """Make a request, on the loop. What is answered at once needs no future."""
+    def send(self, typename: str, data: bytes) -> Answer | asyncio.Future[Answer]:
+        """Make a request for a function of that type, on the loop.
+
+        What is answered at once needs no future.
+        """
 
     async def close(self) -> None:
         """Release connections."""
@@ -47,7 +59,7 @@ class DirectTransport:
     def __init__(self, handler: TracedHandler) -> None:
         self._handler = handler
 
-    def send(self, data: bytes) -> Answer | asyncio.Future[Answer]:
+    def send(self, typename: str, data: bytes) -> Answer | asyncio.Future[Answer]:  # noqa: ARG002
         try:
             outcome = self._handler.start(data)
         except UnknownFunctionError as error:
@@ -77,13 +89,8 @@ def _answer(outcome: Outcome) -> Answer:
     return Answer(None, f"{type(error).__name__}: {error}")
 
 
-class HttpTransport:
-    """POSTs to an endpoint; goes on trying, with back-off, while the endpoint cannot be reached.
-
-    Parameters
-    ----------
-    url : str
-        The endpoint's URL.
+class HttpClient:
+    """POSTs requests to endpoints, over connections that stay open.
 
     Raises
     ------
@@ -91,54 +98,88 @@ class HttpTransport:
         When aiohttp is not installed.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self) -> None:
         try:
-            import aiohttp  # of the extra [http]: only this transport needs it
+            import aiohttp  # of the extra [http]: only this way to a function needs it
         except ImportError as error:
             raise EngineError(
-                'transport="http" needs aiohttp: pip install "statefun_nb[http]"'
+                'functions over HTTP need aiohttp: pip install "statefun_nb[http]"'
             ) from error
         self._aiohttp: Any = aiohttp
-        self._url = url
         self._session: Any = None
+        # What a call raises when its endpoint cannot be reached, or does not answer in time.
+        self.errors: tuple[type[Exception], ...] = (
+            aiohttp.ClientError,
+            OSError,
+            asyncio.TimeoutError,
+        )
 
-    def send(self, data: bytes) -> Answer | asyncio.Future[Answer]:
-        return asyncio.ensure_future(self._call(data))
-
-    async def _call(self, data: bytes) -> Answer:
-        backoff = _FIRST_BACKOFF
-        while True:
-            with contextlib.suppress(self._aiohttp.ClientError, OSError):
-                status, content_type, body = await self._post(data)
-                if status not in _LATER:
-                    return _read_answer(status, content_type, body)
-            await asyncio.sleep(backoff)
-            backoff = min(backoff * 2, _LAST_BACKOFF)
-
-    async def _post(self, data: bytes) -> tuple[int, str, bytes]:
+    async def post(
+        self, url: str, data: bytes, *, call: float | None = None, connect: float = 10.0
+    ) -> tuple[int, str, bytes]:
+        """Status, content type and body of the answer; ``call`` and ``connect`` are in seconds."""
         if self._session is None:
-            # No time limit: how long a function takes is the function's affair here.
-            self._session = self._aiohttp.ClientSession(
-                timeout=self._aiohttp.ClientTimeout(total=None, sock_connect=10),
-                trust_env=False,
-            )
+            self._session = self._aiohttp.ClientSession(trust_env=False)
         # aiohttp wants a large body as a file, which it sends piece by piece.
         body = io.BytesIO(data) if len(data) > _LARGE else data
-        async with self._session.post(
-            self._url, data=body, headers={"Content-Type": _OCTETS}
-        ) as response:
+        timeout = self._aiohttp.ClientTimeout(total=call, sock_connect=connect)
+        headers = {"Content-Type": OCTETS}
+        async with self._session.post(url, data=body, headers=headers, timeout=timeout) as response:
             return response.status, response.content_type, await response.read()
 
     async def close(self) -> None:
+        """Close the connections."""
         if self._session is not None:
             await self._session.close()
             self._session = None
 
 
+class HttpTransport:
+    """POSTs to an endpoint; goes on trying, with back-off, while the endpoint cannot be reached.
+
+    Parameters
+    ----------
+    url : str
+        The endpoint's URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._client = HttpClient()
+        self._url = url
+
+    def send(self, typename: str, data: bytes) -> Answer | asyncio.Future[Answer]:  # noqa: ARG002
+        return asyncio.ensure_future(self._call(data))
+
+    async def _call(self, data: bytes) -> Answer:
+        for pause in back_off():
+            with contextlib.suppress(*self._client.errors):
+                # No time limit: how long a function takes is the function's affair here.
+                status, content_type, body = await self._client.post(self._url, data)
+                if status not in _LATER:
+                    return _read_answer(status, content_type, body)
+            await asyncio.sleep(pause)
+        raise AssertionError  # back_off does not end
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+def back_off() -> Iterator[float]:
+    """Seconds to wait before each next try: from 10 ms, doubling as the runtime's transports do.
+
+    Not more than a second, where those go on doubling until the call's time is up: somebody sits
+    in front of it.
+    """
+    pause = _FIRST_BACKOFF
+    while True:
+        yield pause
+        pause = min(pause * 2, _LAST_BACKOFF)
+
+
 def _read_answer(status: int, content_type: str, body: bytes) -> Answer:
     if 200 <= status < 300:
-        if content_type != _OCTETS:
-            return Answer(None, f"the endpoint answered {content_type!r}, not {_OCTETS}")
+        if content_type != OCTETS:
+            return Answer(None, f"the endpoint answered {content_type!r}, not {OCTETS}")
         return Answer(body)
     reason = body.decode(errors="replace").strip() or f"HTTP status {status}"
     return Answer(None, reason, undeclared=status == 404)

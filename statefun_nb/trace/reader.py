@@ -15,7 +15,6 @@ from ..protocol.v3 import (
     decode_typed_value,
     read_caller,
 )
-from ..registry import FunctionSpec
 from .events import (
     Cancelled,
     Delayed,
@@ -25,7 +24,7 @@ from .events import (
     Sent,
     egress_record,
 )
-from .recorder import TracedBatch
+from .recorder import TracedBatch, TracedFunction
 
 __all__ = ["read_batch"]
 
@@ -103,7 +102,7 @@ def _delayed(send: DelayedSend) -> Delayed:
     return Delayed(send.target, _payload(send.argument), delay, send.token)
 
 
-def _decode_state(spec: FunctionSpec, state: list[bytes | None]) -> dict[str, Any]:
+def _decode_state(spec: TracedFunction, state: list[bytes | None]) -> dict[str, Any]:
     """The values that are there, by name, decoded by the types of the function that ran."""
     values = {}
     for value_spec, data in zip(spec.layout.specs.values(), state, strict=True):

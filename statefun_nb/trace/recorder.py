@@ -10,14 +10,14 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from ..registry import FunctionSpec
+from ..types import Type
 from .events import InvocationError
 
-__all__ = ["FIXED_COLUMNS", "Recorder", "Snapshot", "TracedBatch"]
+__all__ = ["FIXED_COLUMNS", "Recorder", "Snapshot", "TracedBatch", "TracedFunction"]
 
 # The columns of TracedBatch.rows before those of the state.
 FIXED_COLUMNS = 4
@@ -29,6 +29,33 @@ _VALUE_BYTES = 41
 # So many batches are added before the oldest are dropped, unless one is large.
 _FRESH = 64
 _LARGE = 64 * 1024
+
+
+class TracedValue(Protocol):
+    """A state value, as far as the trace knows it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def type(self) -> Type: ...
+
+
+class TracedLayout(Protocol):
+    """The state values of a function, by name."""
+
+    @property
+    def specs(self) -> Mapping[str, TracedValue]: ...
+
+
+class TracedFunction(Protocol):
+    """A function, as far as the trace knows it: one declared here, or another process's."""
+
+    @property
+    def typename(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def layout(self) -> TracedLayout: ...
 
 
 class TracedBatch(NamedTuple):
@@ -60,7 +87,7 @@ class TracedBatch(NamedTuple):
     number: int
     time: float
     start: float
-    spec: FunctionSpec
+    spec: TracedFunction
     request: bytes
     reply: bytes
     rows: tuple[Any, ...]

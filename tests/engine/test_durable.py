@@ -412,7 +412,6 @@ class DurableWorld(World):
 
     def __init__(self, programs, limit, path):
         super().__init__(programs, limit)
-        self.limit = limit
         self.path = path
         self.before = 0  # messages that were processed by cores that are gone
         self.open()

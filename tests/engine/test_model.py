@@ -51,6 +51,7 @@ class World:
         self.emitted: list[Emit] = []
         self.core = Core(limit, OnError.PARK, self.emitted.append)
         self.programs = programs
+        self.limit = limit
         self.now = 0
         self.flying = []
         self.next_id = 0
@@ -73,7 +74,7 @@ class World:
         request = self.core.next_request(self.now)
         if request is not None:
             assert all(request.mailbox is not other.mailbox for other in self.flying)
-            assert 0 < len(request.batch) <= (self.core.batch_limit or len(request.batch))
+            assert 0 < len(request.batch) <= (self.limit or len(request.batch))
             self.flying.append(request)
 
     def answer(self, index, ok):

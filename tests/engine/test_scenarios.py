@@ -480,7 +480,7 @@ def test_a_function_that_never_has_enough_state_names_is_parked(functions):
     with sf.start(port=0, functions=functions) as session:
         from statefun_nb.engine.transport import Answer
 
-        session.engine._driver._transport.send = lambda data: Answer(encode_missing([]))
+        session.engine._driver._transport.send = lambda typename, data: Answer(encode_missing([]))
         session.send("a/b", "x", 1)
         assert session.wait_idle().parked == 1
         assert "asked 100 times" in session.parked[0].reason

@@ -1,0 +1,194 @@
+"""Messages in and records out by plain HTTP, as StateFun's playground image has them.
+
+Source: ``IngressWebServer``, ``EgressWebServer`` and ``PlaygroundEgress`` of its entrypoint. Other
+than there, what is answered is the status line's, both listen on loopback alone, and a page of
+another site is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from tornado import web
+from tornado.httpserver import HTTPServer
+
+from ..address import SdkAddress, address_of
+from ..effects import TypedValue
+from ..errors import DeclarationError, EngineError
+from ..module_yaml import Document
+from .app import is_loopback_origin
+from .server import bind_port
+
+__all__ = ["EGRESS_RECORD", "PlaygroundServers"]
+
+EGRESS_RECORD = "io.statefun.playground/EgressRecord"
+_TYPE_PREFIX = "application/vnd."
+_STRING = "io.statefun.types/string"
+_HOST = "127.0.0.1"
+_LARGEST_BODY = 32 * 1024 * 1024  # what a runtime's request may have by default
+# Records that nobody fetches; the playground keeps as many.
+_KEPT = 1 << 20
+
+Send = Callable[[SdkAddress, TypedValue], None]
+
+
+class _Page(web.RequestHandler):
+    def prepare(self) -> None:
+        origin = self.request.headers.get("Origin")
+        if origin is not None and not is_loopback_origin(origin):
+            self.refuse(403, f"requests from the web page {origin!r} are refused")
+
+    def refuse(self, status: int, reason: str) -> None:
+        """Answer with a reason, as text."""
+        self.set_status(status)
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(f"{reason}\n")
+
+    def data_received(self, chunk: bytes) -> None:
+        """Bodies come whole."""
+
+
+class _Ingress(_Page):
+    def initialize(self, send: Send) -> None:
+        self._send = send
+
+    def post(self) -> None:
+        """Send the body to the function that the path names."""
+        try:
+            parts = [unquote(part, errors="strict") for part in self.request.path[1:].split("/")]
+            if len(parts) != 3 or not all(parts):
+                raise DeclarationError("the path is /namespace/type/id")
+            address = address_of(f"{parts[0]}/{parts[1]}", parts[2])
+        except ValueError as error:  # a DeclarationError is one
+            self.refuse(500, str(error))  # the status is the playground's
+            return
+        content_type = self.request.headers.get("Content-Type", "")
+        typename = _STRING
+        if content_type.startswith(_TYPE_PREFIX):
+            typename = content_type.removeprefix(_TYPE_PREFIX).partition(";")[0].strip()
+        try:
+            self._send(address, TypedValue(typename, self.request.body))
+        except EngineError as error:
+            self.refuse(503, str(error))
+
+    put = post
+
+
+class _Egress(_Page):
+    def initialize(self, topics: dict[str, deque[str]]) -> None:
+        self._topics = topics
+
+    def get(self) -> None:
+        """Answer with the oldest record of a topic, and forget it."""
+        topic = unquote(self.request.path[1:])
+        records = self._topics.get(topic)
+        if records is None:
+            self.refuse(405, f"no topic {topic!r}; topics are {', '.join(self._topics)}")
+        elif not records:
+            self.refuse(404, f"no record in {topic!r}")
+        else:
+            self.set_header("Content-Type", "text/plain; charset=utf-8")
+            self.finish(records.popleft())
+
+
+class PlaygroundServers:
+    """The ports that module.yaml names for ingresses and egresses; all of it on the loop.
+
+    Parameters
+    ----------
+    send : callable
+        Takes what came in, to an address; raises EngineError when it cannot.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._servers: list[HTTPServer] = []
+        self._topics: dict[str, deque[str]] = {}
+
+    def open(self, documents: Sequence[Document]) -> None:
+        """Open the ports of these documents, all or none.
+
+        Raises
+        ------
+        EngineError
+            When one is not as it should be, or its port cannot be had.
+        """
+        opened: list[socket.socket] = []
+        try:
+            for document in documents:
+                opened.append(_bind(document))  # noqa: PERF401 - closed if a later one fails
+        except EngineError:
+            for listener in opened:
+                listener.close()
+            raise
+        for document, listener in zip(documents, opened, strict=True):
+            server = HTTPServer(self._application(document), max_body_size=_LARGEST_BODY)
+            server.add_socket(listener)
+            self._servers.append(server)
+
+    def _application(self, document: Document) -> web.Application:
+        rules: list[Any]
+        if not document.is_egress:
+            rules = [(r"/.*", _Ingress, {"send": self._send})]
+        else:
+            names = [str(each) for each in document.spec["topics"]]
+            own = {name: self._topics.setdefault(name, deque(maxlen=_KEPT)) for name in names}
+            rules = [(r"/.*", _Egress, {"topics": own})]
+        return web.Application(rules, log_function=_quiet)
+
+    def check(self, value: TypedValue) -> None:
+        """Raise EngineError for a record that no topic takes; the playground fails the job."""
+        if self._topics and value.typename == EGRESS_RECORD:
+            topic, _ = _record(value)
+            if topic not in self._topics:
+                raise EngineError(
+                    f"no egress has the topic {topic!r}; topics are {', '.join(self._topics)}"
+                )
+
+    def offer(self, value: TypedValue) -> None:
+        """Keep a record until somebody fetches it; what is none of a topic is left alone."""
+        if self._topics and value.typename == EGRESS_RECORD:
+            with contextlib.suppress(EngineError):  # another process may have sent anything
+                topic, payload = _record(value)
+                if topic in self._topics:
+                    self._topics[topic].append(payload)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        for server in self._servers:
+            server.stop()
+            await server.close_all_connections()
+        self._servers.clear()
+
+
+def _bind(document: Document) -> socket.socket:
+    port, topics = document.spec["port"], document.spec.get("topics", [])
+    where = f"module.yaml, line {document.line}"
+    if not isinstance(port, int) or not 0 < port < 65536:
+        raise EngineError(f"{where}: {port!r} is no port from 1 to 65535")
+    if not isinstance(topics, list):
+        raise EngineError(f"{where}: topics is a list, not {topics!r}")
+    try:
+        return bind_port(_HOST, port)
+    except EngineError as error:
+        raise EngineError(f"{where}: {error}") from error
+
+
+def _record(value: TypedValue) -> tuple[str, str]:
+    try:
+        record = json.loads(value.value or b"")
+        return str(record["topic"]), str(record["payload"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise EngineError(
+            f"a {EGRESS_RECORD} is JSON with topic and payload, not {value.value!r}"
+        ) from error
+
+
+def _quiet(handler: web.RequestHandler) -> None:
+    """A notebook shows invocations, not access lines."""

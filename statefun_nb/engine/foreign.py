@@ -1,0 +1,186 @@
+"""Functions of other processes and languages: the endpoints that module.yaml names, by HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from ..errors import EngineError, ProtocolError
+from ..module_yaml import Document
+from ..protocol.v3 import decode_reply, decode_request
+from ..registry import StatefulFunctions
+from ..trace.foreign import ForeignTrace
+from .transport import OCTETS, Answer, HttpClient, Transport, back_off
+
+__all__ = ["ForeignEndpoint", "ForeignTransport", "seconds"]
+
+_ASYNC = "io.statefun.transports.v1/async"
+# Of Flink's durations: what each unit is in seconds.
+_UNITS = {
+    "ms": 0.001, "milli": 0.001, "millis": 0.001, "millisecond": 0.001, "milliseconds": 0.001,
+    "s": 1, "sec": 1, "secs": 1, "second": 1, "seconds": 1,
+    "m": 60, "min": 60, "minute": 60, "minutes": 60,
+    "h": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400, "days": 86400,
+}  # fmt: skip
+
+
+def seconds(text: Any) -> float:
+    """A duration as module.yaml writes it.
+
+    Raises
+    ------
+    ValueError
+        When it is none.
+
+    Examples
+    --------
+    >>> seconds("2 min"), seconds("500ms")
+    (120.0, 0.5)
+    """
+    match = re.fullmatch(r"\s*(\d+)\s*([a-z]*)\s*", str(text))
+    if match is None or (match[2] or "ms") not in _UNITS:
+        raise ValueError(f"{text!r} is no duration: write 30s, 2min or 500ms")
+    return float(int(match[1]) * _UNITS[match[2] or "ms"])
+
+
+class ForeignEndpoint(NamedTuple):
+    """Where functions are: ``pattern`` is ``ns/name`` or ``ns/*``; times are in seconds."""
+
+    pattern: str
+    url: str
+    batch_limit: int
+    call: float
+    connect: float
+
+    @classmethod
+    def of(cls, document: Document) -> ForeignEndpoint:
+        """Read a document.
+
+        Raises
+        ------
+        EngineError
+            When this engine cannot call such an endpoint.
+        """
+        spec = document.spec
+        url, limit = str(spec["urlPathTemplate"]), spec.get("maxNumBatchRequests", 1000)
+        transport = spec.get("transport") or {}
+        # The code's default, where the runtime's pages name the other one.
+        netty = document.kind.endswith("v2/http") and transport.get("type", _ASYNC) == _ASYNC
+        times = spec.get("timeouts") or transport.get("timeouts") or transport
+        call, connect = (120.0, 20.0) if netty else (60.0, 10.0)
+        try:
+            if urlsplit(url).scheme not in ("http", "https"):
+                raise ValueError(
+                    f"urlPathTemplate {url!r}: the embedded engine speaks http and https"
+                )
+            if not str(limit).lstrip("-").isdecimal():
+                raise ValueError(f"maxNumBatchRequests {limit!r} is no number")
+            call = seconds(times["call"]) if "call" in times else call
+            connect = seconds(times["connect"]) if "connect" in times else connect
+        except ValueError as error:
+            raise EngineError(f"module.yaml, line {document.line}: {error}") from error
+        return cls(str(spec["functions"]), url, max(int(limit), 0), call, connect)
+
+    def url_of(self, typename: str) -> str:
+        """The URL that serves a function type."""
+        return self.url.replace("{function.name}", typename.partition("/")[2])
+
+
+class ForeignTransport:
+    """Sends each request where its function is: to ``own``, or to an endpoint of module.yaml.
+
+    What is declared here is served here. Another endpoint is asked again, with back-off, until it
+    answers as it should: on a cluster the job would fail and start over, for ever.
+
+    Parameters
+    ----------
+    own : Transport
+    functions : StatefulFunctions
+        What is declared here.
+    trace : ForeignTrace or None
+        Gets what was served elsewhere. Requests have one message each then, as a reply tells only
+        the sum of a batch.
+    """
+
+    def __init__(
+        self, own: Transport, functions: StatefulFunctions, trace: ForeignTrace | None
+    ) -> None:
+        self._own = own
+        self._functions = functions
+        self._trace = trace
+        self._client = HttpClient()
+        self._endpoints: dict[str, ForeignEndpoint] = {}
+
+    def add(self, endpoints: Iterable[ForeignEndpoint]) -> None:
+        """Know these endpoints, too; one that was known is replaced."""
+        self._endpoints.update((each.pattern, each) for each in endpoints)
+
+    def find(self, typename: str) -> ForeignEndpoint | None:
+        """Which other endpoint serves a function type; ``ns/name`` wins over ``ns/*``."""
+        if self._functions.find(typename) is not None:
+            return None
+        namespace = typename.partition("/")[0]
+        return self._endpoints.get(typename) or self._endpoints.get(f"{namespace}/*")
+
+    def batch_limit(self, typename: str) -> int | None:
+        """How many messages a request for that function may have; None: as the engine's other."""
+        endpoint = self.find(typename)
+        if endpoint is None:
+            return None
+        return endpoint.batch_limit if self._trace is None else 1
+
+    def send(self, typename: str, data: bytes) -> Answer | asyncio.Future[Answer]:
+        endpoint = self.find(typename)
+        if endpoint is None:
+            return self._own.send(typename, data)
+        return asyncio.ensure_future(self._call(endpoint, endpoint.url_of(typename), data))
+
+    async def _call(self, endpoint: ForeignEndpoint, url: str, data: bytes) -> Answer:
+        request = decode_request(data)
+        begin = time.perf_counter()
+        failed = None if self._trace is None else self._trace.failing(request, data, begin)
+        for pause in back_off():
+            start = time.perf_counter()
+            try:
+                body = await self._ask(endpoint, url, data)
+                reply = decode_reply(body)
+            except (EngineError, ProtocolError) as error:
+                if failed is not None:
+                    kind, _, reason = str(error).partition(": ")
+                    failed(kind, reason)
+                await asyncio.sleep(pause)
+                continue
+            if self._trace is not None and reply.missing is None:
+                self._trace.served(request, reply, data, body, start)
+            return Answer(body)
+        raise AssertionError  # back_off does not end
+
+    async def _ask(self, endpoint: ForeignEndpoint, url: str, data: bytes) -> bytes:
+        """The body of a good answer.
+
+        Raises
+        ------
+        EngineError
+            When there is none; its text begins with the kind of failure.
+        """
+        try:
+            status, content_type, body = await self._client.post(
+                url, data, call=endpoint.call, connect=endpoint.connect
+            )
+        except self._client.errors as error:
+            reason = str(error) or f"no answer within {endpoint.call:g} s"
+            raise EngineError(f"{type(error).__name__}: {url}: {reason}") from error
+        if not 200 <= status < 300:
+            text = body.decode(errors="replace").strip()
+            raise EngineError(f"HTTP {status}: {url}: {text or 'no reason given'}")
+        if content_type != OCTETS:
+            raise EngineError(f"HTTP {status}: {url}: the content type is {content_type!r}")
+        return body
+
+    async def close(self) -> None:
+        await self._client.close()
+        await self._own.close()

@@ -1,0 +1,465 @@
+"""Functions of other processes and languages: the official Python SDK's, and the Go SDK's."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import deque
+from pathlib import Path
+
+import pytest
+
+import statefun_nb as sf
+from statefun_nb.effects import TypedValue
+from statefun_nb.engine.foreign import seconds
+from statefun_nb.module_yaml import read_module
+
+pytest.importorskip("aiohttp")
+
+# A function of the official SDK, in a process of its own.
+OFFICIAL = """
+import sys
+from aiohttp import web
+import statefun as official
+
+functions = official.StatefulFunctions()
+
+@functions.bind("their/greeter", [official.ValueSpec("seen", official.IntType)])
+async def greeter(context, message):
+    if message.as_string() == "fail":
+        raise ValueError("as asked")
+    seen = (context.storage.seen or 0) + 1
+    context.storage.seen = seen
+    if message.as_string() == "forget":
+        del context.storage.seen
+    context.send(official.message_builder(
+        "our/answer", context.address.id, str_value=f"{message.as_string()} {seen}"))
+    context.send_egress(official.kafka_egress_message("their/out", "seen", str(seen)))
+
+handler = official.RequestReplyHandler(functions)
+
+async def handle(request):
+    body = await handler.handle_async(await request.read())
+    return web.Response(body=body, content_type="application/octet-stream")
+
+app = web.Application()
+app.add_routes([web.post("/f/greeter", handle)])
+web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=lambda *_: print("ready", flush=True))
+"""
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@contextlib.contextmanager
+def process(*command):
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+        try:
+            assert running.stdout.readline() == b"ready\n"
+            yield running
+        finally:
+            running.kill()
+
+
+def official(port):
+    pytest.importorskip("statefun")
+    return process(sys.executable, "-c", OFFICIAL, str(port))
+
+
+def endpoint(port, functions="their/*", path="f/{function.name}"):
+    return (
+        "kind: io.statefun.endpoints.v2/http\n"
+        f"spec: {{functions: {functions}, urlPathTemplate: 'http://127.0.0.1:{port}/{path}'}}\n"
+    )
+
+
+@pytest.fixture(params=["direct", "http", "durable"])
+def session(request, functions, tmp_path):
+    @sf.function("our/answer", state={"got": list}, functions=functions)
+    def answer(ctx, message):
+        ctx.storage.got = [*(ctx.storage.got or []), message.value]
+
+    @sf.function("our/asks", functions=functions)
+    def asks(ctx, message):
+        ctx.send("their/greeter", ctx.address.id, message.value)
+
+    options = {"transport": "http"} if request.param == "http" else {}
+    if request.param == "durable":
+        options = {"durable": tmp_path / "kept.db"}
+    with sf.start(port=0, functions=functions, **options) as found:
+        yield found
+
+
+def test_messages_state_and_trace_of_another_process(session, port):
+    with official(port):
+        session.load_module(endpoint(port))
+        session.send_many([("our/asks", "bob", "hi"), ("their/greeter", "bob", "you")])
+        session.send("their/greeter", "ann", "hi")
+        session.wait_idle()
+        assert sorted(session.state("our/answer", "bob")["got"]) in (
+            ["hi 1", "you 2"],
+            ["hi 2", "you 1"],
+        )
+        assert session.state("their/greeter") == {"ann": {"seen": 1}, "bob": {"seen": 2}}
+        assert [r.value for r in session.egress("their/out")].count("1") == 2
+        theirs = session.invocations.filter(type="their/greeter")
+        assert [each.error for each in theirs] == [None] * 3
+        (first,) = theirs.filter(id="ann")
+        assert (first.caller, first.message.value) == (None, "hi")
+        assert (first.state_before, first.state_after) == ({}, {"seen": 1})
+        assert [(s.target.typename, s.message.value) for s in first.sent] == [
+            ("our/answer", "hi 1")
+        ]
+        assert [(e.topic, e.value) for e in first.egress] == [("seen", "1")]
+        assert {each.caller.typename for each in theirs if each.caller} == {"our/asks"}
+        session.send("their/greeter", "ann", "forget")
+        session.check("their/greeter", "ann").state(seen=None).sent(2, to="our/answer")
+        # What is not of this process cannot be run again here.
+        assert {each.typename for each in session.replay()} == {"our/answer", "our/asks"}
+
+
+def test_what_fails_there_is_one_error_and_is_asked_again(session, port):
+    with official(port):
+        session.load_module(endpoint(port))
+        session.send("their/greeter", "bob", "fail")
+        session.send("their/greeter", "bob", "after")
+        session.send("their/greeter", "ann", "other")
+        wait_for(lambda: any(e.error and e.error.retries > 3 for e in session.invocations))
+        (failed,) = session.invocations.filter(status="error")
+        assert (failed.error.type, failed.address.id) == ("HTTP 500", "bob")
+        assert f"http://127.0.0.1:{port}/f/greeter" in failed.error.message
+        with pytest.raises(sf.IdleTimeout, match="1 requests are in flight"):
+            session.wait_idle(timeout=0.3)
+        assert session.state("their/greeter") == {"ann": {"seen": 1}}
+
+
+def test_a_process_that_is_gone_is_waited_for_and_nothing_is_lost(session, port):
+    with official(port):
+        session.load_module(endpoint(port))
+        session.send_many([("their/greeter", "bob", str(n)) for n in range(600)])
+        wait_for(lambda: session.state("their/greeter", "bob").get("seen", 0) > 3)
+    wait_for(lambda: session.invocations.filter(status="error"))
+    with official(port):
+        session.wait_idle(timeout=20)
+        assert session.state("their/greeter", "bob") == {"seen": 600}
+        assert session.state("our/answer", "bob")["got"] == [f"{n} {n + 1}" for n in range(600)]
+
+
+def test_what_waited_for_an_endpoint_goes_on_when_it_is_named(session, port):
+    session.send("their/greeter", "bob", "hi")
+    assert session.wait_idle().parked == 1
+    with official(port):
+        session.load_module(endpoint(port))
+        session.wait_idle()
+        assert session.state("our/answer", "bob") == {"got": ["hi 1"]}
+
+
+def test_what_is_declared_here_is_served_here(session, functions, port):
+    session.load_module(endpoint(port) + "---\n" + endpoint(port, "our/answer"))
+    session.send("our/answer", "bob", "here")
+    session.check("our/answer", "bob").state(got=["here"])
+
+    @sf.function("their/mine", functions=functions)
+    def mine(ctx, message):
+        pass
+
+    session.send("their/mine", "x", 1)
+    session.check("their/mine", "x").invoked(1)
+    patterns = {
+        d.spec["functions"]: d.spec["urlPathTemplate"]
+        for d in read_module(session.module_yaml())
+        if d.is_endpoint
+    }
+    assert patterns["their/mine"] == patterns["our/*"] == session.url
+    assert patterns["their/*"] != session.url
+
+
+def test_a_function_written_in_go(session, port, tmp_path):
+    if shutil.which("go") is None:
+        pytest.skip("a function in Go needs go")
+    source = tmp_path / "go"
+    shutil.copytree(Path(__file__).parent / "go", source)
+    built = subprocess.run(
+        ["go", "build", "-o", "greeter", "."],
+        cwd=source, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    functions = session.options.functions
+
+    @sf.function("py/answer", state={"got": str}, functions=functions)
+    def answer(ctx, message):
+        ctx.storage.got = message.value
+
+    with process(str(source / "greeter"), str(port)):
+        session.load_module(endpoint(port, "go/greeter", "statefun"))
+        session.send_many([("go/greeter", "bob", "you"), ("go/greeter", "bob", "me")])
+        session.wait_idle()
+        assert session.state("py/answer", "bob") == {"got": "go says hello to me, 2"}
+        assert session.state("go/greeter", "bob") == {"seenCount": 2}
+        session.send("go/greeter", "bob", 5)  # no string: the Go function returns an error
+        wait_for(lambda: session.invocations.filter(status="error"))
+        assert session.invocations.filter(status="error")[0].error.type == "HTTP 500"
+
+
+def wait_for(condition, timeout=20):
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.02)
+
+
+# The ports of the playground.
+
+
+def fetch(port, path, data=None, method=None, **headers):
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/{path}", data, headers, method=method
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+@pytest.fixture
+def ports():
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def playground(ports):
+    return (
+        f"kind: io.statefun.playground.v1/ingress\nspec: {{port: {ports[0]}}}\n---\n"
+        f"kind: io.statefun.playground.v1/egress\nspec: {{port: {ports[1]}, topics: [greet, b/c]}}\n"
+    )
+
+
+LOGIN = sf.make_json_type("my/Login")
+RECORD = sf.make_json_type("io.statefun.playground/EgressRecord")
+
+
+def emits(functions):
+    @sf.function("p/login", state={"n": int}, functions=functions)
+    def login(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+        name = message.as_type(LOGIN)["name"] if message.is_type(LOGIN) else message.as_string()
+        record = {"topic": "elsewhere" if name == "lost" else "greet", "payload": f"hello {name}"}
+        ctx.send_egress(sf.egress_message_builder("p/egress", record, RECORD))
+
+
+@pytest.mark.parametrize("durable", [None, "kept.db"])
+def test_the_ports_of_the_playground(functions, ports, durable, tmp_path):
+    emits(functions)
+    path = tmp_path / durable if durable else None
+    with sf.start(port=0, functions=functions, durable=path) as session:
+        session.load_module(playground(ports))
+        into, out = ports
+        login = {"Content-Type": "application/vnd.my/Login"}
+        assert fetch(into, "p/login/bob", b'{"name": "bob"}', **login) == (200, "")
+        text = sf.StringType.serializer().serialize("ann")
+        assert fetch(into, "p/login/an%20id%2Fx", text, method="PUT") == (200, "")
+        session.wait_idle()
+        assert session.state("p/login") == {"bob": {"n": 1}, "an id/x": {"n": 1}}
+        assert session.invocations[0].caller is None
+        got = {fetch(out, "greet") for _ in range(2)}
+        assert got == {(200, "hello bob"), (200, "hello ann")}
+        assert fetch(out, "greet") == (404, "no record in 'greet'\n")
+        assert fetch(out, "b/c")[0] == 404
+        assert fetch(out, "nothing") == (405, "no topic 'nothing'; topics are greet, b/c\n")
+        for path, why in (
+            ("p/login", "/namespace/type/id"),
+            ("p//x", "/namespace"),
+            ("a/%ff/b", ""),
+        ):
+            status, reason = fetch(into, path, b"x")
+            assert status == 500
+            assert why in reason
+        assert fetch(into, "p/login/x", b"x", Origin="http://elsewhere.example")[0] == 403
+        assert fetch(out, "greet", Origin="http://elsewhere.example")[0] == 403
+        with socket.create_connection(("127.0.0.1", into), timeout=10) as too_large:
+            too_large.sendall(
+                b"POST /p/login/x HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
+            )
+            assert too_large.recv(100).startswith(b"HTTP/1.1 400 ")
+        # A topic that nobody offers fails at the line that names it, and parks the address.
+        fetch(into, "p/login/lost", sf.StringType.serializer().serialize("lost"))
+        assert session.wait_idle().parked == 1
+        assert "no egress has the topic 'elsewhere'" in session.parked[0].reason
+    with pytest.raises(urllib.error.URLError):
+        fetch(into, "p/login/bob", b"x")
+
+
+def test_records_from_before_the_port_was_opened_are_offered(functions, ports):
+    emits(functions)
+    with sf.start(port=0, functions=functions) as session:
+        session.send("p/login", "early", "early")
+        session.wait_idle()
+        session.load_module(playground(ports))
+        assert fetch(ports[1], "greet") == (200, "hello early")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kind: io.statefun.playground.v1/ingress\nspec: {port: x}\n", "line 1: 'x' is no port"),
+        (
+            "kind: io.statefun.playground.v1/egress\nspec: {port: 1, topics: t}\n",
+            "topics is a list",
+        ),
+        (endpoint(1).replace("http://", "http+unix://"), "line 1: .* speaks http and https"),
+        (
+            (
+                "kind: io.statefun.endpoints.v1/http\nspec: {functions: a/b, urlPathTemplate: 'http://x',"
+                " timeouts: {call: soon}}\n"
+            ),
+            "line 1: 'soon' is no duration",
+        ),
+        (
+            (
+                "kind: io.statefun.endpoints.v2/http\nspec: {functions: a/b, urlPathTemplate: 'http://x',"
+                " maxNumBatchRequests: many}\n"
+            ),
+            "maxNumBatchRequests 'many' is no number",
+        ),
+    ],
+)
+def test_documents_that_this_engine_cannot_serve(functions, text, message):
+    with (
+        sf.start(port=0, functions=functions) as session,
+        pytest.raises(sf.EngineError, match=message),
+    ):
+        session.load_module(text)
+
+
+def test_a_taken_port_opens_none_of_the_others(functions, ports):
+    with sf.start(port=0, functions=functions) as session:
+        text = playground([ports[0], session.endpoint.port])
+        with pytest.raises(
+            sf.EngineError, match=f"line 4: port {session.endpoint.port} of 127.0.0.1 is taken"
+        ):
+            session.load_module(text)
+        with pytest.raises(urllib.error.URLError):
+            fetch(ports[0], "a/b/c", b"x")
+        assert "playground" not in session.module_yaml()
+
+
+def test_durations_are_read_as_flink_reads_them():
+    assert [seconds(text) for text in ("1min", "30 s", "500", "2 h", 15)] == [
+        60.0, 30.0, 0.5, 7200.0, 0.015,
+    ]  # fmt: skip
+    for wrong in ("soon", "1.5s", "-1s", "3 parsecs", None):
+        with pytest.raises(ValueError, match="is no duration"):
+            seconds(wrong)
+
+
+def test_an_answer_that_is_none_is_an_error_and_changes_nothing(functions, port):
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    from threading import Thread
+
+    class Wrong(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            kind = "text/html" if self.path == "/a" else "application/octet-stream"
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", "3")
+            self.end_headers()
+            self.wfile.write(b"no!")
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", port), Wrong)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        with sf.start(port=0, functions=functions) as session:
+            session.load_module(endpoint(port, "w/*", "{function.name}"))
+            session.send_many([("w/a", "x", 1), ("w/b", "x", 1)])
+            wait_for(lambda: len(session.invocations) >= 2)
+            errors = {e.address.name: e.error for e in session.invocations}
+            assert "the content type is 'text/html'" in errors["a"].message
+            assert "FromFunction" in errors["b"].message + errors["b"].type
+            assert session.state("w/a") == session.state("w/b") == {}
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_the_payload_of_a_record_of_another_process_is_never_trusted():
+    from statefun_nb.endpoint.playground import EGRESS_RECORD, PlaygroundServers
+
+    servers = PlaygroundServers(lambda *_: None)
+    servers._topics["t"] = deque()
+    for payload in (b"", b"[]", b"{", json.dumps({"topic": "t"}).encode(), b"\xff"):
+        servers.offer(TypedValue(EGRESS_RECORD, payload))
+        with pytest.raises(sf.EngineError, match="is JSON with topic and payload"):
+            servers.check(TypedValue(EGRESS_RECORD, payload))
+    assert not servers._topics["t"]
+
+
+def test_the_command_line_runs_a_module_without_java_or_docker(ports, port, tmp_path):
+    """The playground's own way: a message in by HTTP, a record out, a function elsewhere."""
+    (tmp_path / "mine.py").write_text(
+        """
+import statefun_nb as sf
+RECORD = sf.make_json_type("io.statefun.playground/EgressRecord")
+
+@sf.function("our/answer")
+def answer(ctx, message):
+    record = {"topic": "greet", "payload": f"{ctx.address.id}: {message.value}"}
+    ctx.send_egress(sf.egress_message_builder("p/egress", record, RECORD))
+"""
+    )
+    (tmp_path / "module.yaml").write_text(playground(ports) + "---\n" + endpoint(port))
+    arguments = ["run", "module.yaml", "--functions", "mine", "--port", "0", "--durable", "kept.db"]
+    text = sf.StringType.serializer().serialize
+    with official(port):
+        for turn in (1, 2):
+            with subprocess.Popen(
+                [sys.executable, "-m", "statefun_nb.cli", *arguments],
+                cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            ) as running:  # fmt: skip
+                try:
+                    while "is run" not in running.stdout.readline():
+                        assert running.poll() is None, running.stderr.read()
+                    fetch(ports[0], "their/greeter/bob", text("hi"))
+                    wait_for(lambda: fetch(ports[1], "greet") == (200, f"bob: hi {turn}"))  # noqa: B023
+                    fetch(ports[0], "their/greeter/bad", text("fail"))
+                    assert "their/greeter 'bad': HTTP 500: http://" in running.stderr.readline()
+                    running.terminate()
+                    assert running.wait(timeout=20) == 0
+                finally:
+                    running.kill()
+
+
+def test_a_module_that_cannot_be_run_says_why(tmp_path):
+    for name, text, message in (
+        ("absent.yaml", None, "cannot read absent.yaml"),
+        ("wrong.yaml", "kind: nothing\nspec: {}\n", "line 1: unknown kind 'nothing'"),
+    ):
+        if text is not None:
+            (tmp_path / name).write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-m", "statefun_nb.cli", "run", name, "--port", "0"],
+            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert message in done.stderr
