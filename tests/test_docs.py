@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -36,3 +37,31 @@ def test_the_code_of_a_page_runs(page, tmp_path):
         capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_module_and_the_commands_of_the_page_on_other_languages(tmp_path):
+    page = (DOCS / "howto" / "foreign.md").read_text()
+    module = "---\n".join(re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
+    for port in ("8090", "8091"):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            module = module.replace(port, str(free.getsockname()[1]))
+    (tmp_path / "module.yaml").write_text(module)
+    (tmp_path / "functions.py").write_text(
+        "import statefun_nb as sf\n@sf.function('a/b')\ndef f(ctx, message):\n    pass\n"
+    )
+    commands = re.findall(r"^    statefun-nb (run .*)$", page, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        with subprocess.Popen(
+            [sys.executable, "-m", "statefun_nb.cli", *command.split(), "--port", "0"],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as running:  # fmt: skip
+            try:
+                while "is run" not in running.stdout.readline():
+                    assert running.poll() is None, running.stderr.read()
+                running.terminate()
+                assert running.wait(timeout=20) == 0
+            finally:
+                running.kill()
+    assert (tmp_path / "kept.db").exists()
