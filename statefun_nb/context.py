@@ -106,8 +106,9 @@ class Context(ABC):
 class Routes(Protocol):
     """Where a real cluster can deliver to: asked for each effect, at the user's line."""
 
-    def check_target(self, typename: str) -> None:
-        """Raise when no function of that type can be reached."""
+    @property
+    def check_target(self) -> Callable[[str], None] | None:
+        """Raises when no function of that type can be reached; None where any can be."""
 
     def check_token(self, owner: SdkAddress, token: str) -> None:
         """Raise when a delayed message of ``owner`` is pending under this token."""
@@ -129,6 +130,7 @@ class InvocationContext(Context):
     # Slots where Context has properties: read without a call into Python, and some functions read
     # each of them for every message. The caller is looked up only when it is asked for.
     __slots__ = (
+        "_check_target",
         "_tokens",
         "address",
         "delayed",
@@ -147,6 +149,7 @@ class InvocationContext(Context):
         self.address = address
         self.storage = storage
         self.routes = routes
+        self._check_target = None if routes is None else routes.check_target
         self.incoming: Incoming | None = None  # the message that is being served
         # What is sent says so: the recorder's id and the invocation's number; 0: it is not traced.
         self.recorder = 0
@@ -168,24 +171,26 @@ class InvocationContext(Context):
         *,
         type: Any = None,  # noqa: A002
     ) -> None:
-        if isinstance(message, Message):
+        data: bytes | None
+        scalar = SCALARS.get(value.__class__) if type is None else None
+        if scalar and id and id.__class__ is str and message.__class__ is str:
+            typename: Any = message
+            try:  # what nearly all messages are, without the calls that others need
+                value_typename, serialize = scalar
+                data = serialize(value)
+            except ConversionError as error:
+                raise _about(error, typename, id) from error
+        elif isinstance(message, Message):
             typename, id = message.target_typename, message.target_id  # noqa: A001
-            typed: tuple[str, bytes | None] = own_typed_value(message.typed_value)
+            value_typename, data = own_typed_value(message.typed_value)
         else:
             typename = message
-            scalar = SCALARS.get(value.__class__) if type is None else None
-            if scalar and id and id.__class__ is str and typename.__class__ is str:
-                try:  # what nearly all messages are, without the calls that others need
-                    typed = scalar[0], scalar[1](value)
-                except ConversionError as error:
-                    raise _about(error, typename, id) from error
-            else:
-                typed = _typed(typename, id, value, type)
-        if self.routes is not None:
-            self.routes.check_target(typename)
+            value_typename, data = _typed(typename, id, value, type)
+        if self._check_target is not None:
+            self._check_target(typename)
         cause = cause_bytes(self.recorder, self.seq) if self.seq else b""
         try:
-            self.sent.append(send_chunk(typename, id, typed, cause))
+            self.sent.append(send_chunk(typename, id, value_typename, data, cause))
         except UnicodeEncodeError as error:
             raise _not_utf8(typename, id) from error
 
@@ -207,8 +212,8 @@ class InvocationContext(Context):
             typename, id_ = message, cancellation_token
             typed = _typed(typename, id_, value, type)
         delay = _milliseconds(duration, typename)
-        if self.routes is not None:
-            self.routes.check_target(typename)
+        if self._check_target is not None:
+            self._check_target(typename)
         if not isinstance(token, str):
             raise ConversionTypeError(f"a cancellation token is a string, not {token!r}")
         if token and self.routes is not None:

@@ -246,6 +246,7 @@ class _BoolSerializer(TypeSerializer):
 _INT = struct.Struct("<Bi")
 _LONG = struct.Struct("<Bq")
 _DOUBLE = struct.Struct("<Bd")
+_pack_int, _pack_long = _INT.pack, _LONG.pack
 # Only +0.0 is the default; -0.0 has a bit set and travels.
 _DOUBLE_ZERO = _DOUBLE.pack(0x09, 0.0)
 _STRING_HEADS = tuple(bytes([0x0A, size]) for size in range(128))
@@ -255,8 +256,11 @@ class _IntSerializer(TypeSerializer):
     __slots__ = ()
 
     def serialize(self, value: Any) -> bytes:
-        if type(value) is int and -0x80000000 <= value <= 0x7FFFFFFF:
-            return _INT.pack(0x0D, value) if value else b""
+        if type(value) is int:
+            try:  # half the time of comparing it with the limits
+                return _pack_int(0x0D, value) if value else b""
+            except struct.error:
+                pass
         return _checked("int", value, "an int from -2**31 to 2**31 - 1")
 
     def deserialize(self, byte: bytes) -> Any:
@@ -269,8 +273,11 @@ class _LongSerializer(TypeSerializer):
     __slots__ = ()
 
     def serialize(self, value: Any) -> bytes:
-        if type(value) is int and -0x8000000000000000 <= value <= 0x7FFFFFFFFFFFFFFF:
-            return _LONG.pack(0x09, value) if value else b""
+        if type(value) is int:
+            try:
+                return _pack_long(0x09, value) if value else b""
+            except struct.error:
+                pass
         return _checked("long", value, "an int from -2**63 to 2**63 - 1")
 
     def deserialize(self, byte: bytes) -> Any:

@@ -29,6 +29,7 @@ from ..effects import (
 from ..errors import ProtocolError
 from ._pool import FromFunction, ToFunction, TypedValueMessage
 from .wire import (
+    LENGTHS,
     address_bytes,
     address_head,
     chunk,
@@ -150,35 +151,49 @@ def decode_causes(data: bytes) -> list[Cause | None]:
 def send_chunk(
     typename: str,
     id: str,  # noqa: A002
-    value: tuple[str, bytes | None],
+    value_typename: str,
+    data: bytes | None,
     cause: bytes,
 ) -> bytes:
-    """One entry of InvocationResponse.outgoing_messages; ``value`` is a TypedValue's fields."""
-    value_typename, data = value
+    """One entry of InvocationResponse.outgoing_messages; its argument by the fields of it."""
     key = id.encode()
     if data and key:
         # Small messages are written in one go: as nested calls of chunk() they take twice the time.
-        type_head = value_head(value_typename)
-        head = address_head(typename)
+        head, head_size, type_head, type_size = _send_heads(typename, value_typename)
         key_size, data_size = len(key), len(data)
-        target_size = len(head) + 2 + key_size
-        value_size = len(type_head) + 1 + data_size + len(cause)
+        target_size = head_size + key_size
+        value_size = type_size + data_size + len(cause)
         size = 4 + target_size + value_size
         if size < 128:  # every length in it fits one byte
-            return b"\x12%c\x0a%c%b\x1a%c%b\x12%c%b%c%b%b" % (
-                size,
-                target_size,
-                head,
-                key_size,
-                key,
-                value_size,
-                type_head,
-                data_size,
-                data,
-                cause,
+            return b"".join(
+                (
+                    _SENDS[size],
+                    LENGTHS[target_size],
+                    head,
+                    LENGTHS[key_size],
+                    key,
+                    _ARGUMENTS[value_size],
+                    type_head,
+                    LENGTHS[data_size],
+                    data,
+                    cause,
+                )
             )
     target = chunk(b"\x0a", address_bytes(typename, id))
-    return chunk(b"\x12", target + chunk(b"\x12", typed_value_bytes(value, cause)))
+    return chunk(b"\x12", target + chunk(b"\x12", typed_value_bytes((value_typename, data), cause)))
+
+
+# An outgoing message up to the length of its target, and the tag and length of its argument.
+_SENDS = tuple(b"\x12" + size + b"\x0a" for size in LENGTHS[:128])
+_ARGUMENTS = tuple(b"\x12" + size for size in LENGTHS[:128])
+
+
+@lru_cache(maxsize=4096)
+def _send_heads(typename: str, value_typename: str) -> tuple[bytes, int, bytes, int]:
+    """The parts of a message that come again and again, and their sizes with the lengths after."""
+    head = address_head(typename) + b"\x1a"
+    type_head = value_head(value_typename)
+    return head, len(head) + 1, type_head, len(type_head) + 1
 
 
 def delayed_chunk(

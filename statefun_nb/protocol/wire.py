@@ -14,6 +14,7 @@ from functools import lru_cache, partial
 from ..address import SdkAddress, parse_typename
 
 __all__ = [
+    "LENGTHS",
     "address_bytes",
     "address_head",
     "cause_bytes",
@@ -38,7 +39,7 @@ def _varint(number: int) -> bytes:
 
 
 # The varints of 0 to 1023: what nearly every length is.
-_LENGTHS = tuple(_varint(n) for n in range(1024))
+LENGTHS = tuple(_varint(n) for n in range(1024))
 
 # TypedValue.statefun_nb_cause: field 7301, wire type 2, 12 bytes.
 _CAUSE = struct.Struct("<4sIQ")
@@ -47,7 +48,7 @@ _CAUSE_HEAD = b"\xaa\xc8\x03\x0c"
 
 def varint(number: int) -> bytes:
     """A non-negative integer as a base-128 varint."""
-    return _LENGTHS[number] if number < 1024 else _varint(number)
+    return LENGTHS[number] if number < 1024 else _varint(number)
 
 
 def length(body: bytes) -> bytes:
@@ -58,7 +59,7 @@ def length(body: bytes) -> bytes:
 def chunk(tag: bytes, body: bytes) -> bytes:
     """A length-delimited field: its tag, the length and the bytes."""
     size = len(body)
-    return tag + (_LENGTHS[size] if size < 1024 else _varint(size)) + body
+    return tag + (LENGTHS[size] if size < 1024 else _varint(size)) + body
 
 
 @lru_cache(maxsize=4096)
@@ -88,7 +89,7 @@ def typed_value_bytes(value: tuple[str, bytes | None], cause: bytes = b"") -> by
     if not data:
         return _type_head(typename) + b"\x10\x01" + cause
     size = len(data)
-    return value_head(typename) + (_LENGTHS[size] if size < 1024 else _varint(size)) + data + cause
+    return value_head(typename) + (LENGTHS[size] if size < 1024 else _varint(size)) + data + cause
 
 
 def address_bytes(typename: str, id: str) -> bytes:  # noqa: A002 - the field's own name

@@ -175,7 +175,9 @@ class _Serving:
     __slots__ = (
         "_cells",
         "_context",
+        "_effects",
         "_number",
+        "_only",
         "_printed",
         "_recorder",
         "_rows",
@@ -215,6 +217,8 @@ class _Serving:
     def begin(self, context: InvocationContext, cells: list[Cell]) -> None:
         self._context = context
         self._cells = cells
+        self._effects = (context.sent, context.delayed, context.egress)
+        self._only = cells[0] if len(cells) == 1 else None
         # Not before the handshake is over: a request that runs nothing counts nothing.
         context.recorder = self._reserve().id
         context.seq = self._seq
@@ -226,11 +230,15 @@ class _Serving:
 
     def returned(self) -> None:
         context, rows = self._context, self._rows
+        sent, delayed, egress = self._effects
         if self._printed is not None:
             self._keep_output(context.seq - self._seq)
-        rows += (_now(), len(context.sent), len(context.delayed), len(context.egress))
-        for cell in self._cells:
-            rows.append(cell.data)
+        if (only := self._only) is not None:  # most functions have one value: without a loop
+            rows += (_now(), len(sent), len(delayed), len(egress), only.data)
+        else:
+            rows += (_now(), len(sent), len(delayed), len(egress))
+            for cell in self._cells:
+                rows.append(cell.data)
         context.seq += 1
 
     def skipped(self, failure: Failure) -> None:

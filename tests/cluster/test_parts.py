@@ -206,8 +206,8 @@ def test_the_balance_knows_what_is_under_way():
     reply = encode_result(
         [
             mutation_chunk("n", value),
-            send_chunk("a/g", "1", value, b""),
-            send_chunk("elsewhere/g", "1", value, b""),
+            send_chunk("a/g", "1", *value, b""),
+            send_chunk("elsewhere/g", "1", *value, b""),
             delayed_chunk(60_000, "a/g", "1", value, "t", b""),
             delayed_chunk(60_000, "a/g", "1", value, "", b""),
         ]

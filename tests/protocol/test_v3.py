@@ -56,7 +56,7 @@ def test_a_typed_value_is_what_protobuf_would_write(typed):
 
 @given(typename, text, value, st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1))
 def test_a_sent_message_reads_back_with_its_cause(name, id_, typed, recorder, seq):
-    data = v3.encode_result([v3.send_chunk(name, id_, typed, cause_bytes(recorder, seq))])
+    data = v3.encode_result([v3.send_chunk(name, id_, *typed, cause_bytes(recorder, seq))])
     (sent,) = FromFunction.FromString(data).invocation_result.outgoing_messages
     assert (f"{sent.target.namespace}/{sent.target.type}", sent.target.id) == (name, id_)
     assert sent.argument.typename == typed.typename
@@ -101,7 +101,7 @@ def test_a_request_is_what_protobuf_reads(name, id_, state, messages):
 
 EFFECTS = [
     pytest.param(
-        v3.send_chunk("a/b", "id", TypedValue("t/x", b"v"), b""),
+        v3.send_chunk("a/b", "id", "t/x", b"v", b""),
         lambda reply: reply.sends,
         [Send(address("a/b", "id"), typed_value_bytes(TypedValue("t/x", b"v")))],
         id="send",
