@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .address import address_of
 from .checks import Check, check_of
@@ -19,7 +19,6 @@ from .engine.base import Engine, Idle, Incoming, ParkedAddress
 from .engine.clock import Clock, VirtualClock
 from .engines import make_engine
 from .errors import ConversionError, IdleTimeout, SessionError
-from .export.export import Exported, export
 from .incoming import chunks, incoming
 from .loop_thread import LoopThread
 from .messages import Message
@@ -34,6 +33,9 @@ from .trace.recorder import Recorder
 from .trace.replay import Replay, cases_of, replay
 from .trace.traced import Blocked, Running, TracedHandler
 from .views.live import LiveViews
+
+if TYPE_CHECKING:
+    from .export.export import Exported
 
 __all__ = ["Session"]
 
@@ -244,6 +246,8 @@ class Session(LiveViews):
         DeclarationError
             When a function, or a name that it needs, is in no cell.
         """
+        from .export.export import export  # 6 ms that most notebooks need not wait for
+
         target = Path(folder).expanduser()
         functions = self.options.functions
         return export(target, functions, self._documents, self.recorder, overwrite=overwrite)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..address import SdkAddress
 from ..effects import Emit, TypedValue
@@ -21,12 +21,14 @@ from .base import Idle, Incoming, ParkedAddress, Progress, StoredState, Timer
 from .clock import Clock
 from .core import Core, OnError
 from .driver import Driver
-from .durable import DurableCore, Keeper
 from .egress_log import EgressLog
 from .foreign import ForeignEndpoint, ForeignTransport
 from .mailbox import Mailbox
-from .sqlite_store import SqliteStore
 from .transport import Transport
+
+if TYPE_CHECKING:
+    from .durable import Keeper
+    from .sqlite_store import SqliteStore
 
 __all__ = ["EmbeddedEngine"]
 
@@ -50,9 +52,9 @@ class Ports(Protocol):
 class EmbeddedRoutes:
     """Refuses at the user's line what the core would refuse of the reply; see ``Routes``."""
 
-    def __init__(self, core: Core, ports: Ports) -> None:
+    def __init__(self, core: Core) -> None:
         self._timers = core.timers
-        self._ports = ports
+        self.ports: Ports | None = None
 
     # Any will do: a message to a function that nobody declared waits for its cell.
     check_target: Callable[[str], None] | None = None
@@ -65,7 +67,8 @@ class EmbeddedRoutes:
         """Left to the core, which knows the names by the handshake."""
 
     def egress(self, typename: str, value: TypedValue) -> tuple[str, TypedValue]:
-        self._ports.check(value)
+        if self.ports is not None:
+            self.ports.check(value)
         return typename, value
 
 
@@ -118,26 +121,25 @@ class EmbeddedEngine:
         self._own_url = own_url
         self._own = transport
         self._foreign: ForeignTransport | None = None  # from the first other endpoint on
-        self._ports = ports(self._take)
+        self._make_ports = ports
+        self._ports: Ports | None = None  # from the first port on
         self._log = EgressLog()
         self._keeper: Keeper | None = None
         self._core: Core
         if store is None:
             self._core = Core(batch_limit, on_error, self._log.append)
         else:
+            from .durable import DurableCore, Keeper  # SQLite takes 4 ms that few need wait for
+
             self._core = core = DurableCore(batch_limit, on_error)
             self._keeper = Keeper(core, clock, self._log, store)
         commit = None if self._keeper is None else self._keeper.commit
+        self.routes = EmbeddedRoutes(self._core)  # for the handler that serves its requests
         self._driver = thread.call(
             lambda: Driver(self._core, transport, clock, paused=paused, commit=commit)
         )
         if self._keeper is not None:
             thread.post(self._driver.wake)  # for what was kept
-
-    @property
-    def routes(self) -> EmbeddedRoutes:
-        """For the handler that serves this engine's requests."""
-        return EmbeddedRoutes(self._core, self._ports)
 
     @property
     def paused(self) -> bool:
@@ -249,11 +251,8 @@ class EmbeddedEngine:
 
     def _load(self, documents: list[Document], elsewhere: list[ForeignEndpoint]) -> None:
         ports = [d for d in documents if d.kind in (PLAYGROUND_INGRESS, PLAYGROUND_EGRESS)]
-        self._ports.open(ports)
         if ports:
-            for record in self._log.records():  # those that were emitted before
-                self._offer(record)
-            self._log.listener = self._offer
+            self._open(ports)
         if elsewhere and self._foreign is not None:
             self._foreign.add(elsewhere)
             self._driver.use(self._foreign)
@@ -262,7 +261,17 @@ class EmbeddedEngine:
                 if self._foreign.find(mailbox.kind.typename) is not None:
                     self._driver.release(mailbox.kind.typename)
 
+    def _open(self, documents: list[Document]) -> None:
+        opened = self._make_ports(self._take) if self._ports is None else self._ports
+        opened.open(documents)
+        if self._ports is None:
+            self._ports = self.routes.ports = opened
+            self._log.listener = self._offer
+            for record in self._log.records():  # those that were emitted before
+                self._offer(record)
+
     def _offer(self, record: Emit) -> None:
+        assert self._ports is not None  # it listens from the first port on
         self._ports.offer(decode_typed_value(record.argument))
 
     def _take(self, address: SdkAddress, value: TypedValue) -> None:
@@ -292,7 +301,8 @@ class EmbeddedEngine:
         return self._driver.report()
 
     async def close(self) -> None:
-        await self._ports.close()
+        if self._ports is not None:
+            await self._ports.close()
         await self._driver.close()
         if self._keeper is not None:
             self._keeper.close()
