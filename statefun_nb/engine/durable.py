@@ -7,7 +7,8 @@ state it changed, and what it sent are in the same one. Nothing is shown or conf
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from ..address import SdkAddress, address_of
 from ..effects import ExpireMode, Reply, TypedValue
@@ -21,6 +22,8 @@ from .sqlite_store import SqliteStore
 from .timers import Timers
 
 __all__ = ["DurableCore", "Keeper"]
+
+T = TypeVar("T")
 
 
 class DurableTimers(Timers):
@@ -123,6 +126,28 @@ class DurableCore(Core):
         return self.add_type(address_of(typename, "")) if kind is None else kind
 
 
+class _Progress:
+    """A bar over all that is read back; it shows when that takes longer than a second."""
+
+    def __init__(self, total: int) -> None:
+        from tqdm import tqdm  # 30 ms that a first cell need not wait for
+
+        self._bar = tqdm(total=total, unit=" rows", delay=1, mininterval=0.5, leave=False)
+
+    def __call__(self, rows: Iterable[T]) -> Iterator[T]:
+        update = self._bar.update
+        for index, row in enumerate(rows, 1):
+            yield row
+            if not index % 1000:
+                update(1000)
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._bar.close()
+
+
 class Keeper:
     """Keeps a core, its clock and its egress records in a store.
 
@@ -137,13 +162,13 @@ class Keeper:
         self._clock = clock
         self._log = log
         self._store = store
-        with store.reading():
+        with store.reading(), _Progress(store.count()) as counted:
             clock.advance(max(0, store.clock_offset_ms() - clock.offset_ms))
             core.restore_specs(store.specs())
-            core.restore_values(store.values())
-            core.restore_mail(store.mail())
-            core.restore_timers(store.timers())
-            for record in store.egress(log.limit):
+            core.restore_values(counted(store.values()))
+            core.restore_mail(counted(store.mail()))
+            core.restore_timers(counted(store.timers()))
+            for record in counted(store.egress()):
                 log.append(record)
         self._offset_ms = clock.offset_ms
 

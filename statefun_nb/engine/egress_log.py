@@ -7,17 +7,18 @@ from collections.abc import Callable
 
 from ..effects import Emit
 
-__all__ = ["EgressLog"]
+__all__ = ["EGRESS_LIMIT", "EgressLog"]
+
+EGRESS_LIMIT = 1_000_000
 
 
 class EgressLog:
     """The last ``limit`` egress records, in order; counts those that it no longer keeps."""
 
-    def __init__(self, limit: int = 1_000_000) -> None:
+    def __init__(self, limit: int = EGRESS_LIMIT) -> None:
         # Plain tuples: the garbage collector leaves those of text and bytes alone, but visits
         # every named tuple again and again.
         self._records: deque[tuple[str, bytes]] = deque(maxlen=limit)
-        self.limit = limit
         self.count = 0
         self.listener: Callable[[Emit], None] | None = None  # told of each record
 

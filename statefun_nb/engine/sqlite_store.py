@@ -11,6 +11,7 @@ from ..address import SdkAddress, address_of
 from ..effects import Emit, ExpireMode, StateSpec
 from ..errors import EngineError
 from .base import Timer
+from .egress_log import EGRESS_LIMIT
 from .journal import Changes, Mail, Spec, Value
 
 __all__ = ["SqliteStore"]
@@ -49,6 +50,8 @@ class SqliteStore:
         Made, for the user alone, when it is not there.
     clock : str
         "system" or "virtual": what the times in it are counted by.
+    egress_limit : int
+        So many egress records are kept, the newest.
 
     Raises
     ------
@@ -56,8 +59,9 @@ class SqliteStore:
         When it cannot be opened, is in use, or is not such a file.
     """
 
-    def __init__(self, path: str, clock: str) -> None:
+    def __init__(self, path: str, clock: str, egress_limit: int = EGRESS_LIMIT) -> None:
         self.path = path
+        self._egress_limit = egress_limit
         try:
             # Not left to SQLite, which would let the group and others read it.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -165,10 +169,16 @@ class SqliteStore:
             owner = _address(owner_typename, owner_id)
             yield Timer(due_ms, number, owner, token, address_of(typename, id_), argument)
 
-    def egress(self, limit: int) -> list[Emit]:
-        """The last so many egress records, in order."""
-        query = "SELECT egress, argument FROM egress ORDER BY number DESC LIMIT ?"
-        return [Emit(*row) for row in self._db.execute(query, (limit,))][::-1]
+    def egress(self) -> Iterator[Emit]:
+        """The last egress records, in order."""
+        query = "SELECT egress, argument FROM egress ORDER BY number"
+        return map(Emit._make, self._db.execute(query))
+
+    def count(self) -> int:
+        """How many state values, messages, delayed messages and egress records there are."""
+        tables = ("state", "mail", "timer", "egress")
+        counts = (self._db.execute(f"SELECT count(*) FROM {each}") for each in tables)  # noqa: S608
+        return sum(int(row[0]) for (row,) in counts)
 
     # Writing.
 
@@ -221,7 +231,13 @@ class SqliteStore:
                 for t in changes.timers
             ),
         )
-        many("INSERT INTO egress (egress, argument) VALUES (?, ?)", changes.egress)
+        if changes.egress:
+            many("INSERT INTO egress (egress, argument) VALUES (?, ?)", changes.egress)
+            # Only so many are ever shown, so the file need not grow with what was emitted.
+            self._db.execute(
+                "DELETE FROM egress WHERE number <= (SELECT max(number) FROM egress) - ?",
+                (self._egress_limit,),
+            )
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

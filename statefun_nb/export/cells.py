@@ -6,10 +6,13 @@ import ast
 import sys
 from typing import Any
 
-from ..cells.arguments import HelpShown, UsageError, cell_parser, parse
+from ..cells.arguments import UsageError, cell_parser, parse
 from ..cells.body import function_text
 from ..errors import SessionError
 from ..views.live import LiveViews
+
+# Magics that run their cell as it stands, and tell something of it.
+_TRANSPARENT = frozenset({"capture", "prun", "time"})
 
 __all__ = ["executed_cells", "name_of", "plain_code", "session_names"]
 
@@ -51,14 +54,14 @@ def _shell() -> Any:
 
 
 def plain_code(cell: str) -> str:
-    """A cell of ``%%statefun_function`` as the function that it declares; any other as it is.
+    """What a cell runs without its magic: ``%%statefun_function`` as a function, ``%%time`` as its body.
 
     Parameters
     ----------
     cell : str
         Its code with the magics translated, as IPython does before it runs a cell.
     """
-    if "statefun_function" not in cell:
+    if "run_cell_magic" not in cell:
         return cell
     try:
         (statement,) = ast.parse(cell).body
@@ -69,16 +72,25 @@ def plain_code(cell: str) -> str:
             value=ast.Call(
                 func=ast.Attribute(attr="run_cell_magic"),
                 args=[
-                    ast.Constant(value="statefun_function"),
+                    ast.Constant(value=str(name)),
                     ast.Constant(value=str(line)),
                     ast.Constant(value=str(body)),
                 ],
             )
         ):
-            try:
-                arguments = parse(cell_parser(), line)
-                text = function_text(arguments.typename, arguments.state, body)
-            except (HelpShown, UsageError, SyntaxError, ValueError):
-                return cell  # it has declared nothing
-            return f"import statefun_nb as sf\n{text}"
+            if name in _TRANSPARENT:
+                return body
+            if name == "statefun_function":
+                return _declaration(line, body) or cell
     return cell
+
+
+def _declaration(line: str, body: str) -> str | None:
+    if {"-h", "--help"} & set(line.split()):
+        return None
+    try:
+        arguments = parse(cell_parser(), line)
+        text = function_text(arguments.typename, arguments.state, body)
+    except (UsageError, SyntaxError, ValueError):
+        return None  # it has declared nothing
+    return f"import statefun_nb as sf\n{text}"

@@ -212,6 +212,17 @@ def test_egress_records_and_confirmed_idleness_are_in_the_file_already(path, fun
             db.close()
 
 
+def test_the_file_keeps_as_many_records_as_are_shown(path, functions, monkeypatch):
+    counters(functions)
+    monkeypatch.setattr(SqliteStore.__init__, "__defaults__", (3,))
+    with start(path, functions) as s:
+        for _ in range(5):
+            s.send("d/count", "a", 1)
+            s.wait_idle()
+    with start(path, functions) as s:
+        assert [r.value for r in s.egress("d/out")] == ["a 3", "a 4", "a 5"]
+
+
 def test_the_same_path_is_the_same_session_and_another_one_a_new_one(path, functions, monkeypatch):
     counters(functions)
     s = start(path, functions)

@@ -143,7 +143,9 @@ def test_a_cell_that_is_a_body():
     assert plain_code("get_ipython().run_cell_magic('statefun_function', '--help', 'x')") == (
         "get_ipython().run_cell_magic('statefun_function', '--help', 'x')"
     )
-    assert plain_code("x = 'statefun_function'") == "x = 'statefun_function'"
+    assert plain_code("x = 'run_cell_magic'") == "x = 'run_cell_magic'"
+    assert plain_code("get_ipython().run_cell_magic('time', '', 'x = 1\\n')") == "x = 1\n"
+    assert "run_cell_magic" in plain_code("get_ipython().run_cell_magic('bash', '', 'ls')")
 
 
 def test_several_statements_on_a_line():
