@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 import statefun_nb as sf
 from statefun_nb.demos.greeter import greeter_functions, greetings
@@ -26,21 +29,21 @@ _MANY_KEYS_GOAL = 0.8
 Messages = list[tuple[str, str, str]]
 
 
-def run(messages: Messages, *, trace: bool = True, batch_limit: int = 1000) -> float:
+def run(
+    messages: Messages, *, trace: bool = True, batch_limit: int = 1000, durable: Path | None = None
+) -> float:
     """Messages a second, from the first send to the last egress record."""
     # What the benchmark itself holds, the bytes of 400,000 requests, is not the engine's to visit.
     gc.collect()
     gc.freeze()
     try:
-        return _run(messages, trace=trace, batch_limit=batch_limit)
+        return _run(messages, trace=trace, batch_limit=batch_limit, durable=durable)
     finally:
         gc.unfreeze()
 
 
-def _run(messages: Messages, *, trace: bool, batch_limit: int) -> float:
-    with sf.start(
-        port=0, functions=greeter_functions(), trace=trace, batch_limit=batch_limit
-    ) as session:
+def _run(messages: Messages, **options: Any) -> float:
+    with sf.start(port=0, functions=greeter_functions(), **options) as session:
         begin = time.perf_counter()
         session.send_many(messages, progress=False)
         session.wait_idle(timeout=600)
@@ -96,7 +99,25 @@ def measure() -> Iterator[Row]:
             **at_least(_LIMIT_GOAL, median(r[0] / r[2] for r in rounds)),
         )
         yield Row(f"engine, {keys:,} keys, not traced", off, "messages/s", on, "traced", off / on)
+    yield _durable()
     yield _flatness()
+
+
+def _durable() -> Row:
+    messages = greetings(_MESSAGES, 1_000)
+    rounds = []
+    for _ in range(_ROUNDS):
+        with tempfile.TemporaryDirectory() as folder:
+            kept = run(messages, durable=Path(folder) / "kept.db")
+        rounds.append((kept, run(messages)))
+    return Row(
+        "engine, 1,000 keys, durable",
+        median(r[0] for r in rounds),
+        "messages/s",
+        median(r[1] for r in rounds),
+        "in memory",
+        median(r[0] / r[1] for r in rounds),
+    )
 
 
 def _flatness() -> Row:

@@ -125,7 +125,7 @@ def _with_comments(lines: list[str], node: ast.stmt) -> str:
     text = "\n".join(lines[first : node.end_lineno])
     if lines[first][: node.col_offset].strip() or ";" in lines[(node.end_lineno or 1) - 1]:
         text = ast.unparse(node)  # one of several on a line
-    while first and lines[first - 1].startswith("#"):
+    while first and lines[first - 1].startswith("#") and "NBVAL" not in lines[first - 1]:
         first -= 1
         text = f"{lines[first]}\n{text}"
     return text
