@@ -21,7 +21,7 @@ from .doctor import examine
 from .errors import StatefunError
 from .registry import StatefulFunctions
 from .run_notebook import export_notebook
-from .serving import LOOPBACK, follow, load_functions, serve, until_ended
+from .serving import LOOPBACK, ended_by_signal, follow, load_functions, served
 from .session import Session
 from .tables import text_table
 
@@ -150,16 +150,26 @@ def _doctor(options: argparse.Namespace) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     functions = load_functions(options.module)
-    thread, endpoint = serve(functions, host=options.host, port=options.port, token=options.token)
-    print(f"{', '.join(functions)}\n  at {endpoint.url} (Ctrl-C ends it)", flush=True)
-    until_ended(thread, endpoint)
+    with (
+        ended_by_signal(),
+        served(functions, host=options.host, port=options.port, token=options.token) as endpoint,
+    ):
+        print(f"{', '.join(functions)}\n  at {endpoint.url} (Ctrl-C ends it)", flush=True)
+        while True:
+            time.sleep(3600)
 
 
 def _run_module(options: argparse.Namespace) -> None:
     functions = load_functions(options.functions) if options.functions else StatefulFunctions()
-    with start(
-        port=options.port, functions=functions, durable=options.durable, on_error=options.on_error
-    ) as session:
+    with (
+        ended_by_signal(),
+        start(
+            port=options.port,
+            functions=functions,
+            durable=options.durable,
+            on_error=options.on_error,
+        ) as session,
+    ):
         session.load_module(_readable(options.module))
         print(session.module_yaml() + "--- is run (Ctrl-C ends it)", flush=True)
         follow(session.recorder, lambda line: print(line, file=sys.stderr, flush=True))

@@ -21,9 +21,10 @@ from .trace.reader import read_batch
 from .trace.recorder import Recorder
 from .trace.traced import TracedHandler
 
-__all__ = ["LOOPBACK", "follow", "load_functions", "serve", "until_ended"]
+__all__ = ["LOOPBACK", "ended_by_signal", "follow", "load_functions", "served"]
 
 LOOPBACK = "127.0.0.1"
+_GRACE = 10.0
 
 
 def load_functions(name: str) -> StatefulFunctions:
@@ -60,10 +61,11 @@ def load_functions(name: str) -> StatefulFunctions:
     return functions
 
 
-def serve(
+@contextlib.contextmanager
+def served(
     functions: StatefulFunctions, *, host: str = LOOPBACK, port: int = 8000, token: str = ""
-) -> tuple[LoopThread, Endpoint]:
-    """Serve functions at an address; returns what runs, for ``until_ended``.
+) -> Iterator[Endpoint]:
+    """An endpoint for functions; at its end, what is being served gets ten seconds to end.
 
     Parameters
     ----------
@@ -79,44 +81,32 @@ def serve(
     """
     if host not in (LOOPBACK, "localhost", "::1"):
         token = token or secrets.token_urlsafe(16)
-    thread = LoopThread("statefun_nb")
-    thread.start()
-    endpoint = Endpoint(TracedHandler(functions, None), thread, host=host, token=token)
-    try:
+    with LoopThread("statefun_nb") as thread:
+        endpoint = Endpoint(TracedHandler(functions, None), thread, host=host, token=token)
         endpoint.start(port, others=False)
-    except BaseException:
-        thread.stop()
-        raise
-    return thread, endpoint
-
-
-def until_ended(thread: LoopThread, endpoint: Endpoint, grace: float = 10.0) -> None:
-    """Wait for Ctrl-C or SIGTERM, then let what is being served end, within ``grace`` seconds."""
-    with ended_by_signal():
-        while thread.alive:
-            time.sleep(1)
-    endpoint.stop(grace)
-    thread.stop(grace)
+        try:
+            yield endpoint
+        finally:
+            endpoint.stop(_GRACE)
 
 
 def follow(recorder: Recorder, write: Callable[[str], object]) -> None:
-    """Write a line for each failure, until Ctrl-C or SIGTERM."""
+    """Write a line for each failure, until something ends it."""
     cursor = 0
-    with ended_by_signal():
-        while True:
-            snapshot = recorder.snapshot(cursor)
-            cursor = snapshot.cursor
-            for batch in snapshot.batches:
-                if batch.error is not None or batch.skipped is not None:
-                    for each in read_batch(batch, recorder.id):
-                        if each.error is not None and each.error.type != "RolledBack":
-                            write(f"{each.address}: {each.error.type}: {each.error.message}")
-            time.sleep(0.2)
+    while True:
+        snapshot = recorder.snapshot(cursor)
+        cursor = snapshot.cursor
+        for batch in snapshot.batches:
+            if batch.error is not None or batch.skipped is not None:
+                for each in read_batch(batch, recorder.id):
+                    if each.error is not None and each.error.type != "RolledBack":
+                        write(f"{each.address}: {each.error.type}: {each.error.message}")
+        time.sleep(0.2)
 
 
 @contextlib.contextmanager
 def ended_by_signal() -> Iterator[None]:
-    """Ends what is in it at Ctrl-C or SIGTERM."""
+    """Ends what is in it at Ctrl-C or SIGTERM, as if it had come to its end."""
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         with contextlib.suppress(KeyboardInterrupt):

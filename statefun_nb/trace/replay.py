@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..registry import StatefulFunctions
-from ..tables import html_table, shorten, text_table
+from ..tables import html_list, html_table, shorten, text_table
 from .case import Case, Effects, read_cases, run_case, typed
 from .events import Payload
 from .recorder import Recorder
@@ -74,10 +74,12 @@ class Replay(Sequence[Replayed]):
         )
 
     def __repr__(self) -> str:
-        return text_table(*self._table())
+        title, columns, rows = self._table()
+        return text_table(title, columns, rows) if rows else title
 
     def _repr_html_(self) -> str:
-        return html_table(*self._table())
+        title, columns, rows = self._table()
+        return html_table(title, columns, rows) if rows else html_list(title, ())
 
 
 def cases_of(recorder: Recorder, seqs: Iterable[int] | None = None) -> list[Case]:
@@ -128,9 +130,13 @@ def differences(before: Effects, now: Effects) -> Iterator[str]:
         lacking, new = _without(was, is_), _without(is_, was)
         changed = min(len(lacking), len(new))
         for old, other in zip(lacking, new, strict=False):
-            yield f"{verb} {words(other)} (was {words(old)})"
-        yield from (f"{verb} {words(each)}" for each in new[changed:])
-        yield from (f"not {verb} {words(each)}" for each in lacking[changed:])
+            (was_value, was_place), (value, place) = words(old), words(other)
+            if was_place == place:
+                yield f"{verb} {value} (was {was_value}){place}"
+            else:
+                yield f"{verb} {value}{place} (was {was_value}{was_place})"
+        yield from (f"{verb} {''.join(words(each))}" for each in new[changed:])
+        yield from (f"not {verb} {''.join(words(each))}" for each in lacking[changed:])
         if not lacking and not new:
             yield f"{verb} the same in another order"
 
@@ -156,25 +162,33 @@ def _value(written: dict[str, Any] | None) -> str:
     return shorten(repr(Payload(*typed(written)).value), 60)
 
 
-def _egress_words(record: dict[str, Any]) -> str:
+Words = tuple[str, str]  # what, and where to
+
+
+def _sent_words(sent: list[Any]) -> Words:
+    typename, id_, value = sent
+    return _value(value), f" to {typename} {id_!r}"
+
+
+def _delayed_words(delayed: list[Any]) -> Words:
+    milliseconds, typename, id_, value, token = delayed
+    with_token = f", token {token!r}" if token else ""
+    return _value(value), f" to {typename} {id_!r} in {milliseconds} ms{with_token}"
+
+
+def _egress_words(record: dict[str, Any]) -> Words:
     if "topic" in record:
         key = "" if record["key"] is None else f", key {record['key']!r}"
         value = shorten(repr(record["value"]), 60)
-        return f"{value} to {record['egress']}, topic {record['topic']!r}{key}"
-    return f"{_value({k: v for k, v in record.items() if k != 'egress'})} to {record['egress']}"
-
-
-def _delayed_words(delayed: list[Any]) -> str:
-    milliseconds, typename, id_, value, token = delayed
-    return f"{_value(value)} to {typename} {id_!r} in {milliseconds} ms" + (
-        f", token {token!r}" if token else ""
-    )
+        return value, f" to {record['egress']}, topic {record['topic']!r}{key}"
+    written = {name: each for name, each in record.items() if name != "egress"}
+    return _value(written), f" to {record['egress']}"
 
 
 # Of each kind of effect: its verb, and what follows it.
-_WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "sent": ("sent", lambda sent: f"{_value(sent[2])} to {sent[0]} {sent[1]!r}"),
+_WORDS: dict[str, tuple[str, Callable[[Any], Words]]] = {
+    "sent": ("sent", _sent_words),
     "delayed": ("sent with a delay", _delayed_words),
-    "cancelled": ("cancelled", repr),
+    "cancelled": ("cancelled", lambda token: (repr(token), "")),
     "egress": ("emitted", _egress_words),
 }
