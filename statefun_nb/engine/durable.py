@@ -162,8 +162,10 @@ class Keeper:
         self._clock = clock
         self._log = log
         self._store = store
-        with store.reading(), _Progress(store.count()) as counted:
+        with store.reading():
             clock.advance(max(0, store.clock_offset_ms() - clock.offset_ms))
+            store.forget_expired(clock.now_ms())
+        with store.reading(), _Progress(store.count()) as counted:
             core.restore_specs(store.specs())
             core.restore_values(counted(store.values()))
             core.restore_mail(counted(store.mail()))

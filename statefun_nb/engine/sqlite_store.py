@@ -128,6 +128,10 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise EngineError(f"durable={self.path!r} cannot be read: {error}") from error
 
+    def forget_expired(self, now_ms: int) -> None:
+        """Drop state values whose time is over: nobody can read them any more."""
+        self._db.execute("DELETE FROM state WHERE deadline_ms BETWEEN 1 AND ?", (now_ms,))
+
     def clock_offset_ms(self) -> int:
         """What ``Clock.offset_ms`` was."""
         (offset_ms,) = self._db.execute("SELECT offset_ms FROM clock").fetchone()

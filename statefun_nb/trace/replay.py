@@ -67,11 +67,7 @@ class Replay(Sequence[Replayed]):
             [each.seq, each.typename, each.id, each.message, "; ".join(each.differences)]
             for each in different[-_SHOWN:]
         ]
-        return (
-            title,
-            ["seq", "function", "id", "message", "what is different"] if rows else [],
-            rows,
-        )
+        return title, ["seq", "function", "id", "message", "what is different"], rows
 
     def __repr__(self) -> str:
         title, columns, rows = self._table()

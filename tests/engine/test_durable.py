@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import random
@@ -177,6 +178,10 @@ def test_expirations_go_on(path, functions):
         assert s.state("d/f", "a") == {"called": 1, "forever": 1}
         s.advance(30 * SECOND)
         assert s.state("d/f", "a") == {"forever": 1}
+    with start(path, functions, clock="virtual") as s:
+        assert s.state("d/f", "a") == {"forever": 1}
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT name FROM state").fetchall() == [("forever",)]
 
 
 def test_what_is_written_cleared_and_cancelled_from_outside_stays_so(path, functions):
