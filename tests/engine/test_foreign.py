@@ -194,6 +194,8 @@ def test_a_function_written_in_go(session, port, tmp_path):
         ["go", "build", "-o", "greeter", "."],
         cwd=source, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
+    if "dial tcp" in built.stderr or "no such host" in built.stderr:
+        pytest.skip("the modules of the Go SDK cannot be fetched")
     assert built.returncode == 0, built.stderr
     functions = session.options.functions
 
