@@ -31,6 +31,7 @@ def export_notebook(notebook: Path, folder: Path, *, overwrite: bool = False) ->
         import nbformat
         from nbclient import NotebookClient
         from nbclient.exceptions import CellExecutionError
+        from tqdm import tqdm
     except ImportError as error:
         raise StatefunError('running a notebook needs: pip install "statefun_nb[lab]"') from error
     try:
@@ -49,7 +50,9 @@ def export_notebook(notebook: Path, folder: Path, *, overwrite: bool = False) ->
         extra_arguments=["--log-level=ERROR"],  # ipykernel 7 warns of every kernel on TCP
     )
     try:
-        client.execute()
+        with tqdm(total=len(content.cells), unit=" cells", delay=1, leave=False) as bar:
+            client.on_cell_complete = lambda cell, cell_index: bar.update()  # noqa: ARG005
+            client.execute()
     except CellExecutionError as error:
         failed = next(n for n, cell in enumerate(content.cells, 1) if _has_failed(cell))
         where = f"{notebook}, cell {failed}: " if failed < len(content.cells) else ""
