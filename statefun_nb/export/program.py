@@ -46,6 +46,11 @@ class _Statement(NamedTuple):
     later: frozenset[str]
 
     @property
+    def is_future(self) -> bool:
+        """Does it say how everything after it is compiled?"""
+        return isinstance(self.node, ast.ImportFrom) and self.node.module == "__future__"
+
+    @property
     def is_import(self) -> bool:
         return isinstance(self.node, (ast.Import, ast.ImportFrom))
 
@@ -69,6 +74,7 @@ def program(cells: Iterable[str], wanted: Sequence[Wanted], refused: Collection[
     users: dict[int, tuple[_Statement, str] | None] = {}  # who needs it, and for which name
     chosen: list[_Statement] = []
     open_ = [statement for each in wanted for statement in _declarations(statements, each)]
+    open_ += [statement for statement in statements if statement.is_future]
     users.update((statement.place, None) for statement in open_)
     while open_:
         statement = open_.pop()
@@ -249,7 +255,7 @@ def _fills(statement: _Statement, names: frozenset[str]) -> bool:
 
 def _in_order(chosen: list[_Statement]) -> list[_Statement]:
     """In the order they were run, but each after what it needs at once: cells are run again."""
-    chosen.sort(key=lambda each: (not each.is_import, each.place))
+    chosen.sort(key=lambda each: (not each.is_future, not each.is_import, each.place))
     placed: dict[int, _Statement] = {}
 
     def place(statement: _Statement, above: frozenset[int]) -> None:

@@ -179,6 +179,19 @@ def test_a_star_import_may_bind_anything():
     assert functions["a/b"].fun(None, None) == 2
 
 
+def test_what_a_notebook_may_have_and_a_module_may_not():
+    cells = [
+        "import statefun_nb as sf\nawait s.idle()",
+        "from __future__ import annotations",
+        "LIMIT = 3\nresults = [await each async for each in things()]",
+        '@sf.function("a/b")\ndef f(ctx, message):\n    return LIMIT',
+    ]
+    code = program(cells, [Wanted("a/b", "f")], {"s"})
+    assert code.index("from __future__") < code.index("import statefun_nb")
+    assert "await" not in code
+    assert declared(code)[0]["a/b"].fun(None, None) == 3
+
+
 def test_a_session_is_no_part_of_a_program():
     cells = [
         START,
