@@ -174,11 +174,6 @@ class Keeper:
                 log.append(record)
         self._offset_ms = clock.offset_ms
 
-    @property
-    def path(self) -> str:
-        """Of the store's file."""
-        return self._store.path
-
     def commit(self) -> None:
         """Write down what has changed, as a whole; only then are egress records to be seen.
 

@@ -122,10 +122,10 @@ class SqliteStore:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """Turns what SQLite finds wrong with the file into an error that says which file."""
+        """Turns what is wrong with what is read into an error that says which file it is in."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError, KeyError) as error:  # a DeclarationError is a ValueError
             raise EngineError(f"durable={self.path!r} cannot be read: {error}") from error
 
     def forget_expired(self, now_ms: int) -> None:

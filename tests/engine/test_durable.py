@@ -291,6 +291,18 @@ def test_another_clock_and_another_format_are_refused(path, functions):
         start(path, functions)
 
 
+def test_a_file_that_does_not_hang_together_is_refused(path, functions):
+    counters(functions)
+    with start(path, functions) as s:
+        s.send("d/count", "a", 1)
+        s.wait_idle()
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE state SET name = 'other'")
+    for _ in range(2):  # and given back
+        with pytest.raises(sf.EngineError, match=r"kept\.db' cannot be read: 'other'"):
+            start(path, functions)
+
+
 def test_only_the_user_can_read_the_file(path, functions):
     with start(path, functions) as s:
         s.send("d/count", "a", 1)
