@@ -46,6 +46,8 @@ python -m pytest                     # does each invocation still do what it did
 statefun-nb cluster up module.yaml   # the real StateFun and Kafka, in Docker, which calls them
 ```
 
+statefun_nb itself comes from where the notebook's did: a checkout, or a wheel made of one.
+
 Messages come in by the Kafka topics that module.yaml names, and records go out to theirs. The key of a
 message is the id of the instance; its value is what the type writes, such as
 `sf.StringType.serializer().serialize("hello")`, and not the bare text.
