@@ -18,10 +18,11 @@ from .default_session import start
 from .demos.flights import flight_functions, flight_messages, load_flights
 from .demos.greeter import greeter_functions, greetings
 from .doctor import examine
+from .endpoint.server import LOOPBACK
 from .errors import StatefunError
 from .registry import StatefulFunctions
 from .run_notebook import export_notebook
-from .serving import LOOPBACK, ended_by_signal, follow, load_functions, served
+from .serving import ended_by_signal, follow, load_functions, served
 from .session import Session
 from .tables import text_table
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-from .endpoint.server import Endpoint
+from .endpoint.app import LOOPBACK_NAMES
+from .endpoint.server import LOOPBACK, Endpoint
 from .errors import DeclarationError
 from .functions import default_functions
 from .loop_thread import LoopThread
@@ -21,9 +22,8 @@ from .trace.reader import read_batch
 from .trace.recorder import Recorder
 from .trace.traced import TracedHandler
 
-__all__ = ["LOOPBACK", "ended_by_signal", "follow", "load_functions", "served"]
+__all__ = ["ended_by_signal", "follow", "load_functions", "served"]
 
-LOOPBACK = "127.0.0.1"
 _GRACE = 10.0
 
 
@@ -79,7 +79,7 @@ def served(
     EngineError
         When the address cannot be had.
     """
-    if host not in (LOOPBACK, "localhost", "::1"):
+    if host not in LOOPBACK_NAMES:
         token = token or secrets.token_urlsafe(16)
     with LoopThread("statefun_nb") as thread:
         endpoint = Endpoint(TracedHandler(functions, None), thread, host=host, token=token)

@@ -18,11 +18,19 @@ from ..trace.traced import TracedHandler
 from .exchange import Exchange
 from .parking import Parking
 
-__all__ = ["RequestMessage", "RequestReplyRoute", "make_application"]
+__all__ = [
+    "LOOPBACK_NAMES",
+    "RequestMessage",
+    "RequestReplyRoute",
+    "is_loopback_origin",
+    "make_application",
+    "no_access_log",
+]
 
 _OCTETS = "application/octet-stream"
 _OCTETS_BYTES = _OCTETS.encode()
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# What this machine calls itself, and is reached by from nowhere else.
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
@@ -175,7 +183,7 @@ def _refusal(method: str, headers: Mapping[bytes, bytes]) -> tuple[int, str] | N
 def is_loopback_origin(origin: str) -> bool:
     """Is this ``Origin`` header that of a page served by this very machine?"""
     try:
-        return urlsplit(origin).hostname in _LOOPBACK
+        return urlsplit(origin).hostname in LOOPBACK_NAMES
     except ValueError:
         return False
 
@@ -206,7 +214,7 @@ class _Health(web.RequestHandler):
         )
 
 
-def _no_access_log(handler: web.RequestHandler) -> None:
+def no_access_log(handler: web.RequestHandler) -> None:
     """A notebook shows invocations, not access lines."""
 
 
@@ -219,4 +227,4 @@ def make_application(
         (re.escape(path), route),
         (r"/health", _Health, {"handler": handler}),
     ]
-    return web.Application(rules, log_function=_no_access_log), route
+    return web.Application(rules, log_function=no_access_log), route

@@ -8,7 +8,6 @@ another site is refused.
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,17 +19,16 @@ from tornado.httpserver import HTTPServer
 
 from ..address import SdkAddress, address_of
 from ..effects import TypedValue
-from ..errors import DeclarationError, EngineError
+from ..errors import DeclarationError, EngineError, ProtocolError
 from ..module_yaml import Document
-from .app import is_loopback_origin
-from .server import bind_port
+from ..protocol.records import PLAYGROUND_RECORD, decode_playground_record
+from .app import is_loopback_origin, no_access_log
+from .server import LOOPBACK, bind_port
 
-__all__ = ["EGRESS_RECORD", "PlaygroundServers"]
+__all__ = ["PlaygroundServers"]
 
-EGRESS_RECORD = "io.statefun.playground/EgressRecord"
 _TYPE_PREFIX = "application/vnd."
 _STRING = "io.statefun.types/string"
-_HOST = "127.0.0.1"
 _LARGEST_BODY = 32 * 1024 * 1024  # what a runtime's request may have by default
 # Records that nobody fetches; the playground keeps as many.
 _KEPT = 1 << 20
@@ -140,11 +138,11 @@ class PlaygroundServers:
             names = [str(each) for each in document.spec["topics"]]
             own = {name: self._topics.setdefault(name, deque(maxlen=_KEPT)) for name in names}
             rules = [(r"/.*", _Egress, {"topics": own})]
-        return web.Application(rules, log_function=_quiet)
+        return web.Application(rules, log_function=no_access_log)
 
     def check(self, value: TypedValue) -> None:
         """Raise EngineError for a record that no topic takes; the playground fails the job."""
-        if self._topics and value.typename == EGRESS_RECORD:
+        if self._topics and value.typename == PLAYGROUND_RECORD:
             topic, _ = _record(value)
             if topic not in self._topics:
                 raise EngineError(
@@ -153,7 +151,7 @@ class PlaygroundServers:
 
     def offer(self, value: TypedValue) -> None:
         """Keep a record until somebody fetches it; what is none of a topic is left alone."""
-        if self._topics and value.typename == EGRESS_RECORD:
+        if self._topics and value.typename == PLAYGROUND_RECORD:
             with contextlib.suppress(EngineError):  # another process may have sent anything
                 topic, payload = _record(value)
                 if topic in self._topics:
@@ -175,20 +173,14 @@ def _bind(document: Document) -> socket.socket:
     if not isinstance(topics, list):
         raise EngineError(f"{where}: topics is a list, not {topics!r}")
     try:
-        return bind_port(_HOST, port)
+        return bind_port(LOOPBACK, port)
     except EngineError as error:
         raise EngineError(f"{where}: {error}") from error
 
 
 def _record(value: TypedValue) -> tuple[str, str]:
     try:
-        record = json.loads(value.value or b"")
-        return str(record["topic"]), str(record["payload"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise EngineError(
-            f"a {EGRESS_RECORD} is JSON with topic and payload, not {value.value!r}"
-        ) from error
-
-
-def _quiet(handler: web.RequestHandler) -> None:
-    """A notebook shows invocations, not access lines."""
+        topic, payload = decode_playground_record(value.value or b"")
+    except ProtocolError as error:
+        raise EngineError(str(error)) from error
+    return str(topic), str(payload)

@@ -18,9 +18,9 @@ from .exchange import Exchange
 from .limits import Limits
 from .parking import Parking
 
-__all__ = ["Endpoint", "bind_port"]
+__all__ = ["LOOPBACK", "Endpoint", "bind_port"]
 
-_HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 # How many ports after the wanted one are tried before giving up.
 _PORTS_TRIED = 100
 _BACKLOG = 1024
@@ -47,7 +47,7 @@ class Endpoint:
         thread: LoopThread,
         limits: Limits | None = None,
         *,
-        host: str = _HOST,
+        host: str = LOOPBACK,
         token: str = "",
     ) -> None:
         self._thread = thread

@@ -1,8 +1,9 @@
-"""Payloads of StateFun's own types: the six wrappers and the Kafka and Kinesis egress records."""
+"""Payloads of StateFun's own types: the six wrappers and the egress records."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import json
+from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
@@ -18,10 +19,12 @@ __all__ = [
     "EGRESS_TOPIC",
     "KAFKA_RECORD",
     "KINESIS_RECORD",
+    "PLAYGROUND_RECORD",
     "KafkaRecord",
     "KinesisRecord",
     "decode_kafka_record",
     "decode_kinesis_record",
+    "decode_playground_record",
     "encode_kafka_record",
     "encode_kinesis_record",
     "read_wrapper",
@@ -33,6 +36,7 @@ KAFKA_RECORD = "type.googleapis.com/io.statefun.sdk.egress.KafkaProducerRecord"
 # encoded TypedValue the value.
 EGRESS_TOPIC = "statefun_nb.egress"
 KINESIS_RECORD = "type.googleapis.com/io.statefun.sdk.egress.KinesisEgressRecord"
+PLAYGROUND_RECORD = "io.statefun.playground/EgressRecord"
 
 _WRAPPERS = {
     kind: message_class(f"statefun_nb.types.{name}Wrapper")
@@ -123,3 +127,20 @@ def decode_kinesis_record(data: bytes) -> KinesisRecord:
     return KinesisRecord(
         record.stream, record.partition_key, record.value_bytes, record.explicit_hash_key
     )
+
+
+def decode_playground_record(data: bytes) -> tuple[Any, Any]:
+    """Topic and payload of a record for the egress of StateFun's playground: JSON.
+
+    Raises
+    ------
+    ProtocolError
+        When the bytes are none.
+    """
+    try:
+        record = json.loads(data)
+        return record["topic"], record["payload"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ProtocolError(
+            f"a {PLAYGROUND_RECORD} is JSON with topic and payload, not {data!r}"
+        ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -15,8 +14,10 @@ from ..protocol.records import (
     EGRESS_TOPIC,
     KAFKA_RECORD,
     KINESIS_RECORD,
+    PLAYGROUND_RECORD,
     decode_kafka_record,
     decode_kinesis_record,
+    decode_playground_record,
 )
 from ..protocol.v3 import decode_typed_value
 from ..tables import html_table, text_table
@@ -207,10 +208,10 @@ def egress_record(egress: str, argument: TypedValue) -> EgressRecord:
             kinesis = decode_kinesis_record(data)
             value = _text(kinesis.value)
             return EgressRecord(egress, kinesis.stream, kinesis.partition_key, value, payload)
-        if argument.typename == "io.statefun.playground/EgressRecord":
-            record = json.loads(data)
-            return EgressRecord(egress, record["topic"], None, record["payload"], payload)
-    except (ProtocolError, ValueError, KeyError, TypeError):
+        if argument.typename == PLAYGROUND_RECORD:
+            topic, content = decode_playground_record(data)
+            return EgressRecord(egress, topic, None, content, payload)
+    except ValueError:  # a ProtocolError is one
         pass  # whoever wrote it chose other bytes than its typename says: show them as they are
     return EgressRecord(egress, None, None, payload.value, payload)
 

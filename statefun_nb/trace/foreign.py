@@ -67,15 +67,12 @@ class ForeignTrace:
 
         def failed(kind: str, message: str) -> None:
             nonlocal recorded
-            if recorded is not None and recorded.error is not None:
-                error = InvocationError(kind, message, "", recorded.error.retries + 1)
-                again = recorded._replace(error=error)
-                if self._recorder.replace(recorded, again):
-                    recorded = again
-                    return
             error = InvocationError(kind, message, "")
-            recorded = self._batch(function, data, b"", start, nothing, error)
-            self._recorder.add(recorded)
+            if recorded is not None:
+                recorded = self._recorder.failed_again(recorded, error)
+            if recorded is None:
+                recorded = self._batch(function, data, b"", start, nothing, error)
+                self._recorder.add(recorded)
 
         return failed
 

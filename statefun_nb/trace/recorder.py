@@ -216,6 +216,12 @@ class Recorder:
                     return True
         return False
 
+    def failed_again(self, before: TracedBatch, error: InvocationError) -> TracedBatch | None:
+        """Count one more failure of a request that failed before; None when it is not kept any more."""
+        retries = 0 if before.error is None else before.error.retries
+        counted = before._replace(error=error._replace(retries=retries + 1))
+        return counted if self.replace(before, counted) else None
+
     @property
     def count(self) -> int:
         """Invocations recorded since the start, dropped ones included."""

@@ -140,9 +140,8 @@ class TracedHandler:
         assert batch.error is not None
         before = self._failed.get(target)
         if before is not None and before.error is not None and before.request == batch.request:
-            error = batch.error._replace(retries=before.error.retries + 1)
-            counted = before._replace(error=error)
-            if self.recorder.replace(before, counted):
+            counted = self.recorder.failed_again(before, batch.error)
+            if counted is not None:
                 self._failed[target] = counted
                 return True
         if len(self._failed) >= _FAILED_KEPT:

@@ -406,14 +406,15 @@ def test_an_answer_that_is_none_is_an_error_and_changes_nothing(functions, port)
 
 
 def test_the_payload_of_a_record_of_another_process_is_never_trusted():
-    from statefun_nb.endpoint.playground import EGRESS_RECORD, PlaygroundServers
+    from statefun_nb.endpoint.playground import PlaygroundServers
+    from statefun_nb.protocol.records import PLAYGROUND_RECORD
 
     servers = PlaygroundServers(lambda *_: None)
     servers._topics["t"] = deque()
     for payload in (b"", b"[]", b"{", json.dumps({"topic": "t"}).encode(), b"\xff"):
-        servers.offer(TypedValue(EGRESS_RECORD, payload))
+        servers.offer(TypedValue(PLAYGROUND_RECORD, payload))
         with pytest.raises(sf.EngineError, match="is JSON with topic and payload"):
-            servers.check(TypedValue(EGRESS_RECORD, payload))
+            servers.check(TypedValue(PLAYGROUND_RECORD, payload))
     assert not servers._topics["t"]
 
 
