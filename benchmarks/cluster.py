@@ -23,7 +23,7 @@ from statefun_nb.module_yaml import (
     http_endpoint,
     write_module,
 )
-from statefun_nb.types import StringType
+from statefun_nb.sdk.types import StringType
 
 from .engine import run
 from .peers import OFFICIAL, PEER, peer_python, serving

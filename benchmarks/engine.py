@@ -12,7 +12,7 @@ from typing import Any
 
 import statefun_nb as sf
 from statefun_nb.demos.greeter import greeter_functions, greetings
-from statefun_nb.dispatch import Outcome
+from statefun_nb.sdk.dispatch import Outcome
 from statefun_nb.trace.traced import TracedHandler
 
 from .limit import prepare, round_trip

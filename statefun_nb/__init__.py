@@ -11,10 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 from .address import SdkAddress
-from .checks import Check
-from .context import Context
-from .default_session import session, start, stop
-from .egress import kafka_egress_message, kinesis_egress_message
 from .errors import (
     CheckFailed,
     ConversionError,
@@ -29,16 +25,14 @@ from .errors import (
     StateNameError,
     UnknownFunctionError,
 )
-from .functions import StatefulFunction, function
-from .handler import RequestReplyHandler
-from .messages import EgressMessage, Message, egress_message_builder, message_builder
-from .registry import StatefulFunctions
-from .session import Session
-from .state import State
-from .trace.events import EgressRecord, Invocation, InvocationError
-from .trace.invocations import Invocations
-from .trace.replay import Replay
-from .types import (
+from .sdk.context import Context
+from .sdk.egress import kafka_egress_message, kinesis_egress_message
+from .sdk.functions import StatefulFunction, function
+from .sdk.handler import RequestReplyHandler
+from .sdk.messages import EgressMessage, Message, egress_message_builder, message_builder
+from .sdk.registry import StatefulFunctions
+from .sdk.state import State
+from .sdk.types import (
     BoolType,
     DoubleType,
     FloatType,
@@ -51,7 +45,13 @@ from .types import (
     make_protobuf_type,
     simple_type,
 )
-from .value_spec import ValueSpec
+from .sdk.value_spec import ValueSpec
+from .sessions.checks import Check
+from .sessions.default import session, start, stop
+from .sessions.session import Session
+from .trace.events import EgressRecord, Invocation, InvocationError
+from .trace.invocations import Invocations
+from .trace.replay import Replay
 
 __version__ = "0.1.0"
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from .address import SdkAddress, address_of
 from .errors import CheckFailed, DeclarationError
-from .functions import default_functions
-from .registry import StatefulFunctions
+from .sdk.functions import default_functions
+from .sdk.registry import StatefulFunctions
 from .tables import shorten
 from .trace.case import Case, readable, run_case, typed
 from .trace.events import Payload

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ..address import GATEWAY
-from ..context import Context
-from ..messages import Message, incoming_message
 from ..module_yaml import KAFKA_EGRESS, KAFKA_INGRESS, Document
 from ..protocol.envelope import decode_envelope
-from ..registry import StatefulFunctions
+from ..sdk.context import Context
+from ..sdk.messages import Message, incoming_message
+from ..sdk.registry import StatefulFunctions
 from .routes import EGRESS
 
 __all__ = ["MESSAGES_TOPIC", "gateway_documents", "gateway_functions"]

@@ -21,7 +21,7 @@ from ..protocol.records import (
     encode_kafka_record,
 )
 from ..protocol.wire import typed_value_bytes
-from ..value_spec import ValueSpec
+from ..sdk.value_spec import ValueSpec
 
 __all__ = ["EGRESS", "ClusterRoutes"]
 

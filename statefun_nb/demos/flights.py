@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..context import Context
-from ..egress import kafka_egress_message
 from ..errors import StatefunError
-from ..functions import function
-from ..messages import Message
-from ..registry import StatefulFunctions
+from ..sdk.context import Context
+from ..sdk.egress import kafka_egress_message
+from ..sdk.functions import function
+from ..sdk.messages import Message
+from ..sdk.registry import StatefulFunctions
 
 __all__ = ["LATE", "flight_functions", "flight_messages", "load_flights"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..context import Context
-from ..egress import kafka_egress_message
-from ..functions import function
-from ..messages import Message
-from ..registry import StatefulFunctions
+from ..sdk.context import Context
+from ..sdk.egress import kafka_egress_message
+from ..sdk.functions import function
+from ..sdk.messages import Message
+from ..sdk.registry import StatefulFunctions
 
 __all__ = ["greeter_functions", "greetings"]
 

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from tornado import httputil, web
 
-from ..dispatch import Outcome
 from ..errors import ProtocolError, UnknownFunctionError
+from ..sdk.dispatch import Outcome
 from ..trace.traced import TracedHandler
 from .exchange import Exchange
 from .parking import Parking

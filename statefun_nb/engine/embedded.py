@@ -13,10 +13,10 @@ from ..loop_thread import LoopThread
 from ..module_yaml import PLAYGROUND_EGRESS, PLAYGROUND_INGRESS, Document
 from ..protocol.v3 import decode_typed_value
 from ..protocol.wire import typed_value_bytes
-from ..registry import StatefulFunctions
+from ..sdk.registry import StatefulFunctions
+from ..sdk.value_spec import ValueSpec
 from ..trace.foreign import ForeignTrace
 from ..trace.recorder import Recorder
-from ..value_spec import ValueSpec
 from .base import Idle, Incoming, ParkedAddress, Progress, StoredState, Timer
 from .clock import Clock
 from .core import Core, OnError

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from ..errors import EngineError, ProtocolError
 from ..module_yaml import Document
 from ..protocol.v3 import decode_reply, decode_request
-from ..registry import StatefulFunctions
+from ..sdk.registry import StatefulFunctions
 from ..trace.foreign import ForeignTrace
 from .transport import OCTETS, Answer, HttpClient, Transport, back_off
 

@@ -8,8 +8,8 @@ import io
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
-from ..dispatch import Outcome
 from ..errors import EngineError, ProtocolError, UnknownFunctionError
+from ..sdk.dispatch import Outcome
 from ..trace.traced import TracedHandler
 
 __all__ = [

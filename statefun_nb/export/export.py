@@ -6,17 +6,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..cells.history import executed_cells, name_of, session_names
 from ..errors import SessionError
-from ..functions import default_functions
 from ..module_yaml import Document, with_endpoints, write_module
-from ..registry import StatefulFunctions
+from ..sdk.functions import default_functions
+from ..sdk.registry import StatefulFunctions
 from ..tables import html_table, text_table
 from ..testing import write_recorded
 from ..trace.case import Case
 from ..trace.invocations import Invocations
 from ..trace.recorder import Recorder
 from ..trace.replay import cases_of
-from .cells import executed_cells, name_of, session_names
 from .program import Wanted, program
 from .project import kafka_documents, project_files
 

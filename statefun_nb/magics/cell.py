@@ -8,9 +8,9 @@ from typing import Any
 from ..address import parse_typename
 from ..cells.arguments import HelpShown, UsageError, cell_parser, parse
 from ..cells.body import compile_body
-from ..default_session import session
 from ..errors import StatefunError
-from ..functions import function
+from ..sdk.functions import function
+from ..sessions.default import session
 from .parser import module_parser
 
 __all__ = ["statefun_function", "statefun_module"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..default_session import session
 from ..errors import SessionError
-from ..functions import default_functions
+from ..sdk.functions import default_functions
+from ..sessions.default import session
 from .parser import line_parser
 
 __all__ = ["complete", "suggestions"]

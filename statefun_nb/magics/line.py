@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from .. import default_session as sessions
 from ..cells.arguments import HelpShown, UsageError, parse
 from ..errors import StatefunError
-from ..session import Session
+from ..sessions import default as sessions
+from ..sessions.session import Session
 from ..views.entry import literal
 from .parser import line_parser
 

@@ -12,10 +12,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..address import SdkAddress
-from ..dispatch import Outcome
 from ..effects import CancelDelayed, DelayedSend, Emit, Reply, TypedValue
 from ..errors import ProtocolError, StatefunError
-from ..messages import own_typed_value
 from ..protocol.v3 import (
     decode_reply,
     decode_request,
@@ -24,8 +22,10 @@ from ..protocol.v3 import (
     read_caller,
 )
 from ..protocol.wire import typed_value_bytes
-from ..registry import StatefulFunctions
-from ..types import BUILT_IN_TYPES
+from ..sdk.dispatch import Outcome
+from ..sdk.messages import own_typed_value
+from ..sdk.registry import StatefulFunctions
+from ..sdk.types import BUILT_IN_TYPES
 from .events import egress_record
 from .recorder import FIXED_COLUMNS, Recorder, TracedBatch
 from .traced import TracedHandler

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from ..address import SdkAddress
 from ..effects import TypedValue
 from ..errors import ProtocolError
-from ..inference import decode_value
 from ..protocol.records import (
     EGRESS_TOPIC,
     KAFKA_RECORD,
@@ -20,6 +19,7 @@ from ..protocol.records import (
     decode_playground_record,
 )
 from ..protocol.v3 import decode_typed_value
+from ..sdk.inference import decode_value
 from ..tables import html_table, text_table
 
 __all__ = [

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..effects import Reply, Request, TypedValue
-from ..inference import decode_value
-from ..types import BUILT_IN_TYPES, Type, simple_type
+from ..sdk.inference import decode_value
+from ..sdk.types import BUILT_IN_TYPES, Type, simple_type
 from .events import InvocationError
 from .recorder import Recorder, TracedBatch
 

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ..effects import CancelDelayed, DelayedSend
-from ..messages import own_typed_value
 from ..protocol.v3 import (
     decode_causes,
     decode_reply,
@@ -15,6 +14,7 @@ from ..protocol.v3 import (
     decode_typed_value,
     read_caller,
 )
+from ..sdk.messages import own_typed_value
 from .events import (
     Cancelled,
     Delayed,

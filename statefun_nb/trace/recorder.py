@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
-from ..types import Type
+from ..sdk.types import Type
 from .events import InvocationError
 
 __all__ = ["FIXED_COLUMNS", "Recorder", "Snapshot", "TracedBatch", "TracedFunction"]

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..registry import StatefulFunctions
+from ..sdk.registry import StatefulFunctions
 from ..tables import html_list, html_table, shorten, text_table
 from .case import Case, Effects, read_cases, run_case, typed
 from .events import Payload

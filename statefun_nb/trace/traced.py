@@ -11,13 +11,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from ..address import SdkAddress
-from ..context import InvocationContext, Routes
-from ..dispatch import Failure, Outcome, dispatch
 from ..effects import Request
 from ..errors import StatefunError
 from ..protocol.v3 import decode_request
-from ..registry import FunctionSpec, StatefulFunctions
-from ..storage import Cell
+from ..sdk.context import InvocationContext, Routes
+from ..sdk.dispatch import Failure, Outcome, dispatch
+from ..sdk.registry import FunctionSpec, StatefulFunctions
+from ..sdk.storage import Cell
 from . import output
 from .events import InvocationError
 from .recorder import Recorder, TracedBatch

@@ -12,13 +12,13 @@ from ..effects import TypedValue
 from ..engine.base import StoredState, Timer
 from ..errors import EngineError, StatefunError
 from ..protocol.v3 import decode_typed_value
-from ..status import decode_state
 from ..trace.events import Payload, egress_record
 from ..trace.history import find_invocation, history, last_changes
 from .entry import MESSAGE_TYPES, as_text, literal, read_value
 from .rows import detail_of, row_of, short_id
 from .source import Source
 from .state_editor import StateEditor, type_of_state
+from .status import decode_state
 from .tree import FULL, GLANCE, preview, tree
 from .wire import Reply
 

@@ -6,8 +6,8 @@ import ast
 from typing import Any
 
 from ..errors import ConversionError
-from ..inference import JSON
-from ..types import (
+from ..sdk.inference import JSON
+from ..sdk.types import (
     BoolType,
     DoubleType,
     FloatType,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from html import escape
 
-from ..status import decode_state
 from ..tables import html_table
 from ..trace.events import Invocation
 from ..trace.flows import Flows
@@ -12,6 +11,7 @@ from ..trace.reader import read_batch
 from .graph_svg import graph_svg
 from .rows import short_id
 from .source import Source
+from .status import decode_state
 from .tree import preview
 
 __all__ = ["snapshot_fragment", "snapshot_page", "summary"]

@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from ..engine.base import Engine
-from ..options import Options
-from ..status import Status
+from ..sessions.options import Options
 from ..trace.invocations import Invocations
 from ..trace.recorder import Recorder
 from ..trace.traced import Running
+from .status import Status
 
 __all__ = ["Source"]
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from ..address import SdkAddress, address_of
 from ..effects import TypedValue
 from ..errors import EngineError
-from ..inference import JSON
-from ..types import BUILT_IN_TYPES, Type
+from ..sdk.inference import JSON
+from ..sdk.types import BUILT_IN_TYPES, Type
 from .entry import read_value
 from .source import Source
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import statefun_nb as sf
-from statefun_nb.cli import main
+from statefun_nb.cli.main import main
 from statefun_nb.cluster import docker
 from statefun_nb.cluster.processes import root_cause
-from statefun_nb.options import Options
+from statefun_nb.sessions.options import Options
 from tests.requirements import KAFKA_IMAGE, need_docker
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import statefun_nb as sf
-from statefun_nb.options import Options
+from statefun_nb.sessions.options import Options
 from statefun_nb.views.calls import Calls
 from statefun_nb.views.feed import Feed
 from tests.requirements import need_flink

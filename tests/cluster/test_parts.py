@@ -19,7 +19,6 @@ from statefun_nb.cluster.balance import Balance
 from statefun_nb.cluster.processes import Processes, free_ports, root_cause
 from statefun_nb.cluster.routes import EGRESS, ClusterRoutes
 from statefun_nb.effects import TypedValue
-from statefun_nb.egress import kafka_egress_message
 from statefun_nb.engine.base import Incoming
 from statefun_nb.module_yaml import http_endpoint
 from statefun_nb.protocol.v3 import (
@@ -31,6 +30,7 @@ from statefun_nb.protocol.v3 import (
     mutation_chunk,
     send_chunk,
 )
+from statefun_nb.sdk.egress import kafka_egress_message
 from tests import peer
 
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]

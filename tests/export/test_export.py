@@ -174,7 +174,7 @@ def test_nothing_is_overwritten_unless_that_is_wanted(exported, tmp_path, monkey
     pytest.importorskip("IPython")
     from IPython.core.interactiveshell import InteractiveShell
 
-    monkeypatch.setattr("statefun_nb.functions.default_functions._functions", {})
+    monkeypatch.setattr("statefun_nb.sdk.functions.default_functions._functions", {})
     shell = InteractiveShell.instance()
     try:
         for cell in CELLS:

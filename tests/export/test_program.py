@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import statefun_nb as sf
-from statefun_nb.export.cells import plain_code
+from statefun_nb.cells.history import plain_code
 from statefun_nb.export.program import Wanted, program
 
 START = "import statefun_nb as sf\ns = sf.start(port=0)"
@@ -140,12 +140,6 @@ def test_a_cell_that_is_a_body():
     functions, _ = declared(program(["LIMIT = 3", cell], [Wanted("a/sum", "sum")]))
     assert functions["a/sum"].is_async
     assert list(functions["a/sum"].layout.specs) == ["n"]
-    assert plain_code("get_ipython().run_cell_magic('statefun_function', '--help', 'x')") == (
-        "get_ipython().run_cell_magic('statefun_function', '--help', 'x')"
-    )
-    assert plain_code("x = 'run_cell_magic'") == "x = 'run_cell_magic'"
-    assert plain_code("get_ipython().run_cell_magic('time', '', 'x = 1\\n')") == "x = 1\n"
-    assert "run_cell_magic" in plain_code("get_ipython().run_cell_magic('bash', '', 'ls')")
 
 
 def test_several_statements_on_a_line():

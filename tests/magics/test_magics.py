@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 import statefun_nb as sf
-from statefun_nb.cells.arguments import UsageError, cell_parser, parse
-from statefun_nb.cells.body import compile_body
+from statefun_nb.cells.arguments import parse
 from statefun_nb.magics.complete import suggestions
 from statefun_nb.magics.parser import line_parser
+from statefun_nb.sdk.functions import default_functions
 
 InteractiveShell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell
 completer = pytest.importorskip("IPython.core.completer")
@@ -17,7 +17,7 @@ completer = pytest.importorskip("IPython.core.completer")
 @pytest.fixture
 def shell(monkeypatch):
     """A shell with the extension, and functions of its own."""
-    monkeypatch.setattr("statefun_nb.functions.default_functions._functions", {})
+    monkeypatch.setattr("statefun_nb.sdk.functions.default_functions._functions", {})
     shell = InteractiveShell.instance()
     shell.run_line_magic("load_ext", "statefun_nb")
     yield shell
@@ -159,12 +159,6 @@ def test_a_body_that_awaits_is_async(shell):
     assert session.state("m/f", "a") == {"n": 1}
 
 
-def test_a_await_inside_a_nested_function_does_not_make_the_body_async():
-    names = {}
-    body = compile_body("m/f", "async def g():\n    await x\nreturn_value = 1", names)
-    assert body(None, None) is None
-
-
 @pytest.mark.parametrize(
     ("line", "cell", "says"),
     [
@@ -180,11 +174,9 @@ def test_a_wrong_cell_declares_nothing(shell, capsys, line, cell, says):
     out = capsys.readouterr().out
     assert says in out
     assert out.count("\n") == 1
-    assert "m/f" not in sf.functions.default_functions
+    assert "m/f" not in default_functions
 
 
 def test_parsing_is_pure():
     arguments = parse(line_parser(), "send a/b id 'two words'")
     assert (arguments.typename, arguments.id, arguments.value) == ("a/b", "id", ["two words"])
-    with pytest.raises(UsageError):
-        parse(cell_parser(), "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import statefun_nb as sf
-from statefun_nb.options import Options
+from statefun_nb.sessions.options import Options
 from tests.parity.scenarios import SCENARIOS, Play
 from tests.requirements import need_flink
 

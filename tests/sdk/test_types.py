@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import statefun_nb as sf
-from statefun_nb.inference import decode_value, type_of_class, type_of_value
-from statefun_nb.messages import typed_value
 from statefun_nb.protocol._pool import message_class
+from statefun_nb.sdk.inference import decode_value, type_of_class, type_of_value
+from statefun_nb.sdk.messages import typed_value
 
 BUILT_IN = {
     "Boolean": (sf.BoolType, st.booleans()),

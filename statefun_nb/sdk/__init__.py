@@ -1,0 +1,1 @@
+"""What users write functions with, and what serves them: bytes in, bytes out."""

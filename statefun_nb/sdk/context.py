@@ -1,0 +1,312 @@
+"""The context that a function is given: it reads storage, and appends effects."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Protocol, overload
+
+from ..address import SdkAddress, parse_typename
+from ..effects import Incoming, TypedValue
+from ..errors import ConversionError, ConversionTypeError, EngineError, token_is_pending
+from ..protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, read_caller, send_chunk
+from ..protocol.wire import cause_bytes
+from .messages import SCALARS, EgressMessage, Message, inferred_value, own_typed_value
+from .storage import Cell
+from .value_spec import ValueSpec
+
+__all__ = ["Context", "InvocationContext", "Routes"]
+
+_MISSING: Any = object()
+
+
+class Context(ABC):
+    """What a function sees of the message it serves, and how it acts.
+
+    ``ctx.address`` and ``ctx.caller`` (None when the message came from an ingress) are
+    ``SdkAddress``; ``ctx.storage`` has an attribute for each declared state value.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def address(self) -> SdkAddress:
+        """The address that is being invoked."""
+
+    @property
+    @abstractmethod
+    def storage(self) -> Any:
+        """The state values of this address."""
+
+    @property
+    @abstractmethod
+    def caller(self) -> SdkAddress | None:
+        """Who sent the message; None when it came from an ingress."""
+
+    @overload
+    def send(self, message: Message) -> None: ...
+    @overload
+    def send(self, message: str, id: str, value: Any, *, type: Any = None) -> None: ...
+    def send(  # noqa: B027 - a fake for a test need not implement what it does not use
+        self,
+        message: Message | str,
+        id: str = _MISSING,  # noqa: A002
+        value: Any = _MISSING,
+        *,
+        type: Any = None,  # noqa: A002
+    ) -> None:
+        """Send a message: ``send(message)``, or ``send(typename, id, value)``.
+
+        In the short form the type is inferred from the Python value unless ``type`` says it.
+        """
+
+    @overload
+    def send_after(
+        self, duration: timedelta, message: Message, cancellation_token: str = ""
+    ) -> None: ...
+    @overload
+    def send_after(
+        self,
+        duration: timedelta,
+        message: str,
+        cancellation_token: str,
+        value: Any,
+        *,
+        token: str = "",
+        type: Any = None,
+    ) -> None: ...
+    def send_after(  # noqa: B027 - see send
+        self,
+        duration: timedelta,
+        message: Message | str,
+        cancellation_token: str = "",
+        value: Any = _MISSING,
+        *,
+        token: str = "",
+        type: Any = None,  # noqa: A002
+    ) -> None:
+        """Send a message after ``duration``, cut to whole milliseconds, not negative.
+
+        ``send_after(duration, message, cancellation_token)`` is the official form, and
+        ``send_after(duration, typename, id, value, token=...)`` the short one.
+        """
+
+    def cancel_delayed_message(self, cancellation_token: str) -> None:  # noqa: B027 - see send
+        """Drop the delayed message that *this address* set under that token.
+
+        A message that was delivered already, or a token never used, is no error.
+        """
+
+    def send_egress(self, message: EgressMessage) -> None:  # noqa: B027 - see send
+        """Emit a record to an egress."""
+
+
+class Routes(Protocol):
+    """Where a real cluster can deliver to: asked for each effect, at the user's line."""
+
+    @property
+    def check_target(self) -> Callable[[str], None] | None:
+        """Raises when no function of that type can be reached; None where any can be."""
+
+    def check_token(self, owner: SdkAddress, token: str) -> None:
+        """Raise when a delayed message of ``owner`` is pending under this token."""
+
+    def check_state(self, typename: str, specs: Mapping[str, ValueSpec]) -> None:
+        """Raise when a state name was declared with another type before."""
+
+    def egress(self, typename: str, value: TypedValue) -> tuple[str, TypedValue]:
+        """The egress that takes a record for ``typename``, and the record as that one takes it."""
+
+
+class InvocationContext(Context):
+    """The context of one request: shared by the invocations of its batch, in order.
+
+    Effects are encoded when they are made: a value that does not fit raises at the user's line,
+    and an object that is changed after it was sent is sent as it was.
+    """
+
+    # Slots where Context has properties: read without a call into Python, and some functions read
+    # each of them for every message. The caller is looked up only when it is asked for.
+    __slots__ = (
+        "_check_target",
+        "_tokens",
+        "address",
+        "delayed",
+        "egress",
+        "incoming",
+        "recorder",
+        "routes",
+        "sent",
+        "seq",
+        "storage",
+    )
+    address: SdkAddress
+    storage: Any
+
+    def __init__(self, address: SdkAddress, storage: Any, routes: Routes | None = None) -> None:
+        self.address = address
+        self.storage = storage
+        self.routes = routes
+        self._check_target = None if routes is None else routes.check_target
+        self.incoming: Incoming | None = None  # the message that is being served
+        # What is sent says so: the recorder's id and the invocation's number; 0: it is not traced.
+        self.recorder = 0
+        self.seq = 0
+        self._tokens: dict[str, bool] = {}  # used by this batch: is it pending?
+        self.sent: list[bytes] = []
+        self.delayed: list[bytes] = []
+        self.egress: list[bytes] = []
+
+    @property
+    def caller(self) -> SdkAddress | None:
+        return None if self.incoming is None else read_caller(self.incoming)
+
+    def send(
+        self,
+        message: Message | str,
+        id: str = _MISSING,  # noqa: A002
+        value: Any = _MISSING,
+        *,
+        type: Any = None,  # noqa: A002
+    ) -> None:
+        data: bytes | None
+        scalar = SCALARS.get(value.__class__) if type is None else None
+        if scalar and id and id.__class__ is str and message.__class__ is str:
+            typename: Any = message
+            try:  # what nearly all messages are, without the calls that others need
+                value_typename, serialize = scalar
+                data = serialize(value)
+            except ConversionError as error:
+                raise _about(error, typename, id) from error
+        elif isinstance(message, Message):
+            typename, id = message.target_typename, message.target_id  # noqa: A001
+            value_typename, data = own_typed_value(message.typed_value)
+        else:
+            typename = message
+            value_typename, data = _typed(typename, id, value, type)
+        if self._check_target is not None:
+            self._check_target(typename)
+        cause = cause_bytes(self.recorder, self.seq) if self.seq else b""
+        try:
+            self.sent.append(send_chunk(typename, id, value_typename, data, cause))
+        except UnicodeEncodeError as error:
+            raise _not_utf8(typename, id) from error
+
+    def send_after(
+        self,
+        duration: timedelta,
+        message: Message | str,
+        cancellation_token: str = "",
+        value: Any = _MISSING,
+        *,
+        token: str = "",
+        type: Any = None,  # noqa: A002
+    ) -> None:
+        if isinstance(message, Message):
+            token = token or cancellation_token or ""
+            typename, id_ = message.target_typename, message.target_id
+            typed = own_typed_value(message.typed_value)
+        else:
+            typename, id_ = message, cancellation_token
+            typed = _typed(typename, id_, value, type)
+        delay = _milliseconds(duration, typename)
+        if self._check_target is not None:
+            self._check_target(typename)
+        if not isinstance(token, str):
+            raise ConversionTypeError(f"a cancellation token is a string, not {token!r}")
+        if token and self.routes is not None:
+            self._take_token(self.routes, token)
+        cause = cause_bytes(self.recorder, self.seq) if self.seq else b""
+        try:
+            chunk = delayed_chunk(delay, typename, id_, typed, token, cause)
+        except UnicodeEncodeError as error:
+            raise _not_utf8(typename, id_) from error
+        self.delayed.append(chunk)
+
+    def _take_token(self, routes: Routes, token: str) -> None:
+        pending = self._tokens.get(token)
+        if pending is None:
+            routes.check_token(self.address, token)
+        elif pending:
+            raise EngineError(token_is_pending(self.address, token))
+        self._tokens[token] = True
+
+    def cancel_delayed_message(self, cancellation_token: str) -> None:
+        if not isinstance(cancellation_token, str) or not cancellation_token:
+            raise ConversionError(
+                "cancel_delayed_message needs the token that the message was sent with, not "
+                f"{cancellation_token!r}: an empty one fails the job on a cluster"
+            )
+        self._tokens[cancellation_token] = False
+        self.delayed.append(cancel_chunk(cancellation_token))
+
+    def send_egress(self, message: EgressMessage) -> None:
+        if not isinstance(message, EgressMessage):
+            raise ConversionTypeError(
+                f"send_egress takes what an egress builder makes, not {message!r}: "
+                "see sf.kafka_egress_message"
+            )
+        typename, value = message.typename, own_typed_value(message.typed_value)
+        parts = parse_typename(typename)
+        if self.routes is None:
+            self.egress.append(egress_chunk(*parts, value))
+            return
+        taker, value = self.routes.egress(typename, value)
+        instead_of = typename if taker != typename else ""
+        self.egress.append(egress_chunk(*parse_typename(taker), value, instead_of))
+
+    def mark(self, cells: list[Cell]) -> Callable[[], None]:
+        """Remember all effects so far; what is returned takes back those that came after."""
+        sent, delayed, egress = len(self.sent), len(self.delayed), len(self.egress)
+        before = [(cell, cell.snapshot()) for cell in cells]
+        tokens = dict(self._tokens)
+
+        def undo() -> None:
+            self._tokens = tokens
+            del self.sent[sent:], self.delayed[delayed:], self.egress[egress:]
+            for cell, snapshot in before:
+                cell.restore(snapshot)
+
+        return undo
+
+
+def _typed(typename: Any, id: Any, value: Any, type: Any) -> TypedValue:  # noqa: A002
+    """The value of the short form of send, its target checked as ``Message`` would."""
+    if id is _MISSING or value is _MISSING:
+        raise ConversionTypeError(
+            f"send takes a Message, or a typename, an id and a value; given only {typename!r}"
+        )
+    if not isinstance(typename, str) or not isinstance(id, str):
+        raise ConversionTypeError(
+            f"a message goes to a typename and an id, both strings, not {typename!r} and {id!r}"
+        )
+    if not id:
+        raise ConversionError(f"the id of a message to {typename} can not be empty")
+    if value is None:
+        raise ConversionError(f"value can not be missing (message to {typename} {id!r})")
+    try:
+        return inferred_value(value, type)
+    except ConversionError as error:
+        raise _about(error, typename, id) from error
+
+
+def _about(error: ConversionError, typename: str, id: str) -> ConversionError:  # noqa: A002
+    return error.__class__(f"message to {typename} {id!r}: {error}")
+
+
+def _milliseconds(duration: Any, target: str) -> int:
+    if not isinstance(duration, timedelta):
+        raise ConversionTypeError(
+            f"the delay of a message to {target} is a timedelta, not {duration!r}"
+        )
+    if duration < timedelta(0):
+        raise ConversionError(f"the delay of a message to {target} is negative: {duration}")
+    return duration // timedelta(milliseconds=1)
+
+
+def _not_utf8(typename: str, id: str) -> ConversionError:  # noqa: A002
+    return ConversionError(
+        f"the id {id!r} (message to {typename}) or its token cannot be written as UTF-8"
+    )

@@ -1,0 +1,170 @@
+"""Dispatch: run a user's function for each message of a batch. The heart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple, Protocol
+
+from ..effects import Request, StateSpec
+from ..errors import DeclarationTypeError, StatefunError
+from ..protocol.v3 import encode_missing, encode_result, mutation_chunk
+from .context import InvocationContext, Routes
+from .messages import incoming_message
+from .registry import FunctionSpec
+from .storage import Cell, current_storage
+
+__all__ = ["Failure", "Observer", "Outcome", "dispatch"]
+
+_new = tuple.__new__  # half the time of calling a NamedTuple's class
+
+
+class Failure(NamedTuple):
+    """What a user's function raised, and for which message of the batch (from 0)."""
+
+    position: int
+    error: BaseException
+
+
+class Outcome(NamedTuple):
+    """What became of a batch: an encoded FromFunction, or the failure of the whole batch."""
+
+    reply: bytes
+    missing: bool
+    failure: Failure | None
+
+
+class Observer(Protocol):
+    """Told about the invocations of a batch; the trace is one."""
+
+    def begin(self, context: InvocationContext, cells: list[Cell]) -> None:
+        """The first invocation is about to run."""
+
+    def returned(self) -> None:
+        """An invocation returned; the next one, if any, is about to run."""
+
+    def skipped(self, failure: Failure) -> None:
+        """An invocation raised, and its effects were taken back; the batch goes on."""
+
+
+def dispatch(
+    spec: FunctionSpec,
+    request: Request,
+    observer: Observer | None = None,
+    *,
+    routes: Routes | None = None,
+    skip: bool = False,
+) -> Outcome | Coroutine[Any, Any, Outcome]:
+    """Run the batch, in order, on one state; all of its effects or none.
+
+    A sync function has run when this returns its Outcome; for an async one there is a coroutine
+    to await. An exception of the user's is data in the Outcome (proto: the runtime retries the
+    whole batch; ``RequestReplyFunction``); with ``skip``, the message that raised is left out
+    instead.
+    """
+    target, state, _ = request
+    try:
+        if routes is not None:
+            routes.check_state(target.typename, spec.layout.specs)
+        missing: list[StateSpec] = spec.layout.missing(state)
+        if missing:
+            return Outcome(encode_missing(missing), True, None)
+        storage, cells = spec.layout.storage(state)
+    except StatefunError as error:
+        return Outcome(b"", False, Failure(0, error))
+    context = InvocationContext(target, storage, routes)
+    if observer is not None:
+        observer.begin(context, cells)
+    run = _run_async if spec.is_async else _run
+    return run(spec, request, context, cells, observer, skip)
+
+
+def _run(
+    spec: FunctionSpec,
+    request: Request,
+    context: InvocationContext,
+    cells: list[Cell],
+    observer: Observer | None,
+    skip: bool,
+) -> Outcome:
+    (_, _, id_, typename), _, invocations = request
+    fun = spec.fun
+    token = current_storage.set(context.storage) if spec.uses_handles else None
+    undo = None
+    try:
+        for index, incoming in enumerate(invocations):
+            if skip:
+                undo = context.mark(cells)
+            context.incoming = incoming
+            try:
+                result = fun(context, incoming_message(typename, id_, incoming.argument))
+                if result is not None:
+                    _refuse_awaitable(typename, result)
+            except Exception as error:
+                if (failed := _failed(index, error, undo, observer)) is not None:
+                    return failed
+            else:
+                if observer is not None:
+                    observer.returned()
+    finally:
+        if token is not None:
+            current_storage.reset(token)
+    return _done(context, cells)
+
+
+# The same with an await: as one coroutine for both, a sync function's request takes 1 us more.
+async def _run_async(
+    spec: FunctionSpec,
+    request: Request,
+    context: InvocationContext,
+    cells: list[Cell],
+    observer: Observer | None,
+    skip: bool,
+) -> Outcome:
+    (_, _, id_, typename), _, invocations = request
+    token = current_storage.set(context.storage) if spec.uses_handles else None
+    try:
+        for index, incoming in enumerate(invocations):
+            undo = context.mark(cells) if skip else None
+            context.incoming = incoming
+            try:
+                await spec.fun(context, incoming_message(typename, id_, incoming.argument))
+            except Exception as error:
+                if (failed := _failed(index, error, undo, observer)) is not None:
+                    return failed
+            else:
+                if observer is not None:
+                    observer.returned()
+    finally:
+        if token is not None:
+            current_storage.reset(token)
+    return _done(context, cells)
+
+
+def _failed(
+    index: int, error: Exception, undo: Callable[[], None] | None, observer: Observer | None
+) -> Outcome | None:
+    """The end of the batch, or None when only this one message is left out."""
+    failure = Failure(index, error)
+    if undo is None:
+        return Outcome(b"", False, failure)
+    undo()
+    if observer is not None:
+        observer.skipped(failure)
+    return None
+
+
+def _refuse_awaitable(typename: str, result: Any) -> None:
+    close: Callable[[], None] | None = getattr(result, "close", None)
+    if hasattr(result, "__await__"):
+        if close is not None:
+            close()  # or Python would warn, at some later time, that it was never awaited
+        raise DeclarationTypeError(
+            f"{typename} returned something to await: declare it with `async def`, "
+            "or do not return the coroutine"
+        )
+
+
+def _done(context: InvocationContext, cells: list[Cell]) -> Outcome:
+    chunks = [mutation_chunk(cell.plan.name, cell.typed_value()) for cell in cells if cell.dirty]
+    reply = encode_result(chunks + context.sent + context.delayed + context.egress)
+    return _new(Outcome, (reply, False, None))

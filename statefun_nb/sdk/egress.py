@@ -1,0 +1,137 @@
+"""Records for the generic Kafka and Kinesis egresses."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from ..effects import TypedValue
+from ..errors import ConversionError, ConversionTypeError
+from ..protocol.records import (
+    KAFKA_RECORD,
+    KINESIS_RECORD,
+    KafkaRecord,
+    KinesisRecord,
+    encode_kafka_record,
+    encode_kinesis_record,
+)
+from .messages import EgressMessage, typed_value
+from .types import Type
+
+__all__ = ["kafka_egress_message", "kinesis_egress_message"]
+
+
+def kafka_egress_message(
+    typename: str,
+    topic: str,
+    value: str | bytes | bytearray | float,
+    value_type: Type | None = None,
+    key: str | None = None,
+) -> EgressMessage:
+    """Build a record for a Kafka egress.
+
+    Parameters
+    ----------
+    typename : str
+        The egress, as module.yaml declares it.
+    topic, key : str
+        Where the record goes; no key, or an empty one, makes a record without key.
+    value
+        Text is written as UTF-8, bytes as they are, an int as 4 bytes and a float as 8 bytes, both
+        big-endian (Kafka's IntegerSerializer and DoubleSerializer), unless ``value_type`` is given.
+
+    Raises
+    ------
+    ConversionError
+        When topic or value are missing, or the value cannot be converted.
+
+    Examples
+    --------
+    >>> kafka_egress_message("example/out", "greetings", "hi", key="bob").typename
+    'example/out'
+    """
+    try:
+        if not topic:
+            raise ConversionError("a destination topic is missing")
+        payload = _payload(value, value_type, numbers=True)
+        record = KafkaRecord(_text(topic, "topic"), _text(key or "", "key"), payload)
+    except ConversionError as error:
+        raise type(error)(f"Kafka egress {typename}, topic {topic!r}: {error}") from error
+    return EgressMessage(typename, TypedValue(KAFKA_RECORD, encode_kafka_record(record)))
+
+
+def kinesis_egress_message(
+    typename: str,
+    stream: str,
+    value: str | bytes | bytearray,
+    partition_key: str,
+    value_type: Type | None = None,
+    explicit_hash_key: str | None = None,
+) -> EgressMessage:
+    """Build a record for a Kinesis egress.
+
+    Parameters
+    ----------
+    typename : str
+        The egress, as module.yaml declares it.
+    stream, partition_key, explicit_hash_key : str
+        Where the record goes.
+    value
+        Text is written as UTF-8, bytes as they are, unless ``value_type`` is given.
+
+    Raises
+    ------
+    ConversionError
+        When stream, value or partition key are missing, or the value cannot be converted.
+    """
+    try:
+        if not stream:
+            raise ConversionError("a destination stream is missing")
+        if partition_key is None:
+            raise ConversionError("the partition key is missing")
+        record = KinesisRecord(
+            _text(stream, "stream"),
+            _text(partition_key, "partition key"),
+            _payload(value, value_type, numbers=False),
+            _text(explicit_hash_key or "", "explicit hash key"),
+        )
+    except ConversionError as error:
+        raise type(error)(f"Kinesis egress {typename}, stream {stream!r}: {error}") from error
+    return EgressMessage(typename, TypedValue(KINESIS_RECORD, encode_kinesis_record(record)))
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise ConversionTypeError(f"the {what} is text, not {value!r}")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise ConversionError(f"the {what} {value!r} cannot be written as UTF-8") from error
+    return value
+
+
+def _payload(value: Any, value_type: Type | None, *, numbers: bool) -> bytes:
+    if value is None:
+        raise ConversionError("the value is missing")
+    if value_type:
+        data = typed_value(value_type, value).value
+        return data if data is not None else b""
+    if isinstance(value, str):
+        return _text(value, "value").encode()
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value)
+    if numbers and isinstance(value, int):
+        try:
+            return struct.pack(">i", value)
+        except struct.error as error:
+            raise ConversionError(
+                f"{value} does not fit the 4 bytes of a Kafka integer: pass value_type="
+            ) from error
+    if numbers and isinstance(value, float):
+        return struct.pack(">d", value)
+    kinds = "str, bytes, int or float" if numbers else "str or bytes"
+    raise ConversionTypeError(
+        f"cannot convert {value!r} ({type(value).__name__}) to bytes: "
+        f"use {kinds}, or pass value_type="
+    )

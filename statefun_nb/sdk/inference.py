@@ -1,0 +1,162 @@
+"""From a Python value or class to a Type: the only place that guesses.
+
+========================  =======================================================
+Python                    type
+========================  =======================================================
+bool                      ``io.statefun.types/bool``
+int                       ``io.statefun.types/long``
+float                     ``io.statefun.types/double``
+str                       ``io.statefun.types/string``
+protobuf message          ``type.googleapis.com/<full name>``
+dict, list                JSON, typename ``statefun_nb/json``
+dataclass                 JSON, typename ``statefun_nb.json/<class name>``
+pydantic model            JSON, typename ``statefun_nb.json/<class name>``
+========================  =======================================================
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from functools import cache
+from typing import Any, get_origin
+
+from ..effects import TypedValue
+from ..errors import ConversionTypeError, DeclarationTypeError, forgotten_await
+from .types import (
+    BUILT_IN_TYPES,
+    BoolType,
+    DoubleType,
+    LongType,
+    StringType,
+    Type,
+    make_json_type,
+    make_protobuf_type,
+    simple_type,
+)
+
+__all__ = ["JSON", "JSON_NAMESPACE", "decode_value", "type_of_class", "type_of_value"]
+
+JSON_NAMESPACE = "statefun_nb.json"
+JSON = make_json_type("statefun_nb/json")
+_PROTOBUF_PREFIX = "type.googleapis.com/"
+
+_SCALARS: dict[type, Type] = {
+    bool: BoolType,
+    int: LongType,
+    float: DoubleType,
+    str: StringType,
+    dict: JSON,
+    list: JSON,
+}
+_ACCEPTED = (
+    "bool, int, float, str, dict, list, a dataclass, a pydantic model or a protobuf message; "
+    "for anything else pass a Type (sf.simple_type, sf.make_json_type, sf.make_protobuf_type)"
+)
+
+
+def type_of_value(value: object, explicit: object = None) -> Type:
+    """The type to send or store ``value`` as; an ``explicit`` type (or class) always wins.
+
+    Raises
+    ------
+    ConversionTypeError
+        When the value's class has no type.
+
+    Examples
+    --------
+    >>> type_of_value(1)
+    <Type io.statefun.types/long>
+    """
+    if explicit is not None:
+        return type_of_class(explicit)
+    cls: type = type(value)
+    known = _SCALARS.get(cls)
+    if known is not None:
+        return known
+    try:
+        return _infer(cls)
+    except DeclarationTypeError:
+        raise ConversionTypeError(
+            f"cannot tell which StateFun type {value!r} ({type(value).__name__}) has: "
+            f"use {_ACCEPTED}{forgotten_await(value)}"
+        ) from None
+
+
+def type_of_class(annotation: object) -> Type:
+    """The type that a class or a Type stands for, as in ``state={"visits": int}``.
+
+    Raises
+    ------
+    DeclarationTypeError
+        When the class has no type.
+    """
+    if isinstance(annotation, Type):
+        return annotation
+    origin = get_origin(annotation)  # dict[str, int] is a dict
+    cls = origin if origin is not None else annotation
+    if not isinstance(cls, type):
+        raise DeclarationTypeError(f"{annotation!r} is no type: use {_ACCEPTED}")
+    return _SCALARS.get(cls) or _infer(cls)
+
+
+@cache
+def _infer(cls: type) -> Type:
+    for base, known in _SCALARS.items():  # bool before int: True is an int, too
+        if issubclass(cls, base):
+            return known
+    if hasattr(cls, "DESCRIPTOR") and hasattr(cls, "SerializeToString"):
+        return make_protobuf_type(cls)
+    if hasattr(cls, "model_validate_json"):
+        return _pydantic_type(cls)
+    if dataclasses.is_dataclass(cls):
+        return _dataclass_type(cls)
+    raise DeclarationTypeError(f"{cls.__name__} has no StateFun type: use {_ACCEPTED}")
+
+
+def _pydantic_type(cls: Any) -> Type:
+    return simple_type(
+        f"{JSON_NAMESPACE}/{cls.__name__}",
+        lambda value: value.model_dump_json().encode(),
+        cls.model_validate_json,
+    )
+
+
+def _dataclass_type(cls: type) -> Type:
+    from cattrs.preconf.json import make_converter  # 60 ms that few notebooks need
+
+    converter = make_converter()
+    return simple_type(
+        f"{JSON_NAMESPACE}/{cls.__name__}",
+        lambda value: converter.dumps(value, ensure_ascii=False).encode(),
+        lambda data: converter.loads(data, cls),
+    )
+
+
+def decode_value(value: TypedValue) -> Any:
+    """The Python value of a typed value, as far as its typename tells.
+
+    The built-in types, JSON, and protobuf messages whose generated class is imported; the bytes
+    as they are for every other type, None for an absent value.
+    """
+    typename, data = value
+    if data is None:
+        return None
+    known = BUILT_IN_TYPES.get(typename)
+    if known is not None:
+        return known.serializer().deserialize(data)
+    if typename == JSON.typename or typename.startswith(JSON_NAMESPACE + "/"):
+        return json.loads(data)
+    if typename.startswith(_PROTOBUF_PREFIX):
+        return _decode_protobuf(typename[len(_PROTOBUF_PREFIX) :], data)
+    return data
+
+
+def _decode_protobuf(name: str, data: bytes) -> Any:
+    from google.protobuf import descriptor_pool, message_factory
+
+    try:
+        descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
+    except KeyError:
+        return data
+    return message_factory.GetMessageClass(descriptor).FromString(data)

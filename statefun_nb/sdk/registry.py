@@ -1,0 +1,165 @@
+"""Functions by typename: ``StatefulFunctions``, as in the official SDK, with replacement."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+from ..address import parse_typename
+from ..errors import (
+    DeclarationError,
+    DeclarationTypeError,
+    UnknownFunctionError,
+    did_you_mean,
+)
+from .storage import StorageLayout
+from .value_spec import ValueSpec
+
+__all__ = ["FunctionSpec", "StatefulFunctions"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class FunctionSpec(NamedTuple):
+    """A declared function. ``version`` counts how often its typename was declared, from 1."""
+
+    typename: str
+    fun: Callable[..., Any]
+    layout: StorageLayout
+    is_async: bool
+    uses_handles: bool
+    version: int
+
+
+class StatefulFunctions:
+    """A set of stateful functions.
+
+    Examples
+    --------
+    >>> functions = StatefulFunctions()
+    >>> @functions.bind("example/person")
+    ... def person(context, message):
+    ...     pass
+    >>> list(functions)
+    ['example/person']
+    """
+
+    __slots__ = ("_functions", "_listeners")
+
+    def __init__(self) -> None:
+        self._functions: dict[str, FunctionSpec] = {}
+        self._listeners: list[Callable[[str], None]] = []
+
+    def register(
+        self,
+        typename: str,
+        fun: Callable[..., Any],
+        specs: Iterable[ValueSpec] | None = None,
+    ) -> None:
+        """Declare ``fun`` for ``typename``; a function declared before is replaced.
+
+        Raises
+        ------
+        DeclarationError
+            When something is missing, the typename is not ``namespace/name``, a state name stands
+            twice, or the function does not take exactly (context, message).
+        """
+        self._declare(typename, fun, specs or [], uses_handles=False)
+
+    def bind(self, typename: str, specs: Iterable[ValueSpec] | None = None) -> Callable[[F], F]:
+        """The decorator form of ``register``."""
+
+        def decorate(fun: F) -> F:
+            self.register(typename, fun, specs)
+            return fun
+
+        return decorate
+
+    def for_typename(self, typename: str) -> FunctionSpec:
+        """The function of that typename.
+
+        Raises
+        ------
+        UnknownFunctionError
+            When none is declared; it is a KeyError, too.
+        """
+        spec = self._functions.get(typename)
+        if spec is None:
+            declared = ", ".join(sorted(self._functions)) or "none"
+            raise UnknownFunctionError(
+                f"no function {typename!r} is declared here (declared: {declared}): "
+                "run the cell that declares it, or correct the name"
+                f"{did_you_mean(typename, self._functions)}"
+            )
+        return spec
+
+    def find(self, typename: str) -> FunctionSpec | None:
+        """The function of that typename, or None."""
+        return self._functions.get(typename)
+
+    def _declare(
+        self,
+        typename: str,
+        fun: Callable[..., Any],
+        specs: Iterable[ValueSpec],
+        *,
+        uses_handles: bool,
+    ) -> None:
+        if fun is None:
+            raise DeclarationError("function instance must be provided")
+        if not typename:
+            raise DeclarationError("function typename must be provided")
+        parse_typename(typename)
+        if not callable(fun):
+            raise DeclarationTypeError(f"{typename}: {fun!r} cannot be called")
+        _check_signature(typename, fun)
+        layout = StorageLayout(typename, specs)
+        before = self._functions.get(typename)
+        self._functions[typename] = FunctionSpec(
+            typename,
+            fun,
+            layout,
+            inspect.iscoroutinefunction(fun),
+            uses_handles,
+            before.version + 1 if before else 1,
+        )
+        for listener in tuple(self._listeners):
+            listener(typename)
+
+    def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """Call ``listener(typename)`` after each declaration; returns how to stop that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._functions))
+
+    def __len__(self) -> int:
+        return len(self._functions)
+
+    def __bool__(self) -> bool:
+        return True  # an empty set of functions is still one: handlers are made before cells run
+
+    def __repr__(self) -> str:
+        return f"<StatefulFunctions: {', '.join(self._functions) or 'none declared'}>"
+
+
+def _check_signature(typename: str, fun: Callable[..., Any]) -> None:
+    try:
+        parameters = list(inspect.signature(fun).parameters.values())
+    except (TypeError, ValueError):  # a builtin without a signature: it will tell when called
+        return
+    positional = [
+        p
+        for p in parameters
+        if p.kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(positional) != 2 or any(
+        p.kind is inspect.Parameter.KEYWORD_ONLY and p.default is inspect.Parameter.empty
+        for p in parameters
+    ):
+        raise DeclarationError(
+            f"The registered function {typename} does not expect a context and a message but "
+            f"rather {[p.name for p in parameters]}."
+        )

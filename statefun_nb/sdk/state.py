@@ -1,0 +1,96 @@
+"""``State``: the handle of a state value in a class-style function."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from ..errors import ConversionTypeError, StateNameError
+from .inference import type_of_class
+from .storage import Cell, current_storage
+from .value_spec import ValueSpec
+
+__all__ = ["State"]
+
+
+class State:
+    """A state value of a class-style function.
+
+    One handle is shared by all addresses; what it reads and writes is the state of the address
+    whose request runs in the current task, also when many run at once.
+
+    Parameters
+    ----------
+    type : Type or type
+        A StateFun Type, or a Python class that stands for one (``int``, ``str``, a dataclass ...).
+    name : str, optional
+        The state's name; the attribute's name when left out.
+    expire_after_call, expire_after_write : timedelta, optional
+        As in ``ValueSpec``.
+
+    Examples
+    --------
+    >>> class Greeter(StatefulFunction):  # doctest: +SKIP
+    ...     visits = State(int)
+    ...     def invoke(self, ctx, message):
+    ...         self.visits.set((self.visits.get() or 0) + 1)
+    """
+
+    __slots__ = ("_after_call", "_after_write", "_type", "name")
+
+    def __init__(
+        self,
+        type: Any,  # noqa: A002 - the word of ValueSpec
+        name: str | None = None,
+        *,
+        expire_after_call: timedelta | None = None,
+        expire_after_write: timedelta | None = None,
+    ) -> None:
+        self._type = type_of_class(type)
+        self.name = name
+        self._after_call = expire_after_call
+        self._after_write = expire_after_write
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        if self.name is None:
+            self.name = name
+
+    def __set__(self, instance: object, value: Any) -> None:
+        raise ConversionTypeError(
+            f"state {self.name!r} is written with self.{self.name}.set(value), not by assignment"
+        )
+
+    def spec(self) -> ValueSpec:
+        """The declaration that this handle stands for."""
+        return ValueSpec(
+            self.name or "",
+            self._type,
+            expire_after_call=self._after_call,
+            expire_after_write=self._after_write,
+        )
+
+    def _cell(self) -> Cell:
+        storage = current_storage.get(None)
+        cell: Cell | None = None if storage is None else storage._cells.get(self.name or "")
+        if cell is None:
+            raise StateNameError(
+                f"state {self.name!r} can be used only while its own function serves a message"
+            )
+        return cell
+
+    @property
+    def exists(self) -> bool:
+        """Is there a value?"""
+        return self._cell().data is not None
+
+    def get(self) -> Any:
+        """The value, None when there is none."""
+        return self._cell().get()
+
+    def set(self, value: Any) -> None:
+        """Write the value."""
+        self._cell().set(value)
+
+    def clear(self) -> None:
+        """Delete the value."""
+        self._cell().clear()

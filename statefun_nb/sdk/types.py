@@ -1,0 +1,341 @@
+"""Types: a typename and how its values become bytes."""
+
+from __future__ import annotations
+
+import json
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from ..address import parse_typename
+from ..errors import (
+    ConversionError,
+    ConversionTypeError,
+    DeclarationError,
+    DeclarationTypeError,
+    forgotten_await,
+)
+from ..protocol.records import read_wrapper, write_wrapper
+
+__all__ = [
+    "BUILT_IN_TYPES",
+    "BoolType",
+    "DoubleType",
+    "FloatType",
+    "IntType",
+    "LongType",
+    "StringType",
+    "Type",
+    "TypeSerializer",
+    "make_json_type",
+    "make_protobuf_type",
+    "simple_type",
+]
+
+
+class TypeSerializer(ABC):
+    """Turns the values of one type into bytes and back."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def serialize(self, value: Any) -> bytes:
+        """The bytes of ``value``."""
+
+    @abstractmethod
+    def deserialize(self, byte: bytes) -> Any:
+        """The value that ``serialize`` made these bytes from."""
+
+
+class Type(ABC):
+    """A StateFun type: derive from it, or use ``simple_type`` and its siblings.
+
+    Parameters
+    ----------
+    typename : str
+        ``namespace/name``.
+
+    Raises
+    ------
+    DeclarationError
+        When ``typename`` is empty or not of that form.
+    """
+
+    __slots__ = ("typename",)
+
+    # The Python class whose values come back from bytes as the very same value, so that a state
+    # cell may keep the object it was given instead of decoding it again; None: no such class.
+    exact: type | None = None
+
+    def __init__(self, typename: str) -> None:
+        if not typename:
+            raise DeclarationError("typename can not be missing: write 'namespace/name'")
+        parse_typename(typename)
+        self.typename = typename
+
+    @abstractmethod
+    def serializer(self) -> TypeSerializer:
+        """The serializer of this type's values."""
+
+    def __repr__(self) -> str:
+        return f"<Type {self.typename}>"
+
+
+class _FunctionSerializer(TypeSerializer):
+    __slots__ = ("_deserialize", "_serialize")
+
+    def __init__(
+        self, serialize: Callable[[Any], bytes], deserialize: Callable[[bytes], Any]
+    ) -> None:
+        self._serialize = serialize
+        self._deserialize = deserialize
+
+    def serialize(self, value: Any) -> bytes:
+        return self._serialize(value)
+
+    def deserialize(self, byte: bytes) -> Any:
+        return self._deserialize(byte)
+
+
+class _SimpleType(Type):
+    __slots__ = ("_serializer",)
+
+    def __init__(
+        self,
+        typename: str,
+        serialize: Callable[[Any], bytes],
+        deserialize: Callable[[bytes], Any],
+    ) -> None:
+        super().__init__(typename)
+        self._serializer = _FunctionSerializer(serialize, deserialize)
+
+    def serializer(self) -> TypeSerializer:
+        return self._serializer
+
+
+def simple_type(
+    typename: str | None = None,
+    serialize_fn: Callable[[Any], bytes] | None = None,
+    deserialize_fn: Callable[[bytes], Any] | None = None,
+) -> Type:
+    """A type made of two functions: value to bytes, bytes to value.
+
+    Raises
+    ------
+    DeclarationError
+        When one of the three is missing, or the typename is not ``namespace/name``.
+
+    Examples
+    --------
+    >>> upper = simple_type("example/upper", lambda s: s.upper().encode(), bytes.decode)
+    >>> upper.serializer().serialize("hi")
+    b'HI'
+    """
+    if not typename:
+        raise DeclarationError("typename can not be missing: write 'namespace/name'")
+    if not serialize_fn:
+        raise DeclarationError(f"serialize_fn is missing for type {typename!r}")
+    if not deserialize_fn:
+        raise DeclarationError(f"deserialize_fn is missing for type {typename!r}")
+    return _SimpleType(typename, serialize_fn, deserialize_fn)
+
+
+def make_json_type(typename: str) -> Type:
+    """A type whose values are what the json module reads and writes, as UTF-8 JSON.
+
+    Examples
+    --------
+    >>> make_json_type("example/cart").serializer().serialize({"apples": 2})
+    b'{"apples": 2}'
+    """
+
+    def serialize(value: Any) -> bytes:
+        try:
+            return json.dumps(value, ensure_ascii=False).encode()
+        except TypeError as error:
+            raise ConversionTypeError(f"{_short(value)} is no JSON value: {error}") from error
+        except ValueError as error:
+            raise ConversionError(f"{_short(value)} is no JSON value: {error}") from error
+
+    return simple_type(typename, serialize, json.loads)
+
+
+def make_protobuf_type(cls: Any, namespace: str | None = None) -> Type:
+    """A type whose values are messages of a generated protobuf class.
+
+    The typename is ``type.googleapis.com/<full name>``, or ``namespace/<full name>``.
+
+    Examples
+    --------
+    >>> from google.protobuf.wrappers_pb2 import StringValue
+    >>> make_protobuf_type(StringValue).typename
+    'type.googleapis.com/google.protobuf.StringValue'
+    """
+    if not cls:
+        raise DeclarationError("the generated protobuf class is missing")
+    name = getattr(getattr(cls, "DESCRIPTOR", None), "full_name", None)
+    if not name:
+        raise DeclarationTypeError(f"{cls!r} is no generated protobuf class: it has no DESCRIPTOR")
+
+    def serialize(value: Any) -> bytes:
+        try:
+            data: bytes = value.SerializeToString()
+        except AttributeError as error:
+            raise ConversionTypeError(f"{_short(value)} is no protobuf message {name}") from error
+        return data
+
+    def deserialize(data: bytes) -> Any:
+        message = cls()
+        message.ParseFromString(data)
+        return message
+
+    return simple_type(f"{namespace or 'type.googleapis.com'}/{name}", serialize, deserialize)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+# The six built-in types. Each serializer answers the common case itself, 0.1 us instead of the
+# 0.35 us that a protobuf message takes, and leaves every other case to protobuf.
+
+
+class _BuiltIn(Type):
+    __slots__ = ("_serializer", "exact")
+
+    def __init__(self, kind: str, serializer: TypeSerializer, exact: type | None) -> None:
+        super().__init__(f"io.statefun.types/{kind}")
+        self._serializer = serializer
+        self.exact = exact
+
+    def serializer(self) -> TypeSerializer:
+        return self._serializer
+
+
+def _checked(kind: str, value: object, hint: str) -> bytes:
+    try:
+        return write_wrapper(kind, value)
+    except TypeError as error:
+        raise ConversionTypeError(
+            f"{_short(value)} ({type(value).__name__}) is no value of io.statefun.types/{kind}: "
+            f"it takes {hint}{forgotten_await(value)}"
+        ) from error
+    except ValueError as error:
+        raise ConversionError(
+            f"{_short(value)} does not fit io.statefun.types/{kind}: it takes {hint}"
+        ) from error
+
+
+class _BoolSerializer(TypeSerializer):
+    __slots__ = ()
+
+    def serialize(self, value: Any) -> bytes:
+        if value is True:
+            return b"\x08\x01"
+        if value is False:
+            return b""
+        return _checked("bool", value, "True or False")
+
+    def deserialize(self, byte: bytes) -> Any:
+        return read_wrapper("bool", byte) if byte else False
+
+
+# Fixed-width wrappers are one tag byte and the number; a default value is no bytes at all.
+_INT = struct.Struct("<Bi")
+_LONG = struct.Struct("<Bq")
+_DOUBLE = struct.Struct("<Bd")
+_pack_int, _pack_long = _INT.pack, _LONG.pack
+# Only +0.0 is the default; -0.0 has a bit set and travels.
+_DOUBLE_ZERO = _DOUBLE.pack(0x09, 0.0)
+_STRING_HEADS = tuple(bytes([0x0A, size]) for size in range(128))
+
+
+class _IntSerializer(TypeSerializer):
+    __slots__ = ()
+
+    def serialize(self, value: Any) -> bytes:
+        if type(value) is int:
+            try:  # half the time of comparing it with the limits
+                return _pack_int(0x0D, value) if value else b""
+            except struct.error:
+                pass
+        return _checked("int", value, "an int from -2**31 to 2**31 - 1")
+
+    def deserialize(self, byte: bytes) -> Any:
+        if len(byte) == _INT.size and byte[0] == 0x0D:
+            return _INT.unpack(byte)[1]
+        return read_wrapper("int", byte) if byte else 0
+
+
+class _LongSerializer(TypeSerializer):
+    __slots__ = ()
+
+    def serialize(self, value: Any) -> bytes:
+        if type(value) is int:
+            try:
+                return _pack_long(0x09, value) if value else b""
+            except struct.error:
+                pass
+        return _checked("long", value, "an int from -2**63 to 2**63 - 1")
+
+    def deserialize(self, byte: bytes) -> Any:
+        if len(byte) == _LONG.size and byte[0] == 0x09:
+            return _LONG.unpack(byte)[1]
+        return read_wrapper("long", byte) if byte else 0
+
+
+class _FloatSerializer(TypeSerializer):
+    __slots__ = ()
+
+    def serialize(self, value: Any) -> bytes:
+        return _checked("float", value, "a float (kept with 32 bits)")
+
+    def deserialize(self, byte: bytes) -> Any:
+        return read_wrapper("float", byte)
+
+
+class _DoubleSerializer(TypeSerializer):
+    __slots__ = ()
+
+    def serialize(self, value: Any) -> bytes:
+        if type(value) is float:
+            data = _DOUBLE.pack(0x09, value)
+            return b"" if data == _DOUBLE_ZERO else data
+        return _checked("double", value, "a float")
+
+    def deserialize(self, byte: bytes) -> Any:
+        if len(byte) == _DOUBLE.size and byte[0] == 0x09:
+            return _DOUBLE.unpack(byte)[1]
+        return read_wrapper("double", byte)
+
+
+class _StringSerializer(TypeSerializer):
+    __slots__ = ()
+
+    def serialize(self, value: Any) -> bytes:
+        if type(value) is str and value.isascii():
+            size = len(value)
+            if 0 < size < 128:
+                return _STRING_HEADS[size] + value.encode()
+        return _checked("string", value, "text that UTF-8 can encode")
+
+    def deserialize(self, byte: bytes) -> Any:
+        size = len(byte)
+        # Tag, a length below 128, and just that many bytes, all ASCII: nothing is left to check.
+        if 1 < size < 130 and byte[1] == size - 2 and byte[0] == 0x0A and byte.isascii():
+            return byte[2:].decode()
+        return read_wrapper("string", byte)
+
+
+BoolType: Type = _BuiltIn("bool", _BoolSerializer(), bool)
+IntType: Type = _BuiltIn("int", _IntSerializer(), int)
+FloatType: Type = _BuiltIn("float", _FloatSerializer(), None)
+LongType: Type = _BuiltIn("long", _LongSerializer(), int)
+DoubleType: Type = _BuiltIn("double", _DoubleSerializer(), float)
+StringType: Type = _BuiltIn("string", _StringSerializer(), str)
+
+BUILT_IN_TYPES = {
+    each.typename: each for each in (BoolType, IntType, FloatType, LongType, DoubleType, StringType)
+}

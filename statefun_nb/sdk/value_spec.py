@@ -1,0 +1,107 @@
+"""``ValueSpec``: the declaration of a state value."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from keyword import iskeyword
+
+from ..effects import ExpireMode, StateSpec
+from ..errors import DeclarationError, DeclarationTypeError
+from .types import Type
+
+__all__ = ["ValueSpec"]
+
+
+class ValueSpec:
+    """A state value of a function: its name, its type and when it expires.
+
+    Parameters
+    ----------
+    name : str
+        Lower case, a Python identifier and no keyword: it becomes an attribute of ``ctx.storage``.
+    type : Type
+        How the value becomes bytes.
+    expire_after_call : timedelta, optional
+        Forget the value when the address was not invoked for so long.
+    expire_after_write : timedelta, optional
+        Forget the value when it was not written for so long. At most one of the two.
+
+    Raises
+    ------
+    DeclarationError
+        When any of this does not hold.
+
+    Examples
+    --------
+    >>> from statefun_nb import IntType
+    >>> ValueSpec("visits", IntType, expire_after_write=timedelta(minutes=5)).duration
+    300000
+    """
+
+    __slots__ = ("after_call", "after_write", "duration", "name", "type")
+
+    def __init__(
+        self,
+        name: str,
+        type: Type,  # noqa: A002 - the official SDK's keyword
+        expire_after_call: timedelta | None = None,
+        expire_after_write: timedelta | None = None,
+    ) -> None:
+        _check_name(name)
+        if not type:
+            raise DeclarationError(f"the type of state {name!r} can not be missing")
+        if not isinstance(type, Type):
+            raise DeclarationTypeError(
+                f"the type of state {name!r} is a StateFun Type such as sf.IntType, not {type!r}"
+            )
+        if expire_after_call and expire_after_write:
+            raise DeclarationError(
+                f"state {name!r}: set either expire_after_call or expire_after_write, not both"
+            )
+        self.name = name
+        self.type = type
+        self.after_call = bool(expire_after_call)
+        self.after_write = bool(expire_after_write)
+        self.duration = _milliseconds(name, expire_after_call or expire_after_write)
+
+    def wire_spec(self) -> StateSpec:
+        """The spec as the runtime gets to know it."""
+        mode = ExpireMode.NONE
+        if self.after_call:
+            mode = ExpireMode.AFTER_INVOKE
+        elif self.after_write:
+            mode = ExpireMode.AFTER_WRITE
+        return StateSpec(self.name, self.type.typename, mode, self.duration)
+
+    def __repr__(self) -> str:
+        return f"<ValueSpec {self.name}: {self.type.typename}>"
+
+
+def _check_name(name: object) -> None:
+    if not name:
+        raise DeclarationError("the name of a state value can not be missing")
+    if not isinstance(name, str):
+        raise DeclarationTypeError(f"the name of a state value is a string, not {name!r}")
+    if not name.isidentifier():
+        raise DeclarationError(
+            f"{name!r} is no name for a state value: letters, digits and underscores only, "
+            "not starting with a digit"
+        )
+    if iskeyword(name):
+        raise DeclarationError(
+            f"{name!r} is no name for a state value: it is a Python keyword, and the name becomes "
+            "an attribute of ctx.storage"
+        )
+    if not name.islower():
+        raise DeclarationError(
+            f"{name!r} is no name for a state value: only lower case is allowed "
+            f"(try {name.lower()!r})"
+        )
+
+
+def _milliseconds(name: str, duration: timedelta | None) -> int:
+    if not duration:
+        return 0
+    if duration < timedelta(milliseconds=1):
+        raise DeclarationError(f"state {name!r} must expire after at least 1 ms, not {duration}")
+    return duration // timedelta(milliseconds=1)

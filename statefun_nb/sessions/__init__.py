@@ -1,0 +1,1 @@
+"""Sessions: functions, endpoint, engine, trace and views tied together; the default one."""

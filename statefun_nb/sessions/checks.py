@@ -1,0 +1,208 @@
+"""Self-checks: what an address has done, asked like a question and answered in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..address import SdkAddress, address_of
+from ..engine.base import Engine
+from ..errors import CheckFailed, did_you_mean
+from ..sdk.registry import StatefulFunctions
+from ..tables import html_list, shorten
+from ..trace.events import Delayed, Invocation, Sent, differs
+from ..trace.history import history
+from ..trace.recorder import Recorder
+from ..views.status import decode_state
+
+__all__ = ["Check", "check_of"]
+
+# Ids that are looked at for one that was meant.
+_KNOWN_IDS = 1_000
+
+
+class Check:
+    """What one address keeps and has done so far; each question returns the check itself.
+
+    Made by ``session.check``, which waits until nothing moves.
+
+    Parameters
+    ----------
+    address : SdkAddress
+    state : dict
+        What it keeps, by name.
+    invocations : sequence of Invocation
+        Those of the address that the trace keeps.
+    others : iterable of str
+        The ids of the same type that have had a message.
+
+    Examples
+    --------
+    ``s.check("example/person", "bob").state(visits=3).sent(1, to="example/greeter")``
+    """
+
+    def __init__(
+        self,
+        address: SdkAddress,
+        state: dict[str, Any],
+        invocations: Sequence[Invocation],
+        others: Iterable[str] = (),
+    ) -> None:
+        self._address = address
+        self._state = state
+        self._invocations = invocations
+        self._good = [each for each in invocations if each.error is None]
+        self._others = list(others)
+        self._passed: list[str] = []
+
+    def state(self, **expected: Any) -> Check:
+        """Does it keep these values? ``None`` stands for a value that is not there.
+
+        Raises
+        ------
+        CheckFailed
+            When it does not; with what is there, and who has put it there.
+        """
+        for name, value in expected.items():
+            found = self._state.get(name)
+            if _same(found, value):
+                continue
+            if name not in self._state and value is not None:
+                self._fail(f"state {name!r} is not there; {self._what_is_kept(name)}")
+            kinds = (
+                ""
+                if differs(found, value)
+                else f" ({type(found).__name__}, {type(value).__name__})"
+            )
+            self._fail(f"state {name!r} is {found!r}, not {value!r}{kinds}{self._changed(name)}")
+        return self._pass("state " + ", ".join(f"{k}={v!r}" for k, v in expected.items()))
+
+    def invoked(self, times: int) -> Check:
+        """Was it invoked so many times, without an error?"""
+        if len(self._good) != times:
+            self._fail(f"it was invoked {_times(len(self._good))}, not {_times(times)}")
+        return self._pass(f"invoked {_times(times)}")
+
+    def sent(self, times: int, *, to: str, id: str | None = None, value: Any = ...) -> Check:  # noqa: A002
+        """Did it send so many messages to a function (an instance of it, with a value)?"""
+        sends = [send for each in self._good for send in each.sent]
+        return self._count("sent", times, _messages(sends), to, id, value)
+
+    def delayed(self, times: int, *, to: str, id: str | None = None, value: Any = ...) -> Check:  # noqa: A002
+        """Did it send so many delayed messages?"""
+        sends = [send for each in self._good for send in each.delayed]
+        return self._count("sent with a delay", times, _messages(sends), to, id, value)
+
+    def emitted(self, times: int, *, to: str, topic: str | None = None, value: Any = ...) -> Check:
+        """Did so many records of it go to an egress (a topic of it, with a value)?"""
+        found = [
+            (record.egress, record.topic or "", record.value)
+            for each in self._good
+            for record in each.egress
+        ]
+        return self._count("emitted", times, found, to, topic, value)
+
+    def failed(self, times: int = 1, error: str | None = None) -> Check:
+        """Did it raise so many times (an error of that class)?"""
+        raised = [each.error.type for each in self._invocations if each.error is not None]
+        raised = [each for each in raised if each != "RolledBack" and error in (None, each)]
+        if len(raised) != times:
+            what = f"raised {error}" if error else "failed"
+            self._fail(f"it {what} {_times(len(raised))}, not {_times(times)}")
+        return self._pass(f"failed {_times(times)}")
+
+    def _count(
+        self,
+        verb: str,
+        times: int,
+        found: list[tuple[str, str, Any]],
+        to: str,
+        place: str | None,
+        value: Any,
+    ) -> Check:
+        matching = [
+            (typename, where, what)
+            for typename, where, what in found
+            if typename == to and place in (None, where) and (value is ... or _same(what, value))
+        ]
+        wanted = f"{to} {place!r}" if place is not None else to
+        wanted += "" if value is ... else f" with the value {value!r}"
+        if len(matching) != times:
+            self._fail(
+                f"it {verb} {len(matching)} to {wanted}, not {times}; {_all_of(verb, found)}"
+            )
+        return self._pass(f"{verb} {times} to {wanted}")
+
+    # Words.
+
+    def _what_is_kept(self, name: str) -> str:
+        if not self._state:
+            return f"it keeps nothing{self._why_nothing()}"
+        return f"it keeps {shorten(self._state)}{did_you_mean(name, self._state)}"
+
+    def _why_nothing(self) -> str:
+        if self._good:
+            return f", though it was invoked {_times(len(self._good))}: does it write its state?"
+        failures = [each.error for each in self._invocations if each.error is not None]
+        if failures:
+            return f": it has failed with {failures[-1].type}: {failures[-1].message}"
+        if not self._others:
+            return f": no message has come to any {self._address.typename} yet"
+        meant = did_you_mean(self._address.id, self._others)
+        return f": no message has come to this id{meant or f'; known ids: {_some(self._others)}'}"
+
+    def _changed(self, name: str) -> str:
+        for each in reversed(self._good):
+            if differs(each.state_before.get(name), each.state_after.get(name)):
+                message = shorten(each.message.value, 40)
+                return f"; invocation {each.seq} set it last, for the message {message!r}"
+        return ""
+
+    def _pass(self, text: str) -> Check:
+        self._passed.append(text)
+        return self
+
+    def _fail(self, text: str) -> None:
+        raise CheckFailed(f"{self._address}: {text}")
+
+    def __repr__(self) -> str:
+        return "\n".join([f"{self._address}", *(f"✓ {text}" for text in self._passed)])
+
+    def _repr_html_(self) -> str:
+        return html_list(str(self._address), [f"✓ {text}" for text in self._passed])
+
+
+def check_of(
+    engine: Engine, recorder: Recorder, functions: StatefulFunctions, typename: str, id_: str
+) -> Check:
+    """What there is to know of one address just now."""
+    address = address_of(typename, id_)
+    state = decode_state(functions.find(typename), engine.state(address))
+    invocations = history(recorder, address, recorder.limit)[::-1]
+    _, known = engine.page(typename, "", _KNOWN_IDS)
+    return Check(address, state, invocations, [each.id for each in known])
+
+
+def _same(found: Any, expected: Any) -> bool:
+    """Equal, and of one type: a long is no double."""
+    return type(found) is type(expected) and not differs(found, expected)
+
+
+def _messages(sends: Iterable[Sent | Delayed]) -> list[tuple[str, str, Any]]:
+    return [(send.target.typename, send.target.id, send.message.value) for send in sends]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else "never" if count == 0 else f"{count} times"
+
+
+def _some(texts: Sequence[str]) -> str:
+    shown = ", ".join(repr(shorten(text, 30)) for text in texts[:5])
+    return f"{shown} …" if len(texts) > 5 else shown
+
+
+def _all_of(verb: str, found: list[tuple[str, str, Any]]) -> str:
+    if not found:
+        return f"it {verb} nothing at all"
+    each = [f"{shorten(value, 30)!r} to {typename} {where!r}" for typename, where, value in found]
+    return f"it {verb} {', '.join(each[:5])}{' …' if len(each) > 5 else ''}"

@@ -1,0 +1,51 @@
+"""The engines over a real cluster: one that is started here, or one that is there."""
+
+from __future__ import annotations
+
+from ..cluster.cluster import Cluster
+from ..cluster.docker import docker_cluster
+from ..cluster.external import ExternalCluster
+from ..cluster.local import local_cluster
+from ..cluster.progress import Progress
+from ..cluster.remote import RemoteEngine
+from ..endpoint.server import Endpoint
+from ..loop_thread import LoopThread
+from ..trace.traced import TracedHandler
+from .options import Options
+
+__all__ = ["cluster_engine"]
+
+
+def cluster_engine(
+    options: Options, thread: LoopThread, endpoint: Endpoint, handler: TracedHandler
+) -> RemoteEngine:
+    """Make the engine, and start what it needs.
+
+    Raises
+    ------
+    EngineError
+        When something that it needs is not to be had.
+    """
+    progress = Progress()
+    cluster = _cluster(options, progress)
+    progress("")
+    return RemoteEngine(
+        thread,
+        endpoint,
+        handler,
+        cluster,
+        on_error=options.on_error,
+        delivery=options.delivery,
+        batch_limit=options.batch_limit,
+        report=progress,
+    )
+
+
+def _cluster(options: Options, report: Progress) -> Cluster | ExternalCluster:
+    if options.bootstrap_servers is not None and options.rest_url is not None:
+        return ExternalCluster(options.bootstrap_servers, options.rest_url)
+    if options.engine == "flink":
+        return local_cluster(options.parallelism, report)
+    return docker_cluster(
+        options.parallelism, report, image=options.image, kafka_image=options.kafka_image
+    )

@@ -1,0 +1,163 @@
+"""The default session: ``sf.start``, ``sf.stop`` and ``sf.session``."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import warnings
+
+from ..errors import SessionError
+from ..sdk.functions import default_functions
+from ..sdk.registry import StatefulFunctions
+from . import _current
+from .options import Options, full_path
+from .session import Session
+
+__all__ = ["session", "start", "stop"]
+
+
+def start(
+    engine: str = "embedded",
+    *,
+    durable: str | os.PathLike[str] | None = None,
+    paused: bool = False,
+    on_error: str = "park",
+    port: int = 8000,
+    functions: StatefulFunctions | None = None,
+    transport: str = "direct",
+    batch_limit: int = 1000,
+    clock: str = "system",
+    trace: bool = True,
+    trace_limit: int = 10_000,
+    trace_bytes: int = 64 * 1024 * 1024,
+    parallelism: int = 1,
+    delivery: str = "at-least-once",
+    image: str | None = None,
+    kafka_image: str | None = None,
+    bootstrap_servers: str | None = None,
+    rest_url: str | None = None,
+) -> Session:
+    """Start a session, or return the running one when it was started with the same options.
+
+    Parameters
+    ----------
+    engine : str
+        ``"embedded"``, ``"flink"``: the real StateFun on Flink with Kafka, as local JVM processes,
+        or ``"docker"``: the same as containers. The job starts with the first message, when the
+        functions are known.
+    durable : path, optional
+        A file in which the embedded engine keeps messages, state, timers and egress records: the
+        next ``start`` with the same path goes on where this one was, whatever ended it. What
+        ``send`` has taken, and what a function's reply has done, is in it, once. Made when it is
+        not there; delete it to begin anew.
+    paused : bool
+        Serve nothing until ``step`` or ``resume``.
+    on_error : str
+        What happens to a message whose function raises: ``"park"`` (it waits for the corrected
+        cell), ``"retry"`` (with back-off) or ``"skip"``.
+    port : int
+        Of the endpoint on 127.0.0.1; when it is taken, the next free one, with a warning. 0: any.
+    functions : StatefulFunctions, optional
+        What to serve; the functions declared with ``sf.function`` when left out.
+    transport : str
+        ``"direct"`` calls functions in process, ``"http"`` through the endpoint; same bytes.
+    batch_limit : int
+        Messages in one request at most (``maxNumBatchRequests``); 0: no limit.
+    clock : str
+        ``"system"``, or ``"virtual"``: time moves by ``advance`` alone.
+    trace : bool
+        Record invocations.
+    trace_limit, trace_bytes : int
+        The last so many invocations are kept, and of those so many bytes.
+    parallelism : int
+        Of the job on a real cluster, which gets as many TaskManagers (700 MB each).
+    delivery : str
+        Of the records that a real cluster emits: ``"at-least-once"`` or ``"exactly-once"``.
+    image, kafka_image : str, optional
+        For ``engine="docker"``: an image with StateFun and Flink in /opt/flink/lib (built on first
+        use when left out), and one with Kafka in /opt/kafka/libs (``apache/kafka:3.9.1``).
+    bootstrap_servers, rest_url : str, optional
+        Of an existing cluster, such as ``statefun-nb cluster up`` starts, to be used instead.
+
+    Raises
+    ------
+    SessionError
+        When an option has no such value.
+    EngineError
+        When no port is free, or ``durable`` cannot be opened or is in use.
+
+    Examples
+    --------
+    >>> with start(port=0, functions=StatefulFunctions()) as s:
+    ...     s.wait_idle()
+    Idle(processed=0, parked=0)
+    """
+    options = Options(
+        functions=default_functions if functions is None else functions,
+        engine=engine,
+        durable=None if durable is None else full_path(durable),
+        paused=paused,
+        on_error=on_error,
+        port=port,
+        transport=transport,
+        batch_limit=batch_limit,
+        clock=clock,
+        trace=trace,
+        trace_limit=trace_limit,
+        trace_bytes=trace_bytes,
+        parallelism=parallelism,
+        delivery=delivery,
+        image=image,
+        kafka_image=kafka_image,
+        bootstrap_servers=bootstrap_servers,
+        rest_url=rest_url,
+    )
+    with _current.lock:
+        running = _running_session()
+        if running is not None:
+            if running.options == options:
+                return running
+            kept = running.options.durable
+            warnings.warn(
+                "a session with other options was running: it is stopped, and its state is "
+                + ("gone" if kept is None else f"kept in {kept}"),
+                stacklevel=2,
+            )
+            running.stop()
+        _current.session = started = Session(options)
+        if port and started.endpoint.port != port:
+            warnings.warn(
+                f"port {port} is taken: the endpoint listens on port {started.endpoint.port}",
+                stacklevel=2,
+            )
+        return started
+
+
+def stop() -> None:
+    """Stop the current session; nothing happens when there is none."""
+    with _current.lock:
+        if _current.session is not None:
+            _current.session.stop()
+        _current.session = None
+
+
+def session() -> Session:
+    """The current session.
+
+    Raises
+    ------
+    SessionError
+        When none is running.
+    """
+    running = _running_session()
+    if running is None:
+        raise SessionError("no session is running: call sf.start() first")
+    return running
+
+
+def _running_session() -> Session | None:
+    current: Session | None = _current.session
+    return current if current is not None and not current._stopped else None
+
+
+atexit.register(stop)

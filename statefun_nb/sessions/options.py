@@ -1,0 +1,89 @@
+"""What a session is started with, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..engine.core import OnError
+from ..errors import SessionError
+from ..sdk.registry import StatefulFunctions
+
+__all__ = ["Options", "full_path"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The arguments of ``sf.start``; equal options mean the same session.
+
+    Raises
+    ------
+    SessionError
+        When an option has no such value.
+    """
+
+    functions: StatefulFunctions
+    engine: str = "embedded"
+    durable: str | None = None
+    paused: bool = False
+    on_error: str = "park"
+    port: int = 8000
+    transport: str = "direct"
+    batch_limit: int = 1000
+    clock: str = "system"
+    trace: bool = True
+    trace_limit: int = 10_000
+    trace_bytes: int = 64 * 1024 * 1024
+    parallelism: int = 1
+    delivery: str = "at-least-once"
+    image: str | None = None
+    kafka_image: str | None = None
+    bootstrap_servers: str | None = None
+    rest_url: str | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("engine", self.engine, ("embedded", "flink", "docker"))
+        _one_of("on_error", self.on_error, tuple(each.value for each in OnError))
+        _one_of("transport", self.transport, ("direct", "http"))
+        _one_of("clock", self.clock, ("system", "virtual"))
+        _one_of("delivery", self.delivery, ("at-least-once", "exactly-once"))
+        if self.engine != "embedded" and (self.clock, self.paused) != ("system", False):
+            raise SessionError(f"engine={self.engine!r} has no virtual clock and starts running")
+        if self.engine != "embedded" and self.durable is not None:
+            raise SessionError(
+                f"engine={self.engine!r} keeps its state itself: durable= is of the embedded engine"
+            )
+        if (self.bootstrap_servers is None) != (self.rest_url is None):
+            raise SessionError("an existing cluster is given by bootstrap_servers= and rest_url=")
+        _whole("parallelism", self.parallelism, 1, 64)
+        _whole("port", self.port, 0, 65535)
+        _whole("batch_limit", self.batch_limit, 0)
+        _whole("trace_limit", self.trace_limit, 1)
+        _whole("trace_bytes", self.trace_bytes, 1)
+
+
+def full_path(durable: Any) -> str:
+    """Of the file for ``durable=``; a change of the working folder does not change it.
+
+    Raises
+    ------
+    SessionError
+        When it is no path.
+    """
+    try:
+        return str(Path(durable).expanduser().absolute())
+    except TypeError as error:
+        raise SessionError(f"durable={durable!r} is no path of a file") from error
+
+
+def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise SessionError(f"{name}={value!r} is not known: use {', '.join(map(repr, allowed))}")
+
+
+def _whole(name: str, value: Any, low: int, high: int | None = None) -> None:
+    fits = isinstance(value, int) and not isinstance(value, bool)
+    if not fits or value < low or (high is not None and value > high):
+        span = f"{low} or more" if high is None else f"{low} to {high}"
+        raise SessionError(f"{name}={value!r} is no whole number of {span}")

@@ -1,0 +1,133 @@
+"""In a real kernel: cells run again and again, %autoreload, a busy cell."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+import statefun_nb
+
+manager = pytest.importorskip("jupyter_client.manager")
+pytest.importorskip("ipykernel")
+
+
+class Kernel:
+    """A kernel and its client: ``run`` gives what a cell printed and its value as text."""
+
+    def __init__(self, client):
+        self._client = client
+
+    def run(self, code, timeout=60):
+        printed, value, error = [], None, None
+
+        def hook(message):
+            nonlocal value, error
+            kind, content = message["msg_type"], message["content"]
+            if kind == "stream":
+                printed.append(content["text"])
+            elif kind == "execute_result":
+                value = content["data"]["text/plain"]
+            elif kind == "error":
+                error = content["evalue"]
+
+        self._client.execute_interactive(code, timeout=timeout, output_hook=hook)
+        assert error is None, error
+        return "".join(printed), value
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the package whose files a test may touch."""
+    shutil.copytree(Path(statefun_nb.__file__).parent, tmp_path / "statefun_nb")
+    return tmp_path
+
+
+@pytest.fixture
+def kernel(package):
+    environment = {**os.environ, "PYTHONPATH": str(package)}
+    kernels, client = manager.start_new_kernel(env=environment)
+    try:
+        yield Kernel(client)
+    finally:
+        client.stop_channels()
+        kernels.shutdown_kernel(now=True)
+
+
+LOAD = "%load_ext statefun_nb"  # IPython itself says so when that is run again
+START = """
+import statefun_nb as sf
+s = sf.start(port=0)
+
+@sf.function("k/count", state={"n": int})
+def count(ctx, message):
+    print("in the function")
+    ctx.storage.n = (ctx.storage.n or 0) + 1
+"""
+
+
+def test_running_every_cell_again_keeps_session_and_state(kernel):
+    kernel.run(LOAD)
+    for n in (1, 2, 3):
+        assert kernel.run(START) == ("", None)
+        assert kernel.run('s.send("k/count", "a", 1); s.wait_idle().parked') == ("", "0")
+        assert kernel.run('s.state("k/count", "a")') == ("", repr({"n": n}))
+    assert kernel.run("s.invocations[-1].function_version") == ("", "3")
+
+
+MINE = """
+import statefun_nb as sf
+
+@sf.function("k/mine", state={"n": int})
+def mine(ctx, message):
+    ctx.storage.n = (ctx.storage.n or 0) + STEP
+"""
+
+
+def test_autoreload_swaps_a_function_of_a_module_in_place(kernel, package):
+    module = package / "mine.py"
+    module.write_text(MINE.replace("STEP", "1"))
+    kernel.run("%load_ext autoreload\n%autoreload 2")
+    kernel.run("import mine, statefun_nb as sf\ns = sf.start(port=0)")
+    kernel.run('s.send("k/mine", "a", 1); s.wait_idle()')
+    module.write_text(MINE.replace("STEP", "10"))
+    os.utime(module, (module.stat().st_atime, module.stat().st_mtime + 5))  # whole seconds count
+    kernel.run("pass")
+    kernel.run('s.send("k/mine", "a", 1); s.wait_idle()')
+    assert kernel.run('s.state("k/mine", "a")') == ("", "{'n': 11}")
+
+
+def test_autoreload_of_the_package_keeps_the_running_session(kernel, package):
+    kernel.run("%load_ext autoreload\n%autoreload 2")
+    kernel.run(START)
+    kernel.run('s.send("k/count", "a", 1); s.wait_idle()')
+    url = kernel.run("s.url")
+    for name in (
+        "sessions/default.py",
+        "sessions/session.py",
+        "views/status.py",
+        "sessions/options.py",
+    ):
+        path = package / "statefun_nb" / name
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime + 5))
+    assert kernel.run("sf.session() is s") == ("", "True")
+    assert kernel.run("s.url") == url
+    kernel.run('s.send("k/count", "a", 1)')
+    assert kernel.run("s.wait_idle().processed") == ("", "1")
+    assert kernel.run('s.state("k/count", "a")') == ("", "{'n': 2}")
+    assert kernel.run(START) == ("", None)
+    assert kernel.run("sf.stop()") == ("", None)
+
+
+def test_a_busy_cell_does_not_stop_the_functions(kernel):
+    kernel.run(START)
+    code = (
+        "import time\n"
+        's.send("k/count", "a", 1)\n'
+        "end = time.monotonic() + 0.5\n"
+        "while time.monotonic() < end: pass\n"
+        "s.status().processed"
+    )
+    assert kernel.run(code) == ("", "1")
