@@ -74,7 +74,7 @@ def parse_typename(typename: str) -> tuple[str, str]:
     return namespace, name
 
 
-def address_of(typename: str, id: str) -> SdkAddress:  # noqa: A002 - the field's own name
+def address_of(typename: str, id: str) -> SdkAddress:
     """The address of instance ``id`` of function type ``typename``."""
     namespace, name = parse_typename(typename)
     if not isinstance(id, str):

@@ -7,14 +7,13 @@ import sys
 from typing import Any
 
 from ..errors import SessionError
-from ..views.live import LiveViews
 from .arguments import UsageError, cell_parser, parse
 from .body import function_text
 
 # Magics that run their cell as it stands, and tell something of it.
 _TRANSPARENT = frozenset({"capture", "prun", "time"})
 
-__all__ = ["executed_cells", "name_of", "plain_code", "session_names"]
+__all__ = ["executed_cells", "name_of", "names_of_type", "plain_code"]
 
 
 def executed_cells() -> list[str] | None:
@@ -42,10 +41,11 @@ def name_of(found: object) -> str:
     return str(name)
 
 
-def session_names() -> frozenset[str]:
-    """The names that stand for a session in the notebook."""
-    names = _shell().user_ns.items()
-    return frozenset(name for name, each in names if isinstance(each, LiveViews))
+def names_of_type(kind: type) -> frozenset[str]:
+    """The names in the notebook that stand for an object of this class; none outside of one."""
+    shell = _shell()
+    names = {} if shell is None else shell.user_ns
+    return frozenset(name for name, each in names.items() if isinstance(each, kind))
 
 
 def _shell() -> Any:

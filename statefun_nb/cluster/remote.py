@@ -61,6 +61,7 @@ class RemoteEngine:
     """
 
     observed = True
+    ticks = True
 
     def __init__(
         self,

@@ -116,6 +116,10 @@ class Engine(Protocol):
     def now(self) -> float:
         """The engine's time in seconds since the epoch."""
 
+    @property
+    def ticks(self) -> bool:
+        """Does its time pass by itself? A virtual clock moves by ``advance`` alone."""
+
     def prepare(self) -> None:
         """Be ready to serve what is declared by now; a real cluster may take seconds to."""
 

@@ -31,7 +31,7 @@ class Clock:
         return self._offset_ms
 
     @property
-    def moves(self) -> bool:
+    def ticks(self) -> bool:
         """Does time pass by itself?"""
         return True
 
@@ -58,5 +58,5 @@ class VirtualClock(Clock):
         return self._offset_ms / 1000
 
     @property
-    def moves(self) -> bool:
+    def ticks(self) -> bool:
         return False

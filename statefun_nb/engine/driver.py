@@ -149,7 +149,7 @@ class Driver:
     async def idle(self, timeout: float) -> None:
         """Return when nothing moves any more, and nothing falls due within ``timeout`` seconds."""
         self._check()
-        until = self._clock.now_ms() + timeout * 1000 if self._clock.moves else 0.0
+        until = self._clock.now_ms() + timeout * 1000 if self._clock.ticks else 0.0
         waiter = _Waiter(self._loop.create_future(), until)
         self._waiters.append(waiter)
         self._settle()
@@ -289,9 +289,9 @@ class Driver:
         if due is not None and due <= now_ms:
             self.wake()
             return
-        if due is not None and self._clock.moves:
+        if due is not None and self._clock.ticks:
             self._timer = self._loop.call_later((due - now_ms) / 1000, self.wake)
-        if self._awake or self.core.in_flight or (self.core.retrying and self._clock.moves):
+        if self._awake or self.core.in_flight or (self.core.retrying and self._clock.ticks):
             return
         for waiter in tuple(self._waiters):
             if (due is None or due > waiter.until_ms) and not waiter.future.done():

@@ -159,6 +159,10 @@ class EmbeddedEngine:
     def now(self) -> float:
         return self._clock.now()
 
+    @property
+    def ticks(self) -> bool:
+        return self._clock.ticks
+
     def prepare(self) -> None:
         pass
 

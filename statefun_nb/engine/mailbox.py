@@ -96,7 +96,7 @@ class Mailbox:
         "waiting",
     )
 
-    def __init__(self, kind: FunctionType, id: str) -> None:  # noqa: A002 - the field's own name
+    def __init__(self, kind: FunctionType, id: str) -> None:
         self.kind = kind
         # And not its address, one more object for the garbage collector to visit again and again.
         self.id = id

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..cells.history import executed_cells, name_of, session_names
+from ..cells.history import executed_cells, name_of
 from ..errors import SessionError
 from ..module_yaml import Document, with_endpoints, write_module
 from ..sdk.functions import default_functions
@@ -50,9 +50,10 @@ def export(
     documents: Sequence[Document],
     recorder: Recorder,
     *,
+    refused: Collection[str],
     overwrite: bool,
 ) -> Exported:
-    """Write a project.
+    """Write a project; ``refused`` are the names that it cannot have, those of sessions.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def export(
     if not wanted:
         raise SessionError("there is nothing to export: no function is declared")
     registry = None if functions is default_functions else name_of(functions)
-    code = program(cells, wanted, session_names())
+    code = program(cells, wanted, refused)
     kafka = kafka_documents(documents, Invocations.of(recorder))
     module = with_endpoints([*documents, *kafka], functions, _URL)
     chosen = _chosen(cases_of(recorder), functions)

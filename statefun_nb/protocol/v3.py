@@ -150,7 +150,7 @@ def decode_causes(data: bytes) -> list[Cause | None]:
 
 def send_chunk(
     typename: str,
-    id: str,  # noqa: A002
+    id: str,
     value_typename: str,
     data: bytes | None,
     cause: bytes,
@@ -199,7 +199,7 @@ def _send_heads(typename: str, value_typename: str) -> tuple[bytes, int, bytes, 
 def delayed_chunk(
     delay_ms: int,
     typename: str,
-    id: str,  # noqa: A002
+    id: str,
     value: TypedValue,
     token: str,
     cause: bytes,

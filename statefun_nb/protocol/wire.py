@@ -92,7 +92,7 @@ def typed_value_bytes(value: tuple[str, bytes | None], cause: bytes = b"") -> by
     return value_head(typename) + (LENGTHS[size] if size < 1024 else _varint(size)) + data + cause
 
 
-def address_bytes(typename: str, id: str) -> bytes:  # noqa: A002 - the field's own name
+def address_bytes(typename: str, id: str) -> bytes:
     """An Address message."""
     key = id.encode()
     return address_head(typename) + b"\x1a" + length(key) + key if key else address_head(typename)

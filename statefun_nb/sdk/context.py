@@ -52,10 +52,10 @@ class Context(ABC):
     def send(  # noqa: B027 - a fake for a test need not implement what it does not use
         self,
         message: Message | str,
-        id: str = _MISSING,  # noqa: A002
+        id: str = _MISSING,
         value: Any = _MISSING,
         *,
-        type: Any = None,  # noqa: A002
+        type: Any = None,
     ) -> None:
         """Send a message: ``send(message)``, or ``send(typename, id, value)``.
 
@@ -85,7 +85,7 @@ class Context(ABC):
         value: Any = _MISSING,
         *,
         token: str = "",
-        type: Any = None,  # noqa: A002
+        type: Any = None,
     ) -> None:
         """Send a message after ``duration``, cut to whole milliseconds, not negative.
 
@@ -166,10 +166,10 @@ class InvocationContext(Context):
     def send(
         self,
         message: Message | str,
-        id: str = _MISSING,  # noqa: A002
+        id: str = _MISSING,
         value: Any = _MISSING,
         *,
-        type: Any = None,  # noqa: A002
+        type: Any = None,
     ) -> None:
         data: bytes | None
         scalar = SCALARS.get(value.__class__) if type is None else None
@@ -202,7 +202,7 @@ class InvocationContext(Context):
         value: Any = _MISSING,
         *,
         token: str = "",
-        type: Any = None,  # noqa: A002
+        type: Any = None,
     ) -> None:
         if isinstance(message, Message):
             token = token or cancellation_token or ""
@@ -272,7 +272,7 @@ class InvocationContext(Context):
         return undo
 
 
-def _typed(typename: Any, id: Any, value: Any, type: Any) -> TypedValue:  # noqa: A002
+def _typed(typename: Any, id: Any, value: Any, type: Any) -> TypedValue:
     """The value of the short form of send, its target checked as ``Message`` would."""
     if id is _MISSING or value is _MISSING:
         raise ConversionTypeError(
@@ -292,7 +292,7 @@ def _typed(typename: Any, id: Any, value: Any, type: Any) -> TypedValue:  # noqa
         raise _about(error, typename, id) from error
 
 
-def _about(error: ConversionError, typename: str, id: str) -> ConversionError:  # noqa: A002
+def _about(error: ConversionError, typename: str, id: str) -> ConversionError:
     return error.__class__(f"message to {typename} {id!r}: {error}")
 
 
@@ -306,7 +306,7 @@ def _milliseconds(duration: Any, target: str) -> int:
     return duration // timedelta(milliseconds=1)
 
 
-def _not_utf8(typename: str, id: str) -> ConversionError:  # noqa: A002
+def _not_utf8(typename: str, id: str) -> ConversionError:
     return ConversionError(
         f"the id {id!r} (message to {typename}) or its token cannot be written as UTF-8"
     )

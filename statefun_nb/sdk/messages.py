@@ -168,7 +168,7 @@ class Message(_Typed):
         return f"<Message to {self.target_typename} {self.target_id!r}: {self.value_typename()}>"
 
 
-def incoming_message(typename: str, id: str, value: TypedValueLike) -> Message:  # noqa: A002
+def incoming_message(typename: str, id: str, value: TypedValueLike) -> Message:
     """A message that arrived: unchecked, for on the wire even an empty id is legal."""
     message: Message = _new_object(Message)
     message.target_typename = typename

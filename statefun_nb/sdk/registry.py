@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from ..address import parse_typename
+from ..effects import TypedValue
 from ..errors import (
     DeclarationError,
     DeclarationTypeError,
     UnknownFunctionError,
     did_you_mean,
 )
+from .inference import decode_value
 from .storage import StorageLayout
 from .value_spec import ValueSpec
 
-__all__ = ["FunctionSpec", "StatefulFunctions"]
+__all__ = ["FunctionSpec", "StatefulFunctions", "decode_state"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -143,6 +145,27 @@ class StatefulFunctions:
 
     def __repr__(self) -> str:
         return f"<StatefulFunctions: {', '.join(self._functions) or 'none declared'}>"
+
+
+def decode_state(
+    spec: FunctionSpec | None, values: Mapping[str, TypedValue | None]
+) -> dict[str, Any]:
+    """Values by name, by their declared types where these are the stored ones.
+
+    In the order of their declaration: a cluster hands them over in another one each time.
+    """
+    declared = {} if spec is None else spec.layout.specs
+    decoded = {}
+    for name in dict.fromkeys([*declared, *values]):
+        value = values.get(name)
+        if value is None or value.value is None:
+            continue
+        known = declared.get(name)
+        if known is not None and known.type.typename == value.typename:
+            decoded[name] = known.type.serializer().deserialize(value.value)
+        else:
+            decoded[name] = decode_value(value)
+    return decoded
 
 
 def _check_signature(typename: str, fun: Callable[..., Any]) -> None:

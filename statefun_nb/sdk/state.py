@@ -40,7 +40,7 @@ class State:
 
     def __init__(
         self,
-        type: Any,  # noqa: A002 - the word of ValueSpec
+        type: Any,
         name: str | None = None,
         *,
         expire_after_call: timedelta | None = None,

@@ -43,7 +43,7 @@ class ValueSpec:
     def __init__(
         self,
         name: str,
-        type: Type,  # noqa: A002 - the official SDK's keyword
+        type: Type,
         expire_after_call: timedelta | None = None,
         expire_after_write: timedelta | None = None,
     ) -> None:

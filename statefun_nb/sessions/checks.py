@@ -8,12 +8,11 @@ from typing import Any
 from ..address import SdkAddress, address_of
 from ..engine.base import Engine
 from ..errors import CheckFailed, did_you_mean
-from ..sdk.registry import StatefulFunctions
+from ..sdk.registry import StatefulFunctions, decode_state
 from ..tables import html_list, shorten
 from ..trace.events import Delayed, Invocation, Sent, differs
 from ..trace.history import history
 from ..trace.recorder import Recorder
-from ..views.status import decode_state
 
 __all__ = ["Check", "check_of"]
 
@@ -83,12 +82,12 @@ class Check:
             self._fail(f"it was invoked {_times(len(self._good))}, not {_times(times)}")
         return self._pass(f"invoked {_times(times)}")
 
-    def sent(self, times: int, *, to: str, id: str | None = None, value: Any = ...) -> Check:  # noqa: A002
+    def sent(self, times: int, *, to: str, id: str | None = None, value: Any = ...) -> Check:
         """Did it send so many messages to a function (an instance of it, with a value)?"""
         sends = [send for each in self._good for send in each.sent]
         return self._count("sent", times, _messages(sends), to, id, value)
 
-    def delayed(self, times: int, *, to: str, id: str | None = None, value: Any = ...) -> Check:  # noqa: A002
+    def delayed(self, times: int, *, to: str, id: str | None = None, value: Any = ...) -> Check:
         """Did it send so many delayed messages?"""
         sends = [send for each in self._good for send in each.delayed]
         return self._count("sent with a delay", times, _messages(sends), to, id, value)

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..address import address_of
-from ..effects import TypedValue
+from ..cells.history import names_of_type
 from ..endpoint.server import Endpoint
-from ..engine.base import Engine, Idle, Incoming, ParkedAddress
+from ..engine.base import Engine, Idle
 from ..engine.clock import Clock, VirtualClock
-from ..errors import ConversionError, IdleTimeout, SessionError
+from ..errors import ConversionError
 from ..loop_thread import LoopThread
-from ..module_yaml import Document, read_source, with_endpoints, write_module
-from ..protocol.v3 import decode_typed_value
+from ..module_yaml import Document, read_source
 from ..sdk.messages import Message
-from ..tables import text_table
-from ..trace.events import EgressRecord, Invocation, egress_record
-from ..trace.invocations import Invocations
+from ..trace.events import Invocation
 from ..trace.recorder import Recorder
 from ..trace.replay import Replay, cases_of, replay
-from ..trace.traced import Blocked, Running, TracedHandler
+from ..trace.traced import TracedHandler
 from ..views.live import LiveViews
-from ..views.status import StateTable, Status, decode_state, not_idle
 from .checks import Check, check_of
 from .engines import make_engine
+from .inspection import Inspection
 from .options import Options
 from .sending import chunks, incoming
+from .waiting import Waiting
 
 if TYPE_CHECKING:
     from ..export.export import Exported
@@ -43,7 +37,7 @@ __all__ = ["Session"]
 _MANY_QUEUED = 50_000
 
 
-class Session(LiveViews):
+class Session(Inspection):
     """Functions that are served, an engine that drives them, and the trace of what happened.
 
     Made by ``start``; its methods may be called from any thread but the functions themselves.
@@ -66,6 +60,8 @@ class Session(LiveViews):
         except BaseException:
             self._thread.stop(5.0, self.endpoint.close)
             raise
+        self._waiting = Waiting(self._thread, self.engine, handler)
+        self._views = LiveViews(self)
         self._unsubscribe = options.functions.subscribe(self._declared)
 
     def _declared(self, typename: str) -> None:
@@ -77,11 +73,11 @@ class Session(LiveViews):
     def send(
         self,
         typename: str | Message,
-        id: str = "",  # noqa: A002 - the field's own name
+        id: str = "",
         value: Any = None,
         *,
         delay: timedelta | None = None,
-        type: Any = None,  # noqa: A002
+        type: Any = None,
     ) -> None:
         """Send a message from outside: ``send(typename, id, value)``, or ``send(message)``.
 
@@ -114,15 +110,12 @@ class Session(LiveViews):
         self._check_running()
         count = 0
         for chunk in chunks(messages, progress=progress):
-            self._post(chunk)
+            self.engine.post(chunk)
             count += len(chunk)
+            while self.engine.progress.queued > _MANY_QUEUED and not self.engine.paused:
+                time.sleep(0.005)
+                self._check_running()
         return count
-
-    def _post(self, chunk: list[Incoming]) -> None:
-        self.engine.post(chunk)
-        while self.engine.progress.queued > _MANY_QUEUED and not self.engine.paused:
-            time.sleep(0.005)
-            self._check_running()
 
     # Waiting.
 
@@ -139,55 +132,16 @@ class Session(LiveViews):
             When something still moved after ``timeout`` seconds; it says what.
         """
         self._check_running()
-        self.engine.prepare()
-        waiting = asyncio.run_coroutine_threadsafe(self._idle(timeout, timers), self._thread.loop)
-        return self._idle_result(waiting, timeout)
+        return self._waiting.wait_idle(timeout, timers=timers)
 
     async def idle(self, timeout: float = 10.0, *, timers: bool = True) -> Idle:
         """``wait_idle`` to ``await``, for cells and tests that run in an event loop."""
         self._check_running()
-        await asyncio.to_thread(self.engine.prepare)
-        waiting = asyncio.run_coroutine_threadsafe(self._idle(timeout, timers), self._thread.loop)
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(waiting), timeout)
-        except asyncio.TimeoutError:
-            raise self._idle_timeout(timeout) from None
+        return await self._waiting.idle(timeout, timers=timers)
 
-    async def _idle(self, timeout: float, timers: bool) -> Idle:
-        return await self.engine.idle(timeout if timers else 0.0)
+    # Asking.
 
-    def _idle_result(self, waiting: Future[Idle], timeout: float) -> Idle:
-        try:
-            return waiting.result(timeout)
-        except FutureTimeout:
-            if waiting.done():
-                return waiting.result()
-            waiting.cancel()
-            raise self._idle_timeout(timeout) from None
-
-    def _idle_timeout(self, timeout: float) -> IdleTimeout:
-        return IdleTimeout(not_idle(timeout, self.engine.progress, self.running))
-
-    # Looking.
-
-    def state(self, typename: str, id: str | None = None) -> Any:  # noqa: A002
-        """The state of one address, by name; without ``id``, of all of its type, in order of ids.
-
-        Empty when there is none. Of a real cluster it is what the endpoint saw last, which the
-        table's ``observed`` says.
-        """
-        self._check_running()
-        if id is None:
-            found = self.engine.states(typename)
-            decoded = {key: self._decode(typename, values) for key, values in sorted(found.items())}
-            present = {key: values for key, values in decoded.items() if values}
-            return StateTable(typename, present, observed=self.engine.observed)
-        return self._decode(typename, self.engine.state(address_of(typename, id)))
-
-    def _decode(self, typename: str, values: dict[str, TypedValue | None]) -> dict[str, Any]:
-        return decode_state(self.options.functions.find(typename), values)
-
-    def check(self, typename: str, id: str) -> Check:  # noqa: A002
+    def check(self, typename: str, id: str) -> Check:
         """Ask what one address has done, once nothing moves any more.
 
         Examples
@@ -196,20 +150,7 @@ class Session(LiveViews):
         ``CheckFailed`` and says what is so instead, or shows what was right.
         """
         self.wait_idle(timers=False)
-        return check_of(self.engine, self.recorder, self.options.functions, typename, id)
-
-    def egress(self, typename: str | None = None) -> list[EgressRecord]:
-        """The records that went to an egress, or to all of them, in order."""
-        self._check_running()
-        return [
-            egress_record(record.egress, decode_typed_value(record.argument))
-            for record in self.engine.egress(typename)
-        ]
-
-    @property
-    def invocations(self) -> Invocations:
-        """The kept invocations as they are now, in the order they started."""
-        return Invocations.of(self.recorder)
+        return check_of(self.engine, self.recorder, self.functions, typename, id)
 
     def replay(self, invocations: Iterable[Invocation] | None = None) -> Replay:
         """Run recorded invocations again, by the functions as they are now: what is different?
@@ -230,7 +171,7 @@ class Session(LiveViews):
         """
         self._check_running()
         seqs = None if invocations is None else [each.seq for each in invocations]
-        again = replay(cases_of(self.recorder, seqs), self.options.functions)
+        again = replay(cases_of(self.recorder, seqs), self.functions)
         return self._thread.run(again, timeout=None)
 
     def export(self, folder: str | Path, *, overwrite: bool = False) -> Exported:
@@ -249,38 +190,14 @@ class Session(LiveViews):
         from ..export.export import export  # 6 ms that most notebooks need not wait for
 
         target = Path(folder).expanduser()
-        functions = self.options.functions
-        return export(target, functions, self._documents, self.recorder, overwrite=overwrite)
-
-    @property
-    def parked(self) -> list[ParkedAddress]:
-        """The addresses that wait for a corrected or missing function."""
-        self._check_running()
-        return self.engine.parked()
-
-    @property
-    def running(self) -> list[Running]:
-        """The requests that are being served just now."""
-        return self._handler.running
-
-    @property
-    def blocked(self) -> list[Blocked]:
-        """The last sync functions that held up everything else for more than 0.1 s."""
-        return list(self._handler.blocked)
-
-    @property
-    def url(self) -> str:
-        """The endpoint, as module.yaml names it."""
-        return self.endpoint.url
-
-    def module_yaml(self) -> str:
-        """The module.yaml that serves the declared functions from this endpoint.
-
-        One endpoint for each namespace, the documents that ``load_module`` has read, and for a
-        real cluster what ``send`` and ``egress`` need.
-        """
-        return write_module(
-            with_endpoints(self.engine.documents(), self.options.functions, self.url)
+        refused = names_of_type(Session)
+        return export(
+            target,
+            self.functions,
+            self._documents,
+            self.recorder,
+            refused=refused,
+            overwrite=overwrite,
         )
 
     def load_module(self, source: str | Path) -> None:
@@ -297,34 +214,6 @@ class Session(LiveViews):
         documents = read_source(source, self.engine.broker)
         self.engine.load(documents)
         self._documents += documents
-
-    def logs(self) -> dict[str, str]:
-        """What the processes of a real cluster have written, by process."""
-        self._check_running()
-        return self.engine.logs()
-
-    def status(self) -> Status:
-        """What the session is doing; answers also while a function blocks the engine."""
-        progress = self.engine.progress
-        state = "stopped" if self._stopped else "paused" if self.engine.paused else "running"
-        return Status(
-            self.engine.name,
-            state,
-            self.url,
-            tuple(self.options.functions),
-            progress.processed,
-            progress.in_flight,
-            progress.queued,
-            progress.parked,
-            progress.delayed,
-            self.recorder.failures,
-            self.recorder.count,
-            self.recorder.bytes,
-            self.engine.web_url,
-            self.options.durable,
-            tuple(self.running),
-            tuple(self.blocked),
-        )
 
     # Controlling.
 
@@ -373,27 +262,15 @@ class Session(LiveViews):
         ended = self._thread.stop(timeout, self._shut_down)
         self._unsubscribe()
         self._stopped = True
-        self._stop_publishing()
+        self._views.stop()
         return ended
 
     async def _shut_down(self) -> None:
         await self.engine.close()
         await self.endpoint.close()
 
-    def _check_running(self) -> None:
-        if self._stopped:
-            raise SessionError("this session has been stopped: call sf.start() for a new one")
-
     def __enter__(self) -> Session:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
-
-    # Showing.
-
-    def __repr__(self) -> str:
-        return text_table(*self.status()._table())
-
-    def _repr_html_(self) -> str:
-        return self.status()._repr_html_()

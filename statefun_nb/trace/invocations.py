@@ -56,8 +56,8 @@ class Invocations(Sequence[Invocation]):
         self,
         where: Callable[[Invocation], bool] | None = None,
         *,
-        type: str | None = None,  # noqa: A002 - the words of the filter language
-        id: str | None = None,  # noqa: A002
+        type: str | None = None,
+        id: str | None = None,
         status: str | None = None,
     ) -> Invocations:
         """Those of a function type, of an id, with a status ("ok", "error"), and where it is true."""

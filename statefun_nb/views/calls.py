@@ -12,13 +12,13 @@ from ..effects import TypedValue
 from ..engine.base import StoredState, Timer
 from ..errors import EngineError, StatefunError
 from ..protocol.v3 import decode_typed_value
+from ..sdk.registry import decode_state
 from ..trace.events import Payload, egress_record
 from ..trace.history import find_invocation, history, last_changes
 from .entry import MESSAGE_TYPES, as_text, literal, read_value
 from .rows import detail_of, row_of, short_id
 from .source import Source
 from .state_editor import StateEditor, type_of_state
-from .status import decode_state
 from .tree import FULL, GLANCE, preview, tree
 from .wire import Reply
 
@@ -93,7 +93,7 @@ class Calls:
     def _advance(self, seconds: float) -> str:
         return repr(self._source.advance(timedelta(seconds=float(seconds))))
 
-    def _send(self, typename: str, id: str, text: str, type: str = "") -> None:  # noqa: A002
+    def _send(self, typename: str, id: str, text: str, type: str = "") -> None:
         if not type:
             self._source.send(typename, id, literal(text))
             return
@@ -111,7 +111,7 @@ class Calls:
 
     def _state(self, typename: str = "", search: str = "", limit: int = 50) -> Any:
         source = self._source
-        types = {**dict.fromkeys(source.options.functions, 0), **source.engine.types()}
+        types = {**dict.fromkeys(source.functions, 0), **source.engine.types()}
         total = 0
         found: list[StoredState] = []
         if typename:
@@ -138,7 +138,7 @@ class Calls:
         }
 
     def _values(self, typename: str, stored: StoredState) -> list[dict[str, Any]]:
-        spec = self._source.options.functions.find(typename)
+        spec = self._source.functions.find(typename)
         names = dict.fromkeys([*(spec.layout.specs if spec else ()), *stored.values])
         shown = []
         for name in names:
@@ -158,13 +158,13 @@ class Calls:
         return shown
 
     def _decode(self, typename: str, name: str, value: TypedValue | None) -> Any:
-        spec = self._source.options.functions.find(typename)
+        spec = self._source.functions.find(typename)
         try:
             return decode_state(spec, {name: value}).get(name)
         except Exception:  # bytes that are not as their type says: show them as they are
             return None if value is None else value.value
 
-    def _history(self, typename: str, id: str) -> Any:  # noqa: A002
+    def _history(self, typename: str, id: str) -> Any:
         found = history(self._source.recorder, address_of(typename, id), _HISTORY)
         return [
             {
@@ -175,10 +175,10 @@ class Calls:
             for each in found
         ]
 
-    def _edit(self, typename: str, id: str, name: str, text: str) -> None:  # noqa: A002
+    def _edit(self, typename: str, id: str, name: str, text: str) -> None:
         self._editor.set(typename, id, name, text)
 
-    def _clear(self, typename: str, id: str, name: str) -> None:  # noqa: A002
+    def _clear(self, typename: str, id: str, name: str) -> None:
         self._editor.clear(typename, id, name)
 
     def _undo(self) -> str:

@@ -196,7 +196,7 @@ class Feed:
             url=status.url,
             web_url=source.engine.web_url or "",
             now=round(source.engine.now() * 1000),
-            ticks=source.options.clock != "virtual",
+            ticks=source.engine.ticks,
             processed=status.processed,
             in_flight=status.in_flight,
             queued=status.queued,

@@ -1,12 +1,13 @@
-"""The live views of a session, as methods of it."""
+"""The live views of one session, and the thread that keeps them up to date."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ..address import address_of
 from .publisher import Publisher
+from .snapshot import snapshot_page
 from .source import Source
 from .widgets import has_widgets, open_view
 
@@ -14,54 +15,54 @@ __all__ = ["LiveViews"]
 
 
 class LiveViews:
-    """What a session shows of itself while it runs; a base of ``Session``, which is a ``Source``."""
+    """Opens views of a session; its methods are those of ``Session``, which documents them.
 
-    _publisher: Publisher | None = None  # of live views, from the first on
+    Parameters
+    ----------
+    source : Source
+        The session.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._publisher: Publisher | None = None  # from the first view on
 
     def dashboard(self) -> Any:
-        """The live view of everything: invocations, state, what was sent, flows, timers.
+        return self._open("dashboard")
 
-        It goes on while a cell runs; a saved notebook keeps a static picture of it.
+    def watch(self, typename: str, id: str) -> Any:
+        address_of(typename, id)
+        return self._open("watch", typename=typename, id=id)
+
+    def graph(self) -> Any:
+        return self._open("graph")
+
+    def table(self, filter: str) -> Any:
+        return self._open("table", filter=filter)
+
+    def snapshot_html(self, path: str | Path) -> Path:
+        target = Path(path)
+        target.write_text(snapshot_page(self._source), encoding="utf-8")
+        return target
+
+    def display(self) -> None:
+        """Show the dashboard as a cell's value.
 
         Raises
         ------
-        SessionError
-            When the widget libraries are not installed.
+        NotImplementedError
+            Where there are no widgets: IPython shows the session's table instead.
         """
-        return self._view("dashboard")
-
-    def watch(self, typename: str, id: str) -> Any:  # noqa: A002
-        """A live view of one address: its state, and its last invocations."""
-        address_of(typename, id)
-        return self._view("watch", typename=typename, id=id)
-
-    def graph(self) -> Any:
-        """A live view of who sends to whom."""
-        return self._view("graph")
-
-    def table(self, filter: str = "") -> Any:  # noqa: A002
-        """A live table of invocations, such as those of ``"type:example/person status:error"``."""
-        return self._view("table", filter=filter)
-
-    def snapshot_html(self, path: str | Path) -> Path:
-        """Write what the session has done to one self-contained HTML page; returns its path."""
-        from .snapshot import snapshot_page
-
-        target = Path(path)
-        target.write_text(snapshot_page(cast(Source, self)), encoding="utf-8")
-        return target
-
-    def _view(self, kind: str, **traits: Any) -> Any:
-        if self._publisher is None:
-            self._publisher = Publisher()
-        return open_view(cast(Source, self), self._publisher, kind, **traits)
-
-    def _ipython_display_(self) -> None:
-        """In a notebook a session displays as its dashboard, elsewhere as a table."""
         if not has_widgets():
             raise NotImplementedError
         self.dashboard()._ipython_display_()
 
-    def _stop_publishing(self) -> None:
+    def _open(self, kind: str, **traits: Any) -> Any:
+        if self._publisher is None:
+            self._publisher = Publisher()
+        return open_view(self._source, self._publisher, kind, **traits)
+
+    def stop(self) -> None:
+        """The session has ended: the views show that, and are published no more."""
         if self._publisher is not None:
             self._publisher.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from ..sdk.registry import decode_state
 from ..tables import html_table
 from ..trace.events import Invocation
 from ..trace.flows import Flows
@@ -11,7 +12,6 @@ from ..trace.reader import read_batch
 from .graph_svg import graph_svg
 from .rows import short_id
 from .source import Source
-from .status import decode_state
 from .tree import preview
 
 __all__ = ["snapshot_fragment", "snapshot_page", "summary"]
@@ -105,7 +105,7 @@ def _states(source: Source) -> list[str]:
     tables = []
     for typename, count in list(source.engine.types().items())[:_TYPES]:
         _, found = source.engine.page(typename, "", _ADDRESSES)
-        spec = source.options.functions.find(typename)
+        spec = source.functions.find(typename)
         decoded = [(each.id, decode_state(spec, each.values)) for each in found]
         names = list(dict.fromkeys(name for _, values in decoded for name in values))
         if not names:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from ..engine.base import Engine
-from ..sessions.options import Options
+from ..sdk.registry import StatefulFunctions
 from ..trace.invocations import Invocations
 from ..trace.recorder import Recorder
 from ..trace.traced import Running
@@ -19,9 +19,12 @@ __all__ = ["Source"]
 class Source(Protocol):
     """A session, as far as views know it."""
 
-    options: Options
     recorder: Recorder
     engine: Engine
+
+    @property
+    def functions(self) -> StatefulFunctions:
+        """What it serves."""
 
     @property
     def invocations(self) -> Invocations:
@@ -37,11 +40,11 @@ class Source(Protocol):
     def send(
         self,
         typename: str,
-        id: str = "",  # noqa: A002 - the field's own name
+        id: str = "",
         value: Any = None,
         *,
         delay: timedelta | None = None,
-        type: Any = None,  # noqa: A002
+        type: Any = None,
     ) -> None:
         """Send a message from outside."""
 

@@ -98,7 +98,7 @@ def type_of_state(
     source: Source, typename: str, name: str, value: TypedValue | None
 ) -> Type | None:
     """The declared type of a state value, or what its typename alone tells."""
-    spec = source.options.functions.find(typename)
+    spec = source.functions.find(typename)
     declared = None if spec is None else spec.layout.specs.get(name)
     if declared is not None:
         return declared.type

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..effects import TypedValue
-from ..engine.base import Progress
-from ..sdk.inference import decode_value
-from ..sdk.registry import FunctionSpec
+from ..engine.base import Engine
+from ..sdk.registry import StatefulFunctions, decode_state
 from ..tables import html_table, text_table
 from ..trace.traced import Blocked, Running
 
-__all__ = ["StateTable", "Status", "decode_state", "not_idle"]
+__all__ = ["StateTable", "Status"]
 
 # So many of the functions that run, or have blocked the others, are named.
 _NAMED = 5
@@ -85,6 +82,15 @@ class StateTable(dict[str, dict[str, Any]]):
         self.typename = typename
         self.observed = observed
 
+    @classmethod
+    def of(cls, engine: Engine, functions: StatefulFunctions, typename: str) -> StateTable:
+        """What an engine keeps of a function type just now."""
+        spec = functions.find(typename)
+        found = sorted(engine.states(typename).items())
+        decoded = ((id_, decode_state(spec, values)) for id_, values in found)
+        present = {id_: values for id_, values in decoded if values}
+        return cls(typename, present, observed=engine.observed)
+
     def _table(self) -> tuple[str, list[str], list[list[object]]]:
         names = list(dict.fromkeys(name for values in self.values() for name in values))
         rows: list[list[object]] = [
@@ -97,35 +103,3 @@ class StateTable(dict[str, dict[str, Any]]):
 
     def _repr_html_(self) -> str:
         return html_table(*self._table())
-
-
-def decode_state(
-    spec: FunctionSpec | None, values: Mapping[str, TypedValue | None]
-) -> dict[str, Any]:
-    """Values by name, by their declared types where these are the stored ones.
-
-    In the order of their declaration: a cluster hands them over in another one each time.
-    """
-    declared = {} if spec is None else spec.layout.specs
-    decoded = {}
-    for name in dict.fromkeys([*declared, *values]):
-        value = values.get(name)
-        if value is None or value.value is None:
-            continue
-        known = declared.get(name)
-        if known is not None and known.type.typename == value.typename:
-            decoded[name] = known.type.serializer().deserialize(value.value)
-        else:
-            decoded[name] = decode_value(value)
-    return decoded
-
-
-def not_idle(timeout: float, progress: Progress, running: Sequence[Running]) -> str:
-    """What still moved after ``timeout`` seconds."""
-    text = f"not idle after {timeout:g} s: {progress.queued} messages wait, "
-    text += f"{progress.in_flight} requests are in flight"
-    for each in running[:3]:
-        text += f"; {each.address} has been running for {each.seconds:.1f} s"
-        if not each.is_async:
-            text += " (a sync function: nothing else runs meanwhile; make it async, or faster)"
-    return text

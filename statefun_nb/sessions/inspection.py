@@ -1,0 +1,164 @@
+"""What a session shows and answers; nothing here changes anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..address import address_of
+from ..endpoint.server import Endpoint
+from ..engine.base import Engine, ParkedAddress
+from ..errors import SessionError
+from ..module_yaml import with_endpoints, write_module
+from ..protocol.v3 import decode_typed_value
+from ..sdk.registry import StatefulFunctions, decode_state
+from ..tables import text_table
+from ..trace.events import EgressRecord, egress_record
+from ..trace.invocations import Invocations
+from ..trace.recorder import Recorder
+from ..trace.traced import Blocked, Running, TracedHandler
+from ..views.live import LiveViews
+from ..views.status import StateTable, Status
+from .options import Options
+
+__all__ = ["Inspection"]
+
+
+class Inspection:
+    """The base of ``Session``, which has these parts and gives them their documentation."""
+
+    options: Options
+    recorder: Recorder
+    endpoint: Endpoint
+    engine: Engine
+    _handler: TracedHandler
+    _views: LiveViews
+    _stopped: bool
+
+    def _check_running(self) -> None:
+        if self._stopped:
+            raise SessionError("this session has been stopped: call sf.start() for a new one")
+
+    # Asking.
+
+    def state(self, typename: str, id: str | None = None) -> Any:
+        """The state of one address, by name; without ``id``, of all of its type, in order of ids.
+
+        Empty when there is none. Of a real cluster it is what the endpoint saw last, which the
+        table's ``observed`` says.
+        """
+        self._check_running()
+        if id is None:
+            return StateTable.of(self.engine, self.functions, typename)
+        values = self.engine.state(address_of(typename, id))
+        return decode_state(self.functions.find(typename), values)
+
+    def egress(self, typename: str | None = None) -> list[EgressRecord]:
+        """The records that went to an egress, or to all of them, in order."""
+        self._check_running()
+        return [
+            egress_record(record.egress, decode_typed_value(record.argument))
+            for record in self.engine.egress(typename)
+        ]
+
+    @property
+    def functions(self) -> StatefulFunctions:
+        """What is served: ``start(functions=...)``, or what ``sf.function`` has declared."""
+        return self.options.functions
+
+    @property
+    def invocations(self) -> Invocations:
+        """The kept invocations as they are now, in the order they started."""
+        return Invocations.of(self.recorder)
+
+    @property
+    def parked(self) -> list[ParkedAddress]:
+        """The addresses that wait for a corrected or missing function."""
+        self._check_running()
+        return self.engine.parked()
+
+    @property
+    def running(self) -> list[Running]:
+        """The requests that are being served just now."""
+        return self._handler.running
+
+    @property
+    def blocked(self) -> list[Blocked]:
+        """The last sync functions that held up everything else for more than 0.1 s."""
+        return list(self._handler.blocked)
+
+    @property
+    def url(self) -> str:
+        """The endpoint, as module.yaml names it."""
+        return self.endpoint.url
+
+    def module_yaml(self) -> str:
+        """The module.yaml that serves the declared functions from this endpoint.
+
+        One endpoint for each namespace, the documents that ``load_module`` has read, and for a
+        real cluster what ``send`` and ``egress`` need.
+        """
+        return write_module(with_endpoints(self.engine.documents(), self.functions, self.url))
+
+    def logs(self) -> dict[str, str]:
+        """What the processes of a real cluster have written, by process."""
+        self._check_running()
+        return self.engine.logs()
+
+    def status(self) -> Status:
+        """What the session is doing; answers also while a function blocks the engine."""
+        progress = self.engine.progress
+        return Status(
+            engine=self.engine.name,
+            state="stopped" if self._stopped else "paused" if self.engine.paused else "running",
+            url=self.url,
+            functions=tuple(self.functions),
+            **progress._asdict(),
+            errors=self.recorder.failures,
+            traced=self.recorder.count,
+            trace_bytes=self.recorder.bytes,
+            web_url=self.engine.web_url,
+            durable=self.options.durable,
+            running=tuple(self.running),
+            blocked=tuple(self.blocked),
+        )
+
+    # Showing.
+
+    def dashboard(self) -> Any:
+        """The live view of everything: invocations, state, what was sent, flows, timers.
+
+        It goes on while a cell runs; a saved notebook keeps a static picture of it.
+
+        Raises
+        ------
+        SessionError
+            When the widget libraries are not installed.
+        """
+        return self._views.dashboard()
+
+    def watch(self, typename: str, id: str) -> Any:
+        """A live view of one address: its state, and its last invocations."""
+        return self._views.watch(typename, id)
+
+    def graph(self) -> Any:
+        """A live view of who sends to whom."""
+        return self._views.graph()
+
+    def table(self, filter: str = "") -> Any:
+        """A live table of invocations, such as those of ``"type:example/person status:error"``."""
+        return self._views.table(filter)
+
+    def snapshot_html(self, path: str | Path) -> Path:
+        """Write what the session has done to one self-contained HTML page; returns its path."""
+        return self._views.snapshot_html(path)
+
+    def _ipython_display_(self) -> None:
+        """In a notebook a session displays as its dashboard, elsewhere as a table."""
+        self._views.display()
+
+    def __repr__(self) -> str:
+        return text_table(*self.status()._table())
+
+    def _repr_html_(self) -> str:
+        return self.status()._repr_html_()

@@ -1,0 +1,74 @@
+"""Waiting until nothing moves any more, from a cell or in an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+
+from ..engine.base import Engine, Idle, Progress
+from ..errors import IdleTimeout
+from ..loop_thread import LoopThread
+from ..trace.traced import Running, TracedHandler
+
+__all__ = ["Waiting"]
+
+# So many of the functions that run are named.
+_NAMED = 3
+
+
+class Waiting:
+    """Waits for one session's engine.
+
+    Parameters
+    ----------
+    thread : LoopThread
+        Whose loop the engine belongs to.
+    engine : Engine
+    handler : TracedHandler
+        Knows what is being served.
+    """
+
+    def __init__(self, thread: LoopThread, engine: Engine, handler: TracedHandler) -> None:
+        self._thread = thread
+        self._engine = engine
+        self._handler = handler
+
+    def wait_idle(self, timeout: float, *, timers: bool) -> Idle:
+        """Block until nothing moves; see ``Session.wait_idle``."""
+        self._engine.prepare()
+        waiting = self._start(timeout, timers=timers)
+        try:
+            return waiting.result(timeout)
+        except FutureTimeout:
+            if waiting.done():
+                return waiting.result()
+            waiting.cancel()
+            raise self._timed_out(timeout) from None
+
+    async def idle(self, timeout: float, *, timers: bool) -> Idle:
+        """The same to ``await``, on the caller's own loop."""
+        await asyncio.to_thread(self._engine.prepare)
+        waiting = self._start(timeout, timers=timers)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(waiting), timeout)
+        except asyncio.TimeoutError:
+            raise self._timed_out(timeout) from None
+
+    def _start(self, timeout: float, *, timers: bool) -> Future[Idle]:
+        idle = self._engine.idle(timeout if timers else 0.0)
+        return asyncio.run_coroutine_threadsafe(idle, self._thread.loop)
+
+    def _timed_out(self, timeout: float) -> IdleTimeout:
+        return IdleTimeout(_what_moves(timeout, self._engine.progress, self._handler.running))
+
+
+def _what_moves(timeout: float, progress: Progress, running: Sequence[Running]) -> str:
+    text = f"not idle after {timeout:g} s: {progress.queued} messages wait, "
+    text += f"{progress.in_flight} requests are in flight"
+    for each in running[:_NAMED]:
+        text += f"; {each.address} has been running for {each.seconds:.1f} s"
+        if not each.is_async:
+            text += " (a sync function: nothing else runs meanwhile; make it async, or faster)"
+    return text
