@@ -8,7 +8,7 @@ and the session (``sf.start``).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .address import SdkAddress
 from .errors import (
@@ -46,12 +46,14 @@ from .sdk.types import (
     simple_type,
 )
 from .sdk.value_spec import ValueSpec
-from .sessions.checks import Check
-from .sessions.default import session, start, stop
-from .sessions.session import Session
-from .trace.events import EgressRecord, Invocation, InvocationError
-from .trace.invocations import Invocations
-from .trace.replay import Replay
+
+if TYPE_CHECKING:
+    from .sessions.checks import Check
+    from .sessions.default import session, start, stop
+    from .sessions.session import Session
+    from .trace.events import EgressRecord, Invocation, InvocationError
+    from .trace.invocations import Invocations
+    from .trace.replay import Replay
 
 __version__ = "0.1.0"
 
@@ -106,15 +108,46 @@ __all__ = [
 ]
 
 
+# Names of what drives functions, and where they are: imported when they are first asked for, so
+# that a program that only declares and serves functions needs protobuf alone.
+_LATER = {
+    "Check": ".sessions.checks",
+    "EgressRecord": ".trace.events",
+    "Invocation": ".trace.events",
+    "InvocationError": ".trace.events",
+    "Invocations": ".trace.invocations",
+    "Replay": ".trace.replay",
+    "Session": ".sessions.session",
+    "session": ".sessions.default",
+    "start": ".sessions.default",
+    "stop": ".sessions.default",
+}
+
+
+def __getattr__(name: str) -> Any:
+    place = _LATER.get(name)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(place, __name__), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    """What ``sf.<Tab>`` offers: the public names, and none of the package's own modules."""
+    return __all__
+
+
 def load_ipython_extension(ipython: Any) -> None:
     """``%load_ext statefun_nb``: adds the magics."""
-    from .magics import register
+    from .magics import register  # with the session and the engine, 160 ms
 
     register(ipython)
 
 
 def unload_ipython_extension(ipython: Any) -> None:
     """``%unload_ext statefun_nb``: removes the magics; a running session goes on."""
-    from .magics import unregister
+    from .magics import unregister  # there already: 0 ms
 
     unregister(ipython)

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..cells.arguments import cell_parser
+from .cell import statefun_function, statefun_module
+from .complete import complete
+from .line import statefun
+from .parser import line_parser, module_parser
+
 __all__ = ["register", "unregister"]
 
 _CELLS = ("statefun_function", "statefun_module")
@@ -11,11 +17,6 @@ _CELLS = ("statefun_function", "statefun_module")
 
 def register(ipython: Any) -> None:
     """Add the magics and their completion to a shell."""
-    from ..cells.arguments import cell_parser
-    from .cell import statefun_function, statefun_module
-    from .complete import complete
-    from .line import statefun
-    from .parser import line_parser, module_parser
 
     def cell_magic(line: str, cell: str = "") -> None:
         statefun_function(ipython, line, cell)

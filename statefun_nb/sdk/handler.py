@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from ..errors import DeclarationError
 from ..protocol.v3 import decode_request
@@ -33,8 +34,13 @@ class RequestReplyHandler:
         self.functions = functions
 
     def handle_sync(self, request_bytes: bytes | bytearray) -> bytes:
-        """``handle_async`` for callers without an event loop."""
-        return asyncio.run(self.handle_async(request_bytes))
+        """``handle_async`` for callers without an event loop; an async function gets one."""
+        outcome = self._start(request_bytes)
+        if not isinstance(outcome, Outcome):
+            import asyncio  # 20 ms that a program with sync functions need not wait for
+
+            outcome = asyncio.run(outcome)
+        return _reply(outcome)
 
     async def handle_async(self, request_bytes: bytes | bytearray) -> bytes:
         """Serve one request.
@@ -46,11 +52,15 @@ class RequestReplyHandler:
         Exception
             Whatever the user's function raises.
         """
+        outcome = self._start(request_bytes)
+        return _reply(outcome if isinstance(outcome, Outcome) else await outcome)
+
+    def _start(self, request_bytes: bytes | bytearray) -> Outcome | Coroutine[Any, Any, Outcome]:
         request = decode_request(bytes(request_bytes))
-        spec = self.functions.for_typename(request.target.typename)
-        outcome = dispatch(spec, request)
-        if not isinstance(outcome, Outcome):
-            outcome = await outcome
-        if outcome.failure is not None:
-            raise outcome.failure.error
-        return outcome.reply
+        return dispatch(self.functions.for_typename(request.target.typename), request)
+
+
+def _reply(outcome: Outcome) -> bytes:
+    if outcome.failure is not None:
+        raise outcome.failure.error
+    return outcome.reply

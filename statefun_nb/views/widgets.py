@@ -33,7 +33,7 @@ def open_view(source: Source, publisher: Publisher, kind: str, **traits: Any) ->
         When the widget libraries are not installed.
     """
     try:
-        from .dashboard import Dashboard
+        from .dashboard import Dashboard  # anywidget, traitlets and IPython: 120 ms
     except ImportError as error:
         raise SessionError(
             f"live views need Jupyter's widgets ({error}): pip install 'statefun_nb[lab]'"
