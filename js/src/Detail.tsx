@@ -7,7 +7,7 @@ import { clock, milliseconds } from "./format";
 import { message, useSession, useStore, useTrait } from "./hooks";
 import { isCut, Leaf, Tree } from "./Tree";
 import { Waterfall } from "./Waterfall";
-import { type DetailOut, type Node, ROW, type Row, type Detail as Wire } from "./wire";
+import type { DetailOut, Node, Row, Detail as Wire } from "./wire";
 
 export function Detail({ seq, select }: { seq: number; select: (seq: number) => void }) {
   const { connection } = useSession();
@@ -34,7 +34,7 @@ export function Detail({ seq, select }: { seq: number; select: (seq: number) => 
     <section class="sf-detail" aria-label={`Invocation ${seq}`}>
       <div class="sf-bar">
         <strong>Invocation {seq}</strong>
-        {row && <span class="sf-dim">{clock(row[ROW.time])}</span>}
+        {row && <span class="sf-dim">{clock(row.time)}</span>}
         <span class="sf-fill" />
         <button type="button" aria-pressed={chain} onClick={() => setChain(!chain)}>
           Chain
@@ -75,35 +75,35 @@ function hasCuts(detail: Wire): boolean {
 /** Where it comes from and what it led to; both ways the chain can be walked. */
 function Links({ row, rows, select }: { row: Row; rows: Row[]; select: (seq: number) => void }) {
   const [, setFilter] = useTrait<string>("filter");
-  const [callerType] = splitAddress(row[ROW.caller]);
-  const caused = effects(rows, row[ROW.seq]);
+  const [callerType] = splitAddress(row.caller);
+  const caused = effects(rows, row.seq);
   return (
     <div class="sf-links">
       <button
         type="button"
         class="sf-link"
         title="Show this address only"
-        onClick={() => setFilter(`${term("type", row[ROW.typename])} ${term("id", row[ROW.id])}`)}
+        onClick={() => setFilter(`${term("type", row.typename)} ${term("id", row.id)}`)}
       >
-        {row[ROW.typename]} <bdi>{row[ROW.id]}</bdi>
+        {row.typename} <bdi>{row.id}</bdi>
       </button>
       <span>
         {" from "}
-        {row[ROW.cause] ? (
-          <SeqLink seq={row[ROW.cause]} text={row[ROW.caller]} select={select} />
+        {row.cause ? (
+          <SeqLink seq={row.cause} text={row.caller} select={select} />
         ) : (
-          <bdi>{callerType ? row[ROW.caller] : "an ingress"}</bdi>
+          <bdi>{callerType ? row.caller : "an ingress"}</bdi>
         )}
       </span>
-      <span class="sf-dim"> · {milliseconds(row[ROW.ms])} ms</span>
+      <span class="sf-dim"> · {milliseconds(row.ms)} ms</span>
       {caused.length > 0 && (
         <div>
           led to{" "}
           {caused.slice(0, 20).map((each) => (
             <SeqLink
-              key={each[ROW.seq]}
-              seq={each[ROW.seq]}
-              text={`${each[ROW.typename]}/${each[ROW.id]}`}
+              key={each.seq}
+              seq={each.seq}
+              text={`${each.typename}/${each.id}`}
               select={select}
             />
           ))}
@@ -150,7 +150,7 @@ function Body({ detail, row }: { detail: Wire; row: Row | undefined }) {
       <Part title="State">
         <StateDiff before={detail.before} after={detail.after} whole />
       </Part>
-      <Part title={`Sent (${row?.[ROW.outs] ?? detail.out.length})`}>
+      <Part title={`Sent (${row?.outs ?? detail.out.length})`}>
         {detail.out.length === 0 && <span class="sf-dim">nothing</span>}
         {detail.out.map((out, index) => (
           <OutLine key={index} out={out} />

@@ -5,35 +5,37 @@ import { FIELDS, parseFilter } from "./filter";
 import { clock, count, milliseconds } from "./format";
 import { useStore, useTrait, useVirtual } from "./hooks";
 import type { Store } from "./store";
-import { type Out, ROW, type Row } from "./wire";
+import type { Out, Row } from "./wire";
 
 const HEIGHT = 26;
 
+type SortField = Exclude<keyof Row, "out">;
+
 interface Column {
   name: string;
-  /** Place in a row that it is sorted by. */
-  place: number;
+  /** What of a row it is sorted by. */
+  field: SortField;
   class: string;
 }
 
 const COLUMNS: Column[] = [
-  { name: "time", place: ROW.seq, class: "sf-c-time" },
-  { name: "function", place: ROW.typename, class: "sf-c-function" },
-  { name: "id", place: ROW.id, class: "sf-c-id" },
-  { name: "caller", place: ROW.caller, class: "sf-c-caller" },
-  { name: "message", place: ROW.message, class: "sf-c-message" },
-  { name: "state change", place: ROW.change, class: "sf-c-change" },
-  { name: "sent", place: ROW.outs, class: "sf-c-sent" },
-  { name: "ms", place: ROW.ms, class: "sf-c-ms" },
-  { name: "status", place: ROW.status, class: "sf-c-status" },
+  { name: "time", field: "seq", class: "sf-c-time" },
+  { name: "function", field: "typename", class: "sf-c-function" },
+  { name: "id", field: "id", class: "sf-c-id" },
+  { name: "caller", field: "caller", class: "sf-c-caller" },
+  { name: "message", field: "message", class: "sf-c-message" },
+  { name: "state change", field: "change", class: "sf-c-change" },
+  { name: "sent", field: "outs", class: "sf-c-sent" },
+  { name: "ms", field: "ms", class: "sf-c-ms" },
+  { name: "status", field: "status", class: "sf-c-status" },
 ];
 
 interface Sort {
-  place: number;
+  field: SortField;
   descending: boolean;
 }
 
-const NEWEST_FIRST: Sort = { place: ROW.seq, descending: true };
+const NEWEST_FIRST: Sort = { field: "seq", descending: true };
 
 export function Invocations() {
   const store = useStore();
@@ -115,21 +117,21 @@ function useRows(store: Store, filter: string, sort: Sort): Row[] {
   cache.filter = filter;
   cache.reordered = store.reordered;
   cache.seen = store.rows.length;
-  if (sort.place === ROW.seq) return cache.rows;
+  if (sort.field === "seq") return cache.rows;
   const now = Date.now();
   const due = stale || cache.sort !== sort || now - cache.sortedAt > 1_000;
   if (due && (cache.sortedOf !== store.version || stale || cache.sort !== sort)) {
-    cache.sorted = cache.rows.toSorted(compareBy(sort.place));
+    cache.sorted = cache.rows.toSorted(compareBy(sort.field));
     Object.assign(cache, { sort, sortedAt: now, sortedOf: store.version });
   }
   return cache.sorted;
 }
 
-function compareBy(place: number): (a: Row, b: Row) => number {
+function compareBy(field: SortField): (a: Row, b: Row) => number {
   return (a, b) => {
-    const left = a[place] as string | number;
-    const right = b[place] as string | number;
-    if (left === right) return a[ROW.seq] - b[ROW.seq];
+    const left = a[field];
+    const right = b[field];
+    if (left === right) return a.seq - b.seq;
     return left < right ? -1 : 1;
   };
 }
@@ -154,11 +156,11 @@ function Table({ rows, sort, setSort, follow, selected, select }: TableProps) {
   const move = (index: number) => {
     const next = Math.max(0, Math.min(rows.length - 1, index));
     virtualizer.scrollToIndex(next);
-    setActive(at(next)?.[ROW.seq] ?? 0);
-    if (selected) select(at(next)?.[ROW.seq] ?? 0);
+    setActive(at(next)?.seq ?? 0);
+    if (selected) select(at(next)?.seq ?? 0);
   };
   const place = () => {
-    const index = rows.findIndex((row) => row[ROW.seq] === active);
+    const index = rows.findIndex((row) => row.seq === active);
     if (index < 0) return -1;
     return sort.descending ? rows.length - 1 - index : index;
   };
@@ -195,7 +197,7 @@ function Table({ rows, sort, setSort, follow, selected, select }: TableProps) {
         {items.map((item) => {
           const row = at(item.index);
           if (!row) return null;
-          const seq = row[ROW.seq];
+          const seq = row.seq;
           return (
             <RowLine
               key={item.index} // not seq: rows that rush by keep their elements
@@ -226,10 +228,10 @@ function useScrollAnchor(
   follow: boolean,
 ): void {
   const before = useRef({ count: 0, last: 0 });
-  const last = rows.at(-1)?.[ROW.seq] ?? 0;
+  const last = rows.at(-1)?.seq ?? 0;
   useLayoutEffect(() => {
     const element = scroller.current;
-    if (!element || sort.place !== ROW.seq) return;
+    if (!element || sort.field !== "seq") return;
     const grown = rows.length - before.current.count;
     if (follow) {
       const end = sort.descending ? 0 : element.scrollHeight;
@@ -247,15 +249,15 @@ function useScrollAnchor(
 function Head({ sort, setSort }: { sort: Sort; setSort: (sort: Sort) => void }) {
   return (
     <div class="sf-row sf-head" role="row" aria-rowindex={1}>
-      {COLUMNS.map(({ name, place, class: width }) => {
-        const sorted = sort.place === place;
+      {COLUMNS.map(({ name, field, class: width }) => {
+        const sorted = sort.field === field;
         const direction = sort.descending ? "descending" : "ascending";
         return (
           <div key={name} role="columnheader" class={width} aria-sort={sorted ? direction : "none"}>
             <button
               type="button"
               tabIndex={-1}
-              onClick={() => setSort({ place, descending: sorted ? !sort.descending : true })}
+              onClick={() => setSort({ field, descending: sorted ? !sort.descending : true })}
             >
               {name}
               {sorted && <span aria-hidden="true">{sort.descending ? " ▼" : " ▲"}</span>}
@@ -278,18 +280,18 @@ interface RowLineProps {
 }
 
 function RowLine({ id, row, top, index, active, selected, open }: RowLineProps) {
-  const failed = row[ROW.status] === "error";
+  const failed = row.status === "error";
   const classes = ["sf-row", "sf-line", failed && "sf-failed", active && "sf-active"];
   const cells: [string, string][] = [
-    ["sf-c-time", clock(row[ROW.time])],
-    ["sf-c-function", row[ROW.typename]],
-    ["sf-c-id", row[ROW.id]],
-    ["sf-c-caller", row[ROW.caller] || "ingress"],
-    ["sf-c-message", row[ROW.message]],
-    ["sf-c-change", row[ROW.change]],
+    ["sf-c-time", clock(row.time)],
+    ["sf-c-function", row.typename],
+    ["sf-c-id", row.id],
+    ["sf-c-caller", row.caller || "ingress"],
+    ["sf-c-message", row.message],
+    ["sf-c-change", row.change],
     ["sf-c-sent", sentText(row)],
-    ["sf-c-ms", milliseconds(row[ROW.ms])],
-    ["sf-c-status", failed ? `✗ ${row[ROW.error]}` : "✓ ok"],
+    ["sf-c-ms", milliseconds(row.ms)],
+    ["sf-c-status", failed ? `✗ ${row.error}` : "✓ ok"],
   ];
   return (
     <div
@@ -311,13 +313,13 @@ function RowLine({ id, row, top, index, active, selected, open }: RowLineProps) 
 }
 
 function sentText(row: Row): string {
-  const [first] = row[ROW.out];
+  const [first] = row.out;
   if (!first) return "";
-  const more = row[ROW.outs] > 1 ? ` +${row[ROW.outs] - 1}` : "";
+  const more = row.outs > 1 ? ` +${row.outs - 1}` : "";
   return outText(first) + more;
 }
 
-export function outText([kind, where, id, topic, key]: Out): string {
+export function outText({ kind, where, id, topic, key }: Out): string {
   if (kind === "cancel") return `cancel ${key}`;
   if (kind === "egress") return `⇥ ${where}${topic ? ` ${topic}` : ""}`;
   return `${kind === "delayed" ? "⇢" : "→"} ${where}/${id}`;

@@ -3,7 +3,7 @@ import { useMemo, useRef, useState } from "preact/hooks";
 import { parseFilter } from "./filter";
 import { clock, count } from "./format";
 import { message, useOpenInvocation, useSession, useStore, useTrait, useVirtual } from "./hooks";
-import { type Out, ROW, type Row } from "./wire";
+import type { Out, Row } from "./wire";
 
 const HEIGHT = 26;
 
@@ -36,7 +36,7 @@ export function Outgoing() {
     try {
       const text =
         shown.kind === "egress"
-          ? await connection.call<string>("records", { egress: shown.items[0]?.out[1] ?? "" })
+          ? await connection.call<string>("records", { egress: shown.items[0]?.out.where ?? "" })
           : shown.items.map((item) => `${JSON.stringify(plain(item))}\n`).join("");
       save(text, `${shown.name.replaceAll(/[^\w.-]+/g, "_")}.jsonl`);
     } catch (error) {
@@ -87,8 +87,8 @@ export function Outgoing() {
 function group(rows: Row[]): Group[] {
   const groups = new Map<string, Group>();
   for (const row of rows) {
-    for (const out of row[ROW.out]) {
-      const [kind, where, , topic] = out;
+    for (const out of row.out) {
+      const { kind, where, topic } = out;
       if (kind === "cancel") continue;
       const name =
         kind === "egress" ? `egress ${where}${topic && ` · ${topic}`}` : `${kind} ${where}`;
@@ -105,12 +105,12 @@ function group(rows: Row[]): Group[] {
 
 /** How much of what was sent is not in the rows, but in their details. */
 function leftOut(rows: Row[]): number {
-  return rows.reduce((sum, row) => sum + row[ROW.outs] - row[ROW.out].length, 0);
+  return rows.reduce((sum, row) => sum + row.outs - row.out.length, 0);
 }
 
-function plain({ row, out: [kind, where, id, topic, key, text] }: Item) {
-  const time = new Date(row[ROW.time]).toISOString();
-  return { kind, where, id, topic, key, text, time, from: `${row[ROW.typename]}/${row[ROW.id]}` };
+function plain({ row, out }: Item) {
+  const time = new Date(row.time).toISOString();
+  return { ...out, time, from: `${row.typename}/${row.id}` };
 }
 
 function save(text: string, name: string): void {
@@ -139,7 +139,7 @@ function Items({ group: { items } }: { group: Group }) {
           const found = items[items.length - 1 - item.index];
           if (!found) return null;
           const { row, out } = found;
-          const [, , id, , key, text] = out;
+          const { id, key, text } = out;
           return (
             <div
               key={item.key}
@@ -149,8 +149,8 @@ function Items({ group: { items } }: { group: Group }) {
               style={{ transform: `translateY(${item.start}px)` }}
             >
               <span role="cell">
-                <button type="button" class="sf-link" onClick={() => open(row[ROW.seq])}>
-                  {clock(row[ROW.time])} #{row[ROW.seq]}
+                <button type="button" class="sf-link" onClick={() => open(row.seq)}>
+                  {clock(row.time)} #{row.seq}
                 </button>
               </span>
               <bdi role="cell" class="sf-key">
@@ -162,7 +162,7 @@ function Items({ group: { items } }: { group: Group }) {
               <span role="cell">
                 <button
                   type="button"
-                  aria-label={`Copy the value of #${row[ROW.seq]}`}
+                  aria-label={`Copy the value of #${row.seq}`}
                   onClick={() => navigator.clipboard?.writeText(text)}
                 >
                   Copy

@@ -6,6 +6,7 @@ import { clock, count, duration } from "./format";
 import {
   message,
   useAnswer,
+  useHistory,
   useOpenInvocation,
   useSession,
   useStore,
@@ -13,14 +14,7 @@ import {
   useTrait,
 } from "./hooks";
 import { Leaf, Tree } from "./Tree";
-import {
-  type HistoryEntry,
-  type Node,
-  ROW,
-  type StatePage,
-  type StateRow,
-  type StateValue,
-} from "./wire";
+import type { Node, StatePage, StateRow, StateValue } from "./wire";
 
 const STEP = 50;
 const MOST = 200;
@@ -258,18 +252,18 @@ export function TimeLeft({ until }: { until: number }) {
 }
 
 function History({ typename, id, seq }: { typename: string; id: string; seq: number }) {
-  const { value, error } = useAnswer<HistoryEntry[]>("history", { typename, id }, seq);
+  const { value, error } = useHistory(typename, id, seq);
   const openInvocation = useOpenInvocation();
   if (error) return <div class="sf-problem">{error}</div>;
   return (
     <ol class="sf-history" aria-label="History, newest first">
       {value?.map(({ row, before, after }) => (
-        <li key={row[ROW.seq]}>
-          <button type="button" class="sf-link" onClick={() => openInvocation(row[ROW.seq])}>
-            {clock(row[ROW.time])} #{row[ROW.seq]}
+        <li key={row.seq}>
+          <button type="button" class="sf-link" onClick={() => openInvocation(row.seq)}>
+            {clock(row.time)} #{row.seq}
           </button>{" "}
-          <bdi class="sf-dim">{row[ROW.message]}</bdi>
-          {row[ROW.change] ? (
+          <bdi class="sf-dim">{row.message}</bdi>
+          {row.change ? (
             <StateDiff before={before} after={after} />
           ) : (
             <span class="sf-dim"> · unchanged</span>
@@ -285,7 +279,7 @@ export function WatchPane({ typename, id }: { typename: string; id: string }) {
   const store = useStore();
   const when = store.header?.traced;
   const state = useAnswer<StatePage>("state", { typename, search: id, limit: MOST }, when, 500);
-  const history = useAnswer<HistoryEntry[]>("history", { typename, id }, when, 500);
+  const history = useHistory(typename, id, when, 500);
   const row = state.value?.rows.find((each) => each.id === id);
   return (
     <div class="sf-pane sf-watch">
@@ -313,10 +307,10 @@ export function WatchPane({ typename, id }: { typename: string; id: string }) {
       </div>
       <ol class="sf-history" aria-label="Last invocations, newest first">
         {history.value?.slice(0, 10).map(({ row: each }) => (
-          <li key={each[ROW.seq]}>
-            <span class="sf-dim">{clock(each[ROW.time])}</span> <bdi>{each[ROW.message]}</bdi>
-            <span class="sf-dim"> {each[ROW.change]}</span>
-            {each[ROW.status] === "error" && <span class="sf-alarm"> ✗ {each[ROW.error]}</span>}
+          <li key={each.seq}>
+            <span class="sf-dim">{clock(each.time)}</span> <bdi>{each.message}</bdi>
+            <span class="sf-dim"> {each.change}</span>
+            {each.status === "error" && <span class="sf-alarm"> ✗ {each.error}</span>}
           </li>
         ))}
       </ol>

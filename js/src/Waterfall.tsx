@@ -2,13 +2,12 @@
 import { chain } from "./chain";
 import { milliseconds } from "./format";
 import { useStore } from "./hooks";
-import { ROW } from "./wire";
 
 export function Waterfall({ seq, select }: { seq: number; select: (seq: number) => void }) {
   const links = chain(useStore(), seq);
   if (links.length === 0) return null;
-  const begin = Math.min(...links.map(({ row }) => row[ROW.time]));
-  const end = Math.max(...links.map(({ row }) => row[ROW.time] + row[ROW.ms]));
+  const begin = Math.min(...links.map(({ row }) => row.time));
+  const end = Math.max(...links.map(({ row }) => row.time + row.ms));
   const span = Math.max(end - begin, 0.001);
   return (
     <div class="sf-waterfall">
@@ -16,20 +15,20 @@ export function Waterfall({ seq, select }: { seq: number; select: (seq: number) 
         {links.length} invocations in {milliseconds(span)} ms
       </div>
       {links.map(({ row, depth }) => {
-        const left = ((row[ROW.time] - begin) / span) * 100;
-        const width = (row[ROW.ms] / span) * 100;
-        const failed = row[ROW.status] === "error";
+        const left = ((row.time - begin) / span) * 100;
+        const width = (row.ms / span) * 100;
+        const failed = row.status === "error";
         return (
           <button
-            key={row[ROW.seq]}
+            key={row.seq}
             type="button"
             class="sf-chain"
-            aria-current={row[ROW.seq] === seq}
-            onClick={() => select(row[ROW.seq])}
+            aria-current={row.seq === seq}
+            onClick={() => select(row.seq)}
           >
             <span class="sf-chain-name" style={{ paddingLeft: `${Math.min(depth, 12) * 10}px` }}>
               {failed && "✗ "}
-              <bdi>{`${row[ROW.typename]}/${row[ROW.id]}`}</bdi>
+              <bdi>{`${row.typename}/${row.id}`}</bdi>
             </span>
             <span class="sf-chain-track" aria-hidden="true">
               <span
@@ -37,7 +36,7 @@ export function Waterfall({ seq, select }: { seq: number; select: (seq: number) 
                 style={{ left: `${Math.min(left, 99)}%`, width: `max(2px, ${width}%)` }}
               />
             </span>
-            <span class="sf-dim">{milliseconds(row[ROW.ms])} ms</span>
+            <span class="sf-dim">{milliseconds(row.ms)} ms</span>
           </button>
         );
       })}

@@ -1,6 +1,6 @@
 // The causal chain of an invocation: what led to it, and what it led to.
 import type { Store } from "./store";
-import { ROW, type Row } from "./wire";
+import type { Row } from "./wire";
 
 const MOST = 500;
 
@@ -14,7 +14,7 @@ export function effects(rows: Row[], seq: number, from = 0): Row[] {
   const found: Row[] = [];
   for (let index = from; index < rows.length; index++) {
     const row = rows[index];
-    if (row && row[ROW.cause] === seq) found.push(row);
+    if (row && row.cause === seq) found.push(row);
   }
   return found;
 }
@@ -22,8 +22,8 @@ export function effects(rows: Row[], seq: number, from = 0): Row[] {
 /** The first cause that is still kept. */
 export function root(store: Store, seq: number): Row | undefined {
   let row = store.row(seq);
-  for (let steps = 0; row?.[ROW.cause] && steps < MOST; steps++) {
-    const cause = store.row(row[ROW.cause]);
+  for (let steps = 0; row?.cause && steps < MOST; steps++) {
+    const cause = store.row(row.cause);
     if (!cause) break;
     row = cause;
   }
@@ -36,17 +36,17 @@ export function chain(store: Store, seq: number): Link[] {
   if (!first) return [];
   const children = new Map<number, Row[]>();
   for (const row of store.rows) {
-    if (row[ROW.seq] <= first[ROW.seq] || !row[ROW.cause]) continue;
-    const siblings = children.get(row[ROW.cause]);
+    if (row.seq <= first.seq || !row.cause) continue;
+    const siblings = children.get(row.cause);
     if (siblings) siblings.push(row);
-    else children.set(row[ROW.cause], [row]);
+    else children.set(row.cause, [row]);
   }
   const links: Link[] = [];
   const stack: Link[] = [{ row: first, depth: 0 }];
   while (stack.length && links.length < MOST) {
     const link = stack.pop() as Link;
     links.push(link);
-    const next = children.get(link.row[ROW.seq]) ?? [];
+    const next = children.get(link.row.seq) ?? [];
     for (const row of next.toReversed()) stack.push({ row, depth: link.depth + 1 });
   }
   return links;

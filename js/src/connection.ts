@@ -1,6 +1,6 @@
 // The line to the kernel: updates come in, calls go out. One for each widget model.
 import { Store } from "./store";
-import type { Problem, Reply, Update } from "./wire";
+import type { CallReply, Problem, Update } from "./wire";
 
 /** The part of an anywidget model that is used here. */
 export interface Model {
@@ -142,7 +142,7 @@ export class Connection {
       this.store.problem = (content as Problem).text;
       this.store.changed();
     } else if (message.kind === "reply") {
-      const reply = content as Reply;
+      const reply = content as CallReply;
       this.finish(reply.id, (call) => {
         if (reply.error === undefined) call.resolve(reply.result);
         else call.reject(new Error(reply.error));

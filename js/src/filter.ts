@@ -8,7 +8,7 @@
 //   seq:7  cause:7  ms:>5                              numbers, also with > or <
 //   -term                                              not so
 //   anything else                                      text anywhere in the row
-import { ROW, type Row } from "./wire";
+import type { Out, Row } from "./wire";
 
 export type Test = (row: Row) => boolean;
 
@@ -86,22 +86,21 @@ function unquote(text: string): string {
 function fieldTest(field: Field, value: string): Test | string {
   switch (field) {
     case "type":
-      return typeTest(value, (row) => row[ROW.typename]);
+      return typeTest(value, (row) => row.typename);
     case "caller":
-      return typeTest(value, (row) => splitAddress(row[ROW.caller])[0]);
+      return typeTest(value, (row) => splitAddress(row.caller)[0]);
     case "id":
-      return pattern(value, (row) => row[ROW.id]);
+      return pattern(value, (row) => row.id);
     case "status":
-      return (row) => row[ROW.status].startsWith(value.toLowerCase());
+      return (row) => row.status.startsWith(value.toLowerCase());
     case "error":
-      return (row) => row[ROW.status] === "error" && includes(row[ROW.error], value);
+      return (row) => row.status === "error" && includes(row.error, value);
     case "state":
-      return (row) => row[ROW.change] !== "" && includes(row[ROW.change], value);
+      return (row) => row.change !== "" && includes(row.change, value);
     case "message":
-      return (row) => includes(row[ROW.message], value);
+      return (row) => includes(row.message, value);
     case "sent":
-      return (row) =>
-        row[ROW.outs] > 0 && row[ROW.out].some((out) => includes(out.join(" "), value));
+      return (row) => row.outs > 0 && row.out.some((out) => includes(outWords(out), value));
     default:
       return numberTest(field, value);
   }
@@ -124,30 +123,32 @@ function numberTest(field: "seq" | "cause" | "ms", value: string): Test | string
   const match = /^([<>]?)(\d+(?:\.\d+)?)$/.exec(value);
   if (!match) return `"${field}:${value}" needs a number, as in ${field}:7 or ${field}:>7`;
   const number = Number(match[2]);
-  const place = ROW[field];
-  if (match[1] === ">") return (row) => row[place] > number;
-  if (match[1] === "<") return (row) => row[place] < number;
-  return (row) => row[place] === number;
+  if (match[1] === ">") return (row) => row[field] > number;
+  if (match[1] === "<") return (row) => row[field] < number;
+  return (row) => row[field] === number;
 }
 
 function includes(text: string, part: string): boolean {
   return text.toLowerCase().includes(part.toLowerCase());
 }
 
+/** A thing sent as one text: a search may span its parts, as in "example/out greetings". */
+function outWords({ kind, where, id, topic, key, text }: Out): string {
+  return `${kind} ${where} ${id} ${topic} ${key} ${text}`;
+}
+
 function anywhere(text: string): Test {
   const part = text.toLowerCase();
-  const places = [
-    ROW.typename,
-    ROW.id,
-    ROW.caller,
-    ROW.message,
-    ROW.change,
-    ROW.error,
-    ROW.status,
-  ] as const;
+  const has = (words: string) => words.toLowerCase().includes(part);
   return (row) =>
-    places.some((place) => row[place].toLowerCase().includes(part)) ||
-    row[ROW.out].some((out) => out.join(" ").toLowerCase().includes(part));
+    has(row.typename) ||
+    has(row.id) ||
+    has(row.caller) ||
+    has(row.message) ||
+    has(row.change) ||
+    has(row.error) ||
+    has(row.status) ||
+    row.out.some((out) => has(outWords(out)));
 }
 
 /** Typename and id of an address written `namespace/name/id`. */

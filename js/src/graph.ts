@@ -2,7 +2,6 @@
 import { graphlib, layout } from "@dagrejs/dagre";
 import { splitAddress } from "./filter";
 import { edgeKey, type Store } from "./store";
-import { ROW } from "./wire";
 
 export type NodeKind = "ingress" | "function" | "egress";
 
@@ -53,11 +52,12 @@ export function typeParts(store: Store): Parts {
   for (const [typename, [invocations, errors]] of Object.entries(store.types)) {
     addNode(parts, "function", typename, null, invocations, errors);
   }
-  for (const [kind, source, target, count] of store.edges) {
+  for (const edge of store.edges) {
+    const { kind, source, target, messages } = edge;
     const from = source ? addNode(parts, "function", source) : addNode(parts, "ingress", "");
     const to = addNode(parts, kind === "egress" ? "egress" : "function", target);
-    const key = edgeKey(kind, source, target);
-    parts.edges.set(key, { from, to, count, rate: store.rates.get(key) ?? 0 });
+    const key = edgeKey(edge);
+    parts.edges.set(key, { from, to, count: messages, rate: store.rates.get(key) ?? 0 });
   }
   return parts;
 }
@@ -72,13 +72,13 @@ export function addressParts(store: Store): Parts {
       parts.cut = true;
       break;
     }
-    const failed = row[ROW.status] === "error" ? 1 : 0;
-    const to = addNode(parts, "function", row[ROW.typename], row[ROW.id], 1, failed);
-    const from = row[ROW.caller]
-      ? addNode(parts, "function", ...splitAddress(row[ROW.caller]))
+    const failed = row.status === "error" ? 1 : 0;
+    const to = addNode(parts, "function", row.typename, row.id, 1, failed);
+    const from = row.caller
+      ? addNode(parts, "function", ...splitAddress(row.caller))
       : addNode(parts, "ingress", "");
     addEdge(parts, from, to);
-    for (const [kind, where] of row[ROW.out]) {
+    for (const { kind, where } of row.out) {
       if (kind === "egress") addEdge(parts, to, addNode(parts, "egress", where));
     }
   }

@@ -19,6 +19,7 @@ import {
 } from "preact/hooks";
 import type { Connection, Model } from "./connection";
 import type { Store } from "./store";
+import { decodeHistoryEntry, type HistoryEntry, type WireHistoryEntry } from "./wire";
 
 export interface Session {
   connection: Connection;
@@ -120,6 +121,18 @@ export function useAnswer<T>(
     [],
   );
   return { ...answer, reload: ask };
+}
+
+/** The last invocations of one address, newest first; asked again like any other answer. */
+export function useHistory(
+  typename: string,
+  id: string,
+  when: unknown,
+  everyMs?: number,
+): Answer<HistoryEntry[]> {
+  const answer = useAnswer<WireHistoryEntry[]>("history", { typename, id }, when, everyMs);
+  const value = useMemo(() => answer.value?.map(decodeHistoryEntry), [answer.value]);
+  return { ...answer, value };
 }
 
 export function message(error: unknown): string {

@@ -1,5 +1,5 @@
 // What a view knows: the rows the kernel still keeps, the numbers of the header, and the flows.
-import { type Edge, type Header, ROW, type Row, type Update } from "./wire";
+import { decodeEdge, decodeRow, type Edge, type Header, type Row, type Update } from "./wire";
 
 /** Numbers of the header over time, for the sparklines. */
 export interface Samples {
@@ -51,7 +51,7 @@ export class Store {
 
   apply(update: Update, now = Date.now()): void {
     this.header = update.header;
-    this.edges = update.edges;
+    this.edges = update.edges.map(decodeEdge);
     this.types = update.types;
     this.waiting = update.waiting;
     this.missed = update.missed;
@@ -59,14 +59,14 @@ export class Store {
     this.clockAhead = update.header.now - now;
     this.sample(update.header, now / 1000);
     this.measureEdges(now / 1000);
-    this.add(update.rows.filter((row) => row[ROW.seq] > this.clearedTo));
+    this.add(update.rows.map(decodeRow).filter((row) => row.seq > this.clearedTo));
     this.dropBefore(update.first);
     this.changed();
   }
 
   /** Forget what is shown; what comes next is shown again. */
   clear(): void {
-    this.clearedTo = Math.max(this.clearedTo, this.rows.at(-1)?.[ROW.seq] ?? 0);
+    this.clearedTo = Math.max(this.clearedTo, this.rows.at(-1)?.seq ?? 0);
     this.rows = [];
     this.version++;
     this.reordered++;
@@ -76,7 +76,7 @@ export class Store {
   /** The row of an invocation, by binary search. */
   row(seq: number): Row | undefined {
     const found = this.rows[lowerBound(this.rows, seq)];
-    return found?.[ROW.seq] === seq ? found : undefined;
+    return found?.seq === seq ? found : undefined;
   }
 
   /** The session's clock: ahead of this browser's, or standing still until it is moved. */
@@ -89,7 +89,7 @@ export class Store {
     const first = rows[0];
     if (!first) return;
     const last = this.rows.at(-1);
-    if (!last || last[ROW.seq] < first[ROW.seq]) {
+    if (!last || last.seq < first.seq) {
       for (const row of rows) this.rows.push(row);
     } else {
       this.rows = merge(this.rows, rows);
@@ -119,7 +119,7 @@ export class Store {
   }
 
   private measureEdges(seconds: number): void {
-    const edges = new Map(this.edges.map(([kind, a, b, count]) => [edgeKey(kind, a, b), count]));
+    const edges = new Map(this.edges.map((edge) => [edgeKey(edge), edge.messages]));
     this.counts.push({ time: seconds, edges });
     while (this.counts.length > 2 && seconds - (this.counts[0]?.time ?? 0) > RATE_SECONDS) {
       this.counts.shift();
@@ -134,7 +134,7 @@ export class Store {
   }
 }
 
-export function edgeKey(kind: string, source: string, target: string): string {
+export function edgeKey({ kind, source, target }: Omit<Edge, "messages">): string {
   return `${kind} ${source} ${target}`;
 }
 
@@ -144,7 +144,7 @@ export function lowerBound(rows: Row[], seq: number): number {
   let high = rows.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((rows[middle]?.[ROW.seq] ?? 0) < seq) low = middle + 1;
+    if ((rows[middle]?.seq ?? 0) < seq) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -158,11 +158,11 @@ export function merge(old: Row[], fresh: Row[]): Row[] {
   while (i < old.length || j < fresh.length) {
     const a = old[i];
     const b = fresh[j];
-    if (a && (!b || a[ROW.seq] < b[ROW.seq])) {
+    if (a && (!b || a.seq < b.seq)) {
       merged.push(a);
       i++;
     } else if (b) {
-      if (a && a[ROW.seq] === b[ROW.seq]) i++;
+      if (a && a.seq === b.seq) i++;
       merged.push(b);
       j++;
     }

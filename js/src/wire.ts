@@ -16,11 +16,53 @@ export type Node =
 
 export type OutKind = "message" | "delayed" | "egress" | "cancel";
 
-/** kind, where (a typename), id of the target, topic, key or token, text. */
-export type Out = [OutKind, string, string, string, string, string];
+/** One thing that an invocation sent, at a glance: `where` is a typename, `id` the target's. */
+export interface Out {
+  readonly kind: OutKind;
+  readonly where: string;
+  readonly id: string;
+  readonly topic: string;
+  readonly key: string;
+  readonly text: string;
+}
 
-/** One invocation at a glance, as it comes; the names of its places are in `ROW`. */
-export type Row = [
+/** One invocation at a glance; `time` in milliseconds since the epoch, `cause` 0: none. */
+export interface Row {
+  readonly seq: number;
+  readonly time: number;
+  readonly typename: string;
+  readonly id: string;
+  readonly caller: string;
+  readonly message: string;
+  readonly change: string;
+  readonly out: readonly Out[];
+  readonly outs: number;
+  readonly ms: number;
+  readonly status: "ok" | "error";
+  readonly error: string;
+  readonly cause: number;
+}
+
+/** Messages from one node to another. */
+export interface Edge {
+  readonly kind: "message" | "egress";
+  readonly source: string;
+  readonly target: string;
+  readonly messages: number;
+}
+
+// What there is most of comes as arrays: names in each would be most of what is sent.
+
+export type WireOut = [
+  kind: OutKind,
+  where: string,
+  id: string,
+  topic: string,
+  key: string,
+  text: string,
+];
+
+export type WireRow = [
   seq: number,
   time: number,
   typename: string,
@@ -28,7 +70,7 @@ export type Row = [
   caller: string,
   message: string,
   change: string,
-  out: Out[],
+  out: WireOut[],
   outs: number,
   ms: number,
   status: "ok" | "error",
@@ -36,21 +78,42 @@ export type Row = [
   cause: number,
 ];
 
-export const ROW = {
-  seq: 0,
-  time: 1,
-  typename: 2,
-  id: 3,
-  caller: 4,
-  message: 5,
-  change: 6,
-  out: 7,
-  outs: 8,
-  ms: 9,
-  status: 10,
-  error: 11,
-  cause: 12,
-} as const;
+export type WireEdge = [
+  kind: "message" | "egress",
+  source: string,
+  target: string,
+  messages: number,
+];
+
+// Each decoder ends in one literal: so all rows share one shape, and are as small as the arrays.
+
+function decodeOut([kind, where, id, topic, key, text]: WireOut): Out {
+  return { kind, where, id, topic, key, text };
+}
+
+export function decodeRow(row: WireRow): Row {
+  const [seq, time, typename, id, caller, message, change, out, outs, ms, status, error, cause] =
+    row;
+  return {
+    seq,
+    time,
+    typename,
+    id,
+    caller,
+    message,
+    change,
+    out: out.map(decodeOut),
+    outs,
+    ms,
+    status,
+    error,
+    cause,
+  };
+}
+
+export function decodeEdge([kind, source, target, messages]: WireEdge): Edge {
+  return { kind, source, target, messages };
+}
 
 export interface Header {
   engine: string;
@@ -75,21 +138,20 @@ export interface Header {
   editable: boolean;
 }
 
-export type Edge = [kind: "message" | "egress", source: string, target: string, count: number];
-
 export interface Update {
   kind: "update";
   number: number;
   first: number;
   header: Header;
-  rows: Row[];
+  rows: WireRow[];
   waiting: number;
   missed: number;
-  edges: Edge[];
+  edges: WireEdge[];
   types: Record<string, [invocations: number, errors: number]>;
 }
 
-export interface Reply {
+/** The answer to a call: a result, or an error in words. */
+export interface CallReply {
   kind: "reply";
   id: string;
   result?: unknown;
@@ -153,9 +215,19 @@ export interface StatePage {
 }
 
 export interface HistoryEntry {
-  row: Row;
+  readonly row: Row;
+  readonly before: Node;
+  readonly after: Node;
+}
+
+export interface WireHistoryEntry {
+  row: WireRow;
   before: Node;
   after: Node;
+}
+
+export function decodeHistoryEntry({ row, before, after }: WireHistoryEntry): HistoryEntry {
+  return { row: decodeRow(row), before, after };
 }
 
 export interface TimerRow {

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { chain, effects, root } from "../src/chain";
 import { Store } from "../src/store";
-import { ROW } from "../src/wire";
 import { row, update } from "./rows";
 
 //  1 ── 2 ── 4        3 stands alone; 9's cause is not kept
@@ -23,7 +22,7 @@ function store() {
 
 test("the chain is the same from wherever it is looked at", () => {
   for (const seq of [1, 2, 4, 5]) {
-    const links = chain(store(), seq).map(({ row: each, depth }) => [each[ROW.seq], depth]);
+    const links = chain(store(), seq).map(({ row: each, depth }) => [each.seq, depth]);
     expect(links).toEqual([
       [1, 0],
       [2, 1],
@@ -34,13 +33,13 @@ test("the chain is the same from wherever it is looked at", () => {
 });
 
 test("what nobody caused is a chain of its own", () => {
-  expect(chain(store(), 3).map(({ row: each }) => each[ROW.seq])).toEqual([3]);
-  expect(root(store(), 9)?.[ROW.seq]).toBe(9);
+  expect(chain(store(), 3).map(({ row: each }) => each.seq)).toEqual([3]);
+  expect(root(store(), 9)?.seq).toBe(9);
   expect(chain(store(), 77)).toEqual([]);
 });
 
 test("effects are found in order", () => {
-  expect(effects(store().rows, 1).map((each) => each[ROW.seq])).toEqual([2, 5]);
+  expect(effects(store().rows, 1).map((each) => each.seq)).toEqual([2, 5]);
 });
 
 test("a chain without an end is cut", () => {

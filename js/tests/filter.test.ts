@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseFilter, splitAddress, term, wanted } from "../src/filter";
-import { row } from "./rows";
+import { out, row } from "./rows";
 
 const BOB = row(7, {
   typename: "example/person",
@@ -8,7 +8,7 @@ const BOB = row(7, {
   caller: "example/greeter/al/1",
   message: "Hello there",
   change: "visits: 1 → 2",
-  out: [["egress", "example/out", "", "greetings", "k", "hi"]],
+  out: [out({ kind: "egress", where: "example/out", topic: "greetings", key: "k", text: "hi" })],
   outs: 1,
   ms: 12,
   cause: 3,
@@ -36,6 +36,7 @@ describe("a filter takes", () => {
     ["state:", true, false],
     ["message:HELLO", true, true],
     ["sent:greetings", true, false],
+    ['sent:"greetings k hi"', true, false],
     ["seq:7", true, false],
     ["seq:>7", false, true],
     ["ms:>5", true, false],

@@ -1,19 +1,23 @@
 import { expect, test } from "vitest";
 import { addressParts, place, shape, typeParts } from "../src/graph";
 import { Store } from "../src/store";
-import { row, update } from "./rows";
+import { out, row, update } from "./rows";
 
 function store() {
   const found = new Store();
   found.apply(
     update(
       [
-        row(1, { id: "bob", out: [["message", "example/greeter", "bob", "", "", "x"]], outs: 1 }),
+        row(1, {
+          id: "bob",
+          out: [out({ where: "example/greeter", id: "bob", text: "x" })],
+          outs: 1,
+        }),
         row(2, {
           typename: "example/greeter",
           caller: "example/person/bob",
           status: "error",
-          out: [["egress", "example/out", "", "t", "k", "v"]],
+          out: [out({ kind: "egress", where: "example/out", topic: "t", key: "k", text: "v" })],
           outs: 1,
         }),
       ],
@@ -58,9 +62,9 @@ test("a function and an egress of one name are two nodes", () => {
 test("counts do not change the shape, new edges do", () => {
   const before = shape(typeParts(store()));
   const more = store();
-  more.edges = more.edges.map(([kind, a, b, count]) => [kind, a, b, count + 5]);
+  more.edges = more.edges.map((edge) => ({ ...edge, messages: edge.messages + 5 }));
   expect(shape(typeParts(more))).toBe(before);
-  more.edges.push(["message", "", "x/y", 1]);
+  more.edges.push({ kind: "message", source: "", target: "x/y", messages: 1 });
   expect(shape(typeParts(more))).not.toBe(before);
 });
 

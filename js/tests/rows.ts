@@ -1,8 +1,9 @@
 // Rows for tests.
-import type { Header, Row, Update } from "../src/wire";
+import type { Header, Out, Row, Update, WireOut, WireRow } from "../src/wire";
 
-export function row(seq: number, more: Partial<Record<string, unknown>> = {}): Row {
-  const given = {
+export function row(seq: number, more: Partial<Row> = {}): Row {
+  return {
+    seq,
     time: 1_000 + seq,
     typename: "example/person",
     id: "bob",
@@ -17,21 +18,33 @@ export function row(seq: number, more: Partial<Record<string, unknown>> = {}): R
     cause: 0,
     ...more,
   };
+}
+
+export function out(more: Partial<Out>): Out {
+  return { kind: "message", where: "", id: "", topic: "", key: "", text: "", ...more };
+}
+
+function encodeOut({ kind, where, id, topic, key, text }: Out): WireOut {
+  return [kind, where, id, topic, key, text];
+}
+
+/** A row as the kernel sends it. */
+function encodeRow(row: Row): WireRow {
   return [
-    seq,
-    given.time,
-    given.typename,
-    given.id,
-    given.caller,
-    given.message,
-    given.change,
-    given.out,
-    given.outs,
-    given.ms,
-    given.status,
-    given.error,
-    given.cause,
-  ] as Row;
+    row.seq,
+    row.time,
+    row.typename,
+    row.id,
+    row.caller,
+    row.message,
+    row.change,
+    row.out.map(encodeOut),
+    row.outs,
+    row.ms,
+    row.status,
+    row.error,
+    row.cause,
+  ];
 }
 
 export const HEADER: Header = {
@@ -63,7 +76,7 @@ export function update(rows: Row[], more: Partial<Update> = {}): Update {
     number: 1,
     first: 0,
     header: HEADER,
-    rows,
+    rows: rows.map(encodeRow),
     waiting: 0,
     missed: 0,
     edges: [],

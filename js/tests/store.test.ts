@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { edgeKey, merge, Store } from "../src/store";
-import { ROW, type Row } from "../src/wire";
+import type { Row } from "../src/wire";
 import { HEADER, row, update } from "./rows";
 
-const seqs = (rows: Row[]) => rows.map((each) => each[ROW.seq]);
+const seqs = (rows: Row[]) => rows.map((each) => each.seq);
 
 describe("rows", () => {
   test("come in any order and stand in one", () => {
@@ -19,7 +19,7 @@ describe("rows", () => {
     store.apply(update([row(1), row(2)]));
     store.apply(update([row(2, { message: "again" }), row(3)]));
     expect(seqs(store.rows)).toEqual([1, 2, 3]);
-    expect(store.row(2)?.[ROW.message]).toBe("again");
+    expect(store.row(2)?.message).toBe("again");
   });
 
   test("go when the kernel does not keep them any more", () => {
@@ -44,7 +44,7 @@ describe("rows", () => {
     const store = new Store();
     store.apply(update(Array.from({ length: 200_100 }, (_, index) => row(index + 1))));
     expect(store.rows.length).toBe(200_000);
-    expect(store.rows[0]?.[ROW.seq]).toBe(101);
+    expect(store.rows[0]?.seq).toBe(101);
   });
 
   test("that were cleared from view do not come back", () => {
@@ -109,7 +109,7 @@ describe("numbers", () => {
     const edge = (count: number) => update([], { edges: [["message", "", "a/b", count]] });
     store.apply(edge(0), 0);
     store.apply(edge(50), 1_000);
-    expect(store.rates.get(edgeKey("message", "", "a/b"))).toBe(50);
+    expect(store.rates.get(edgeKey({ kind: "message", source: "", target: "a/b" }))).toBe(50);
     for (let second = 2; second < 8; second++) store.apply(edge(50), second * 1_000);
     expect(store.rates.size).toBe(0);
   });

@@ -4,14 +4,15 @@ import fields from "../../tests/views/wire.json";
 import { FIELDS } from "../src/filter";
 import {
   type Detail,
+  decodeRow,
   type Header,
   MESSAGE_TYPES,
-  ROW,
   type StatePage,
   type StateRow,
   type StateValue,
   type TimerRow,
   type Update,
+  type WireRow,
 } from "../src/wire";
 
 // The compiler refuses a key too many or too few.
@@ -94,6 +95,9 @@ const TIMER: Record<keyof TimerRow, true> = {
   text: true,
 };
 
+// A row has no names on the wire: what stands in each place here is the name it must come out by.
+const ROW = decodeRow(fields.Row.map((name) => (name === "out" ? [] : name)) as unknown as WireRow);
+
 test.each([
   ["Row", ROW],
   ["Header", HEADER],
@@ -105,6 +109,11 @@ test.each([
   ["TimerRow", TIMER],
 ] as const)("%s has the fields of the kernel's side", (name, here) => {
   expect(Object.keys(here)).toEqual(fields[name]);
+});
+
+test("each place of a row is what the kernel's side puts there", () => {
+  const names = Object.fromEntries(fields.Row.map((name) => [name, name]));
+  expect(ROW).toEqual({ ...names, out: [] });
 });
 
 test("the form offers the types that the kernel knows", () => {
