@@ -87,7 +87,7 @@ export type WireEdge = [
 
 // Each decoder ends in one literal: so all rows share one shape, and are as small as the arrays.
 
-function decodeOut([kind, where, id, topic, key, text]: WireOut): Out {
+export function decodeOut([kind, where, id, topic, key, text]: WireOut): Out {
   return { kind, where, id, topic, key, text };
 }
 

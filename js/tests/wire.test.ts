@@ -4,6 +4,8 @@ import fields from "../../tests/views/wire.json";
 import { FIELDS } from "../src/filter";
 import {
   type Detail,
+  decodeEdge,
+  decodeOut,
   decodeRow,
   type Header,
   MESSAGE_TYPES,
@@ -12,6 +14,8 @@ import {
   type StateValue,
   type TimerRow,
   type Update,
+  type WireEdge,
+  type WireOut,
   type WireRow,
 } from "../src/wire";
 
@@ -97,9 +101,13 @@ const TIMER: Record<keyof TimerRow, true> = {
 
 // A row has no names on the wire: what stands in each place here is the name it must come out by.
 const ROW = decodeRow(fields.Row.map((name) => (name === "out" ? [] : name)) as unknown as WireRow);
+const OUT = decodeOut(fields.Out as unknown as WireOut);
+const EDGE = decodeEdge(fields.Edge as unknown as WireEdge);
 
 test.each([
   ["Row", ROW],
+  ["Out", OUT],
+  ["Edge", EDGE],
   ["Header", HEADER],
   ["Update", UPDATE],
   ["Detail", DETAIL],
@@ -114,6 +122,12 @@ test.each([
 test("each place of a row is what the kernel's side puts there", () => {
   const names = Object.fromEntries(fields.Row.map((name) => [name, name]));
   expect(ROW).toEqual({ ...names, out: [] });
+  for (const [found, places] of [
+    [OUT, fields.Out],
+    [EDGE, fields.Edge],
+  ] as const) {
+    expect(found).toEqual(Object.fromEntries(places.map((name) => [name, name])));
+  }
 });
 
 test("the form offers the types that the kernel knows", () => {

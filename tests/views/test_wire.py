@@ -11,7 +11,7 @@ import statefun_nb as sf
 from statefun_nb.views.calls import Calls
 from statefun_nb.views.entry import MESSAGE_TYPES
 from statefun_nb.views.feed import Feed
-from statefun_nb.views.wire import Detail, Header, Row, Update
+from statefun_nb.views.wire import Detail, Edge, Header, Out, Row, Update
 
 FIELDS = json.loads((Path(__file__).parent / "wire.json").read_text())
 
@@ -20,6 +20,8 @@ FIELDS = json.loads((Path(__file__).parent / "wire.json").read_text())
     ("name", "here"),
     [
         ("Row", Row._fields),
+        ("Out", Out._fields),
+        ("Edge", Edge._fields),
         ("Header", Header.__annotations__),
         ("Update", Update.__annotations__),
         ("Detail", Detail.__annotations__),
