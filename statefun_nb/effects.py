@@ -18,15 +18,20 @@ __all__ = [
     "DelayedSend",
     "Emit",
     "ExpireMode",
-    "Incoming",
     "Mutation",
+    "Received",
     "Reply",
     "Request",
     "Send",
     "StateSpec",
     "TypedValue",
     "TypedValueLike",
+    "new_tuple",
 ]
+
+# Makes a named tuple of a class and a tuple of its fields, in half the time of calling the class:
+# for what is made for each message.
+new_tuple = tuple.__new__
 
 
 class Cause(NamedTuple):
@@ -76,7 +81,7 @@ class TypedValueLike(Protocol):
     def value(self) -> bytes | None: ...
 
 
-class Incoming(Protocol):
+class Received(Protocol):
     """One message of a batch, as it was parsed: a ToFunction.Invocation.
 
     The protobuf message itself and not a record of ours: most functions look at one field of it,
@@ -92,7 +97,7 @@ class Request(NamedTuple):
 
     target: SdkAddress
     state: dict[str, TypedValue]
-    invocations: Sequence[Incoming]
+    invocations: Sequence[Received]
 
 
 class Send(NamedTuple):

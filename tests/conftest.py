@@ -9,6 +9,8 @@ import pytest
 
 import statefun_nb as sf
 
+from .engine.invariants import check_core
+
 # In this order, after all others: what takes long tells last.
 SLOW = ("tests/parity/", "tests/cluster/", "tests/browser/")
 
@@ -51,19 +53,6 @@ def engine(request, functions, tmp_path):
         clock="virtual",
     ) as session:
         yield session
-        check_invariants(session)
-
-
-def check_invariants(session):
-    """What must hold of the engine's core whenever nothing moves."""
-    core = session.engine._core
-    waiting = 0
-    for mailbox in (m for kind in core.types.values() for m in kind.mailboxes.values()):
-        assert mailbox.in_flight is None
-        assert mailbox.waiting is None or len(mailbox.waiting) > 0
-        if mailbox.parked is None:
-            waiting += len(mailbox.waiting or ())
-        else:
-            assert mailbox in core.parked()
-    assert core.waiting == waiting
-    assert core.in_flight == 0
+        core = session.engine._core
+        check_core(core)
+        assert core.in_flight == 0

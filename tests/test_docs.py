@@ -40,7 +40,7 @@ def test_the_code_of_a_page_runs(page, tmp_path):
 
 
 def test_the_module_and_the_commands_of_the_page_on_other_languages(tmp_path):
-    page = (DOCS / "howto" / "foreign.md").read_text()
+    page = (DOCS / "howto" / "remote.md").read_text()
     module = "---\n".join(re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
     for port in ("8090", "8091"):
         with socket.socket() as free:

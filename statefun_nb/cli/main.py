@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..cluster import artifacts, standing
-from ..cluster.progress import Progress
+from ..cluster import artifacts, detached
+from ..cluster.progress import ProgressLine
 from ..demos.flights import flight_functions, flight_messages, load_flights
 from ..demos.greeter import greeter_functions, greetings
 from ..endpoint.server import LOOPBACK
@@ -96,7 +96,7 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
 
 
 def _cluster_fetch(_: argparse.Namespace) -> None:
-    progress = Progress()
+    progress = ProgressLine()
     artifacts.resolve(progress)
     progress("")
     print('all that engine="flink" needs is here')
@@ -104,8 +104,8 @@ def _cluster_fetch(_: argparse.Namespace) -> None:
 
 def _cluster_up(options: argparse.Namespace) -> None:
     module = _readable(options.module).read_text(encoding="utf-8")
-    progress = Progress()
-    standing.up(
+    progress = ProgressLine()
+    detached.up(
         module,
         progress,
         parallelism=options.parallelism,
@@ -117,7 +117,7 @@ def _cluster_up(options: argparse.Namespace) -> None:
 
 
 def _cluster_status(_: argparse.Namespace) -> None:
-    cluster = standing.status()
+    cluster = detached.status()
     if cluster is None:
         print("no cluster is up")
         return
@@ -131,13 +131,13 @@ def _cluster_status(_: argparse.Namespace) -> None:
 
 
 def _cluster_logs(options: argparse.Namespace) -> None:
-    for name, text in standing.logs().items():
+    for name, text in detached.logs().items():
         if options.service in (None, name):
             print(f"--- {name}\n{text}")
 
 
 def _cluster_down(_: argparse.Namespace) -> None:
-    print("the cluster is down" if standing.down() else "no cluster is up")
+    print("the cluster is down" if detached.down() else "no cluster is up")
 
 
 def _doctor(options: argparse.Namespace) -> None:

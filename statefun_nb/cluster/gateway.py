@@ -8,7 +8,7 @@ from ..address import GATEWAY
 from ..module_yaml import KAFKA_EGRESS, KAFKA_INGRESS, Document
 from ..protocol.envelope import decode_envelope
 from ..sdk.context import Context
-from ..sdk.messages import Message, incoming_message
+from ..sdk.messages import Message, received_message
 from ..sdk.registry import StatefulFunctions
 from .routes import EGRESS
 
@@ -25,7 +25,7 @@ def gateway_functions() -> StatefulFunctions:
     def gateway(context: Context, message: Message) -> None:
         envelope = decode_envelope(message.raw_value() or b"")
         target = envelope.target
-        sent = incoming_message(target.typename, target.id, envelope.argument)
+        sent = received_message(target.typename, target.id, envelope.argument)
         if envelope.delay_ms:
             context.send_after(timedelta(milliseconds=envelope.delay_ms), sent)
         else:

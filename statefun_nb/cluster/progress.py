@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Progress"]
+__all__ = ["ProgressLine"]
 
 
-class Progress:
+class ProgressLine:
     """Shows a text while something takes longer than a second; an empty text ends it."""
 
     def __init__(self) -> None:

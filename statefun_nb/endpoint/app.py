@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 from tornado import httputil, web
 
+from ..effects import Request
 from ..errors import ProtocolError, UnknownFunctionError
+from ..protocol.v3 import decode_request
 from ..sdk.dispatch import Outcome
 from ..trace.traced import TracedHandler
 from .exchange import Exchange
@@ -51,7 +53,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
     def park(self, *, retry: bool) -> Parking:
         """Hold failed requests from now on; with ``retry`` only those that nobody serves yet."""
         self.retry = retry
-        self.parking = Parking(self.serve_body, lambda to, body: _answer(to, 200, body))
+        self.parking = Parking(self.serve_request, lambda to, body: _answer(to, 200, body))
         return self.parking
 
     def start_request(
@@ -80,52 +82,70 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
 
     def serve_body(self, connection: httputil.HTTPConnection, body: bytes) -> None:
         """Answer a request of which only the body is left to be looked at."""
-        parking = self.parking
         try:
-            if parking is not None and parking.takes(connection, body):
-                return
-            outcome = self._handler.start(body)
-        except UnknownFunctionError as error:
-            if parking is not None:
-                parking.failed(connection, body, str(error))
-            else:
-                _answer(connection, error.status_hint, str(error))
-            return
+            request = decode_request(body)
         except ProtocolError as error:
             _answer(connection, error.status_hint, str(error))
+            return
+        self.serve_request(connection, request, body)
+
+    def serve_request(
+        self, connection: httputil.HTTPConnection, request: Request, body: bytes
+    ) -> None:
+        """Answer a decoded request, or hold it; ``body`` is it, encoded."""
+        if self.parking is not None and self.parking.takes(connection, request, body):
+            return
+        try:
+            outcome = self._handler.serve(request, body)
+        except UnknownFunctionError as error:
+            self._answer_failure(connection, request, error.status_hint, str(error), hold=True)
             return
         if isinstance(outcome, Outcome):
             if outcome.failure is None and isinstance(connection, Exchange):  # nearly always
                 connection.respond(200, _OCTETS_BYTES, outcome.reply)
             else:
-                self._answer_outcome(connection, body, outcome)
+                self._answer_outcome(connection, request, outcome)
             return
         self._tasks.add(outcome)
         # A client that goes away will ask again: two runs of one batch must not overlap.
         connection.set_close_callback(outcome.cancel)  # type: ignore[attr-defined]  # see Exchange
-        outcome.add_done_callback(lambda task: self._done(connection, body, task))
+        outcome.add_done_callback(lambda task: self._done(connection, request, task))
 
     def _done(
-        self, connection: httputil.HTTPConnection, body: bytes, task: asyncio.Task[Outcome]
+        self,
+        connection: httputil.HTTPConnection,
+        request: Request,
+        task: asyncio.Task[Outcome],
     ) -> None:
         self._tasks.discard(task)
         connection.set_close_callback(None)  # type: ignore[attr-defined]  # see Exchange
         if task.cancelled():
             _answer(connection, 503, "the endpoint is stopping: this request was not served")
         else:
-            self._answer_outcome(connection, body, task.result())
+            self._answer_outcome(connection, request, task.result())
 
     def _answer_outcome(
-        self, connection: httputil.HTTPConnection, body: bytes, outcome: Outcome
+        self, connection: httputil.HTTPConnection, request: Request, outcome: Outcome
     ) -> None:
         if outcome.failure is None:
             _answer(connection, 200, outcome.reply)
             return
         reason = f"{type(outcome.failure.error).__name__}: {outcome.failure.error}"
-        if self.parking is None or self.retry:
-            _answer(connection, 500, reason)
+        self._answer_failure(connection, request, 500, reason, hold=not self.retry)
+
+    def _answer_failure(
+        self,
+        connection: httputil.HTTPConnection,
+        request: Request,
+        status: int,
+        reason: str,
+        *,
+        hold: bool,
+    ) -> None:
+        if hold and self.parking is not None:
+            self.parking.failed(connection, request.target, reason)
         else:
-            self.parking.failed(connection, body, reason)
+            _answer(connection, status, reason)
 
     def cancel(self) -> None:
         """Cancel the async functions that are still running."""

@@ -18,21 +18,22 @@ from typing import NamedTuple
 from tornado import httputil
 
 from ..address import SdkAddress
-from ..protocol.v3 import decode_request, encode_missing
+from ..effects import Request
+from ..protocol.v3 import encode_missing
 
 __all__ = ["Held", "Parking"]
 
 AGAIN = encode_missing(())
 
-Serve = Callable[[httputil.HTTPConnection, bytes], None]
+Serve = Callable[[httputil.HTTPConnection, Request, bytes], None]
 
 
 class Held(NamedTuple):
-    """A request that waits: where its answer goes, its bytes, how many messages, and why."""
+    """A request that waits: where its answer goes, itself and its bytes, and why."""
 
     connection: httputil.HTTPConnection
+    request: Request
     body: bytes
-    messages: int
     reason: str
 
 
@@ -42,53 +43,52 @@ class Parking:
     Parameters
     ----------
     serve : callable
-        Serves ``(connection, body)`` again.
+        Serves ``(connection, request, body)``.
     answer : callable
         Answers a connection with ``(connection, body)`` and status 200.
     """
 
-    def __init__(self, serve: Serve, answer: Serve) -> None:
+    def __init__(
+        self, serve: Serve, answer: Callable[[httputil.HTTPConnection, bytes], None]
+    ) -> None:
         self._serve = serve
         self._answer = answer
         self.held: dict[SdkAddress, Held] = {}
         self._sent_back: dict[SdkAddress, str] = {}
         self._closed = False
-        self._waiting: list[tuple[httputil.HTTPConnection, bytes]] = []
+        self._waiting: list[tuple[httputil.HTTPConnection, Request, bytes]] = []
 
     @property
     def closed(self) -> bool:
         """Are all requests held?"""
         return self._closed
 
-    def takes(self, connection: httputil.HTTPConnection, body: bytes) -> bool:
+    def takes(self, connection: httputil.HTTPConnection, request: Request, body: bytes) -> bool:
         """Is this request one to hold, without serving it?"""
         if self._closed:
-            self._waiting.append((connection, body))
+            self._waiting.append((connection, request, body))
             return True
-        if self._sent_back:
-            request = decode_request(body)
-            reason = self._sent_back.pop(request.target, None)
-            if reason is not None:
-                held = Held(connection, body, len(request.invocations), reason)
-                self.held[request.target] = held
-                gone = partial(self._gone, request.target, held)
-                connection.set_close_callback(gone)  # type: ignore[attr-defined]  # see Exchange
-                return True
-        return False
+        reason = self._sent_back.pop(request.target, None)
+        if reason is None:
+            return False
+        held = self.held[request.target] = Held(connection, request, body, reason)
+        gone = partial(self._gone, held)
+        connection.set_close_callback(gone)  # type: ignore[attr-defined]  # see Exchange
+        return True
 
-    def failed(self, connection: httputil.HTTPConnection, body: bytes, reason: str) -> None:
-        """A request was served, and failed: send it back, to hold it when it comes again."""
-        self._sent_back[decode_request(body).target] = reason
+    def failed(self, connection: httputil.HTTPConnection, target: SdkAddress, reason: str) -> None:
+        """Send back a request that was served and failed, to hold it when it comes again."""
+        self._sent_back[target] = reason
         self._answer(connection, AGAIN)
 
     def release(self, typename: str) -> None:
-        """A function was declared: serve what is held for it."""
+        """Serve what is held for a function: it was declared."""
         for target in [t for t in self._sent_back if t.typename == typename]:
             del self._sent_back[target]
         for target in [t for t in self.held if t.typename == typename]:
             held = self.held.pop(target)
             held.connection.set_close_callback(None)  # type: ignore[attr-defined]  # see Exchange
-            self._serve(held.connection, held.body)
+            self._serve(held.connection, held.request, held.body)
 
     def close(self) -> None:
         """Hold every request from now on."""
@@ -98,16 +98,17 @@ class Parking:
         """Serve again, beginning with what has waited."""
         self._closed = False
         waiting, self._waiting = self._waiting, []
-        for connection, body in waiting:
-            self._serve(connection, body)
+        for connection, request, body in waiting:
+            self._serve(connection, request, body)
 
     def forget(self) -> None:
-        """Nothing that was held will be asked for any more: the cluster starts anew."""
+        """Drop what is held: the cluster starts anew, and nobody waits for those answers."""
         self.held.clear()
         self._sent_back.clear()
         self._waiting.clear()
 
-    def _gone(self, target: SdkAddress, held: Held) -> None:
+    def _gone(self, held: Held) -> None:
         # The cluster gave up this request, because it restarts: it will ask again.
+        target = held.request.target
         if self.held.get(target) is held:
             del self.held[target]

@@ -8,12 +8,24 @@ from typing import NamedTuple, Protocol
 
 from ..address import SdkAddress
 from ..effects import Emit, TypedValue
+from ..errors import EngineError
 from ..module_yaml import Document
 
-__all__ = ["Engine", "Idle", "Incoming", "ParkedAddress", "Progress", "StoredState", "Timer"]
+__all__ = [
+    "Controls",
+    "Engine",
+    "Idle",
+    "IngressMessage",
+    "ParkedAddress",
+    "Progress",
+    "RunningCluster",
+    "StoredState",
+    "Timer",
+    "controls_of",
+]
 
 
-class Incoming(NamedTuple):
+class IngressMessage(NamedTuple):
     """A message from outside: encoded on the sender's thread, delivered after ``delay_ms``."""
 
     target: SdkAddress
@@ -83,6 +95,46 @@ class Progress(NamedTuple):
     delayed: int
 
 
+class RunningCluster(Protocol):
+    """What can be seen of the cluster that plays the engine's part."""
+
+    @property
+    def web_url(self) -> str:
+        """Flink's web interface."""
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The address of its Kafka."""
+
+    def logs(self) -> dict[str, str]:
+        """What its processes have written, by process."""
+
+
+class Controls(Protocol):
+    """What can be done by hand to an engine that runs in this process.
+
+    ``step`` and ``advance`` run on the loop, the others are called from any other thread.
+    """
+
+    async def step(self) -> bool:
+        """While paused: serve one message. False when none is ready."""
+
+    async def advance(self, duration: timedelta) -> Idle:
+        """Move the clock; what falls due on the way happens in order."""
+
+    def write(self, address: SdkAddress, name: str, value: TypedValue | None) -> None:
+        """Set a state value, or clear it, as if the function had.
+
+        Raises
+        ------
+        EngineError
+            When the address is being served, or the name or type is unknown.
+        """
+
+    def cancel(self, number: int) -> bool:
+        """Drop a pending delayed message; False when it is not pending any more."""
+
+
 class Engine(Protocol):
     """Delivers messages to functions and keeps their state.
 
@@ -94,16 +146,12 @@ class Engine(Protocol):
         """As in ``sf.start(engine=...)``."""
 
     @property
-    def web_url(self) -> str | None:
-        """A web interface of the engine's own."""
+    def controls(self) -> Controls | None:
+        """What can be done to it by hand; None for a real cluster: see ``controls_of``."""
 
     @property
-    def broker(self) -> str:
-        """The address of the Kafka that a real cluster uses; "" when there is none."""
-
-    @property
-    def observed(self) -> bool:
-        """Is ``state`` what the endpoint saw last, and not what the engine holds?"""
+    def cluster(self) -> RunningCluster | None:
+        """The real cluster; what is told of its state is what the endpoint saw last."""
 
     @property
     def paused(self) -> bool:
@@ -123,11 +171,11 @@ class Engine(Protocol):
     def prepare(self) -> None:
         """Be ready to serve what is declared by now; a real cluster may take seconds to."""
 
-    def post(self, messages: Iterable[Incoming]) -> None:
+    def post(self, messages: Iterable[IngressMessage]) -> None:
         """Hand in messages."""
 
     def release(self, typename: str) -> None:
-        """A function was declared: what was parked for it goes on."""
+        """Let what was parked for a function go on: it was declared."""
 
     def state(self, address: SdkAddress) -> dict[str, TypedValue | None]:
         """The state of one address, by name; None or no entry where there is none."""
@@ -141,26 +189,8 @@ class Engine(Protocol):
     def page(self, typename: str, search: str, limit: int) -> tuple[int, list[StoredState]]:
         """The newest ``limit`` addresses whose id contains ``search``, and how many there are."""
 
-    def write(self, address: SdkAddress, name: str, value: TypedValue | None) -> None:
-        """Set a state value, or clear it, as if the function had.
-
-        Raises
-        ------
-        EngineError
-            When this engine cannot, the address is being served, or the name or type is unknown.
-        """
-
     def timers(self) -> list[Timer]:
         """The pending delayed messages, soonest first."""
-
-    def cancel(self, number: int) -> bool:
-        """Drop a pending delayed message; False when it is not pending any more.
-
-        Raises
-        ------
-        EngineError
-            When this engine cannot.
-        """
 
     def health(self) -> str:
         """What is wrong with the engine itself; "" when nothing is known to be."""
@@ -183,23 +213,35 @@ class Engine(Protocol):
             When this engine cannot do what one of them asks for.
         """
 
-    def logs(self) -> dict[str, str]:
-        """What the engine's processes have written, by process."""
-
     def pause(self) -> None:
         """Send no further request; those in flight end."""
 
     def resume(self) -> None:
-        """Go on."""
+        """Send requests again."""
 
     async def idle(self, timeout: float) -> Idle:
         """Return when nothing moves any more and nothing falls due within ``timeout`` seconds."""
 
-    async def step(self) -> bool:
-        """While paused: serve one message. False when none is ready."""
-
-    async def advance(self, duration: timedelta) -> Idle:
-        """Move the clock; what falls due on the way happens in order."""
-
     async def close(self) -> None:
         """Stop; nothing of the engine is left running."""
+
+
+def controls_of(engine: Engine, wanted: str) -> Controls:
+    """What does something to an engine by hand.
+
+    Parameters
+    ----------
+    wanted : str
+        What is to be done, as in "step".
+
+    Raises
+    ------
+    EngineError
+        When it cannot be done to this engine, a real cluster.
+    """
+    if engine.controls is None:
+        raise EngineError(
+            f"{wanted} needs engine='embedded': a real cluster keeps its messages, its state and "
+            "its time to itself"
+        )
+    return engine.controls

@@ -20,14 +20,16 @@ from enum import Enum
 from typing import NamedTuple
 
 from ..address import SdkAddress
-from ..effects import CancelDelayed, DelayedSend, Emit, Reply, TypedValue
+from ..effects import CancelDelayed, DelayedSend, Emit, Reply, TypedValue, new_tuple
 from ..errors import EngineError, token_is_pending
-from .mailbox import Envelope, FunctionType, Mailbox, Parked
+from .answers import Cancelled, Failed, Undeclared
+from .mailbox import FunctionType, Mailbox, QueuedMessage
+from .mailbox_state import MailboxState
 from .timers import Timers
 
 __all__ = ["Core", "OnError", "Pending"]
 
-_new = tuple.__new__  # half the time of calling a NamedTuple's class
+_IDLE, _READY, _IN_FLIGHT, _BACKING_OFF, _PARKED = MailboxState
 
 _FIRST_RETRY_MS = 10
 _LAST_RETRY_MS = 60_000
@@ -45,7 +47,7 @@ class Pending(NamedTuple):
     """A request to be made: the batch of one mailbox and the state it sees."""
 
     mailbox: Mailbox
-    batch: list[Envelope]
+    batch: list[QueuedMessage]
     state: dict[str, TypedValue | None]
 
 
@@ -68,8 +70,9 @@ class Core:
         self._emit = emit
         self.types: dict[str, FunctionType] = {}
         self.timers = Timers()
+        # Of the mailboxes in three of the states: when to try again, why not to go on, whose turn.
         self._retries: dict[Mailbox, int] = {}
-        self._parked: dict[Mailbox, None] = {}  # an ordered set
+        self._parked: dict[Mailbox, Failed | Undeclared] = {}
         self._ready: deque[Mailbox] = deque()
         self.in_flight = 0
         self.waiting = 0  # messages in mailboxes that are not parked
@@ -79,19 +82,19 @@ class Core:
     # Events.
 
     def offer(self, target: SdkAddress, caller: SdkAddress | None, argument: bytes) -> None:
-        """A message for ``target`` has arrived."""
-        kind = self.types.get(target[3])
-        if kind is None:
-            kind = self.add_type(target)
-        mailbox = kind.mailboxes.get(target[2])
+        """Take in a message that has come for ``target``."""
+        function_type = self.types.get(target[3])
+        if function_type is None:
+            function_type = self.add_type(target)
+        mailbox = function_type.mailboxes.get(target[2])
         if mailbox is None:
-            mailbox = kind.mailboxes[target[2]] = Mailbox(kind, target[2])
+            mailbox = function_type.mailboxes[target[2]] = Mailbox(function_type, target[2])
         mailbox.put((caller, argument))
-        if mailbox.parked is None:
+        state = mailbox.state
+        if state is not _PARKED:
             self.waiting += 1
-            if mailbox.in_flight is None and not mailbox.queued:
-                mailbox.queued = True
-                self._ready.append(mailbox)
+            if state is _IDLE:
+                self._move(mailbox, _READY)
 
     def next_request(self, now_ms: int, limit: int | None = None) -> Pending | None:
         """Take the next batch that can go out; None when no address is ready.
@@ -101,11 +104,10 @@ class Core:
         if not self._ready:
             return None
         mailbox = self._ready.popleft()
-        mailbox.queued = False
-        batch = mailbox.take(mailbox.kind.batch_limit if limit is None else limit)
-        self.in_flight += 1
+        batch = mailbox.take(mailbox.function_type.batch_limit if limit is None else limit)
+        self._move(mailbox, _IN_FLIGHT)
         self.waiting -= len(batch)
-        return _new(Pending, (mailbox, batch, mailbox.read(now_ms, touch=True)))
+        return new_tuple(Pending, (mailbox, batch, mailbox.read(now_ms, touch=True)))
 
     def again(self, mailbox: Mailbox, now_ms: int) -> Pending:
         """The same batch once more, with the state names known by now (the handshake)."""
@@ -113,7 +115,7 @@ class Core:
         return Pending(mailbox, mailbox.in_flight, mailbox.read(now_ms, touch=True))
 
     def replied(self, mailbox: Mailbox, reply: Reply, now_ms: int) -> bool:
-        """The function answered. False: it asked for state names; send the batch ``again``.
+        """Apply what the function answered. False: it asked for state names; send it ``again``.
 
         Raises
         ------
@@ -122,7 +124,7 @@ class Core:
         """
         if reply.missing is not None:
             for spec in reply.missing:
-                mailbox.kind.register(spec)
+                mailbox.function_type.register(spec)
             return False
         self._check(mailbox, reply)
         self._apply(mailbox, reply, now_ms)
@@ -131,60 +133,51 @@ class Core:
         mailbox.attempts = 0
         if mailbox.isolate:
             mailbox.isolate -= 1
-        self.in_flight -= 1
         self.processed += len(batch)
-        if mailbox.waiting:
-            self._make_ready(mailbox)
+        self._move(mailbox, _READY if mailbox.waiting else _IDLE)
         return True
 
-    def failed(self, mailbox: Mailbox, reason: str, now_ms: int, *, undeclared: bool) -> None:
-        """The request failed: nothing of the batch has had an effect."""
+    def failed(self, mailbox: Mailbox, why: Failed | Undeclared | Cancelled, now_ms: int) -> None:
+        """Take back a request that brought no reply: nothing of its batch has had an effect."""
         batch = mailbox.in_flight or []
-        self.in_flight -= 1
         mailbox.put_back()
         self.waiting += len(batch)
-        if undeclared:
-            self._park(mailbox, Parked(reason, undeclared=True))
+        if isinstance(why, Cancelled):
+            self._move(mailbox, _READY)
+        elif isinstance(why, Undeclared):
+            self._park(mailbox, why)
         elif len(batch) > 1:
             # One message of the batch is to blame. Batches may be of any size: send them one by
             # one, so that the good ones go through and the bad one is found.
             mailbox.isolate = len(batch)
-            self._make_ready(mailbox)
+            self._move(mailbox, _READY)
         elif self.on_error is OnError.PARK:
-            self._park(mailbox, Parked(reason, undeclared=False))
+            self._park(mailbox, why)
         elif self.on_error is OnError.SKIP:
             self._skip(mailbox)
         else:
             self._retry_later(mailbox, now_ms)
 
     def tick(self, now_ms: int) -> None:
-        """Time has passed: deliver what is due, and try again what waited for its back-off."""
+        """Deliver the delayed messages that are due, and end the back-offs that are over."""
         while (timer := self.timers.pop_due(now_ms)) is not None:
             self.offer(timer.target, timer.owner, timer.argument)
         for mailbox in [m for m, due in self._retries.items() if due <= now_ms]:
-            del self._retries[mailbox]
-            mailbox.queued = False
-            self._make_ready(mailbox)
+            self._move(mailbox, _READY)
 
     def release(self, typename: str) -> int:
         """A function type was declared (again): its parked addresses go on. How many did?"""
-        released = 0
-        for mailbox in self.parked():
-            if mailbox.kind.typename == typename:
-                mailbox.parked = None
-                mailbox.attempts = 0
-                del self._parked[mailbox]
-                self.waiting += len(mailbox.waiting or ())
-                released += 1
-                if mailbox.waiting:
-                    self._make_ready(mailbox)
+        parked = [m for m in self._parked if m.function_type.typename == typename]
+        for mailbox in parked:
+            mailbox.attempts = 0
+            self._move(mailbox, _READY)
         for mailbox in self._retries:
-            if mailbox.kind.typename == typename:
+            if mailbox.function_type.typename == typename:
                 self._retries[mailbox] = 0
-        return released
+        return len(parked)
 
     def write(self, address: SdkAddress, name: str, value: TypedValue | None, now_ms: int) -> None:
-        """Somebody sets a state value from outside, or clears it.
+        """Set a state value from outside, or clear it.
 
         Raises
         ------
@@ -192,26 +185,26 @@ class Core:
             When the address is being served, or the name or the type is not as it declared.
         """
         mailbox = self.find(address)
-        index = None if mailbox is None else mailbox.kind.names.get(name)
+        index = None if mailbox is None else mailbox.function_type.names.get(name)
         if mailbox is None or index is None:
             raise EngineError(f"{address} has no state {name!r} yet: send it a message first")
         if mailbox.in_flight is not None:
             raise EngineError(f"{address} is being served and will write its state: try again")
         if value is not None:
-            mailbox.kind.check_type(index, value.typename)
+            mailbox.function_type.check_type(index, value.typename)
         mailbox.write(index, value, now_ms)
 
     def limit_batches(self, limits: Callable[[str], int | None]) -> None:
         """From now on a function type has its own ``batch_limit``, where it is not None."""
         self._limits = limits
-        for kind in self.types.values():
-            kind.batch_limit = self._limit_of(kind.typename)
+        for function_type in self.types.values():
+            function_type.batch_limit = self._limit_of(function_type.typename)
 
     def add_type(self, address: SdkAddress) -> FunctionType:
         """A function type that has had no message yet; ``address`` is any of it."""
-        kind = FunctionType(address, self._limit_of(address.typename))
-        self.types[address.typename] = kind
-        return kind
+        added = FunctionType(address, self._limit_of(address.typename))
+        self.types[address.typename] = added
+        return added
 
     def _limit_of(self, typename: str) -> int:
         limit = self._limits(typename)
@@ -221,12 +214,12 @@ class Core:
 
     def find(self, address: SdkAddress) -> Mailbox | None:
         """The mailbox of an address; None before its first message."""
-        kind = self.types.get(address.typename)
-        return None if kind is None else kind.mailboxes.get(address.id)
+        found = self.types.get(address.typename)
+        return None if found is None else found.mailboxes.get(address.id)
 
-    def parked(self) -> list[Mailbox]:
-        """The addresses that wait for their function to be declared (again)."""
-        return list(self._parked)
+    def parked(self) -> dict[Mailbox, Failed | Undeclared]:
+        """The addresses that wait for their function to be declared (again), and why."""
+        return dict(self._parked)
 
     @property
     def parked_count(self) -> int:
@@ -253,28 +246,44 @@ class Core:
 
     # Steps.
 
-    def _make_ready(self, mailbox: Mailbox) -> None:
-        if not mailbox.queued:
-            mailbox.queued = True
+    def _move(self, mailbox: Mailbox, state: MailboxState) -> None:
+        """Change a mailbox's state, and what the core keeps of mailboxes in that state.
+
+        Which steps there are, and when, is in ``TRANSITIONS``. Whoever moves one to BACKING_OFF or
+        PARKED notes the time, or the reason, first; its messages are where they belong by then.
+        """
+        before, mailbox.state = mailbox.state, state
+        if before is _IN_FLIGHT:
+            self.in_flight -= 1
+        elif before is _PARKED:
+            del self._parked[mailbox]
+            self.waiting += len(mailbox.waiting or ())
+        elif before is _BACKING_OFF:
+            del self._retries[mailbox]
+        if state is _READY:
             self._ready.append(mailbox)
+        elif state is _IN_FLIGHT:
+            self.in_flight += 1
+        elif state is _PARKED:
+            self.waiting -= len(mailbox.waiting or ())
 
     def _check(self, mailbox: Mailbox, reply: Reply) -> None:
         """Raise for what fails the job on a cluster, before anything is applied."""
-        kind = mailbox.kind
+        function_type = mailbox.function_type
         for mutation in reply.mutations:
-            index = kind.names.get(mutation.name)
+            index = function_type.names.get(mutation.name)
             if index is None:
                 raise EngineError(
-                    f"{kind.typename} changed state {mutation.name!r}, which it never declared"
+                    f"{function_type.typename} changed state {mutation.name!r}, which it never declared"
                 )
             if mutation.value is not None:
-                kind.check_type(index, mutation.value.typename)
+                function_type.check_type(index, mutation.value.typename)
         for send in reply.sends:
-            _check_target(kind, send.target)
+            _check_target(function_type, send.target)
         if reply.delayed:
             for each in reply.delayed:
                 if not isinstance(each, CancelDelayed):
-                    _check_target(kind, each.target)
+                    _check_target(function_type, each.target)
             self._check_tokens(mailbox.address, reply.delayed)
 
     def _check_tokens(
@@ -307,12 +316,11 @@ class Core:
         for record in reply.egress:
             self._emit(record)
         for name, value in reply.mutations:
-            mailbox.write(mailbox.kind.names[name], value, now_ms)
+            mailbox.write(mailbox.function_type.names[name], value, now_ms)
 
-    def _park(self, mailbox: Mailbox, parked: Parked) -> None:
-        mailbox.parked = parked
-        self.waiting -= len(mailbox.waiting or ())
-        self._parked[mailbox] = None
+    def _park(self, mailbox: Mailbox, why: Failed | Undeclared) -> None:
+        self._parked[mailbox] = why
+        self._move(mailbox, _PARKED)
 
     def _skip(self, mailbox: Mailbox) -> None:
         mailbox.drop_head()
@@ -320,20 +328,19 @@ class Core:
         self.skipped += 1
         if mailbox.isolate:
             mailbox.isolate -= 1
-        if mailbox.waiting:
-            self._make_ready(mailbox)
+        self._move(mailbox, _READY if mailbox.waiting else _IDLE)
 
     def _retry_later(self, mailbox: Mailbox, now_ms: int) -> None:
         # Doubling from 10 ms, as the runtime's OkHttp transport does; it gives up after its call
         # timeout and fails the job, here it goes on once a minute until somebody mends the cell.
         delay = min(_FIRST_RETRY_MS << min(mailbox.attempts, 20), _LAST_RETRY_MS)
         mailbox.attempts += 1
-        mailbox.queued = True  # in its own queue: a message that comes must not make it ready
         self._retries[mailbox] = now_ms + delay
+        self._move(mailbox, _BACKING_OFF)
 
 
-def _check_target(kind: FunctionType, target: SdkAddress) -> None:
+def _check_target(sender: FunctionType, target: SdkAddress) -> None:
     if not target.namespace or not target.name or target.typename.count("/") != 1:
         raise EngineError(
-            f"{kind.typename} sent a message to {target.typename!r}: no such typename"
+            f"{sender.typename} sent a message to {target.typename!r}: no such typename"
         )

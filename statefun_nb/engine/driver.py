@@ -11,14 +11,16 @@ from functools import partial
 from typing import NamedTuple
 
 from ..address import SdkAddress
-from ..effects import TypedValue
-from ..errors import EngineError, ProtocolError
-from ..protocol.v3 import decode_reply, encode_request
-from .base import Idle, Incoming
+from ..effects import Reply, TypedValue
+from ..errors import EngineError
+from ..protocol.v3 import encode_request
+from .answers import Answer, Cancelled, Failed
+from .base import Idle, IngressMessage
 from .clock import Clock
 from .core import Core, Pending
 from .mailbox import Mailbox
-from .transport import Answer, Transport
+from .mailbox_state import MailboxState
+from .transport import Transport
 
 __all__ = ["Driver"]
 
@@ -55,7 +57,9 @@ class Driver:
         self._commit = commit
         self.failure = ""  # why nothing is written down, and so nothing served, any more
         self._loop = asyncio.get_running_loop()
-        self._inbox: deque[Incoming] = deque()  # appended to by any thread, emptied by the loop
+        self._inbox: deque[IngressMessage] = (
+            deque()
+        )  # appended to by any thread, emptied by the loop
         self._awake = False
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[_Waiter] = []
@@ -66,7 +70,7 @@ class Driver:
 
     # From any thread.
 
-    def post(self, messages: Iterable[Incoming]) -> None:
+    def post(self, messages: Iterable[IngressMessage]) -> None:
         """Hand in messages."""
         self._inbox.extend(messages)
         if not self._awake:
@@ -90,7 +94,7 @@ class Driver:
             self._awake = True
             self._loop.call_soon(self._pump)
 
-    def take(self, messages: Iterable[Incoming]) -> None:
+    def take(self, messages: Iterable[IngressMessage]) -> None:
         """Hand in messages; they are written down when it returns.
 
         Raises
@@ -123,7 +127,7 @@ class Driver:
         if pending is None:
             return False
         self._send(pending)
-        while pending.mailbox.in_flight is not None:
+        while pending.mailbox.state is MailboxState.IN_FLIGHT:
             await asyncio.wait(self._requests, return_when=asyncio.FIRST_COMPLETED)
         self._settle()
         return True
@@ -239,9 +243,10 @@ class Driver:
 
     def _send(self, pending: Pending, handshakes: int = 0) -> None:
         mailbox = pending.mailbox
-        data = encode_request(mailbox.address, pending.state, pending.batch)
-        answer = self._transport.send(mailbox.kind.typename, data)
-        if isinstance(answer, Answer):
+        target = mailbox.address
+        data = encode_request(target, pending.state, pending.batch)
+        answer = self._transport.send(target, pending.state, data)
+        if not isinstance(answer, asyncio.Future):
             self._answered(mailbox, handshakes, answer)
             return
         self._requests.add(answer)
@@ -249,26 +254,23 @@ class Driver:
 
     def _arrived(self, mailbox: Mailbox, handshakes: int, future: asyncio.Future[Answer]) -> None:
         self._requests.discard(future)
-        if future.cancelled():
-            self.core.failed(mailbox, "cancelled", self._clock.now_ms(), undeclared=True)
-            return
-        self._answered(mailbox, handshakes, future.result())
+        answer = Cancelled() if future.cancelled() else future.result()
+        self._answered(mailbox, handshakes, answer)
         self.wake()
 
     def _answered(self, mailbox: Mailbox, handshakes: int, answer: Answer) -> None:
         now_ms = self._clock.now_ms()
-        if answer.reply is None:
-            self.core.failed(mailbox, answer.reason, now_ms, undeclared=answer.undeclared)
+        if not isinstance(answer, Reply):
+            self.core.failed(mailbox, answer, now_ms)
             return
         try:
-            done = self.core.replied(mailbox, decode_reply(answer.reply), now_ms)
+            done = self.core.replied(mailbox, answer, now_ms)
             if not done and handshakes == _MAX_HANDSHAKES:
                 raise EngineError(
                     f"{mailbox.address} asked {handshakes} times for state names it was given"
                 )
-        except (ProtocolError, EngineError) as error:
-            reason = f"{type(error).__name__}: {error}"
-            self.core.failed(mailbox, reason, now_ms, undeclared=False)
+        except EngineError as error:
+            self.core.failed(mailbox, Failed(f"{type(error).__name__}: {error}"), now_ms)
             return
         if not done:
             self._send(self.core.again(mailbox, now_ms), handshakes + 1)

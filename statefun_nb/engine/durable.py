@@ -21,7 +21,7 @@ from .mailbox import FunctionType, Mailbox
 from .sqlite_store import SqliteStore
 from .timers import Timers
 
-__all__ = ["DurableCore", "Keeper"]
+__all__ = ["DurableCore", "Persistence"]
 
 T = TypeVar("T")
 
@@ -71,23 +71,23 @@ class DurableCore(Core):
     def replied(self, mailbox: Mailbox, reply: Reply, now_ms: int) -> bool:
         done = super().replied(mailbox, reply, now_ms)
         if not done:
-            self.journal.learnt(mailbox.kind)
+            self.journal.learnt(mailbox.function_type)
         return done
 
     def write(self, address: SdkAddress, name: str, value: TypedValue | None, now_ms: int) -> None:
         super().write(address, name, value, now_ms)
         mailbox = self.types[address.typename].mailboxes[address.id]
-        self.journal.wrote(mailbox, mailbox.kind.names[name])
+        self.journal.wrote(mailbox, mailbox.function_type.names[name])
 
     def _apply(self, mailbox: Mailbox, reply: Reply, now_ms: int) -> None:
         super()._apply(mailbox, reply, now_ms)
         self.journal.served(mailbox.address, len(mailbox.in_flight or ()))
-        kind = mailbox.kind
+        function_type = mailbox.function_type
         for name, _ in reply.mutations:
-            self.journal.wrote(mailbox, kind.names[name])
+            self.journal.wrote(mailbox, function_type.names[name])
         if mailbox.deadlines is not None:
             for place in range(len(mailbox.deadlines)):
-                if kind.specs[place].mode is ExpireMode.AFTER_INVOKE:
+                if function_type.specs[place].mode is ExpireMode.AFTER_INVOKE:
                     self.journal.wrote(mailbox, place)
 
     def _skip(self, mailbox: Mailbox) -> None:
@@ -99,16 +99,16 @@ class DurableCore(Core):
     def restore_specs(self, specs: Iterable[Spec]) -> None:
         """The state names of all function types, each type's in the order of their places."""
         for typename, _, spec in specs:
-            self._kind(typename).register(spec)
+            self._type(typename).register(spec)
 
     def restore_values(self, values: Iterable[Value]) -> None:
         """State values whose names are known."""
         for typename, id_, name, data, deadline_ms in values:
-            kind = self._kind(typename)
-            mailbox = kind.mailboxes.get(id_)
+            function_type = self._type(typename)
+            mailbox = function_type.mailboxes.get(id_)
             if mailbox is None:
-                mailbox = kind.mailboxes[id_] = Mailbox(kind, id_)
-            mailbox.put_value(kind.names[name], data, deadline_ms)
+                mailbox = function_type.mailboxes[id_] = Mailbox(function_type, id_)
+            mailbox.put_value(function_type.names[name], data, deadline_ms)
 
     def restore_mail(self, mail: Iterable[Mail]) -> None:
         """Waiting messages, in the order of their numbers."""
@@ -121,12 +121,12 @@ class DurableCore(Core):
         for timer in timers:
             self.timers.restore(timer)
 
-    def _kind(self, typename: str) -> FunctionType:
-        kind = self.types.get(typename)
-        return self.add_type(address_of(typename, "")) if kind is None else kind
+    def _type(self, typename: str) -> FunctionType:
+        known = self.types.get(typename)
+        return self.add_type(address_of(typename, "")) if known is None else known
 
 
-class _Progress:
+class _RestoreBar:
     """A bar over all that is read back; it shows when that takes longer than a second."""
 
     def __init__(self, total: int) -> None:
@@ -141,14 +141,14 @@ class _Progress:
             if not index % 1000:
                 update(1000)
 
-    def __enter__(self) -> _Progress:
+    def __enter__(self) -> _RestoreBar:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._bar.close()
 
 
-class Keeper:
+class Persistence:
     """Keeps a core, its clock and its egress records in a store.
 
     Raises
@@ -165,7 +165,7 @@ class Keeper:
         with store.reading():
             clock.advance(max(0, store.clock_offset_ms() - clock.offset_ms))
             store.forget_expired(clock.now_ms())
-        with store.reading(), _Progress(store.count()) as counted:
+        with store.reading(), _RestoreBar(store.count()) as counted:
             core.restore_specs(store.specs())
             core.restore_values(counted(store.values()))
             core.restore_mail(counted(store.mail()))

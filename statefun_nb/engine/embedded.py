@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from ..address import SdkAddress
@@ -15,19 +14,20 @@ from ..protocol.v3 import decode_typed_value
 from ..protocol.wire import typed_value_bytes
 from ..sdk.registry import StatefulFunctions
 from ..sdk.value_spec import ValueSpec
-from ..trace.foreign import ForeignTrace
 from ..trace.recorder import Recorder
-from .base import Idle, Incoming, ParkedAddress, Progress, StoredState, Timer
+from ..trace.remote import RemoteTrace
+from .base import Idle, IngressMessage, ParkedAddress, Progress, StoredState, Timer
 from .clock import Clock
 from .core import Core, OnError
 from .driver import Driver
 from .egress_log import EgressLog
-from .foreign import ForeignEndpoint, ForeignTransport
+from .embedded_controls import EmbeddedControls
 from .mailbox import Mailbox
+from .remote import RemoteEndpoint, RemoteTransport
 from .transport import Transport
 
 if TYPE_CHECKING:
-    from .durable import Keeper
+    from .durable import Persistence
     from .sqlite_store import SqliteStore
 
 __all__ = ["EmbeddedEngine"]
@@ -94,9 +94,7 @@ class EmbeddedEngine:
     """
 
     name = "embedded"
-    web_url = None
-    broker = ""
-    observed = False
+    cluster = None
 
     def __init__(
         self,
@@ -120,25 +118,29 @@ class EmbeddedEngine:
         self._recorder = recorder
         self._own_url = own_url
         self._own = transport
-        self._foreign: ForeignTransport | None = None  # from the first other endpoint on
+        self._remote: RemoteTransport | None = None  # from the first other endpoint on
         self._make_ports = ports
         self._ports: Ports | None = None  # from the first port on
         self._log = EgressLog()
-        self._keeper: Keeper | None = None
+        self._persistence: Persistence | None = None
         self._core: Core
         if store is None:
             self._core = Core(batch_limit, on_error, self._log.append)
         else:
-            from .durable import DurableCore, Keeper  # SQLite takes 4 ms that few need wait for
+            from .durable import (  # SQLite takes 4 ms that few need wait for
+                DurableCore,
+                Persistence,
+            )
 
             self._core = core = DurableCore(batch_limit, on_error)
-            self._keeper = Keeper(core, clock, self._log, store)
-        commit = None if self._keeper is None else self._keeper.commit
+            self._persistence = Persistence(core, clock, self._log, store)
+        commit = None if self._persistence is None else self._persistence.commit
         self.routes = EmbeddedRoutes(self._core)  # for the handler that serves its requests
         self._driver = thread.call(
             lambda: Driver(self._core, transport, clock, paused=paused, commit=commit)
         )
-        if self._keeper is not None:
+        self.controls = EmbeddedControls(thread, self._driver)
+        if self._persistence is not None:
             thread.post(self._driver.wake)  # for what was kept
 
     @property
@@ -166,8 +168,8 @@ class EmbeddedEngine:
     def prepare(self) -> None:
         pass
 
-    def post(self, messages: Iterable[Incoming]) -> None:
-        if self._keeper is None:
+    def post(self, messages: Iterable[IngressMessage]) -> None:
+        if self._persistence is None:
             self._driver.post(messages)
         else:
             self._thread.call(self._driver.take, messages, timeout=None)
@@ -186,17 +188,17 @@ class EmbeddedEngine:
         return {} if mailbox is None else mailbox.read(self._clock.now_ms(), touch=False)
 
     def _read_all(self, typename: str) -> dict[str, dict[str, TypedValue | None]]:
-        kind = self._core.types.get(typename)
+        known = self._core.types.get(typename)
         now_ms = self._clock.now_ms()
-        found = {} if kind is None else kind.mailboxes
-        return {id_: mailbox.read(now_ms, touch=False) for id_, mailbox in found.items()}
+        mailboxes = {} if known is None else known.mailboxes
+        return {id_: mailbox.read(now_ms, touch=False) for id_, mailbox in mailboxes.items()}
 
     def types(self) -> dict[str, int]:
-        return {name: len(kind.mailboxes) for name, kind in tuple(self._core.types.items())}
+        return {name: len(each.mailboxes) for name, each in tuple(self._core.types.items())}
 
     def page(self, typename: str, search: str, limit: int) -> tuple[int, list[StoredState]]:
-        kind = self._core.types.get(typename)
-        mailboxes = () if kind is None else tuple(kind.mailboxes.values())
+        known = self._core.types.get(typename)
+        mailboxes = () if known is None else tuple(known.mailboxes.values())
         # Searched here, off the loop: among a million ids it takes a while.
         found = [m for m in mailboxes if search in m.id] if search else mailboxes
         shown = found[-limit:][::-1]
@@ -206,19 +208,15 @@ class EmbeddedEngine:
         values = mailbox.read(self._clock.now_ms(), touch=False)
         expires = {
             spec.name: deadline / 1000
-            for spec, deadline in zip(mailbox.kind.specs, mailbox.deadlines or (), strict=False)
+            for spec, deadline in zip(
+                mailbox.function_type.specs, mailbox.deadlines or (), strict=False
+            )
             if deadline
         }
         return StoredState(mailbox.id, values, expires)
 
-    def write(self, address: SdkAddress, name: str, value: TypedValue | None) -> None:
-        self._thread.call(self._driver.write, address, name, value)
-
     def timers(self) -> list[Timer]:
         return self._thread.call(self._core.timers.pending)
-
-    def cancel(self, number: int) -> bool:
-        return self._thread.call(self._driver.cancel, number)
 
     def health(self) -> str:
         return self._driver.failure
@@ -231,9 +229,8 @@ class EmbeddedEngine:
 
     def _parked(self) -> list[ParkedAddress]:
         return [
-            ParkedAddress(m.address, len(m.waiting or ()), m.parked.reason)
-            for m in self._core.parked()
-            if m.parked is not None
+            ParkedAddress(mailbox.address, len(mailbox.waiting or ()), why.reason)
+            for mailbox, why in self._core.parked().items()
         ]
 
     def load(self, documents: list[Document]) -> None:
@@ -241,29 +238,29 @@ class EmbeddedEngine:
         for document in documents:
             if document.is_endpoint:
                 if document.spec["urlPathTemplate"] != self._own_url:
-                    elsewhere.append(ForeignEndpoint.of(document))
+                    elsewhere.append(RemoteEndpoint.of(document))
             elif not document.is_egress and document.kind != PLAYGROUND_INGRESS:
                 raise EngineError(
                     f"module.yaml, line {document.line}: the embedded engine reads no "
                     f'{document.kind}; it needs engine="flink"'
                 )
-        if elsewhere and self._foreign is None:
-            trace = None if self._recorder is None else ForeignTrace(self._recorder)
-            self._foreign = ForeignTransport(self._own, self._functions, trace)
+        if elsewhere and self._remote is None:
+            trace = None if self._recorder is None else RemoteTrace(self._recorder)
+            self._remote = RemoteTransport(self._own, self._functions, trace)
         self._thread.call(self._load, documents, elsewhere)
         self._documents += documents
 
-    def _load(self, documents: list[Document], elsewhere: list[ForeignEndpoint]) -> None:
+    def _load(self, documents: list[Document], elsewhere: list[RemoteEndpoint]) -> None:
         ports = [d for d in documents if d.kind in (PLAYGROUND_INGRESS, PLAYGROUND_EGRESS)]
         if ports:
             self._open(ports)
-        if elsewhere and self._foreign is not None:
-            self._foreign.add(elsewhere)
-            self._driver.use(self._foreign)
-            self._core.limit_batches(self._foreign.batch_limit)
+        if elsewhere and self._remote is not None:
+            self._remote.add(elsewhere)
+            self._driver.use(self._remote)
+            self._core.limit_batches(self._remote.batch_limit)
             for mailbox in self._core.parked():
-                if self._foreign.find(mailbox.kind.typename) is not None:
-                    self._driver.release(mailbox.kind.typename)
+                if self._remote.find(mailbox.function_type.typename) is not None:
+                    self._driver.release(mailbox.function_type.typename)
 
     def _open(self, documents: list[Document]) -> None:
         opened = self._make_ports(self._take) if self._ports is None else self._ports
@@ -279,13 +276,10 @@ class EmbeddedEngine:
         self._ports.offer(decode_typed_value(record.argument))
 
     def _take(self, address: SdkAddress, value: TypedValue) -> None:
-        self._driver.take([Incoming(address, typed_value_bytes(value))])
+        self._driver.take([IngressMessage(address, typed_value_bytes(value))])
 
     def documents(self) -> list[Document]:
         return list(self._documents)
-
-    def logs(self) -> dict[str, str]:
-        return {}
 
     def pause(self) -> None:
         self._thread.call(self._driver.pause)
@@ -297,16 +291,9 @@ class EmbeddedEngine:
         await self._driver.idle(timeout)
         return self._driver.report()
 
-    async def step(self) -> bool:
-        return await self._driver.step()
-
-    async def advance(self, duration: timedelta) -> Idle:
-        await self._driver.advance(duration)
-        return self._driver.report()
-
     async def close(self) -> None:
         if self._ports is not None:
             await self._ports.close()
         await self._driver.close()
-        if self._keeper is not None:
-            self._keeper.close()
+        if self._persistence is not None:
+            self._persistence.close()

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..address import SdkAddress
-from ..effects import Emit, StateSpec
+from ..effects import Emit, StateSpec, new_tuple
 from .base import Timer
 from .mailbox import FunctionType, Mailbox
 
 __all__ = ["Changes", "Journal", "Mail", "Spec", "Value"]
-
-_new = tuple.__new__  # half the time of calling a NamedTuple's class
 
 
 class Mail(NamedTuple):
@@ -62,20 +60,20 @@ class Journal:
         self._numbers: dict[SdkAddress, list[int]] = {}
         self._mail: dict[int, Mail] = {}
         self._served: list[int] = []
-        self._kinds: dict[FunctionType, None] = {}
+        self._types: dict[FunctionType, None] = {}
         self._values: dict[tuple[Mailbox, int], None] = {}
         self._timers: dict[int, Timer] = {}
         self._ended: list[int] = []
         self._egress: list[Emit] = []
 
     def came(self, target: SdkAddress, caller: SdkAddress | None, argument: bytes) -> None:
-        """A message was put into the mailbox of ``target``."""
-        mail = _new(Mail, (self._next_number, target, caller, argument))
+        """Note a message that was put into the mailbox of ``target``."""
+        mail = new_tuple(Mail, (self._next_number, target, caller, argument))
         self._mail[self._next_number] = mail
         self.known(mail)
 
     def known(self, mail: Mail) -> None:
-        """A message waits and is written down already."""
+        """Take in a message that waits and is written down already."""
         numbers = self._numbers.get(mail.target)
         if numbers is None:
             self._numbers[mail.target] = [mail.number]
@@ -84,7 +82,7 @@ class Journal:
         self._next_number = mail.number + 1
 
     def served(self, target: SdkAddress, count: int) -> None:
-        """The first messages of a mailbox are done with."""
+        """Note that the first ``count`` messages of a mailbox are done with."""
         numbers = self._numbers[target]
         for number in numbers[:count]:
             if self._mail.pop(number, None) is None:
@@ -94,34 +92,34 @@ class Journal:
         else:
             del numbers[:count]
 
-    def learnt(self, kind: FunctionType) -> None:
-        """A function type has new state names."""
-        self._kinds[kind] = None
+    def learnt(self, function_type: FunctionType) -> None:
+        """Note that a function type has new state names."""
+        self._types[function_type] = None
 
     def wrote(self, mailbox: Mailbox, place: int) -> None:
-        """A state value, or when it expires, is another one now."""
+        """Note that a state value, or the time when it expires, is another one now."""
         self._values[(mailbox, place)] = None
 
     def set_timer(self, timer: Timer) -> None:
-        """A delayed message was set."""
+        """Note a delayed message that was set."""
         self._timers[timer.number] = timer
 
     def end_timer(self, number: int) -> None:
-        """A delayed message fell due or was cancelled."""
+        """Note that a delayed message fell due or was cancelled."""
         if self._timers.pop(number, None) is None:
             self._ended.append(number)
 
     def emit(self, record: Emit) -> None:
-        """An egress record was emitted."""
+        """Note an egress record that was emitted."""
         self._egress.append(record)
 
     def take(self) -> Changes:
         """What has changed since the last time."""
         changes = Changes(
             [
-                Spec(kind.typename, place, spec)
-                for kind in self._kinds
-                for place, spec in enumerate(kind.specs)
+                Spec(function_type.typename, place, spec)
+                for function_type in self._types
+                for place, spec in enumerate(function_type.specs)
             ],
             [_value(mailbox, place) for mailbox, place in self._values],
             list(self._mail.values()),
@@ -130,7 +128,7 @@ class Journal:
             self._ended,
             self._egress,
         )
-        self._kinds.clear()
+        self._types.clear()
         self._values.clear()
         self._mail.clear()
         self._timers.clear()
@@ -139,11 +137,11 @@ class Journal:
 
 
 def _value(mailbox: Mailbox, place: int) -> Value:
-    kind, values, deadlines = mailbox.kind, mailbox.values, mailbox.deadlines or ()
+    values, deadlines = mailbox.values, mailbox.deadlines or ()
     return Value(
-        kind.typename,
+        mailbox.function_type.typename,
         mailbox.id,
-        kind.specs[place].name,
+        mailbox.function_type.specs[place].name,
         values[place] if place < len(values) else None,
         deadlines[place] if place < len(deadlines) else 0,
     )

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import zip_longest
-from typing import NamedTuple
 
 from ..address import SdkAddress
-from ..effects import ExpireMode, StateSpec, TypedValue
+from ..effects import ExpireMode, StateSpec, TypedValue, new_tuple
 from ..errors import EngineError, type_is_kept
+from .mailbox_state import MailboxState
 
-__all__ = ["FunctionType", "Mailbox", "Parked"]
-
-_new = tuple.__new__  # half the time of calling a NamedTuple's class
+__all__ = ["FunctionType", "Mailbox", "QueuedMessage"]
 
 # A message that waits: who sent it, and the encoded TypedValue, carried unopened.
-Envelope = tuple[SdkAddress | None, bytes]
-
-
-class Parked(NamedTuple):
-    """Why an address does not go on. ``undeclared``: nobody serves its function type yet."""
-
-    reason: str
-    undeclared: bool
+QueuedMessage = tuple[SdkAddress | None, bytes]
 
 
 class FunctionType:
@@ -86,25 +77,23 @@ class Mailbox:
     __slots__ = (
         "attempts",
         "deadlines",
+        "function_type",
         "id",
         "in_flight",
         "isolate",
-        "kind",
-        "parked",
-        "queued",
+        "state",
         "values",
         "waiting",
     )
 
-    def __init__(self, kind: FunctionType, id: str) -> None:
-        self.kind = kind
+    def __init__(self, function_type: FunctionType, id: str) -> None:
+        self.function_type = function_type
         # And not its address, one more object for the garbage collector to visit again and again.
         self.id = id
         # A list while all of it goes out at once, which is nearly always: a deque takes 600 bytes.
-        self.waiting: list[Envelope] | deque[Envelope] | None = None
-        self.in_flight: list[Envelope] | None = None
-        self.queued = False
-        self.parked: Parked | None = None
+        self.waiting: list[QueuedMessage] | deque[QueuedMessage] | None = None
+        self.in_flight: list[QueuedMessage] | None = None
+        self.state = MailboxState.IDLE  # changed by Core._move alone
         self.isolate = 0  # so many messages go out one by one, to find the one that fails
         self.attempts = 0  # failures of the message at the head, for the back-off
         # A tuple: the garbage collector leaves one of bytes alone.
@@ -114,17 +103,17 @@ class Mailbox:
     @property
     def address(self) -> SdkAddress:
         """Whose mailbox it is."""
-        kind = self.kind
-        return _new(SdkAddress, (kind.namespace, kind.name, self.id, kind.typename))
+        of = self.function_type
+        return new_tuple(SdkAddress, (of.namespace, of.name, self.id, of.typename))
 
-    def put(self, envelope: Envelope) -> None:
+    def put(self, message: QueuedMessage) -> None:
         """Add a message at the end."""
         if self.waiting is None:
-            self.waiting = [envelope]
+            self.waiting = [message]
         else:
-            self.waiting.append(envelope)
+            self.waiting.append(message)
 
-    def take(self, limit: int) -> list[Envelope]:
+    def take(self, limit: int) -> list[QueuedMessage]:
         """Take up to ``limit`` messages from the head (0: all), as the batch in flight."""
         waiting = self.waiting
         assert waiting  # only mailboxes with mail are served
@@ -141,14 +130,14 @@ class Mailbox:
         return batch
 
     def put_back(self) -> None:
-        """The batch in flight did not go through: to the head again, in order."""
+        """Return the batch in flight, which did not go through, to the head, in order."""
         batch, self.in_flight = self.in_flight, None
         if batch:
             waiting = self.waiting = deque(self.waiting or ())
             waiting.extendleft(reversed(batch))
 
     def drop_head(self) -> None:
-        """The message at the head is given up."""
+        """Give up the message at the head."""
         waiting = self.waiting = deque(self.waiting or ())
         waiting.popleft()
         if not waiting:
@@ -161,13 +150,13 @@ class Mailbox:
         """
         values = self.values
         if not values:
-            return dict.fromkeys(self.kind.names)
+            return dict.fromkeys(self.function_type.names)
         if self.deadlines is not None:
             self._expire(now_ms, touch=touch)
             values = self.values
         return {
-            spec.name: None if data is None else _new(TypedValue, (spec.typename, data))
-            for spec, data in zip_longest(self.kind.specs, values)
+            spec.name: None if data is None else new_tuple(TypedValue, (spec.typename, data))
+            for spec, data in zip_longest(self.function_type.specs, values)
         }
 
     def _expire(self, now_ms: int, *, touch: bool) -> None:
@@ -178,8 +167,8 @@ class Mailbox:
             if deadline <= now_ms:
                 self._set(index, None)
                 self.deadlines[index] = 0
-            elif touch and self.kind.specs[index].mode is ExpireMode.AFTER_INVOKE:
-                self.deadlines[index] = now_ms + self.kind.specs[index].expire_after_ms
+            elif touch and self.function_type.specs[index].mode is ExpireMode.AFTER_INVOKE:
+                self.deadlines[index] = now_ms + self.function_type.specs[index].expire_after_ms
 
     def _set(self, index: int, data: bytes | None) -> None:
         values = self.values
@@ -189,7 +178,7 @@ class Mailbox:
 
     def write(self, index: int, value: TypedValue | None, now_ms: int) -> None:
         """Store or delete the value of the name at ``index``."""
-        spec = self.kind.specs[index]
+        spec = self.function_type.specs[index]
         has_clock = value is not None and spec.mode is not ExpireMode.NONE
         deadline_ms = now_ms + spec.expire_after_ms if has_clock else 0
         self.put_value(index, None if value is None else value.value, deadline_ms)
@@ -197,7 +186,7 @@ class Mailbox:
     def put_value(self, index: int, data: bytes | None, deadline_ms: int) -> None:
         """Store or delete the value of the name at ``index``, with the time when it expires."""
         self._set(index, data)
-        if not self.kind.expires:
+        if not self.function_type.expires:
             return
         if self.deadlines is None:
             self.deadlines = []

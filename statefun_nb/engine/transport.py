@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
+from ..address import SdkAddress
+from ..effects import TypedValue
 from ..errors import EngineError, ProtocolError, UnknownFunctionError
+from ..protocol.v3 import decode_reply
 from ..sdk.dispatch import Outcome
 from ..trace.traced import TracedHandler
+from .answers import Answer, Failed, Undeclared
 
 __all__ = [
     "OCTETS",
-    "Answer",
     "DirectTransport",
     "HttpClient",
     "HttpTransport",
     "Transport",
     "back_off",
 ]
-
-_new = tuple.__new__  # half the time of calling a NamedTuple's class
 
 OCTETS = "application/octet-stream"
 # Statuses that say "later", not "your function failed": the rules of the runtime's transports.
@@ -32,21 +33,16 @@ _LAST_BACKOFF = 1.0
 _LARGE = 256 * 1024
 
 
-class Answer(NamedTuple):
-    """The bytes of a FromFunction, or why there are none (``reply`` is None then)."""
-
-    reply: bytes | None
-    reason: str = ""
-    undeclared: bool = False
-
-
 class Transport(Protocol):
     """Takes the bytes of a ToFunction to its function."""
 
-    def send(self, typename: str, data: bytes) -> Answer | asyncio.Future[Answer]:
-        """Make a request for a function of that type, on the loop.
+    def send(
+        self, target: SdkAddress, state: Mapping[str, TypedValue | None], data: bytes
+    ) -> Answer | asyncio.Future[Answer]:
+        """Make a request, on the loop; what is answered at once needs no future.
 
-        What is answered at once needs no future.
+        ``data`` is the encoded request; ``target`` and ``state`` are in it as well, and are handed
+        on for those that look at them.
         """
 
     async def close(self) -> None:
@@ -59,13 +55,18 @@ class DirectTransport:
     def __init__(self, handler: TracedHandler) -> None:
         self._handler = handler
 
-    def send(self, typename: str, data: bytes) -> Answer | asyncio.Future[Answer]:  # noqa: ARG002
+    def send(
+        self,
+        target: SdkAddress,  # noqa: ARG002
+        state: Mapping[str, TypedValue | None],  # noqa: ARG002
+        data: bytes,
+    ) -> Answer | asyncio.Future[Answer]:
         try:
             outcome = self._handler.start(data)
         except UnknownFunctionError as error:
-            return Answer(None, str(error), undeclared=True)
+            return Undeclared(str(error))
         except ProtocolError as error:
-            return Answer(None, str(error))
+            return Failed(str(error))
         if isinstance(outcome, Outcome):
             return _answer(outcome)
         return asyncio.ensure_future(_wait(outcome))
@@ -76,17 +77,20 @@ class DirectTransport:
 
 async def _wait(task: asyncio.Task[Outcome]) -> Answer:
     try:
-        return _answer(await task)
+        await asyncio.wait((task,))
     except asyncio.CancelledError:
         task.cancel()
         raise
+    if task.cancelled():  # by the function itself, and not by who waits for it
+        return Failed("CancelledError: the function was cancelled from inside")
+    return _answer(task.result())
 
 
 def _answer(outcome: Outcome) -> Answer:
     if outcome.failure is None:
-        return _new(Answer, (outcome.reply, "", False))
+        return decode_reply(outcome.reply)
     error = outcome.failure.error
-    return Answer(None, f"{type(error).__name__}: {error}")
+    return Failed(f"{type(error).__name__}: {error}")
 
 
 class HttpClient:
@@ -147,7 +151,12 @@ class HttpTransport:
         self._client = HttpClient()
         self._url = url
 
-    def send(self, typename: str, data: bytes) -> Answer | asyncio.Future[Answer]:  # noqa: ARG002
+    def send(
+        self,
+        target: SdkAddress,  # noqa: ARG002
+        state: Mapping[str, TypedValue | None],  # noqa: ARG002
+        data: bytes,
+    ) -> asyncio.Future[Answer]:
         return asyncio.ensure_future(self._call(data))
 
     async def _call(self, data: bytes) -> Answer:
@@ -179,7 +188,10 @@ def back_off() -> Iterator[float]:
 def _read_answer(status: int, content_type: str, body: bytes) -> Answer:
     if 200 <= status < 300:
         if content_type != OCTETS:
-            return Answer(None, f"the endpoint answered {content_type!r}, not {OCTETS}")
-        return Answer(body)
+            return Failed(f"the endpoint answered {content_type!r}, not {OCTETS}")
+        try:
+            return decode_reply(body)
+        except ProtocolError as error:
+            return Failed(f"{type(error).__name__}: {error}")
     reason = body.decode(errors="replace").strip() or f"HTTP status {status}"
-    return Answer(None, reason, undeclared=status == 404)
+    return Undeclared(reason) if status == 404 else Failed(reason)

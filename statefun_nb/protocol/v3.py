@@ -25,6 +25,7 @@ from ..effects import (
     Send,
     StateSpec,
     TypedValue,
+    new_tuple,
 )
 from ..errors import ProtocolError
 from ._pool import FromFunction, ToFunction, TypedValueMessage
@@ -62,8 +63,6 @@ __all__ = [
 _FIELD_100 = b"\xa2\x06"  # (100 << 3) | 2: ToFunction.invocation, FromFunction.invocation_result
 _FIELD_101 = b"\xaa\x06"  # FromFunction.incomplete_invocation_context
 
-_new = tuple.__new__  # half the time of calling a NamedTuple's class; some are made per message
-
 
 @lru_cache(maxsize=4096)
 def _typename(namespace: str, name: str) -> str:
@@ -73,11 +72,11 @@ def _typename(namespace: str, name: str) -> str:
 
 def _address(message: Any) -> SdkAddress:
     namespace, name = message.namespace, message.type
-    return _new(SdkAddress, (namespace, name, message.id, _typename(namespace, name)))
+    return new_tuple(SdkAddress, (namespace, name, message.id, _typename(namespace, name)))
 
 
 def _typed_value(message: Any) -> TypedValue:
-    return _new(TypedValue, (message.typename, message.value if message.has_value else None))
+    return new_tuple(TypedValue, (message.typename, message.value if message.has_value else None))
 
 
 def _parse(message_class: Any, data: bytes, what: str) -> Any:
@@ -121,8 +120,8 @@ def decode_request(data: bytes) -> Request:
     for entry in batch.state[:]:  # a list: protobuf's own sequence ends with a caught IndexError
         value = entry.state_value
         data_or_none = value.value if value.has_value else None
-        state[entry.state_name] = _new(TypedValue, (value.typename, data_or_none))
-    return _new(Request, (target, state, batch.invocations[:]))
+        state[entry.state_name] = new_tuple(TypedValue, (value.typename, data_or_none))
+    return new_tuple(Request, (target, state, batch.invocations[:]))
 
 
 def read_caller(message: Any) -> SdkAddress | None:
@@ -333,22 +332,22 @@ def decode_reply(data: bytes) -> Reply:
         [_mutation(m) for m in mutations[:]] if mutations else (),
         None,
     )
-    return _new(Reply, effects)
+    return new_tuple(Reply, effects)
 
 
 def _send(message: Any) -> Send:
-    return _new(Send, (_address(message.target), message.argument.SerializeToString()))
+    return new_tuple(Send, (_address(message.target), message.argument.SerializeToString()))
 
 
 def _emit(message: Any) -> Emit:
     egress = message.statefun_nb_egress
     egress = egress or _typename(message.egress_namespace, message.egress_type)
-    return _new(Emit, (egress, message.argument.SerializeToString()))
+    return new_tuple(Emit, (egress, message.argument.SerializeToString()))
 
 
 def _mutation(message: Any) -> Mutation:
     value = _typed_value(message.state_value) if message.mutation_type == 1 else None
-    return _new(Mutation, (message.state_name, value))
+    return new_tuple(Mutation, (message.state_name, value))
 
 
 def _delayed(message: Any) -> DelayedSend | CancelDelayed:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Protocol, overload
 
 from ..address import SdkAddress, parse_typename
-from ..effects import Incoming, TypedValue
+from ..effects import Received, TypedValue
 from ..errors import ConversionError, ConversionTypeError, EngineError, token_is_pending
 from ..protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, read_caller, send_chunk
 from ..protocol.wire import cause_bytes
@@ -135,7 +135,7 @@ class InvocationContext(Context):
         "address",
         "delayed",
         "egress",
-        "incoming",
+        "received",
         "recorder",
         "routes",
         "sent",
@@ -150,7 +150,7 @@ class InvocationContext(Context):
         self.storage = storage
         self.routes = routes
         self._check_target = None if routes is None else routes.check_target
-        self.incoming: Incoming | None = None  # the message that is being served
+        self.received: Received | None = None  # the message that is being served
         # What is sent says so: the recorder's id and the invocation's number; 0: it is not traced.
         self.recorder = 0
         self.seq = 0
@@ -161,7 +161,7 @@ class InvocationContext(Context):
 
     @property
     def caller(self) -> SdkAddress | None:
-        return None if self.incoming is None else read_caller(self.incoming)
+        return None if self.received is None else read_caller(self.received)
 
     def send(
         self,

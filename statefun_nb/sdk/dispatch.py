@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, Protocol
 
-from ..effects import Request, StateSpec
+from ..effects import Request, StateSpec, new_tuple
 from ..errors import DeclarationTypeError, StatefunError
 from ..protocol.v3 import encode_missing, encode_result, mutation_chunk
 from .context import InvocationContext, Routes
-from .messages import incoming_message
+from .messages import received_message
 from .registry import FunctionSpec
 from .storage import Cell, current_storage
 
 __all__ = ["Failure", "Observer", "Outcome", "dispatch"]
-
-_new = tuple.__new__  # half the time of calling a NamedTuple's class
 
 
 class Failure(NamedTuple):
@@ -91,12 +89,12 @@ def _run(
     token = current_storage.set(context.storage) if spec.uses_handles else None
     undo = None
     try:
-        for index, incoming in enumerate(invocations):
+        for index, received in enumerate(invocations):
             if skip:
                 undo = context.mark(cells)
-            context.incoming = incoming
+            context.received = received
             try:
-                result = fun(context, incoming_message(typename, id_, incoming.argument))
+                result = fun(context, received_message(typename, id_, received.argument))
                 if result is not None:
                     _refuse_awaitable(typename, result)
             except Exception as error:
@@ -123,11 +121,11 @@ async def _run_async(
     (_, _, id_, typename), _, invocations = request
     token = current_storage.set(context.storage) if spec.uses_handles else None
     try:
-        for index, incoming in enumerate(invocations):
+        for index, received in enumerate(invocations):
             undo = context.mark(cells) if skip else None
-            context.incoming = incoming
+            context.received = received
             try:
-                await spec.fun(context, incoming_message(typename, id_, incoming.argument))
+                await spec.fun(context, received_message(typename, id_, received.argument))
             except Exception as error:
                 if (failed := _failed(index, error, undo, observer)) is not None:
                     return failed
@@ -167,4 +165,4 @@ def _refuse_awaitable(typename: str, result: Any) -> None:
 def _done(context: InvocationContext, cells: list[Cell]) -> Outcome:
     chunks = [mutation_chunk(cell.plan.name, cell.typed_value()) for cell in cells if cell.dirty]
     reply = encode_result(chunks + context.sent + context.delayed + context.egress)
-    return _new(Outcome, (reply, False, None))
+    return new_tuple(Outcome, (reply, False, None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..effects import TypedValue, TypedValueLike
+from ..effects import TypedValue, TypedValueLike, new_tuple
 from ..errors import ConversionError, ConversionTypeError, DeclarationError
 from .inference import decode_value, type_of_class, type_of_value
 from .types import (
@@ -23,16 +23,15 @@ __all__ = [
     "EgressMessage",
     "Message",
     "egress_message_builder",
-    "incoming_message",
     "inferred_value",
     "message_builder",
     "own_typed_value",
+    "received_message",
     "typed_value",
 ]
 
 
 _new_object = object.__new__
-_new_tuple = tuple.__new__  # a third of the time of calling TypedValue
 
 
 def own_typed_value(value: TypedValueLike) -> TypedValue:
@@ -168,7 +167,7 @@ class Message(_Typed):
         return f"<Message to {self.target_typename} {self.target_id!r}: {self.value_typename()}>"
 
 
-def incoming_message(typename: str, id: str, value: TypedValueLike) -> Message:
+def received_message(typename: str, id: str, value: TypedValueLike) -> Message:
     """A message that arrived: unchecked, for on the wire even an empty id is legal."""
     message: Message = _new_object(Message)
     message.target_typename = typename
@@ -217,7 +216,7 @@ def typed_value(tpe: Type, value: Any) -> TypedValue:
                 f"the serializer of {tpe.typename} returned {type(data).__name__}, not bytes"
             )
         data = bytes(data)
-    return _new_tuple(TypedValue, (tpe.typename, data))
+    return new_tuple(TypedValue, (tpe.typename, data))
 
 
 # What most values are: their typenames and serializers, looked up once.
@@ -238,7 +237,7 @@ def inferred_value(value: Any, explicit: Any = None) -> TypedValue:
     if explicit is None:
         scalar = SCALARS.get(type(value))
         if scalar is not None:
-            return _new_tuple(TypedValue, (scalar[0], scalar[1](value)))
+            return new_tuple(TypedValue, (scalar[0], scalar[1](value)))
     return typed_value(type_of_value(value, explicit), value)
 
 

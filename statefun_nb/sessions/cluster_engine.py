@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ..cluster.cluster import Cluster
 from ..cluster.docker import docker_cluster
+from ..cluster.engine import ClusterEngine
 from ..cluster.external import ExternalCluster
 from ..cluster.local import local_cluster
-from ..cluster.progress import Progress
-from ..cluster.remote import RemoteEngine
+from ..cluster.progress import ProgressLine
 from ..endpoint.server import Endpoint
 from ..loop_thread import LoopThread
 from ..trace.traced import TracedHandler
@@ -18,7 +18,7 @@ __all__ = ["cluster_engine"]
 
 def cluster_engine(
     options: Options, thread: LoopThread, endpoint: Endpoint, handler: TracedHandler
-) -> RemoteEngine:
+) -> ClusterEngine:
     """Make the engine, and start what it needs.
 
     Raises
@@ -26,10 +26,10 @@ def cluster_engine(
     EngineError
         When something that it needs is not to be had.
     """
-    progress = Progress()
+    progress = ProgressLine()
     cluster = _cluster(options, progress)
     progress("")
-    return RemoteEngine(
+    return ClusterEngine(
         thread,
         endpoint,
         handler,
@@ -41,7 +41,7 @@ def cluster_engine(
     )
 
 
-def _cluster(options: Options, report: Progress) -> Cluster | ExternalCluster:
+def _cluster(options: Options, report: ProgressLine) -> Cluster | ExternalCluster:
     if options.bootstrap_servers is not None and options.rest_url is not None:
         return ExternalCluster(options.bootstrap_servers, options.rest_url)
     if options.engine == "flink":

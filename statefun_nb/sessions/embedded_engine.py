@@ -13,7 +13,7 @@ from ..engine.core import OnError
 from ..engine.embedded import EmbeddedEngine
 from ..engine.transport import DirectTransport, HttpTransport, Transport
 from ..loop_thread import LoopThread
-from ..trace.traced import TracedHandler
+from ..trace.traced import Serving, TracedHandler
 from .options import Options
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def embedded_engine(
         if store is not None:
             store.close()
         raise
-    handler.routes = engine.routes
+    handler.attach(Serving(routes=engine.routes))
     return engine
 
 

@@ -103,7 +103,7 @@ class Inspection:
     def logs(self) -> dict[str, str]:
         """What the processes of a real cluster have written, by process."""
         self._check_running()
-        return self.engine.logs()
+        return {} if self.engine.cluster is None else self.engine.cluster.logs()
 
     def status(self) -> Status:
         """What the session is doing; answers also while a function blocks the engine."""
@@ -117,7 +117,7 @@ class Inspection:
             errors=self.recorder.failures,
             traced=self.recorder.count,
             trace_bytes=self.recorder.bytes,
-            web_url=self.engine.web_url,
+            web_url=None if self.engine.cluster is None else self.engine.cluster.web_url,
             durable=self.options.durable,
             running=tuple(self.running),
             blocked=tuple(self.blocked),

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..address import SdkAddress, address_of
 from ..effects import TypedValue
-from ..engine.base import Incoming
+from ..engine.base import IngressMessage
 from ..errors import ConversionError, ConversionTypeError
 from ..protocol.wire import typed_value_bytes
 from ..sdk.messages import Message, inferred_value, own_typed_value
@@ -19,7 +19,7 @@ __all__ = ["chunks", "incoming"]
 _CHUNK = 10_000
 
 
-def incoming(message: Any, tpe: Any = None, delay: timedelta | None = None) -> Incoming:
+def incoming(message: Any, tpe: Any = None, delay: timedelta | None = None) -> IngressMessage:
     """Encode a ``Message`` or a tuple ``(typename, id, value)``.
 
     Raises
@@ -38,7 +38,7 @@ def incoming(message: Any, tpe: Any = None, delay: timedelta | None = None) -> I
         raise ConversionError(
             f"the id {address.id!r} (message to {address.typename}) cannot be written as UTF-8"
         ) from error
-    return Incoming(address, typed_value_bytes(value), _milliseconds(delay))
+    return IngressMessage(address, typed_value_bytes(value), _milliseconds(delay))
 
 
 def _milliseconds(delay: Any) -> int:
@@ -67,12 +67,12 @@ def _encode(message: Any, tpe: Any) -> tuple[SdkAddress, TypedValue]:
         raise type(error)(f"message to {address}: {error}") from error
 
 
-def chunks(messages: Iterable[Any], *, progress: bool) -> Iterator[list[Incoming]]:
+def chunks(messages: Iterable[Any], *, progress: bool) -> Iterator[list[IngressMessage]]:
     """Many messages, encoded, some at a time; a progress bar appears after a second."""
     from tqdm import tqdm  # 30 ms that a first cell need not wait for
 
     total = len(messages) if isinstance(messages, Sized) else None
-    chunk: list[Incoming] = []
+    chunk: list[IngressMessage] = []
     with tqdm(
         total=total, unit=" messages", delay=1, mininterval=0.5, leave=False, disable=not progress
     ) as bar:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..cells.history import names_of_type
 from ..endpoint.server import Endpoint
-from ..engine.base import Engine, Idle
+from ..engine.base import Engine, Idle, controls_of
 from ..engine.clock import Clock, VirtualClock
 from ..errors import ConversionError
 from ..loop_thread import LoopThread
@@ -211,7 +211,8 @@ class Session(Inspection):
             When this engine cannot do what it asks for.
         """
         self._check_running()
-        documents = read_source(source, self.engine.broker)
+        cluster = self.engine.cluster
+        documents = read_source(source, "" if cluster is None else cluster.bootstrap_servers)
         self.engine.load(documents)
         self._documents += documents
 
@@ -229,8 +230,9 @@ class Session(Inspection):
 
     def step(self, timeout: float = 30.0) -> Invocation | None:
         """Pause, serve one message, and return its invocation; None when none is ready."""
+        controls = controls_of(self.engine, "step")
         self.pause()
-        if not self._thread.run(self.engine.step(), timeout) or not self.options.trace:
+        if not self._thread.run(controls.step(), timeout) or not self.options.trace:
             return None
         invocations = self.invocations
         return invocations[-1] if invocations else None
@@ -248,7 +250,8 @@ class Session(Inspection):
         self._check_running()
         if duration < timedelta(0):
             raise ConversionError(f"the clock cannot go back: {duration}")
-        return self._thread.run(self.engine.advance(duration), timeout)
+        controls = controls_of(self.engine, f"advance by {duration}")
+        return self._thread.run(controls.advance(duration), timeout)
 
     # Ending.
 

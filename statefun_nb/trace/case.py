@@ -16,7 +16,6 @@ from ..effects import CancelDelayed, DelayedSend, Emit, Reply, TypedValue
 from ..errors import ProtocolError, StatefunError
 from ..protocol.v3 import (
     decode_reply,
-    decode_request,
     decode_typed_value,
     encode_request,
     read_caller,
@@ -26,14 +25,15 @@ from ..sdk.dispatch import Outcome
 from ..sdk.messages import own_typed_value
 from ..sdk.registry import StatefulFunctions
 from ..sdk.types import BUILT_IN_TYPES
+from .batch import TracedBatch
 from .events import egress_record
-from .recorder import FIXED_COLUMNS, Recorder, TracedBatch
+from .recorder import Recorder
 from .traced import TracedHandler
 
-__all__ = ["Case", "Effects", "read_cases", "readable", "run_case", "typed"]
+__all__ = ["Case", "EffectsJson", "read_cases", "readable", "run_case", "typed"]
 
 # By name: state (after it), sent, delayed, cancelled, egress, error.
-Effects = dict[str, Any]
+EffectsJson = dict[str, Any]
 
 
 class Case(NamedTuple):
@@ -49,55 +49,45 @@ class Case(NamedTuple):
     caller: SdkAddress | None
     message: TypedValue
     state: dict[str, TypedValue]
-    effects: Effects
+    effects: EffectsJson
 
 
 def read_cases(batch: TracedBatch) -> Iterator[Case]:
     """The invocations of one recorded batch, in order, but those undone with their batch."""
-    request = decode_request(batch.request)
-    reply = decode_reply(batch.reply)
-    width = batch.width
+    request, parts = batch.open()
     specs = batch.spec.layout.specs
+    last = batch.invocations - 1
     state = {name: value for name, value in request.state.items() if value.value is not None}
-    sent = delayed = egress = 0
-    for index in range(batch.invocations):
-        row = batch.rows[index * width : (index + 1) * width]
-        incoming = request.invocations[index]
-        error = (batch.skipped or {}).get(index)
-        last = index == batch.invocations - 1
-        if batch.error is not None and last:
+    for part in parts:
+        before = state
+        state = {
+            name: TypedValue(spec.type.typename, data)
+            for (name, spec), data in zip(specs.items(), part.after, strict=True)
+            if data is not None
+        }
+        error = (batch.skipped or {}).get(part.place)
+        if batch.error is not None:
+            if part.place < last:
+                continue  # it comes again
             error = batch.error
-        after = state
-        if error is None:
-            after = {
-                name: TypedValue(spec.type.typename, data)
-                for (name, spec), data in zip(specs.items(), row[FIXED_COLUMNS:], strict=True)
-                if data is not None
-            }
-        if batch.error is None or last:
-            until = row[1:FIXED_COLUMNS] if error is None else (sent, delayed, egress)
-            part = Reply(
-                reply.sends[sent : until[0]],
-                reply.delayed[delayed : until[1]],
-                reply.egress[egress : until[2]],
-                (),
-                None,
-            )
-            sent, delayed, egress = until
-            what = None if error is None else f"{error.type}: {error.message}"
-            yield Case(
-                batch.seq + index,
-                batch.spec.version,
-                request.target,
-                read_caller(incoming),
-                own_typed_value(incoming.argument),
+        if error is not None:
+            state = before
+        yield Case(
+            batch.seq + part.place,
+            batch.spec.version,
+            request.target,
+            read_caller(part.message),
+            own_typed_value(part.message.argument),
+            before,
+            _effects(
                 state,
-                _effects(after, part, what),
-            )
-        state = after
+                Reply(part.sends, part.delayed, part.egress, (), None),
+                None if error is None else f"{error.type}: {error.message}",
+            ),
+        )
 
 
-async def run_case(case: Case, functions: StatefulFunctions) -> Effects:
+async def run_case(case: Case, functions: StatefulFunctions) -> EffectsJson:
     """Serve its message once more, on the running loop; nothing of it goes anywhere.
 
     A state name that was declared since is not there yet, as on an engine.
@@ -125,7 +115,7 @@ async def run_case(case: Case, functions: StatefulFunctions) -> Effects:
 _NOTHING = Reply((), (), (), (), None)
 
 
-def _effects(state: dict[str, TypedValue], reply: Reply, error: str | None) -> Effects:
+def _effects(state: dict[str, TypedValue], reply: Reply, error: str | None) -> EffectsJson:
     delayed = [each for each in reply.delayed if isinstance(each, DelayedSend)]
     cancelled = [each.token for each in reply.delayed if isinstance(each, CancelDelayed)]
     return {

@@ -23,7 +23,7 @@ from ..sdk.inference import decode_value
 from ..tables import html_table, text_table
 
 __all__ = [
-    "Cancelled",
+    "Cancellation",
     "Delayed",
     "EgressRecord",
     "Invocation",
@@ -75,7 +75,7 @@ class Delayed(NamedTuple):
     token: str
 
 
-class Cancelled(NamedTuple):
+class Cancellation(NamedTuple):
     """A delayed message that an invocation asked to drop."""
 
     token: str
@@ -133,7 +133,7 @@ class Invocation:
     sent: tuple[Sent, ...] = ()
     egress: tuple[EgressRecord, ...] = ()
     delayed: tuple[Delayed, ...] = ()
-    cancelled: tuple[Cancelled, ...] = ()
+    cancelled: tuple[Cancellation, ...] = ()
     duration: float = 0.0
     error: InvocationError | None = None
     stdout: str = ""

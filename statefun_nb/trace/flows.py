@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..protocol.counts import count_callers, count_egresses
-from .recorder import FIXED_COLUMNS, TracedBatch
+from .batch import TracedBatch
 
 __all__ = ["Flows"]
-
-_EGRESS_COLUMN = 3  # of a batch's rows
 
 
 class Flows:
@@ -47,22 +45,15 @@ class Flows:
             typename = batch.spec.typename
             count = batch.invocations
             self.invocations[typename] = self.invocations.get(typename, 0) + count
-            failed = 1 if batch.error is not None else len(batch.skipped or ())
-            if failed:
-                self.errors[typename] = self.errors.get(typename, 0) + failed
+            if batch.failures:
+                self.errors[typename] = self.errors.get(typename, 0) + batch.failures
             if batch.error is not None:  # nothing of it has had an effect: it comes again
                 continue
             for caller, messages in count_callers(batch.request).items():
                 _count(self.messages, (caller, typename), messages)
-            if batch.rows and self._emitted(batch):
+            if batch.emitted:
                 for egress, records in count_egresses(batch.reply).items():
                     _count(self.records, (typename, egress), records)
-
-    @staticmethod
-    def _emitted(batch: TracedBatch) -> bool:
-        """Did it emit anything? The last row has the total."""
-        last = len(batch.rows) - FIXED_COLUMNS - len(batch.spec.layout.specs)
-        return bool(batch.rows[last + _EGRESS_COLUMN])
 
 
 def _count(counts: dict[tuple[str, str], int], key: tuple[str, str], number: int) -> None:

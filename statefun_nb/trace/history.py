@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from ..address import SdkAddress
 from ..protocol.v3 import decode_request
+from .batch import TracedBatch
 from .events import Invocation
 from .reader import read_batch
-from .recorder import Recorder, TracedBatch
+from .recorder import Recorder
 
 __all__ = ["find_invocation", "history", "last_changes"]
 

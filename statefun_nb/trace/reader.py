@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ..effects import CancelDelayed, DelayedSend
-from ..protocol.v3 import (
-    decode_causes,
-    decode_reply,
-    decode_request,
-    decode_typed_value,
-    read_caller,
-)
+from ..protocol.v3 import decode_causes, decode_typed_value, read_caller
 from ..sdk.messages import own_typed_value
+from .batch import TracedBatch, TracedFunction
 from .events import (
-    Cancelled,
+    Cancellation,
     Delayed,
     Invocation,
     InvocationError,
@@ -24,7 +19,6 @@ from .events import (
     Sent,
     egress_record,
 )
-from .recorder import TracedBatch, TracedFunction
 
 __all__ = ["read_batch"]
 
@@ -33,52 +27,40 @@ def read_batch(
     batch: TracedBatch, recorder_id: int, start: int = 0, stop: int | None = None
 ) -> Iterator[Invocation]:
     """The invocations of one recorded batch, in order; ``start`` and ``stop`` as of a slice."""
-    request = decode_request(batch.request)
-    reply = decode_reply(batch.reply)
+    request, parts = batch.open(start, stop)
     causes = decode_causes(batch.request)
-    width, failed = batch.width, batch.error is not None
-    begin, sent, delayed, egress = batch.start, 0, 0, 0
-    handed_in = [request.state[n].value for n in batch.spec.layout.specs]
-    if start:
-        begin, *done = batch.rows[(start - 1) * width : start * width]
-        if not failed:
-            sent, delayed, egress, *handed_in = done
-    before = _decode_state(batch.spec, handed_in)
-    last_end = batch.rows[-width] if batch.rows else begin
-    for index in range(*slice(start, stop).indices(batch.invocations)):
-        end, to_sent, to_delayed, to_egress, *state = batch.rows[
-            index * width : (index + 1) * width
-        ]
-        incoming, cause = request.invocations[index], causes[index]
-        if failed:  # what its invocations did was undone with the batch: there is no reply
-            after, to_sent, to_delayed, to_egress = before, 0, 0, 0
-        else:
-            after = _decode_state(batch.spec, state)
-        later = reply.delayed[delayed:to_delayed]
+    began = batch.time - batch.seconds
+    before: dict[str, Any] | None = None
+    for part in parts:
+        cause = causes[part.place]
+        if before is None:
+            before = _decode_state(batch.spec, part.before)
+        # What the invocations of a failed batch did was undone with it.
+        after = before if batch.error is not None else _decode_state(batch.spec, part.after)
         yield Invocation(
-            seq=batch.seq + index,
-            time=datetime.fromtimestamp(batch.time - (last_end - begin), timezone.utc),
+            seq=batch.seq + part.place,
+            time=datetime.fromtimestamp(began + part.begin - batch.start, timezone.utc),
             address=request.target,
-            caller=read_caller(incoming),
-            message=Payload(*own_typed_value(incoming.argument)),
+            caller=read_caller(part.message),
+            message=Payload(*own_typed_value(part.message.argument)),
             state_before=before,
             state_after=after,
-            sent=tuple(Sent(s.target, _payload(s.argument)) for s in reply.sends[sent:to_sent]),
+            sent=tuple(Sent(s.target, _payload(s.argument)) for s in part.sends),
             egress=tuple(
-                egress_record(e.egress, decode_typed_value(e.argument))
-                for e in reply.egress[egress:to_egress]
+                egress_record(e.egress, decode_typed_value(e.argument)) for e in part.egress
             ),
-            delayed=tuple(_delayed(d) for d in later if isinstance(d, DelayedSend)),
-            cancelled=tuple(Cancelled(d.token) for d in later if isinstance(d, CancelDelayed)),
-            duration=end - begin,
-            error=_error(batch, index),
-            stdout=(batch.stdout or {}).get(index, ""),
+            delayed=tuple(_delayed(d) for d in part.delayed if isinstance(d, DelayedSend)),
+            cancelled=tuple(
+                Cancellation(d.token) for d in part.delayed if isinstance(d, CancelDelayed)
+            ),
+            duration=part.end - part.begin,
+            error=_error(batch, part.place),
+            stdout=(batch.stdout or {}).get(part.place, ""),
             function_version=batch.spec.version,
             batch=batch.number,
             cause=cause.seq if cause is not None and cause.recorder == recorder_id else None,
         )
-        begin, before = end, after
-        sent, delayed, egress = to_sent, to_delayed, to_egress
+        before = after
 
 
 def _error(batch: TracedBatch, index: int) -> InvocationError | None:
@@ -102,7 +84,7 @@ def _delayed(send: DelayedSend) -> Delayed:
     return Delayed(send.target, _payload(send.argument), delay, send.token)
 
 
-def _decode_state(spec: TracedFunction, state: list[bytes | None]) -> dict[str, Any]:
+def _decode_state(spec: TracedFunction, state: Sequence[bytes | None]) -> dict[str, Any]:
     """The values that are there, by name, decoded by the types of the function that ran."""
     values = {}
     for value_spec, data in zip(spec.layout.specs.values(), state, strict=True):

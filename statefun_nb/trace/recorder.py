@@ -10,120 +10,18 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
-from ..sdk.types import Type
+from .batch import TracedBatch
 from .events import InvocationError
 
-__all__ = ["FIXED_COLUMNS", "Recorder", "Snapshot", "TracedBatch", "TracedFunction"]
+__all__ = ["Recorder", "Snapshot"]
 
-# The columns of TracedBatch.rows before those of the state.
-FIXED_COLUMNS = 4
-# What Python keeps beside the bytes of the messages: for a batch its record, for an invocation
-# four numbers, for a state value its object.
-_BATCH_BYTES = 400
-_ROW_BYTES = 90
-_VALUE_BYTES = 41
 # So many batches are added before the oldest are dropped, unless one is large.
 _FRESH = 64
 _LARGE = 64 * 1024
-
-
-class TracedValue(Protocol):
-    """A state value, as far as the trace knows it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def type(self) -> Type: ...
-
-
-class TracedLayout(Protocol):
-    """The state values of a function, by name."""
-
-    @property
-    def specs(self) -> Mapping[str, TracedValue]: ...
-
-
-class TracedFunction(Protocol):
-    """A function, as far as the trace knows it: one declared here, or another process's."""
-
-    @property
-    def typename(self) -> str: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def layout(self) -> TracedLayout: ...
-
-
-class TracedBatch(NamedTuple):
-    """One request as it was served.
-
-    ``rows`` is one flat tuple, not a record for each invocation: the garbage collector leaves
-    a tuple of numbers and bytes alone, while 10,000 kept records would be 10,000 more objects to
-    visit again and again (a third of the engine's speed with one message a request).
-
-    Attributes
-    ----------
-    seq, number : int
-        Of its first invocation; of the batch.
-    time, start : float
-        When it was done, in seconds since the epoch; when it began, on ``time.perf_counter``.
-    rows : tuple
-        Invocation after invocation: when it ended (``time.perf_counter``), how many messages,
-        delayed messages and egress records the batch had sent by then, and the data of each
-        declared state value then, in the order of declaration.
-    stdout : dict or None
-        What was printed, by index; only where something was.
-    error : InvocationError or None
-        Why the whole batch has had no effect: its last invocation raised.
-    skipped : dict or None
-        The invocations that raised and were left out, by index.
-    """
-
-    seq: int
-    number: int
-    time: float
-    start: float
-    spec: TracedFunction
-    request: bytes
-    reply: bytes
-    rows: tuple[Any, ...]
-    stdout: dict[int, str] | None
-    error: InvocationError | None
-    skipped: dict[int, InvocationError] | None
-
-    @property
-    def width(self) -> int:
-        """How many columns a row has."""
-        return FIXED_COLUMNS + len(self.spec.layout.specs)
-
-    @property
-    def invocations(self) -> int:
-        """How many invocations were run."""
-        return len(self.rows) // self.width
-
-    def measure(self) -> tuple[int, int]:
-        """The bytes that it holds in memory, about; and how many invocations it has."""
-        _, _, _, _, spec, request, reply, rows, stdout, _, _ = self
-        width = FIXED_COLUMNS + len(spec.layout.specs)
-        count = len(rows) // width
-        size = len(request) + len(reply) + _BATCH_BYTES + _ROW_BYTES * count
-        if count == 1:
-            columns = [rows[FIXED_COLUMNS:]]  # one row: all its values at once
-        else:
-            columns = [rows[column::width] for column in range(FIXED_COLUMNS, width)]
-        for column in columns:
-            before = None
-            for data in column:
-                if data is not None and data is not before:  # an unchanged value is there once
-                    size += len(data) + _VALUE_BYTES
-                    before = data
-        if stdout:
-            size += sum(map(len, stdout.values()))
-        return size, count
 
 
 class Snapshot(NamedTuple):
@@ -196,8 +94,7 @@ class Recorder:
             sizes.append(measured)
             held += size
             kept += count
-            if batch.error is not None or batch.skipped is not None:
-                self._failures += len(batch.skipped or (1,))
+            self._failures += batch.failures
         while len(batches) > 1 and (kept > self.limit or held > self.limit_bytes):
             batches.popleft()
             size, count = sizes.popleft()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..sdk.registry import StatefulFunctions
 from ..tables import html_list, html_table, shorten, text_table
-from .case import Case, Effects, read_cases, run_case, typed
+from .case import Case, EffectsJson, read_cases, run_case, typed
 from .events import Payload
 from .recorder import Recorder
 
@@ -111,7 +111,7 @@ async def replay(cases: Sequence[Case], functions: StatefulFunctions) -> Replay:
     return Replay(items)
 
 
-def differences(before: Effects, now: Effects) -> Iterator[str]:
+def differences(before: EffectsJson, now: EffectsJson) -> Iterator[str]:
     """What is otherwise in ``now``, in words."""
     if before["error"] != now["error"]:
         yield f"{now['error'] or 'no error'} (was: {before['error'] or 'no error'})"

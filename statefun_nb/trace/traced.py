@@ -8,10 +8,11 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..address import SdkAddress
-from ..effects import Request
+from ..effects import Request, new_tuple
 from ..errors import StatefunError
 from ..protocol.v3 import decode_request
 from ..sdk.context import InvocationContext, Routes
@@ -19,10 +20,11 @@ from ..sdk.dispatch import Failure, Outcome, dispatch
 from ..sdk.registry import FunctionSpec, StatefulFunctions
 from ..sdk.storage import Cell
 from . import output
+from .batch import TracedBatch, row
 from .events import InvocationError
-from .recorder import Recorder, TracedBatch
+from .recorder import Recorder
 
-__all__ = ["Blocked", "Running", "TracedHandler"]
+__all__ = ["Blocked", "Running", "Serving", "TracedHandler"]
 
 # A sync function that takes longer than this holds up every other address noticeably.
 BLOCKING_SECONDS = 0.1
@@ -50,29 +52,50 @@ class Blocked(NamedTuple):
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What an engine asks of how its requests are served.
+
+    Attributes
+    ----------
+    routes : Routes, optional
+        Where effects can go.
+    system : StatefulFunctions, optional
+        Functions of the engine's own, which are sync and not traced.
+    skip : bool
+        A message that raises is left out of its batch.
+    watch : callable, optional
+        Told of each request that was served, and of its encoded reply.
+    """
+
+    routes: Routes | None = None
+    system: StatefulFunctions | None = None
+    skip: bool = False
+    watch: Callable[[Request, bytes], None] | None = None
+
+
 class TracedHandler:
     """Serves requests for a set of functions, and records them unless there is no recorder."""
 
     def __init__(self, functions: StatefulFunctions, recorder: Recorder | None) -> None:
         self.functions = functions
         self.recorder = recorder
-        # For engines that need more: where effects can go, functions of the engine's own, which
-        # are not traced, and whether a message that raises is left out of its batch.
-        self.routes: Routes | None = None
-        self.system: StatefulFunctions | None = None
-        self.skip = False
-        self.watch: Callable[[Request, bytes], None] | None = None  # told what was served
+        self._serving = Serving()
         self.blocked: deque[Blocked] = deque(maxlen=100)
         self._failed: dict[SdkAddress, TracedBatch] = {}  # the last failure of each address
-        self._running: set[_Serving] = set()  # written on the loop only
+        self._running: set[_Served] = set()  # written on the loop only
 
     @property
     def running(self) -> list[Running]:
         """What is being served just now; callable from any thread."""
         return [
-            Running(serving.request.target, serving.start, serving.spec.is_async)
-            for serving in tuple(self._running)
+            Running(served.request.target, served.start, served.spec.is_async)
+            for served in tuple(self._running)
         ]
+
+    def attach(self, serving: Serving) -> None:
+        """Serve as an engine asks for; once, before its first request."""
+        self._serving = serving
 
     def start(self, data: bytes) -> Outcome | asyncio.Task[Outcome]:
         """Serve a request on the running loop: a sync function at once, an async one as a task.
@@ -82,9 +105,13 @@ class TracedHandler:
         ProtocolError
             When the bytes are no request, or nobody declared its target.
         """
-        request = decode_request(data)
+        return self.serve(decode_request(data), data)
+
+    def serve(self, request: Request, data: bytes) -> Outcome | asyncio.Task[Outcome]:
+        """``start`` for who has decoded the request already; ``data`` is it, encoded."""
         typename = request.target.typename
-        if self.system is not None and (own := self.system.find(typename)) is not None:
+        system = self._serving.system
+        if system is not None and (own := system.find(typename)) is not None:
             outcome = dispatch(own, request)
             assert isinstance(outcome, Outcome)  # functions of an engine's own are sync
             return outcome
@@ -94,44 +121,46 @@ class TracedHandler:
         return self._serve(spec, request, data)
 
     def _serve(self, spec: FunctionSpec, request: Request, data: bytes) -> Outcome:
-        serving = _Serving(spec, request, data, self.recorder)
-        self._running.add(serving)
+        served = _Served(spec, request, data, self.recorder)
+        self._running.add(served)
         try:
-            observer = None if self.recorder is None else serving
-            outcome = dispatch(spec, request, observer, routes=self.routes, skip=self.skip)
+            observer = None if self.recorder is None else served
+            asked = self._serving
+            outcome = dispatch(spec, request, observer, routes=asked.routes, skip=asked.skip)
             assert isinstance(outcome, Outcome)  # a sync function's
-            return self._served(serving, outcome)
+            return self._finish(served, outcome)
         finally:
-            self._leave(serving)
+            self._leave(served)
 
     async def _serve_async(self, spec: FunctionSpec, request: Request, data: bytes) -> Outcome:
-        serving = _Serving(spec, request, data, self.recorder)
-        self._running.add(serving)
+        served = _Served(spec, request, data, self.recorder)
+        self._running.add(served)
         try:
-            observer = None if self.recorder is None else serving
-            outcome = dispatch(spec, request, observer, routes=self.routes, skip=self.skip)
+            observer = None if self.recorder is None else served
+            asked = self._serving
+            outcome = dispatch(spec, request, observer, routes=asked.routes, skip=asked.skip)
             if not isinstance(outcome, Outcome):
                 outcome = await outcome
-            return self._served(serving, outcome)
+            return self._finish(served, outcome)
         finally:
-            self._leave(serving)
+            self._leave(served)
 
-    def _leave(self, serving: _Serving) -> None:
-        self._running.remove(serving)
-        output.printer.reset(serving.token)
+    def _leave(self, served: _Served) -> None:
+        self._running.remove(served)
+        output.printer.reset(served.token)
 
-    def _served(self, serving: _Serving, outcome: Outcome) -> Outcome:
+    def _finish(self, served: _Served, outcome: Outcome) -> Outcome:
         if outcome.missing:
             return outcome
         if self.recorder is not None:
-            batch = serving.traced(outcome)
-            if batch.error is None or not self._counted_as_retry(serving.request.target, batch):
+            batch = served.traced(outcome)
+            if batch.error is None or not self._counted_as_retry(served.request.target, batch):
                 self.recorder.add(batch)
-        if self.watch is not None and outcome.failure is None:
-            self.watch(serving.request, outcome.reply)
-        seconds = _now() - serving.start
-        if seconds > BLOCKING_SECONDS and not serving.spec.is_async:
-            self.blocked.append(Blocked(serving.request.target, seconds))
+        if self._serving.watch is not None and outcome.failure is None:
+            self._serving.watch(served.request, outcome.reply)
+        seconds = _now() - served.start
+        if seconds > BLOCKING_SECONDS and not served.spec.is_async:
+            self.blocked.append(Blocked(served.request.target, seconds))
         return outcome
 
     def _counted_as_retry(self, target: SdkAddress, batch: TracedBatch) -> bool:
@@ -164,7 +193,7 @@ else:
         return asyncio.get_running_loop().create_task(coroutine)
 
 
-class _Serving:
+class _Served:
     """A request while it is served.
 
     Captures what is printed; as dispatch's observer it notes where each invocation of the batch
@@ -232,6 +261,7 @@ class _Serving:
         sent, delayed, egress = self._effects
         if self._printed is not None:
             self._keep_output(context.seq - self._seq)
+        # A row of batch.py, written out: a call for each invocation takes 3 % of its time.
         if (only := self._only) is not None:  # most functions have one value: without a loop
             rows += (_now(), len(sent), len(delayed), len(egress), only.data)
         else:
@@ -259,8 +289,8 @@ class _Serving:
             error = _invocation_error(outcome.failure)
             self._keep_output(outcome.failure.position)
             # Undone with the batch, as are the effects of the others.
-            self._rows += (_now(), 0, 0, 0, *[None] * len(self.spec.layout.specs))
-        return _new(
+            self._rows += row(_now(), None, [None] * len(self.spec.layout.specs))
+        return new_tuple(
             TracedBatch,
             (
                 self._seq,
@@ -279,7 +309,6 @@ class _Serving:
 
 
 _now = time.perf_counter
-_new = tuple.__new__  # half the time of calling a NamedTuple's class
 
 
 def _invocation_error(failure: Failure) -> InvocationError:

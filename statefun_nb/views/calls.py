@@ -9,7 +9,7 @@ from typing import Any
 
 from ..address import address_of
 from ..effects import TypedValue
-from ..engine.base import StoredState, Timer
+from ..engine.base import StoredState, Timer, controls_of
 from ..errors import EngineError, StatefunError
 from ..protocol.v3 import decode_typed_value
 from ..sdk.registry import decode_state
@@ -20,7 +20,7 @@ from .rows import detail_of, row_of, short_id
 from .source import Source
 from .state_editor import StateEditor, type_of_state
 from .tree import FULL, GLANCE, preview, tree
-from .wire import Reply
+from .wire import CallReply
 
 __all__ = ["Calls"]
 
@@ -67,17 +67,17 @@ class Calls:
             "records": self._records,
         }
 
-    def answer(self, message: dict[str, Any]) -> Reply:
+    def answer(self, message: dict[str, Any]) -> CallReply:
         """The reply to ``{"id", "name", "arguments"}``; what went wrong is said in it."""
         id_ = str(message.get("id", ""))
         try:
             method = self._methods[message["name"]]
             result = method(**message.get("arguments", {}))
         except StatefunError as error:
-            return Reply(kind="reply", id=id_, error=f"{error}")
+            return CallReply(kind="reply", id=id_, error=f"{error}")
         except Exception as error:  # of the browser's making, or of a user's type
-            return Reply(kind="reply", id=id_, error=f"{type(error).__name__}: {error}")
-        return Reply(kind="reply", id=id_, result=result)
+            return CallReply(kind="reply", id=id_, error=f"{type(error).__name__}: {error}")
+        return CallReply(kind="reply", id=id_, result=result)
 
     def _pause(self) -> None:
         self._source.pause()
@@ -121,7 +121,7 @@ class Calls:
             "types": types,
             "typename": typename,
             "total": total,
-            "observed": source.engine.observed,
+            "observed": source.engine.cluster is not None,
             "undoable": self._editor.undoable,
             "rows": [self._address(typename, each, changes.get(each.id)) for each in found],
         }
@@ -193,7 +193,7 @@ class Calls:
         }
 
     def _cancel(self, number: int) -> bool:
-        return self._source.engine.cancel(number)
+        return controls_of(self._source.engine, "cancelling a delayed message").cancel(number)
 
     def _records(self, egress: str = "") -> str:
         """The records of an egress, or of all, as JSON lines."""

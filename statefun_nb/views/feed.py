@@ -11,9 +11,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from ..trace.batch import TracedBatch
 from ..trace.flows import Flows
 from ..trace.reader import read_batch
-from ..trace.recorder import FIXED_COLUMNS, TracedBatch
 from .rows import row_of
 from .source import Source
 from .wire import Edge, Header, Row, Update
@@ -156,11 +156,9 @@ class Feed:
         """Note some durations, in milliseconds; the newest are enough."""
         found = 0
         for batch in reversed(tuple(fresh)):
-            width = FIXED_COLUMNS + len(batch.spec.layout.specs)
-            ends = batch.rows[::width][-_DURATIONS_A_TIME:]
-            begins = (batch.start, *batch.rows[::width])[-len(ends) - 1 : -1] if ends else ()
-            self._durations.extend((e - b) * 1000 for b, e in zip(begins, ends, strict=True))
-            found += len(ends)
+            durations = batch.durations(_DURATIONS_A_TIME)
+            self._durations.extend(seconds * 1000 for seconds in durations)
+            found += len(durations)
             if found >= _DURATIONS_A_TIME:
                 break
 
@@ -194,7 +192,7 @@ class Feed:
             state=status.state,
             health="" if stopped else self._look(),
             url=status.url,
-            web_url=source.engine.web_url or "",
+            web_url=status.web_url or "",
             now=round(source.engine.now() * 1000),
             ticks=source.engine.ticks,
             processed=status.processed,
@@ -209,7 +207,7 @@ class Feed:
             p99=self._quantile(ordered, 0.99),
             running=[] if stopped else self._running(),
             functions=list(status.functions),
-            editable=not source.engine.observed and not stopped,
+            editable=source.engine.controls is not None and not stopped,
         )
 
     def _running(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..trace.events import Invocation, differs
-from .tree import GLANCE, Limits, plain_text, preview, tree
+from .tree import GLANCE, Bounds, plain_text, preview, tree
 from .wire import Detail, Out, Row
 
 __all__ = ["detail_of", "row_of", "short_id"]
@@ -78,7 +78,7 @@ def _outs(each: Invocation) -> list[Out]:
     return found
 
 
-def detail_of(each: Invocation, limits: Limits = GLANCE) -> Detail:
+def detail_of(each: Invocation, limits: Bounds = GLANCE) -> Detail:
     """An invocation, opened: trees of its payloads, cut by ``limits``."""
     error: dict[str, Any] | None = None
     if each.error is not None:
@@ -102,7 +102,7 @@ def detail_of(each: Invocation, limits: Limits = GLANCE) -> Detail:
     )
 
 
-def _all_outs(each: Invocation, limits: Limits) -> list[dict[str, Any]]:
+def _all_outs(each: Invocation, limits: Bounds) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {
             "kind": "message",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ..address import SdkAddress, address_of
 from ..effects import TypedValue
+from ..engine.base import controls_of
 from ..errors import EngineError
 from ..sdk.inference import JSON
 from ..sdk.types import BUILT_IN_TYPES, Type
@@ -85,13 +86,17 @@ class StateEditor:
             raise EngineError(
                 f"{edit.name!r} of {edit.address} has changed since: it is not taken back"
             )
-        self._source.engine.write(edit.address, edit.name, edit.before)
+        self._store(edit, edit.before)
         self._edits.pop()
         return f"{edit.name} of {edit.address}"
 
     def _write(self, edit: _Edit) -> None:
-        self._source.engine.write(edit.address, edit.name, edit.after)
+        self._store(edit, edit.after)
         self._edits = [*self._edits, edit][-_KEPT:]
+
+    def _store(self, edit: _Edit, value: TypedValue | None) -> None:
+        controls = controls_of(self._source.engine, f"setting {edit.name!r} of {edit.address}")
+        controls.write(edit.address, edit.name, value)
 
 
 def type_of_state(

@@ -89,7 +89,7 @@ class StateTable(dict[str, dict[str, Any]]):
         found = sorted(engine.states(typename).items())
         decoded = ((id_, decode_state(spec, values)) for id_, values in found)
         present = {id_: values for id_, values in decoded if values}
-        return cls(typename, present, observed=engine.observed)
+        return cls(typename, present, observed=engine.cluster is not None)
 
     def _table(self) -> tuple[str, list[str], list[list[object]]]:
         names = list(dict.fromkeys(name for values in self.values() for name in values))

@@ -23,12 +23,12 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any, NamedTuple
 
-__all__ = ["FULL", "GLANCE", "Limits", "plain_text", "preview", "tree"]
+__all__ = ["FULL", "GLANCE", "Bounds", "plain_text", "preview", "tree"]
 
 _SAFE = 2**53 - 1  # JavaScript's Number.MAX_SAFE_INTEGER
 
 
-class Limits(NamedTuple):
+class Bounds(NamedTuple):
     """How much of a value is shown: characters, items of one container, levels, nodes in all."""
 
     text: int
@@ -37,11 +37,11 @@ class Limits(NamedTuple):
     nodes: int
 
 
-GLANCE = Limits(text=2_000, items=100, depth=8, nodes=1_000)
-FULL = Limits(text=16_000_000, items=20_000, depth=64, nodes=50_000)
+GLANCE = Bounds(text=2_000, items=100, depth=8, nodes=1_000)
+FULL = Bounds(text=16_000_000, items=20_000, depth=64, nodes=50_000)
 
 
-def tree(value: Any, limits: Limits = GLANCE) -> Any:
+def tree(value: Any, limits: Bounds = GLANCE) -> Any:
     """The bounded tree of a value.
 
     Examples
@@ -53,7 +53,7 @@ def tree(value: Any, limits: Limits = GLANCE) -> Any:
 
 
 class _Tree:
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Bounds) -> None:
         self._limits = limits
         self._left = limits.nodes
 

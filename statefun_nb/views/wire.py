@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, TypedDict
 
-__all__ = ["Detail", "Edge", "Header", "Out", "Problem", "Reply", "Row", "Update"]
+__all__ = ["CallReply", "Detail", "Edge", "Header", "Out", "Problem", "Row", "Update"]
 
 
 class Out(NamedTuple):
@@ -100,7 +100,7 @@ class Update(TypedDict):
     types: dict[str, list[int]]
 
 
-class Reply(TypedDict, total=False):
+class CallReply(TypedDict, total=False):
     """The answer to a call: a result, or an error in words."""
 
     kind: str

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import statefun_nb as sf
-from statefun_nb.cluster import standing
+from statefun_nb.cluster import detached
 from tests.requirements import KAFKA_IMAGE, need_docker
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +83,7 @@ def test_the_way_to_production_as_the_page_says(tmp_path, monkeypatch):
     with running(serve, project, environment):
         run(f"{up} --kafka-image {KAFKA_IMAGE}", project, environment)
         try:
-            cluster = standing.status()
+            cluster = detached.status()
             answer = exchange(cluster.bootstrap_servers)
         finally:
             run("statefun-nb cluster down", project, environment)

@@ -15,11 +15,11 @@ import pytest
 import statefun_nb as sf
 from statefun_nb.address import address_of
 from statefun_nb.cluster import artifacts
-from statefun_nb.cluster.balance import Balance
+from statefun_nb.cluster.observed import Observed
 from statefun_nb.cluster.processes import Processes, free_ports, root_cause
 from statefun_nb.cluster.routes import EGRESS, ClusterRoutes
 from statefun_nb.effects import TypedValue
-from statefun_nb.engine.base import Incoming
+from statefun_nb.engine.base import IngressMessage
 from statefun_nb.module_yaml import http_endpoint
 from statefun_nb.protocol.v3 import (
     cancel_chunk,
@@ -196,11 +196,11 @@ def test_records_for_undeclared_egresses_go_by_ours(routes):
 
 
 def test_the_balance_knows_what_is_under_way():
-    balance = Balance(lambda typename: typename.startswith("a/"))
-    balance.posted()
-    balance.posted()
-    balance.posted_later(Incoming(address_of("a/f", "x"), b"", 60_000))
-    assert (balance.under_way, balance.delayed()) == (1, 1)
+    observed = Observed(lambda typename: typename.startswith("a/"))
+    observed.posted()
+    observed.posted()
+    observed.posted_later(IngressMessage(address_of("a/f", "x"), b"", 60_000))
+    assert (observed.under_way, observed.delayed()) == (1, 1)
     request = peer.request(("a/f", "x"), [peer.text("m")], caller=("statefun_nb/gateway", "y"))
     value = TypedValue("t/y", b"1")
     reply = encode_result(
@@ -212,13 +212,13 @@ def test_the_balance_knows_what_is_under_way():
             delayed_chunk(60_000, "a/g", "1", value, "", b""),
         ]
     )
-    balance.served(decode_request(request), reply)
-    assert (balance.received, balance.under_way, balance.delayed()) == (1, 1, 3)
-    assert balance.pending(decode_request(request).target, "t")
-    assert balance.state["a/f"]["x"] == {"n": value}
-    balance.served(decode_request(request), encode_result([cancel_chunk("t")]))
-    assert (balance.under_way, balance.delayed()) == (0, 2)
-    assert not balance.pending(decode_request(request).target, "t")
+    observed.served(decode_request(request), reply)
+    assert (observed.received, observed.under_way, observed.delayed()) == (1, 1, 3)
+    assert observed.pending(decode_request(request).target, "t")
+    assert observed.state["a/f"]["x"] == {"n": value}
+    observed.served(decode_request(request), encode_result([cancel_chunk("t")]))
+    assert (observed.under_way, observed.delayed()) == (0, 2)
+    assert not observed.pending(decode_request(request).target, "t")
 
 
 def test_an_empty_incomplete_context_is_two_bytes_of_tag_and_no_length():

@@ -24,10 +24,11 @@ from hypothesis import strategies as st
 import statefun_nb as sf
 from statefun_nb.engine.clock import VirtualClock
 from statefun_nb.engine.core import OnError
-from statefun_nb.engine.durable import DurableCore, Keeper
+from statefun_nb.engine.durable import DurableCore, Persistence
 from statefun_nb.engine.egress_log import EgressLog
 from statefun_nb.engine.sqlite_store import SqliteStore
 
+from .invariants import CheckedMoves
 from .test_model import World, check, programs, step
 
 SECOND = timedelta(seconds=1)
@@ -192,9 +193,9 @@ def test_what_is_written_cleared_and_cancelled_from_outside_stays_so(path, funct
         s.send("d/count", "a", 1, delay=60 * SECOND)
         s.wait_idle(timers=False)
         a, b = (sf.SdkAddress("d", "count", each, "d/count") for each in "ab")
-        s.engine.write(a, "n", s.engine.state(b)["n"])
-        s.engine.write(b, "n", None)
-        assert s.engine.cancel(s.engine.timers()[0].number)
+        s.engine.controls.write(a, "n", s.engine.state(b)["n"])
+        s.engine.controls.write(b, "n", None)
+        assert s.engine.controls.cancel(s.engine.timers()[0].number)
     with start(path, functions, clock="virtual") as s:
         assert s.state("d/count") == {"a": {"n": 2}}
         assert s.engine.timers() == []
@@ -435,6 +436,10 @@ def test_kill_9_at_any_time_loses_nothing_and_doubles_nothing(path):
 # The core and its file against the model of test_model.py, with an end at any step.
 
 
+class CheckedDurableCore(CheckedMoves, DurableCore):
+    pass
+
+
 class DurableWorld(World):
     """A world that may end and is read back from its file: what was not committed never was."""
 
@@ -446,22 +451,22 @@ class DurableWorld(World):
         self.commit()
 
     def open(self):
-        self.core = DurableCore(self.limit, OnError.PARK)
+        self.core = CheckedDurableCore(self.limit, OnError.PARK)
         self.log = EgressLog()
-        self.keeper = Keeper(
+        self.persistence = Persistence(
             self.core, VirtualClock(0), self.log, SqliteStore(str(self.path), "virtual")
         )
         self.flying = []
 
     def commit(self):
-        self.keeper.commit()
+        self.persistence.commit()
         self.emitted = self.log.records()
         self.kept = copy.deepcopy(
             (self.sent, self.served, self.expected_emits, self.dues, self.processed)
         )
 
     def end(self):
-        self.keeper.close()
+        self.persistence.close()
         self.sent, self.served, self.expected_emits, self.dues, self.before = self.kept
         self.open()
         self.commit()
@@ -485,4 +490,4 @@ def test_whatever_happens_and_whenever_it_ends_what_was_committed_holds(programs
     with tempfile.TemporaryDirectory() as folder:
         world = DurableWorld(programs, limit, Path(folder) / "kept.db")
         check(world, steps)
-        world.keeper.close()
+        world.persistence.close()

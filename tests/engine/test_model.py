@@ -17,9 +17,14 @@ from statefun_nb.effects import (
     StateSpec,
     TypedValue,
 )
-from statefun_nb.engine.core import Core, OnError
+from statefun_nb.engine.answers import Cancelled, Failed, Undeclared
+from statefun_nb.engine.core import OnError
+
+from .invariants import CheckedMoves, check_core
 
 IDS = ["a", "b", "c"]
+OK = "ok"
+ANSWERS = [OK, OK, OK, Failed("error"), Undeclared("unknown"), Cancelled()]
 SPEC = StateSpec("log", "t/log", ExpireMode.NONE, 0)
 
 # What a message makes its receiver do: each action is one effect.
@@ -35,7 +40,7 @@ programs = st.lists(st.lists(action, max_size=4), min_size=1, max_size=3)
 step = st.one_of(
     st.tuples(st.just("offer"), st.sampled_from(IDS), st.integers(0, 4)),
     st.tuples(st.just("start")),
-    st.tuples(st.just("answer"), st.integers(0, 5), st.booleans()),
+    st.tuples(st.just("answer"), st.integers(0, 5), st.sampled_from(ANSWERS)),
     st.tuples(st.just("tick"), st.integers(1, 3)),
 )
 
@@ -47,9 +52,9 @@ def address(id_):
 class World:
     """A core, the requests in flight, and what the functions have seen."""
 
-    def __init__(self, programs, limit):
+    def __init__(self, programs, limit, on_error=OnError.PARK):
         self.emitted: list[Emit] = []
-        self.core = Core(limit, OnError.PARK, self.emitted.append)
+        self.core = CheckedMoves(limit, on_error, self.emitted.append)
         self.programs = programs
         self.limit = limit
         self.now = 0
@@ -77,13 +82,13 @@ class World:
             assert 0 < len(request.batch) <= (self.limit or len(request.batch))
             self.flying.append(request)
 
-    def answer(self, index, ok):
+    def answer(self, index, what):
         if not self.flying:
             return
         request = self.flying.pop(index % len(self.flying))
         mailbox = request.mailbox
-        if not ok:
-            self.core.failed(mailbox, "error", self.now, undeclared=False)
+        if what is not OK:
+            self.core.failed(mailbox, what, self.now)
             return
         if "log" not in request.state:
             assert not self.core.replied(mailbox, Reply([], [], [], [], [SPEC]), self.now)
@@ -143,7 +148,7 @@ class World:
         for _ in range(2_000):
             self.core.release("m/f")
             self.start()
-            self.answer(0, True)
+            self.answer(0, OK)
             due = self.core.next_due_ms()
             if not self.core.ready and not self.flying:
                 if due is None:
@@ -154,23 +159,45 @@ class World:
 
 
 @settings(max_examples=300, deadline=None)
-@given(programs, st.integers(0, 3), st.lists(step, max_size=40))
+@given(
+    programs,
+    st.integers(0, 3),
+    st.sampled_from([OnError.PARK, OnError.RETRY]),
+    st.lists(step, max_size=40),
+)
 def test_whatever_happens_each_message_is_served_once_in_order_and_atomically(
-    programs, limit, steps
+    programs, limit, on_error, steps
 ):
-    check(World(programs, limit), steps)
+    check(World(programs, limit, on_error), steps)
 
 
-def check(world, steps):
-    """Take the steps, come to rest, and look whether everything is as it must be."""
+@given(st.integers(0, 3), st.lists(step, max_size=40))
+def test_a_message_that_is_skipped_holds_up_nothing(limit, steps):
+    """What it would have done is not done; all else comes to rest."""
+    world = World([[]], limit, OnError.SKIP)
+    take(world, steps)
+    world.finish()
+    core = world.core
+    assert core.processed + core.skipped == sum(map(len, world.sent.values()))
+
+
+def take(world, steps):
+    """Take the steps; after each, the core is as a core must be."""
     for name, *arguments in steps:
         if name == "tick":
             world.now += arguments[0]
             world.core.tick(world.now)
         else:
             getattr(world, name)(*arguments)
+        check_core(world.core)
+
+
+def check(world, steps):
+    """Take the steps, come to rest, and look whether everything is as it must be."""
+    take(world, steps)
     world.finish()
     core = world.core
+    check_core(core)
     assert (core.waiting, core.in_flight, len(core.timers)) == (0, 0, 0)
     assert not world.early
     assert [emit.argument for emit in world.emitted] == world.expected_emits
@@ -180,7 +207,7 @@ def check(world, steps):
         assert served == payloads
     # The state is the log of just what was served, in the order of serving.
     total = 0
-    for mailbox in (m for kind in core.types.values() for m in kind.mailboxes.values()):
+    for mailbox in (m for each in core.types.values() for m in each.mailboxes.values()):
         stored = mailbox.read(world.now, touch=False)["log"]
         log = stored.value.split() if stored is not None else []
         mine = {

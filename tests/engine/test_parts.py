@@ -34,18 +34,18 @@ def test_timers_of_the_same_millisecond_come_in_the_order_they_were_set():
 
 
 def test_a_name_keeps_its_type_and_its_expiration():
-    kind = FunctionType(A, 0)
-    assert kind.register(StateSpec("n", "x/int", ExpireMode.AFTER_WRITE, 10))
-    assert not kind.register(StateSpec("n", "x/int", ExpireMode.NONE, 0))
-    assert kind.specs[0].expire_after_ms == 10
+    counter = FunctionType(A, 0)
+    assert counter.register(StateSpec("n", "x/int", ExpireMode.AFTER_WRITE, 10))
+    assert not counter.register(StateSpec("n", "x/int", ExpireMode.NONE, 0))
+    assert counter.specs[0].expire_after_ms == 10
     with pytest.raises(EngineError, match="cannot become a x/other"):
-        kind.register(StateSpec("n", "x/other", ExpireMode.NONE, 0))
+        counter.register(StateSpec("n", "x/other", ExpireMode.NONE, 0))
 
 
 def test_a_deleted_value_has_no_clock():
-    kind = FunctionType(A, 0)
-    kind.register(StateSpec("n", "x/int", ExpireMode.AFTER_INVOKE, 10))
-    mailbox = Mailbox(kind, A.id)
+    counter = FunctionType(A, 0)
+    counter.register(StateSpec("n", "x/int", ExpireMode.AFTER_INVOKE, 10))
+    mailbox = Mailbox(counter, A.id)
     mailbox.write(0, TypedValue("x/int", b"1"), 0)
     mailbox.write(0, None, 5)
     assert mailbox.deadlines == [0]

@@ -474,13 +474,12 @@ def test_restarting_the_endpoint_in_the_middle_loses_and_doubles_nothing(functio
 
 
 def test_a_function_that_never_has_enough_state_names_is_parked(functions):
-    from statefun_nb.protocol.v3 import encode_missing
+    from statefun_nb.protocol.v3 import decode_reply, encode_missing
 
     sf.function("a/b", functions=functions)(lambda ctx, message: None)
     with sf.start(port=0, functions=functions) as session:
-        from statefun_nb.engine.transport import Answer
-
-        session.engine._driver._transport.send = lambda typename, data: Answer(encode_missing([]))
+        asks_again = decode_reply(encode_missing([]))
+        session.engine._driver._transport.send = lambda target, state, data: asks_again
         session.send("a/b", "x", 1)
         assert session.wait_idle().parked == 1
         assert "asked 100 times" in session.parked[0].reason

@@ -12,7 +12,7 @@ from statefun_nb.effects import TypedValue
 from statefun_nb.protocol.envelope import decode_envelope, encode_envelope
 from statefun_nb.protocol.wire import typed_value_bytes
 from statefun_nb.trace.recorder import Recorder
-from statefun_nb.trace.traced import TracedHandler
+from statefun_nb.trace.traced import Serving, TracedHandler
 from tests import peer
 
 
@@ -34,7 +34,7 @@ def test_skip_takes_back_all_that_the_message_did(functions):
 
     recorder = Recorder()
     handler = TracedHandler(functions, recorder)
-    handler.skip = True
+    handler.attach(Serving(skip=True))
     outcome = handler.start(batch([1, 2, 4]))
     assert outcome.failure is None
     result = peer.reply(outcome.reply).invocation_result
@@ -83,7 +83,7 @@ def test_what_the_routes_refuse_is_an_error_at_the_users_line(functions, act):
         act(ctx)
 
     handler = TracedHandler(functions, None)
-    handler.routes = Routes()
+    handler.attach(Serving(routes=Routes()))
     failure = handler.start(batch([1])).failure
     assert isinstance(failure.error, sf.EngineError)
 
@@ -96,7 +96,7 @@ def test_a_cancelled_token_may_be_used_again_in_the_same_batch(functions):
             ctx.send_after(timedelta(1), "d/g", "x", 1, token="t")
 
     handler = TracedHandler(functions, None)
-    handler.routes = Routes()
+    handler.attach(Serving(routes=Routes()))
     assert handler.start(batch([1, 2])).failure is None
 
 
@@ -107,7 +107,7 @@ def test_a_record_that_goes_by_another_egress_is_traced_as_the_user_named_it(fun
 
     recorder = Recorder()
     handler = TracedHandler(functions, recorder)
-    handler.routes = Routes()
+    handler.attach(Serving(routes=Routes()))
     reply = peer.reply(handler.start(batch([1])).reply)
     (record,) = reply.invocation_result.outgoing_egresses
     assert (record.egress_namespace, record.egress_type) == ("other", "egress")

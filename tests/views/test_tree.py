@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statefun_nb.views.tree import FULL, GLANCE, Limits, preview, tree
+from statefun_nb.views.tree import FULL, GLANCE, Bounds, preview, tree
 
 
 @dataclasses.dataclass
@@ -77,7 +77,7 @@ def test_a_wide_and_deep_value_has_a_bounded_number_of_nodes():
     value = 0
     for _ in range(6):
         value = [value] * 50
-    limits = Limits(text=10, items=50, depth=8, nodes=500)
+    limits = Bounds(text=10, items=50, depth=8, nodes=500)
     assert json.dumps(tree(value, limits)).count("[") < 5_000
 
 

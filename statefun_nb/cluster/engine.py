@@ -1,4 +1,4 @@
-"""``RemoteEngine``: a session's engine whose part is played by the real StateFun."""
+"""``ClusterEngine``: a session's engine whose part is played by the real StateFun."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
 from ..address import SdkAddress
 from ..effects import Emit, TypedValue
 from ..endpoint.server import Endpoint
-from ..engine.base import Idle, Incoming, ParkedAddress, Progress, StoredState, Timer
+from ..engine.base import Idle, IngressMessage, ParkedAddress, Progress, StoredState, Timer
 from ..errors import EngineError
 from ..loop_thread import LoopThread
 from ..module_yaml import Document, covers, http_endpoint, write_module
 from ..protocol.envelope import encode_envelope
 from ..protocol.records import EGRESS_TOPIC, KAFKA_RECORD, KafkaRecord, encode_kafka_record
 from ..protocol.wire import typed_value_bytes
-from ..trace.traced import TracedHandler
-from .balance import Balance
+from ..trace.traced import Serving, TracedHandler
 from .cluster import Cluster
 from .external import ExternalCluster
 from .gateway import MESSAGES_TOPIC, gateway_documents, gateway_functions
 from .kafka import Clients, Record
+from .observed import Observed
 from .routes import ClusterRoutes
 
-__all__ = ["RemoteEngine"]
+__all__ = ["ClusterEngine"]
 
 # How long nothing must have happened to be sure, when counting is not enough: after a restart, or
 # while messages wait behind a parked one. Longer than a checkpoint and a restart's delay.
@@ -43,7 +42,7 @@ _CALL_TIMEOUT = "24h"
 _PAYLOAD_BYTES = 64 * 1024 * 1024
 
 
-class RemoteEngine:
+class ClusterEngine:
     """Hands messages to a cluster by Kafka, and knows of it what passes the endpoint.
 
     Parameters
@@ -60,7 +59,7 @@ class RemoteEngine:
         Told what is being waited for.
     """
 
-    observed = True
+    controls = None
     ticks = True
 
     def __init__(
@@ -82,13 +81,17 @@ class RemoteEngine:
         self._delivery = delivery
         self._batch_limit = batch_limit
         self._report = report
-        self._balance = Balance(self._serves)
-        self._routes = ClusterRoutes(self._balance.pending)
+        self._observed = Observed(self._serves)
+        self._routes = ClusterRoutes(self._observed.pending)
         self._parking = endpoint.park(retry=on_error == "retry")
-        handler.routes = self._routes
-        handler.system = gateway_functions()
-        handler.skip = on_error == "skip"
-        handler.watch = self._balance.served
+        handler.attach(
+            Serving(
+                routes=self._routes,
+                system=gateway_functions(),
+                skip=on_error == "skip",
+                watch=self._observed.served,
+            )
+        )
         self._group = f"statefun_nb_{secrets.token_hex(4)}"  # another session reads from the start
         self._numbers = itertools.count(1)
         self._reported = 0
@@ -97,7 +100,7 @@ class RemoteEngine:
         self._user_documents: list[Document] = []
         self._lock = threading.RLock()  # guards starting and restarting, and what follows
         self._running = False
-        self._waiting: list[Incoming] = []  # for function types that nobody has declared
+        self._waiting: list[IngressMessage] = []  # for function types that nobody has declared
         self._read: dict[str, list[Record]] = {}  # by topic, and where to read on, by partition
         self._read_to: dict[str, dict[int, int]] = {}
         self._clients = Clients(cluster.bootstrap_servers)
@@ -198,33 +201,25 @@ class RemoteEngine:
         return self.cluster.name
 
     @property
-    def web_url(self) -> str:
-        return self.cluster.web_url
-
-    @property
-    def broker(self) -> str:
-        return self.cluster.bootstrap_servers
-
-    @property
     def paused(self) -> bool:
         return self._parking.closed
 
     @property
     def progress(self) -> Progress:
-        balance = self._balance
+        observed = self._observed
         in_flight = len(self._handler.running)
         return Progress(
-            balance.received,
+            observed.received,
             in_flight,
-            max(0, balance.under_way - in_flight),
+            max(0, observed.under_way - in_flight),
             len(self._parking.held),
-            balance.delayed(),
+            observed.delayed(),
         )
 
     def now(self) -> float:
         return time.time()
 
-    def post(self, messages: Iterable[Incoming]) -> None:
+    def post(self, messages: Iterable[IngressMessage]) -> None:
         with self._lock:
             for message in messages:
                 target = message.target
@@ -232,9 +227,9 @@ class RemoteEngine:
                     self._waiting.append(message)
                     continue
                 value = encode_envelope(*message, next(self._numbers))
-                self._balance.posted()
+                self._observed.posted()
                 if message.delay_ms:
-                    self._thread.post(self._balance.posted_later, message)
+                    self._thread.post(self._observed.posted_later, message)
                 key = f"{target.typename}/{target.id}".encode()
                 self._clients.produce(MESSAGES_TOPIC, key, value)
             if any(self._handler.functions.find(m.target.typename) for m in self._waiting):
@@ -246,37 +241,25 @@ class RemoteEngine:
     # Looking.
 
     def state(self, address: SdkAddress) -> dict[str, TypedValue | None]:
-        return dict(self._balance.state.get(address.typename, {}).get(address.id, {}))
+        return dict(self._observed.state.get(address.typename, {}).get(address.id, {}))
 
     def states(self, typename: str) -> dict[str, dict[str, TypedValue | None]]:
-        found = self._balance.state.get(typename, {})
+        found = self._observed.state.get(typename, {})
         return {id_: dict(values) for id_, values in tuple(found.items())}
 
     def types(self) -> dict[str, int]:
-        return {typename: len(states) for typename, states in tuple(self._balance.state.items())}
+        return {typename: len(states) for typename, states in tuple(self._observed.state.items())}
 
     def page(self, typename: str, search: str, limit: int) -> tuple[int, list[StoredState]]:
-        return self._balance.page(typename, search, limit)
-
-    def write(self, address: SdkAddress, name: str, value: TypedValue | None) -> None:  # noqa: ARG002
-        raise EngineError(
-            f"a real cluster keeps its state to itself: {name!r} of {address} can be set by its "
-            "function alone (or use engine='embedded')"
-        )
+        return self._observed.page(typename, search, limit)
 
     def timers(self) -> list[Timer]:
-        return self._thread.call(self._balance.timers)
-
-    def cancel(self, number: int) -> bool:  # noqa: ARG002
-        raise EngineError(
-            "a delayed message of a real cluster can be cancelled by its function alone, "
-            "by its token (or use engine='embedded')"
-        )
+        return self._thread.call(self._observed.timers)
 
     def health(self) -> str:
         if not self._running or self.cluster.rest.running():
             return ""
-        return f"the job is not running just now: {self.web_url}"
+        return f"the job is not running just now: {self.cluster.web_url}"
 
     def egress(self, typename: str | None) -> list[Emit]:
         egresses = [typename] if typename is not None else sorted(self._routes.emitted)
@@ -310,7 +293,9 @@ class RemoteEngine:
 
     def parked(self) -> list[ParkedAddress]:
         held = self._thread.call(lambda: dict(self._parking.held))
-        addresses = [ParkedAddress(a, h.messages, h.reason) for a, h in held.items()]
+        addresses = [
+            ParkedAddress(a, len(h.request.invocations), h.reason) for a, h in held.items()
+        ]
         with self._lock:
             waiting: dict[SdkAddress, int] = {}
             for message in self._waiting:
@@ -343,38 +328,25 @@ class RemoteEngine:
         if restored != self._restored or not self.cluster.rest.running():
             self._trusted = self._trusted and restored == self._restored
             self._restored = restored
-            self._balance.last_activity = time.monotonic()
+            self._observed.last_activity = time.monotonic()
 
     def _is_idle(self, until: float) -> bool:
-        balance = self._balance
+        observed = self._observed
         if self.paused:
             return not self._handler.running
-        if self._handler.running or balance.delayed() > balance.delayed(until):
+        if self._handler.running or observed.delayed() > observed.delayed(until):
             return False
-        quiet = time.monotonic() - balance.last_activity
+        quiet = time.monotonic() - observed.last_activity
         if self._trusted and not self._parking.held:
-            return balance.under_way == 0
+            return observed.under_way == 0
         return quiet > (_PARKED_QUIET_SECONDS if self._trusted else _QUIET_SECONDS)
 
     def _report_idle(self) -> Idle:
-        balance = self._balance
-        done, self._reported = balance.received - self._reported, balance.received
-        under_way = max(0, balance.under_way)
+        observed = self._observed
+        done, self._reported = observed.received - self._reported, observed.received
+        under_way = max(0, observed.under_way)
         parked = (under_way if self._parking.held else 0) + len(self._waiting)
-        return Idle(done, parked, under_way if self.paused else 0, balance.delayed())
-
-    async def step(self) -> bool:
-        raise EngineError("a real cluster cannot serve one message: step needs engine='embedded'")
-
-    async def advance(self, duration: timedelta) -> Idle:
-        raise EngineError(
-            f"the clock of a real cluster cannot be moved by {duration}: "
-            "advance needs engine='embedded'"
-        )
-
-    def logs(self) -> dict[str, str]:
-        """What the cluster's processes have written, by name."""
-        return self.cluster.logs()
+        return Idle(done, parked, under_way if self.paused else 0, observed.delayed())
 
     async def close(self) -> None:
         self._clients.close()

@@ -1,4 +1,4 @@
-"""A cluster of containers that stays: ``statefun-nb cluster up``, ``status``, ``logs``, ``down``.
+"""A cluster of containers that goes on without a session: ``statefun-nb cluster up``, ``status``, ``logs``, ``down``.
 
 Its folder is in the cache, so that another process finds it.
 """
@@ -29,12 +29,12 @@ from .flink import Rest
 from .gateway import MESSAGES_TOPIC, gateway_documents
 from .kafka import Clients
 
-__all__ = ["StandingCluster", "down", "logs", "status", "up"]
+__all__ = ["DetachedCluster", "down", "logs", "status", "up"]
 
 _PROJECT = "statefun-nb"
 
 
-class StandingCluster(NamedTuple):
+class DetachedCluster(NamedTuple):
     """Where it is, and whether its job runs."""
 
     bootstrap_servers: str
@@ -58,7 +58,7 @@ def up(
     parallelism: int = 1,
     image: str | None = None,
     kafka_image: str | None = None,
-) -> StandingCluster:
+) -> DetachedCluster:
     """Start Kafka and StateFun with this module.yaml, and leave them running.
 
     Parameters
@@ -98,7 +98,7 @@ def up(
         raise
     place = {"bootstrap_servers": cluster.bootstrap_servers, "rest_url": cluster.web_url}
     (folder / "cluster.json").write_text(json.dumps({**place, "images": images}))
-    return StandingCluster(**place, running=True)
+    return DetachedCluster(**place, running=True)
 
 
 def _keep(logs: dict[str, str]) -> Path:
@@ -130,13 +130,13 @@ def _start(cluster: Cluster, documents: list[Document], report: Callable[[str], 
     cluster.wait_for_job(report)
 
 
-def status() -> StandingCluster | None:
+def status() -> DetachedCluster | None:
     """The cluster that is up, None when none is."""
     known = _known()
     if known is None:
         return None
     running = Rest(known["rest_url"]).running()
-    return StandingCluster(known["bootstrap_servers"], known["rest_url"], running)
+    return DetachedCluster(known["bootstrap_servers"], known["rest_url"], running)
 
 
 def logs() -> dict[str, str]:

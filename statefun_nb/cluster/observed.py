@@ -1,4 +1,4 @@
-"""What a real cluster still has to do, told from what passes the endpoint.
+"""A real cluster as its endpoint sees it: the state it handed in, and what it still has to do.
 
 Each message from outside, and each message that a reply sends, becomes one invocation at the
 endpoint sooner or later. The difference is what is under way in the cluster, where nobody can
@@ -13,14 +13,14 @@ from collections.abc import Callable
 
 from ..address import SdkAddress
 from ..effects import CancelDelayed, Request, TypedValue
-from ..engine.base import Incoming, StoredState, Timer
+from ..engine.base import IngressMessage, StoredState, Timer
 from ..engine.timers import Timers
 from ..protocol.v3 import decode_reply, has_caller
 
-__all__ = ["Balance"]
+__all__ = ["Observed"]
 
 
-class Balance:
+class Observed:
     """Messages and state as the endpoint sees them. Belongs to the loop, but for ``posted``.
 
     Parameters
@@ -42,7 +42,7 @@ class Balance:
         self._sent += 1
         self.last_activity = time.monotonic()
 
-    def posted_later(self, message: Incoming) -> None:
+    def posted_later(self, message: IngressMessage) -> None:
         """It is delayed."""
         due_ms = _now_ms() + message.delay_ms
         self._timers.add(due_ms, None, "", message.target, message.argument)

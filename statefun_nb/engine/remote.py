@@ -1,22 +1,25 @@
-"""Functions of other processes and languages: the endpoints that module.yaml names, by HTTP."""
+"""Remote functions, of other processes and languages: the endpoints of module.yaml, by HTTP."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from ..address import SdkAddress
+from ..effects import TypedValue
 from ..errors import EngineError, ProtocolError
 from ..module_yaml import Document
-from ..protocol.v3 import decode_reply, decode_request
+from ..protocol.v3 import decode_reply
 from ..sdk.registry import StatefulFunctions
-from ..trace.foreign import ForeignTrace
-from .transport import OCTETS, Answer, HttpClient, Transport, back_off
+from ..trace.remote import RemoteTrace
+from .answers import Answer
+from .transport import OCTETS, HttpClient, Transport, back_off
 
-__all__ = ["ForeignEndpoint", "ForeignTransport", "seconds"]
+__all__ = ["RemoteEndpoint", "RemoteTransport", "seconds"]
 
 _ASYNC = "io.statefun.transports.v1/async"
 # Of Flink's durations: what each unit is in seconds.
@@ -47,7 +50,7 @@ def seconds(text: Any) -> float:
     return float(int(match[1]) * _UNITS[match[2] or "ms"])
 
 
-class ForeignEndpoint(NamedTuple):
+class RemoteEndpoint(NamedTuple):
     """Where functions are: ``pattern`` is ``ns/name`` or ``ns/*``; times are in seconds."""
 
     pattern: str
@@ -57,7 +60,7 @@ class ForeignEndpoint(NamedTuple):
     connect: float
 
     @classmethod
-    def of(cls, document: Document) -> ForeignEndpoint:
+    def of(cls, document: Document) -> RemoteEndpoint:
         """Read a document.
 
         Raises
@@ -90,7 +93,7 @@ class ForeignEndpoint(NamedTuple):
         return self.url.replace("{function.name}", typename.partition("/")[2])
 
 
-class ForeignTransport:
+class RemoteTransport:
     """Sends each request where its function is: to ``own``, or to an endpoint of module.yaml.
 
     What is declared here is served here. Another endpoint is asked again, with back-off, until it
@@ -101,25 +104,25 @@ class ForeignTransport:
     own : Transport
     functions : StatefulFunctions
         What is declared here.
-    trace : ForeignTrace or None
+    trace : RemoteTrace or None
         Gets what was served elsewhere. Requests have one message each then, as a reply tells only
         the sum of a batch.
     """
 
     def __init__(
-        self, own: Transport, functions: StatefulFunctions, trace: ForeignTrace | None
+        self, own: Transport, functions: StatefulFunctions, trace: RemoteTrace | None
     ) -> None:
         self._own = own
         self._functions = functions
         self._trace = trace
         self._client = HttpClient()
-        self._endpoints: dict[str, ForeignEndpoint] = {}
+        self._endpoints: dict[str, RemoteEndpoint] = {}
 
-    def add(self, endpoints: Iterable[ForeignEndpoint]) -> None:
+    def add(self, endpoints: Iterable[RemoteEndpoint]) -> None:
         """Know these endpoints, too; one that was known is replaced."""
         self._endpoints.update((each.pattern, each) for each in endpoints)
 
-    def find(self, typename: str) -> ForeignEndpoint | None:
+    def find(self, typename: str) -> RemoteEndpoint | None:
         """Which other endpoint serves a function type; ``ns/name`` wins over ``ns/*``."""
         if self._functions.find(typename) is not None:
             return None
@@ -133,39 +136,46 @@ class ForeignTransport:
             return None
         return endpoint.batch_limit if self._trace is None else 1
 
-    def send(self, typename: str, data: bytes) -> Answer | asyncio.Future[Answer]:
-        endpoint = self.find(typename)
+    def send(
+        self, target: SdkAddress, state: Mapping[str, TypedValue | None], data: bytes
+    ) -> Answer | asyncio.Future[Answer]:
+        endpoint = self.find(target.typename)
         if endpoint is None:
-            return self._own.send(typename, data)
-        return asyncio.ensure_future(self._call(endpoint, endpoint.url_of(typename), data))
+            return self._own.send(target, state, data)
+        return asyncio.ensure_future(self._call(endpoint, target, state, data))
 
-    async def _call(self, endpoint: ForeignEndpoint, url: str, data: bytes) -> Answer:
-        request = decode_request(data)
-        begin = time.perf_counter()
-        failed = None if self._trace is None else self._trace.failing(request, data, begin)
+    async def _call(
+        self,
+        endpoint: RemoteEndpoint,
+        target: SdkAddress,
+        state: Mapping[str, TypedValue | None],
+        data: bytes,
+    ) -> Answer:
+        url = endpoint.url_of(target.typename)
+        traced = None if self._trace is None else self._trace.request(target, state, data)
         for pause in back_off():
             start = time.perf_counter()
             try:
                 body = await self._ask(endpoint, url, data)
                 reply = decode_reply(body)
             except (EngineError, ProtocolError) as error:
-                if failed is not None:
-                    kind, _, reason = str(error).partition(": ")
-                    failed(kind, reason)
+                if traced is not None:
+                    what, _, reason = str(error).partition(": ")
+                    traced.failed(what, reason)
                 await asyncio.sleep(pause)
                 continue
-            if self._trace is not None and reply.missing is None:
-                self._trace.served(request, reply, data, body, start)
-            return Answer(body)
+            if traced is not None and reply.missing is None:
+                traced.served(reply, body, start)
+            return reply
         raise AssertionError  # back_off does not end
 
-    async def _ask(self, endpoint: ForeignEndpoint, url: str, data: bytes) -> bytes:
+    async def _ask(self, endpoint: RemoteEndpoint, url: str, data: bytes) -> bytes:
         """The body of a good answer.
 
         Raises
         ------
         EngineError
-            When there is none; its text begins with the kind of failure.
+            When there is none; its text begins with what has failed.
         """
         try:
             status, content_type, body = await self._client.post(

@@ -1,0 +1,29 @@
+"""What can come of a request: the reply of its function, or one of three reasons why there is none."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..effects import Reply
+
+__all__ = ["Answer", "Cancelled", "Failed", "Undeclared"]
+
+
+class Failed(NamedTuple):
+    """The function raised, or what it answered is no reply: why, in words."""
+
+    reason: str
+
+
+class Undeclared(NamedTuple):
+    """Nobody declares the function, or not yet: its messages wait."""
+
+    reason: str
+
+
+class Cancelled(NamedTuple):
+    """The request was withdrawn before its answer came: it is to be made again."""
+
+
+# The reply itself, and no record around it: nearly every answer is one.
+Answer = Reply | Failed | Undeclared | Cancelled
