@@ -12,13 +12,21 @@ from ..effects import Received, TypedValue
 from ..errors import ConversionError, ConversionTypeError, EngineError, token_is_pending
 from ..protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, read_caller, send_chunk
 from ..protocol.wire import cause_bytes
-from .messages import SCALARS, EgressMessage, Message, inferred_value, own_typed_value
+from .messages import (
+    MISSING,
+    SCALARS,
+    EgressMessage,
+    Message,
+    about,
+    addressed,
+    delay_ms,
+    not_utf8,
+    own_typed_value,
+)
 from .storage import Cell
 from .value_spec import ValueSpec
 
 __all__ = ["Context", "InvocationContext", "Routes"]
-
-_MISSING: Any = object()
 
 
 class Context(ABC):
@@ -52,8 +60,8 @@ class Context(ABC):
     def send(  # noqa: B027 - a fake for a test need not implement what it does not use
         self,
         message: Message | str,
-        id: str = _MISSING,
-        value: Any = _MISSING,
+        id: str = MISSING,
+        value: Any = MISSING,
         *,
         type: Any = None,
     ) -> None:
@@ -82,7 +90,7 @@ class Context(ABC):
         duration: timedelta,
         message: Message | str,
         cancellation_token: str = "",
-        value: Any = _MISSING,
+        value: Any = MISSING,
         *,
         token: str = "",
         type: Any = None,
@@ -166,8 +174,8 @@ class InvocationContext(Context):
     def send(
         self,
         message: Message | str,
-        id: str = _MISSING,
-        value: Any = _MISSING,
+        id: str = MISSING,
+        value: Any = MISSING,
         *,
         type: Any = None,
     ) -> None:
@@ -179,50 +187,45 @@ class InvocationContext(Context):
                 value_typename, serialize = scalar
                 data = serialize(value)
             except ConversionError as error:
-                raise _about(error, typename, id) from error
-        elif isinstance(message, Message):
-            typename, id = message.target_typename, message.target_id  # noqa: A001
-            value_typename, data = own_typed_value(message.typed_value)
+                raise about(error, typename, id) from error
         else:
-            typename = message
-            value_typename, data = _typed(typename, id, value, type)
+            address, (value_typename, data) = addressed(message, id, value, type)
+            typename, id = address.typename, address.id  # noqa: A001 - its parameter's name
         if self._check_target is not None:
             self._check_target(typename)
         cause = cause_bytes(self.recorder, self.seq) if self.seq else b""
         try:
             self.sent.append(send_chunk(typename, id, value_typename, data, cause))
         except UnicodeEncodeError as error:
-            raise _not_utf8(typename, id) from error
+            raise not_utf8(typename, id) from error
 
     def send_after(
         self,
         duration: timedelta,
         message: Message | str,
         cancellation_token: str = "",
-        value: Any = _MISSING,
+        value: Any = MISSING,
         *,
         token: str = "",
         type: Any = None,
     ) -> None:
         if isinstance(message, Message):
             token = token or cancellation_token or ""
-            typename, id_ = message.target_typename, message.target_id
-            typed = own_typed_value(message.typed_value)
+            target, typed = addressed(message)
         else:
-            typename, id_ = message, cancellation_token
-            typed = _typed(typename, id_, value, type)
-        delay = _milliseconds(duration, typename)
+            target, typed = addressed(message, cancellation_token, value, type)
+        delay = delay_ms(duration, target.typename)
         if self._check_target is not None:
-            self._check_target(typename)
+            self._check_target(target.typename)
         if not isinstance(token, str):
             raise ConversionTypeError(f"a cancellation token is a string, not {token!r}")
         if token and self.routes is not None:
             self._take_token(self.routes, token)
         cause = cause_bytes(self.recorder, self.seq) if self.seq else b""
         try:
-            chunk = delayed_chunk(delay, typename, id_, typed, token, cause)
+            chunk = delayed_chunk(delay, target.typename, target.id, typed, token, cause)
         except UnicodeEncodeError as error:
-            raise _not_utf8(typename, id_) from error
+            raise ConversionError(f"the token {token!r} cannot be written as UTF-8") from error
         self.delayed.append(chunk)
 
     def _take_token(self, routes: Routes, token: str) -> None:
@@ -270,43 +273,3 @@ class InvocationContext(Context):
                 cell.restore(snapshot)
 
         return undo
-
-
-def _typed(typename: Any, id: Any, value: Any, type: Any) -> TypedValue:
-    """The value of the short form of send, its target checked as ``Message`` would."""
-    if id is _MISSING or value is _MISSING:
-        raise ConversionTypeError(
-            f"send takes a Message, or a typename, an id and a value; given only {typename!r}"
-        )
-    if not isinstance(typename, str) or not isinstance(id, str):
-        raise ConversionTypeError(
-            f"a message goes to a typename and an id, both strings, not {typename!r} and {id!r}"
-        )
-    if not id:
-        raise ConversionError(f"the id of a message to {typename} can not be empty")
-    if value is None:
-        raise ConversionError(f"value can not be missing (message to {typename} {id!r})")
-    try:
-        return inferred_value(value, type)
-    except ConversionError as error:
-        raise _about(error, typename, id) from error
-
-
-def _about(error: ConversionError, typename: str, id: str) -> ConversionError:
-    return error.__class__(f"message to {typename} {id!r}: {error}")
-
-
-def _milliseconds(duration: Any, target: str) -> int:
-    if not isinstance(duration, timedelta):
-        raise ConversionTypeError(
-            f"the delay of a message to {target} is a timedelta, not {duration!r}"
-        )
-    if duration < timedelta(0):
-        raise ConversionError(f"the delay of a message to {target} is negative: {duration}")
-    return duration // timedelta(milliseconds=1)
-
-
-def _not_utf8(typename: str, id: str) -> ConversionError:
-    return ConversionError(
-        f"the id {id!r} (message to {typename}) or its token cannot be written as UTF-8"
-    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from ..address import SdkAddress, address_of
 from ..effects import TypedValue, TypedValueLike, new_tuple
 from ..errors import ConversionError, ConversionTypeError, DeclarationError
 from .inference import decode_value, type_of_class, type_of_value
@@ -19,12 +21,17 @@ from .types import (
 )
 
 __all__ = [
+    "MISSING",
     "SCALARS",
     "EgressMessage",
     "Message",
+    "about",
+    "addressed",
+    "delay_ms",
     "egress_message_builder",
     "inferred_value",
     "message_builder",
+    "not_utf8",
     "own_typed_value",
     "received_message",
     "typed_value",
@@ -239,6 +246,81 @@ def inferred_value(value: Any, explicit: Any = None) -> TypedValue:
         if scalar is not None:
             return new_tuple(TypedValue, (scalar[0], scalar[1](value)))
     return typed_value(type_of_value(value, explicit), value)
+
+
+# Stands where an argument was left out: None is a value that somebody may have passed.
+MISSING: Any = object()
+
+
+def addressed(
+    message: Any, id: Any = MISSING, value: Any = MISSING, type: Any = None
+) -> tuple[SdkAddress, TypedValue]:
+    """Who a message is for, and what it carries: the one rule for every way of sending one.
+
+    Parameters
+    ----------
+    message : Message or str
+        A ``Message`` alone, or a typename that ``id`` and ``value`` follow.
+    type : Type or type, optional
+        The value's type; inferred from the Python value when left out.
+
+    Raises
+    ------
+    ConversionError
+        When something is missing, or the value does not fit its type.
+    DeclarationError
+        When the typename is not ``namespace/name``, or the id is no text.
+    """
+    if isinstance(message, Message):
+        address = address_of(message.target_typename, message.target_id)
+        typed = own_typed_value(message.typed_value)
+    else:
+        if id is MISSING or value is MISSING:
+            raise ConversionTypeError(
+                f"send takes a Message, or a typename, an id and a value; given only {message!r}"
+            )
+        address = address_of(message, id)
+        if not id:
+            raise ConversionError(f"the id of a message to {message} can not be empty")
+        if value is None:
+            raise ConversionError(f"value can not be missing (message to {address})")
+        try:
+            typed = inferred_value(value, type)
+        except ConversionError as error:
+            raise about(error, message, id) from error
+    if not address.id.isascii():
+        try:
+            address.id.encode()
+        except UnicodeEncodeError as error:
+            raise not_utf8(address.typename, address.id) from error
+    return address, typed
+
+
+def about(error: ConversionError, typename: str, id: str) -> ConversionError:
+    """The same error, with the message it is about in front."""
+    return error.__class__(f"message to {typename} {id!r}: {error}")
+
+
+def not_utf8(typename: str, id: str) -> ConversionError:
+    """What to say of an id with half surrogates."""
+    return ConversionError(f"the id {id!r} (message to {typename}) cannot be written as UTF-8")
+
+
+def delay_ms(duration: Any, typename: str) -> int:
+    """A delay in whole milliseconds.
+
+    Raises
+    ------
+    ConversionError
+        When it is no timedelta, or negative.
+    """
+    if not isinstance(duration, timedelta):
+        raise ConversionTypeError(
+            f"the delay of a message to {typename} is a timedelta, not {duration!r}"
+        )
+    if duration < timedelta(0):
+        raise ConversionError(f"the delay of a message to {typename} is negative: {duration}")
+    return duration // timedelta(milliseconds=1)
 
 
 _KEYWORD_TYPES = {

@@ -15,7 +15,7 @@ from ..engine.clock import Clock, VirtualClock
 from ..errors import ConversionError
 from ..loop_thread import LoopThread
 from ..module_yaml import Document, read_source
-from ..sdk.messages import Message
+from ..sdk.messages import MISSING, Message
 from ..trace.events import Invocation
 from ..trace.recorder import Recorder
 from ..trace.replay import Replay, cases_of, replay
@@ -25,7 +25,7 @@ from .checks import Check, check_of
 from .engines import make_engine
 from .inspection import Inspection
 from .options import Options
-from .sending import chunks, incoming
+from .sending import chunks, ingress_message
 from .waiting import Waiting
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ class Session(Inspection):
     def send(
         self,
         typename: str | Message,
-        id: str = "",
-        value: Any = None,
+        id: str = MISSING,
+        value: Any = MISSING,
         *,
         delay: timedelta | None = None,
         type: Any = None,
@@ -96,8 +96,7 @@ class Session(Inspection):
             When the value or the address cannot be sent.
         """
         self._check_running()
-        message = typename if isinstance(typename, Message) else (typename, id, value)
-        self.engine.post([incoming(message, type, delay)])
+        self.engine.post([ingress_message(typename, id, value, type, delay)])
 
     def send_many(
         self, messages: Iterable[Message | tuple[str, str, Any]], *, progress: bool = True

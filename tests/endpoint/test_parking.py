@@ -58,7 +58,11 @@ def test_the_first_failure_is_sent_back_and_the_next_one_held_until_it_is_mended
         held.sendall(request())
         until(lambda: parking.held)
         ((target, what),) = parking.held.items()
-        assert (str(target), len(what.request.invocations), what.reason) == ("p/f 'x'", 3, "ValueError: not yet")
+        assert (str(target), len(what.request.invocations), what.reason) == (
+            "p/f 'x'",
+            3,
+            "ValueError: not yet",
+        )
         assert ask(endpoint, request(id_="other"))[::2] == (200, AGAIN)  # nobody else waits
         mend(functions)
         thread.call(parking.release, "p/f")
