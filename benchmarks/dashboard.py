@@ -83,7 +83,8 @@ _WATCH_PROBES = """() => {
     };
     // A frame later what the mutation has made is on the screen.
     new MutationObserver(() => requestAnimationFrame(look))
-        .observe(document.querySelector('.sf-root'), { childList: true, characterData: true, subtree: true });
+        .observe(document.querySelector('.sf-root'),
+          { childList: true, characterData: true, subtree: true });
 }"""
 _BURST = """
 s = sf.start(port=0, functions=greeter_functions())

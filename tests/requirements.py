@@ -1,4 +1,4 @@
-"""What some tests need beside Python: skipped with the reason, or, where it must be there, failed."""
+"""What some tests need beside Python: skipped with the reason, or failed where it must be there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of docs/architecture.md that a program can check; its table of rows is read from there."""
+"""The rules of docs/architecture.md that a program can check; the rows are read from that page."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import statefun_nb as sf
-from statefun_nb.module_yaml import covers, http_endpoint, read_module, write_module
+from statefun_nb.module_yaml import ENDPOINT, covers, http_endpoint, read_module, write_module
 
 GOOD = """\
 kind: io.statefun.endpoints.v2/http
@@ -104,7 +104,7 @@ def test_what_is_wrong_in_a_module_of_3_0_is_named(change, says):
             "line 3: 'nonsense' is not a typename",
         ),
         (
-            "kind: io.statefun.endpoints.v2/http\nspec:\n  urlPathTemplate: x\n  functions: '*/x'\n",
+            f"kind: {ENDPOINT}\nspec:\n  urlPathTemplate: x\n  functions: '*/x'\n",
             "line 4: .* only wildcard",
         ),
         ("kind: !!python/object:os.system\nspec: {}", "line 1"),

@@ -54,7 +54,7 @@ def _shell() -> Any:
 
 
 def plain_code(cell: str) -> str:
-    """What a cell runs without its magic: ``%%statefun_function`` as a function, ``%%time`` as its body.
+    """What a cell runs without its magic: ``%%statefun_function`` a function, ``%%time`` its body.
 
     Parameters
     ----------

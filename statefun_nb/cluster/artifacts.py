@@ -213,7 +213,8 @@ def _pip_install(
         listed.write_text(requirement + "\n")
         target = Path(work) / "target"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps",
-                   "--disable-pip-version-check", "--target", str(target), "-r", str(listed)]  # fmt: skip
+                   "--disable-pip-version-check", "--target", str(target),
+                   "-r", str(listed)]  # fmt: skip
         with subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         ) as pip:

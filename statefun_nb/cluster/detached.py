@@ -1,4 +1,4 @@
-"""A cluster of containers that goes on without a session: ``statefun-nb cluster up``, ``status``, ``logs``, ``down``.
+"""A cluster of containers that goes on without a session: ``statefun-nb cluster``.
 
 Its folder is in the cache, so that another process finds it.
 """

@@ -116,7 +116,8 @@ class Compose:
     def ended(self) -> dict[str, int]:
         """The containers that have ended by themselves, with their exit status."""
         listed = _run(
-            ["docker", "ps", "--all", "--filter", f"label=com.docker.compose.project={self.project}",
+            ["docker", "ps", "--all",
+             "--filter", f"label=com.docker.compose.project={self.project}",
              "--format", "{{.Names}}\t{{.Status}}"],
             "cannot list the containers",
         )  # fmt: skip

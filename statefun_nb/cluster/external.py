@@ -51,7 +51,10 @@ class ExternalCluster:
     def start_job(self, module: str, savepoint: str | None = None) -> None:
         """It runs, with a module.yaml of its own."""
 
-    def wait_for_job(self, report: Callable[[str], object] = lambda _: None) -> float:  # noqa: ARG002
+    def wait_for_job(
+        self,
+        report: Callable[[str], object] = lambda _: None,  # noqa: ARG002 - there is nothing to wait for
+    ) -> float:
         """Raise when no job runs there."""
         if not self.rest.running():
             raise EngineError(

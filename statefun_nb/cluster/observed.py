@@ -98,7 +98,7 @@ class Observed:
         return self._timers.pending()
 
     def delayed(self, until: float = 0.0) -> int:
-        """Delayed messages that fall due after ``until`` (default: now), seconds since the epoch."""
+        """Delayed messages due after ``until``, in seconds since the epoch; 0: after now."""
         later_ms = max(_now_ms(), until * 1000)
         return self._timers.count_after(later_ms)
 

@@ -124,7 +124,7 @@ def root_cause(log: str) -> str:
 
     Examples
     --------
-    >>> root_cause("INFO up\nERROR x\njava.lang.Y: no\n  at a.b\nCaused by: java.Z: disk full\n  at c")
+    >>> root_cause("ERROR x\njava.lang.Y: no\n  at a.b\nCaused by: java.Z: disk full\n  at c")
     'java.Z: disk full'
     """
     lines = [line.strip() for line in log.splitlines() if line.strip()]

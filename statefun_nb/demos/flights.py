@@ -20,7 +20,7 @@ from ..sdk.registry import StatefulFunctions
 
 __all__ = ["LATE", "flight_functions", "flight_messages", "load_flights"]
 
-# Minutes from which on a flight counts as late, as the US Bureau of Transportation Statistics has it.
+# Minutes from which on a flight counts as late: so the US Bureau of Transportation Statistics.
 LATE = 15
 
 

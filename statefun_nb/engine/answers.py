@@ -1,4 +1,4 @@
-"""What can come of a request: the reply of its function, or one of three reasons why there is none."""
+"""What can come of a request: the function's reply, or why there is none."""
 
 from __future__ import annotations
 

@@ -274,7 +274,8 @@ class Core:
             index = function_type.names.get(mutation.name)
             if index is None:
                 raise EngineError(
-                    f"{function_type.typename} changed state {mutation.name!r}, which it never declared"
+                    f"{function_type.typename} changed state {mutation.name!r}, "
+                    "which it never declared"
                 )
             if mutation.value is not None:
                 function_type.check_type(index, mutation.value.typename)

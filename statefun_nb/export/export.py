@@ -105,7 +105,8 @@ def _write(folder: Path, files: dict[str, str], *, overwrite: bool) -> None:
     there = [name for name in [*files, "tests/recorded.jsonl"] if (folder / name).exists()]
     if there and not overwrite:
         raise SessionError(
-            f"{folder} has {', '.join(there)} already: take another folder, or overwrite it (overwrite=True, --overwrite)"
+            f"{folder} has {', '.join(there)} already: take another folder, or overwrite it "
+            "(overwrite=True, --overwrite)"
         )
     try:
         for name, text in files.items():

@@ -12,7 +12,7 @@ from ..trace.events import Invocation
 
 __all__ = ["kafka_documents", "project_files"]
 
-_TESTS = '''"""What was tried in the notebook: each line of recorded.jsonl is run through its function again."""
+_TESTS = '''"""What was tried in the notebook: each line of recorded.jsonl is run again."""
 
 from pathlib import Path
 
@@ -48,12 +48,12 @@ statefun-nb cluster up module.yaml   # the real StateFun and Kafka, in Docker, w
 
 statefun_nb itself comes from where the notebook's did: a checkout, or a wheel made of one.
 
-Messages come in by the Kafka topics that module.yaml names, and records go out to theirs. The key of a
-message is the id of the instance; its value is what the type writes, such as
+Messages come in by the Kafka topics that module.yaml names, and records go out to theirs. The key
+of a message is the id of the instance; its value is what the type writes, such as
 `sf.StringType.serializer().serialize("hello")`, and not the bare text.
 
-For a cluster of your own: change `urlPathTemplate` in module.yaml to where the functions are served, and
-the addresses of Kafka (`{{kafka}}` stands for that of `statefun-nb cluster up`).
+For a cluster of your own: change `urlPathTemplate` in module.yaml to where the functions are
+served, and the addresses of Kafka (`{{kafka}}` stands for that of `statefun-nb cluster up`).
 """
 
 

@@ -19,8 +19,8 @@ def duration(text: str) -> timedelta:
 
     Examples
     --------
-    >>> duration("90"), duration("1.5h"), duration("250ms")
-    (datetime.timedelta(seconds=90), datetime.timedelta(seconds=5400), datetime.timedelta(microseconds=250000))
+    >>> [duration(text).total_seconds() for text in ("90", "1.5h", "250ms")]
+    [90.0, 5400.0, 0.25]
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", text)
     if match is None:

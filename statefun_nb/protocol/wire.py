@@ -117,8 +117,8 @@ def name_chunk(tag: bytes, name: str) -> bytes:
     return chunk(tag, name.encode())
 
 
-# cause_bytes(recorder, seq): the field TypedValue.statefun_nb_cause, a recorder's id and the sender's
-# seq. A partial and not a function: it is called for each message that is sent.
+# cause_bytes(recorder, seq): the field TypedValue.statefun_nb_cause, a recorder's id and the
+# sender's seq. A partial and not a function: it is called for each message that is sent.
 cause_bytes: Callable[[int, int], bytes] = partial(_CAUSE.pack, _CAUSE_HEAD)
 
 

@@ -60,7 +60,7 @@ class Invocations(Sequence[Invocation]):
         id: str | None = None,
         status: str | None = None,
     ) -> Invocations:
-        """Those of a function type, of an id, with a status ("ok", "error"), and where it is true."""
+        """Those of a function type, of an id, of a status ("ok", "error"), and where it is true."""
         return Invocations(
             [
                 each

@@ -104,7 +104,7 @@ class Recorder:
         self._kept, self._bytes, self._dropped = kept, held, dropped
 
     def replace(self, old: TracedBatch, new: TracedBatch) -> bool:
-        """Put a batch in the place of one of the same size; False when that is not kept any more."""
+        """Put a batch in the place of one of the same size; False when that is no longer kept."""
         with self._lock:
             self._settle()
             for index in range(len(self._batches) - 1, -1, -1):
@@ -114,7 +114,7 @@ class Recorder:
         return False
 
     def failed_again(self, before: TracedBatch, error: InvocationError) -> TracedBatch | None:
-        """Count one more failure of a request that failed before; None when it is not kept any more."""
+        """Count one more failure of a request; None when its first one is no longer kept."""
         retries = 0 if before.error is None else before.error.retries
         counted = before._replace(error=error._replace(retries=retries + 1))
         return counted if self.replace(before, counted) else None

@@ -96,7 +96,7 @@ def cases_of(recorder: Recorder, seqs: Iterable[int] | None = None) -> list[Case
 
 
 async def replay(cases: Sequence[Case], functions: StatefulFunctions) -> Replay:
-    """Run each once more, on the running loop, from the state it had; nothing of it goes anywhere."""
+    """Run each once more, on the running loop, from the state it had; no effect goes anywhere."""
     from tqdm import tqdm  # 30 ms that a first cell need not wait for
 
     items = []

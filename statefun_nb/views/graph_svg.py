@@ -125,7 +125,8 @@ def _box(node: _Node, x: int, y: int, flows: Flows) -> str:
     errors = flows.errors.get(node.name, 0) if node.kind == "function" else 0
     lines = f'<tspan x="{x + _WIDTH // 2}" dy="0">{escape(label)}</tspan>'
     if errors:
-        lines += f'<tspan x="{x + _WIDTH // 2}" dy="13">⚠ {errors:,} {"error" if errors == 1 else "errors"}</tspan>'
+        text = f"⚠ {errors:,} {'error' if errors == 1 else 'errors'}"
+        lines += f'<tspan x="{x + _WIDTH // 2}" dy="13">{text}</tspan>'
     return (
         f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="{radius}"'
         f"{_THICK if errors else ''}/>"

@@ -19,9 +19,10 @@ _NAMED = 5
 class Status(NamedTuple):
     """What a session is doing; it shows as a table.
 
-    ``processed`` counts messages, ``traced`` recorded invocations; ``web_url`` is the engine's own
-    web interface; ``durable`` the file that keeps everything; ``running`` requests are being served just now, and ``blocked`` are the last sync
-    functions that held up everything else.
+    ``processed`` counts messages, ``traced`` recorded invocations; ``web_url`` is Flink's web
+    interface and ``durable`` the file that keeps everything, where there is one; ``running``
+    requests are being served just now, and ``blocked`` are the last sync functions that held up
+    everything else.
     """
 
     engine: str

@@ -46,8 +46,10 @@ def tree(value: Any, limits: Bounds = GLANCE) -> Any:
 
     Examples
     --------
-    >>> tree({"a": [1, 2**60], "b": b"xy"})
-    ['map', [['a', ['list', [1, ['number', '1152921504606846976']], 2]], ['b', ['bytes', '7879', 2]]], 2]
+    >>> tree({"a": [1, 2**60]})
+    ['map', [['a', ['list', [1, ['number', '1152921504606846976']], 2]]], 1]
+    >>> tree(b"xy")
+    ['bytes', '7879', 2]
     """
     return _Tree(limits).node(value, limits.depth)
 

@@ -51,7 +51,8 @@ def jupyter_server(folder: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser", "--port=0",
              "--ip=127.0.0.1", "--IdentityProvider.token=", "--ServerApp.password=",
-             f"--ServerApp.root_dir={folder}", "--ServerApp.disable_check_xsrf=True", "--expose-app-in-browser"],
+             f"--ServerApp.root_dir={folder}", "--ServerApp.disable_check_xsrf=True",
+             "--expose-app-in-browser"],
             stderr=output, env=environment,
         )  # fmt: skip
     try:

@@ -39,7 +39,8 @@ def test_a_notebook_gives_the_same_outputs(tmp_path, name, engine):
     (tmp_path / name).write_text(changed)
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=90",
                "--nbval-sanitize-with", str(ROOT / "tests" / "nbval.cfg"), "-p", "no:cacheprovider",
-               "--rootdir", str(tmp_path), "-c", os.devnull, "-W", "default", str(tmp_path)]  # fmt: skip
+               "--rootdir", str(tmp_path), "-c", os.devnull, "-W", "default",
+               str(tmp_path)]  # fmt: skip
     # A progress bar is no output of the notebook's.
     environment = {**os.environ, "TQDM_DISABLE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

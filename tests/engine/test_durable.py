@@ -312,7 +312,7 @@ def test_only_the_user_can_read_the_file(path, functions):
 
 
 def test_a_full_disk_stops_everything_and_loses_nothing(path):
-    """A limit on the size of files stands for the disk's; it is the process's, so it has its own."""
+    """A limit on the size of files stands for the disk's; it is of a process, which is another."""
     code = f"""
 import resource, signal
 import statefun_nb as sf

@@ -51,7 +51,8 @@ async def handle(request):
 
 app = web.Application()
 app.add_routes([web.post("/f/greeter", handle)])
-web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=lambda *_: print("ready", flush=True))
+ready = lambda *_: print("ready", flush=True)
+web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=ready)
 """
 
 
@@ -248,7 +249,8 @@ def ports():
 def playground(ports):
     return (
         f"kind: io.statefun.playground.v1/ingress\nspec: {{port: {ports[0]}}}\n---\n"
-        f"kind: io.statefun.playground.v1/egress\nspec: {{port: {ports[1]}, topics: [greet, b/c]}}\n"
+        "kind: io.statefun.playground.v1/egress\n"
+        f"spec: {{port: {ports[1]}, topics: [greet, b/c]}}\n"
     )
 
 
@@ -327,14 +329,16 @@ def test_records_from_before_the_port_was_opened_are_offered(functions, ports):
         (endpoint(1).replace("http://", "http+unix://"), "line 1: .* speaks http and https"),
         (
             (
-                "kind: io.statefun.endpoints.v1/http\nspec: {functions: a/b, urlPathTemplate: 'http://x',"
+                "kind: io.statefun.endpoints.v1/http\n"
+                "spec: {functions: a/b, urlPathTemplate: 'http://x',"
                 " timeouts: {call: soon}}\n"
             ),
             "line 1: 'soon' is no duration",
         ),
         (
             (
-                "kind: io.statefun.endpoints.v2/http\nspec: {functions: a/b, urlPathTemplate: 'http://x',"
+                "kind: io.statefun.endpoints.v2/http\n"
+                "spec: {functions: a/b, urlPathTemplate: 'http://x',"
                 " maxNumBatchRequests: many}\n"
             ),
             "maxNumBatchRequests 'many' is no number",

@@ -376,7 +376,8 @@ def every_built_in_type(play):
         pass
 
     values = [(-(2**31), sf.IntType), (2**63 - 1, sf.LongType), (1.5, sf.FloatType),
-              (-1e300, sf.DoubleType), (True, sf.BoolType), ("ключ", sf.StringType)]  # fmt: skip
+              (-1e300, sf.DoubleType), (True, sf.BoolType),
+              ("ключ", sf.StringType)]  # fmt: skip
     for value, tpe in values:
         play.send("f", "a", value, type=tpe)
     play.wait()

@@ -54,8 +54,8 @@ WRONG = {
     "a value": (
         lambda check: check.state(visits=3),
         (
-            "k/person 'bob': state 'visits' is 2, not 3; invocation \\d+ set it last, for the message "
-            "'again'"
+            "k/person 'bob': state 'visits' is 2, not 3; invocation \\d+ set it last, "
+            "for the message 'again'"
         ),
     ),
     "a type": (lambda check: check.state(visits=2.0), r"is 2, not 2.0 \(int, float\)"),
