@@ -38,11 +38,12 @@ demo: $(VENV)/lab ## Run the greeter and a year of flights
 lab: $(VENV)/lab ## Open the tour in JupyterLab
 	$(BIN)/statefun-nb lab notebooks
 
-check: $(VENV)/dev js/node_modules/.dev ## Format, lint, types, generated files
+check: $(VENV)/dev js/node_modules/.dev ## Format, lint, types, generated files, architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python proto/generate.py --check
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_architecture.py
 	$(NPM) run --silent check
 
 fix: $(VENV)/dev js/node_modules/.dev ## Format, and mend what linters can mend

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from docs.drawings import drawings, rooms
+
 grimp = pytest.importorskip("grimp")
 
 ROOT = Path(__file__).parent.parent
@@ -35,16 +37,12 @@ ROOMS = {
 }
 
 
-def rows():
-    """The rooms of each row of the table, top down."""
-    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    table = page.partition("## Rooms")[2].partition("\n## ")[0]
-    found = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
-    return [re.findall(r"`(\w+)(?:/|\.py)`", cell) for cell in found]
-
-
-ROWS = rows()
-ROW_OF = {room: number for number, row in enumerate(ROWS) for room in row}
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+ROW_OF = {
+    name.removesuffix("/").removesuffix(".py"): number
+    for number, row in enumerate(rooms(PAGE))
+    for name in row
+}
 
 
 def room(module):
@@ -183,3 +181,9 @@ def test_nothing_is_evaluated_or_unpickled():
                 if names & {"pickle", "marshal", "shelve"}:
                     wrong.append(f"{path.name}:{node.lineno}")
     assert not wrong
+
+
+@pytest.mark.parametrize("name", drawings())
+def test_the_drawings_show_what_the_tables_say(name):
+    kept = (ROOT / "docs" / "images" / name).read_text(encoding="utf-8")
+    assert kept == drawings()[name], "python docs/drawings.py"
