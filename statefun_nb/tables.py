@@ -42,7 +42,7 @@ def html_list(title: str, lines: Iterable[str]) -> str:
 
 
 def text_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """The same table for a terminal.
+    """A table as text in columns, for a terminal.
 
     Examples
     --------

@@ -67,7 +67,7 @@ class Java(NamedTuple):
 
 
 class Artifacts(NamedTuple):
-    """Where everything is."""
+    """The files that the real StateFun is started with: Java, and the jars of each part."""
 
     java: Java
     flink: tuple[Path, ...]

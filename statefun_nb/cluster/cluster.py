@@ -89,7 +89,7 @@ class Cluster:
             self.start_task_manager(number)
 
     def start_task_manager(self, number: int) -> int:
-        """Start one TaskManager; its process id."""
+        """Start the TaskManager of that number and return its process id."""
         command = flink.task_manager(self._flink, self.runner.folder)
         return self.runner.start(self._name(f"taskmanager-{number}"), command)
 
@@ -112,7 +112,7 @@ class Cluster:
         return time.monotonic() - begin
 
     def stop_job(self) -> str:
-        """Take a savepoint and end the job's processes; the savepoint's path."""
+        """Take a savepoint, end the job's processes, and return the savepoint's path."""
         savepoint = self.rest.savepoint(self.runner.folder / "savepoints")
         for number in range(1, self.parallelism + 1):
             self.runner.stop(self._name(f"taskmanager-{number}"), gently=False)

@@ -87,7 +87,7 @@ class Compose:
         self._file.write_text(json.dumps({"services": self._services}, indent=1))
 
     def start(self, name: str, command: list[str]) -> int:
-        """Add a service, and start it."""
+        """Add a service of that name to the project, and start it; 0: it has no process id here."""
         service = _service_name(name)
         self._services[service] = {
             "image": self._images.get(name, self._image),
@@ -140,7 +140,7 @@ class Compose:
         return text
 
     def logs(self) -> dict[str, str]:
-        """All of it, by service."""
+        """What all containers have written, by service."""
         return {service: self.log(service) for service in self._services}
 
     def close(self) -> None:

@@ -40,7 +40,7 @@ class ExternalCluster:
         return self.rest.url
 
     def start_kafka(self) -> None:
-        """It runs."""
+        """Do nothing: it runs already."""
 
     def wait_for_kafka(self, clients: Clients) -> float:
         """Raise when the broker does not answer."""
@@ -49,7 +49,7 @@ class ExternalCluster:
         return 0.0
 
     def start_job(self, module: str, savepoint: str | None = None) -> None:
-        """It runs, with a module.yaml of its own."""
+        """Do nothing: its job runs already, with a module.yaml of its own."""
 
     def wait_for_job(
         self,
@@ -64,7 +64,7 @@ class ExternalCluster:
         return 0.0
 
     def stop_job(self) -> str:
-        """Not ours to do."""
+        """Raise: whoever runs it decides when its job stops."""
         raise EngineError(
             "the job of an existing cluster is not ours to start again: deploy the module.yaml "
             "that s.module_yaml() gives"
@@ -75,8 +75,8 @@ class ExternalCluster:
         return self.rest.restored()
 
     def logs(self) -> dict[str, str]:
-        """They are where it runs."""
+        """Nothing: what it writes stays where it runs."""
         return {}
 
     def close(self) -> None:
-        """It goes on."""
+        """Do nothing: it goes on without this session."""

@@ -19,7 +19,7 @@ _OPENED = ("lang", "net", "io", "nio", "text", "time", "util", "util.concurrent"
 
 
 class FlinkPorts(NamedTuple):
-    """Of the JobManager: Akka, REST and blobs."""
+    """The JobManager's ports: Akka (``rpc``), REST and the blob server."""
 
     rpc: int
     rest: int
@@ -142,11 +142,11 @@ class Rest:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def get(self, path: str) -> Any:
-        """A JSON document; None while nobody answers."""
+        """The JSON document at a path; None while nobody answers."""
         return self._call(path, None)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        """Send JSON, get JSON."""
+        """Send JSON to a path; its JSON answer, None while nobody answers."""
         return self._call(path, json.dumps(body).encode())
 
     def _call(self, path: str, body: bytes | None) -> Any:
@@ -180,7 +180,7 @@ class Rest:
         return int(found["counts"]["restored"]) if found and "counts" in found else 0
 
     def savepoint(self, folder: Path, timeout: float = 60.0) -> str:
-        """Take a savepoint; its path.
+        """Have Flink take a savepoint into ``folder``; returns its path.
 
         Raises
         ------

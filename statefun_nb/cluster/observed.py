@@ -38,17 +38,17 @@ class Observed:
         self._timers = Timers()
 
     def posted(self) -> None:
-        """A message is handed in from outside; of a delayed one ``posted_later`` tells the rest."""
+        """Count a message that is handed in from outside; a delayed one: ``posted_later``, too."""
         self._sent += 1
         self.last_activity = time.monotonic()
 
     def posted_later(self, message: IngressMessage) -> None:
-        """It is delayed."""
+        """Remember when a message that was ``posted`` falls due: until then it is not under way."""
         due_ms = _now_ms() + message.delay_ms
         self._timers.add(due_ms, None, "", message.target, message.argument)
 
     def served(self, request: Request, reply: bytes) -> None:
-        """A request was served."""
+        """Take in a request and its encoded reply: what it consumed, sent and left as state."""
         self.last_activity = time.monotonic()
         self._elapse()
         # What has no caller came from an ingress of the user's, which nobody counts.
@@ -76,7 +76,7 @@ class Observed:
             self._sent -= 1
 
     def _elapse(self) -> None:
-        """What is due is on its way."""
+        """Drop the timers whose time has come: those messages are on their way now."""
         now_ms = _now_ms()
         while self._timers.pop_due(now_ms) is not None:
             pass

@@ -44,7 +44,7 @@ class Processes:
         )
 
     def start(self, name: str, command: list[str]) -> int:
-        """Start a process; its process id.
+        """Start a process and return its id.
 
         Raises
         ------
@@ -73,7 +73,7 @@ class Processes:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def logs(self) -> dict[str, str]:
-        """All of it, by process."""
+        """What all processes have written, by process."""
         return {path.stem: self.log(path.stem) for path in sorted(self.folder.glob("*.log"))}
 
     def close(self, timeout: float = 10.0) -> None:

@@ -14,7 +14,7 @@ class ProgressLine:
         self._bar: Any = None
 
     def __call__(self, text: str) -> None:
-        """Show ``text``; "" takes it away."""
+        """Show ``text`` and the time since the first one; "" takes the line away."""
         if text and self._bar is None:
             from tqdm import tqdm  # 30 ms that the embedded engine need not wait for
 

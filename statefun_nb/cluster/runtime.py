@@ -24,7 +24,7 @@ class Runner(Protocol):
     folder: Path
 
     def start(self, name: str, command: list[str]) -> int:
-        """Start a process; its process id, 0 where that means nothing here."""
+        """Start a process and return its id; 0 where that means nothing here."""
 
     def stop(self, name: str, *, gently: bool = True) -> None:
         """End a process, and wait until it has ended."""
@@ -36,7 +36,7 @@ class Runner(Protocol):
         """What a process has written."""
 
     def logs(self) -> dict[str, str]:
-        """All of it, by process."""
+        """What all processes have written, by process."""
 
     def close(self) -> None:
         """End all processes and remove the folder."""

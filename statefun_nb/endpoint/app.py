@@ -235,7 +235,7 @@ class _Health(web.RequestHandler):
 
 
 def no_access_log(handler: web.RequestHandler) -> None:
-    """A notebook shows invocations, not access lines."""
+    """Write no access line: a notebook shows invocations."""
 
 
 def make_application(

@@ -220,7 +220,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport.write(data)
 
     def finish(self, exchange: Exchange) -> None:
-        """The answer is complete."""
+        """Note that the answer to an exchange is complete, and go on with the next request."""
         exchange.finished = True
         if exchange is not self._serving:
             return
@@ -268,7 +268,7 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
-        """Drop the connection."""
+        """Drop the connection without a further byte."""
         self._transport.abort()
 
 

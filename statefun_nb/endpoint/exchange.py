@@ -34,7 +34,7 @@ class Wire(Protocol):
         """Send bytes of the answer that is being given."""
 
     def finish(self, exchange: Exchange) -> None:
-        """The answer is complete."""
+        """Note that the answer to an exchange is complete: the next request may be served."""
 
 
 class Exchange(httputil.HTTPConnection):
@@ -77,7 +77,7 @@ class Exchange(httputil.HTTPConnection):
 
     @property
     def context(self) -> Client:
-        """The client's address."""
+        """Where the client is, as tornado.web asks its connection."""
         return self._connection.context
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
@@ -136,7 +136,7 @@ class Exchange(httputil.HTTPConnection):
         self.respond(status, b"text/plain; charset=utf-8", message.encode() + b"\n")
 
     def closed(self) -> None:
-        """The client went away."""
+        """Tell whoever answers that the client has gone away."""
         callback, self._close_callback = self._close_callback, None
         if callback is not None:
             callback()

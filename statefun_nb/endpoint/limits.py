@@ -9,7 +9,7 @@ __all__ = ["Limits"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes in bytes, times in seconds.
+    """How much of a client's bytes and time the endpoint takes: in bytes, and in seconds.
 
     Attributes
     ----------

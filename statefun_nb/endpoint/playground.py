@@ -49,7 +49,7 @@ class _Page(web.RequestHandler):
         self.finish(f"{reason}\n")
 
     def data_received(self, chunk: bytes) -> None:
-        """Bodies come whole."""
+        """Never called: the server collects a body before it asks for an answer."""
 
 
 class _Ingress(_Page):
@@ -158,7 +158,7 @@ class PlaygroundServers:
                     self._topics[topic].append(payload)
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and close all connections."""
         for server in self._servers:
             server.stop()
             await server.close_all_connections()

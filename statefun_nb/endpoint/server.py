@@ -1,4 +1,11 @@
-"""The endpoint: listens on loopback, and hands each request to the Application's routes."""
+"""The endpoint: listens on loopback, and hands each request to the Application's routes.
+
+A request for StateFun's own route goes the short way, remembered by its target; every other one,
+and the first of each target, goes through Tornado's router::
+
+    socket --> HttpConnection (httptools) --> Exchange --+--> RequestReplyRoute.serve
+                                                         +--> web.Application --> /health, 404 ...
+"""
 
 from __future__ import annotations
 

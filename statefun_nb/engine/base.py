@@ -34,7 +34,7 @@ class IngressMessage(NamedTuple):
 
 
 class Idle(NamedTuple):
-    """What ``wait_idle`` found: messages processed since the last time, and what is left.
+    """What ``wait_idle`` found: messages processed since it last said so, and what is left.
 
     ``waiting`` is 0 unless the engine is paused; ``delayed`` messages fall due later.
     """
@@ -172,7 +172,7 @@ class Engine(Protocol):
         """Be ready to serve what is declared by now; a real cluster may take seconds to."""
 
     def post(self, messages: Iterable[IngressMessage]) -> None:
-        """Hand in messages."""
+        """Hand in messages from outside; with ``durable=`` they are in the file on return."""
 
     def release(self, typename: str) -> None:
         """Let what was parked for a function go on: it was declared."""
@@ -205,7 +205,7 @@ class Engine(Protocol):
         """The module.yaml that serves what is declared by now."""
 
     def load(self, documents: list[Document]) -> None:
-        """Add documents of the user's module.yaml.
+        """Do what documents of the user's module.yaml say, from now on.
 
         Raises
         ------

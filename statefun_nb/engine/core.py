@@ -10,6 +10,10 @@ What it does and where that is written in StateFun 3.3:
 * FIFO from one sender to one target: messages are put in the order of their sender's replies.
 
 Where the cluster would fail the job and start over, this engine parks the one address.
+
+A mailbox is in one of five states (``mailbox_state.py``), which ``_move`` alone changes;
+``_ready``, ``_retries`` and ``_parked`` hold those of three of them. Counts are kept, not counted:
+``progress`` is asked ten times a second, whatever the number of addresses.
 """
 
 from __future__ import annotations
@@ -52,7 +56,7 @@ class Pending(NamedTuple):
 
 
 class Core:
-    """The state of the whole engine.
+    """All mailboxes, timers and state names, and what each event does to them.
 
     Parameters
     ----------

@@ -1,4 +1,15 @@
-"""The driver: performs what the core asks for, on an asyncio loop."""
+"""The driver: performs what the core asks for, on an asyncio loop.
+
+One turn of its work (``_pump``), a slice of at most 5 ms::
+
+    inbox --> core.offer                what other threads have posted since
+    clock --> core.tick                 delayed messages that are due, back-offs that are over
+    core.next_request --> transport.send --> core.replied | core.failed
+    commit                              with durable=: one transaction for the whole turn
+    whoever waits for idle is told; the next alarm is set
+
+An answer that takes longer comes back in a turn of its own (``_arrived``).
+"""
 
 from __future__ import annotations
 
@@ -71,7 +82,7 @@ class Driver:
     # From any thread.
 
     def post(self, messages: Iterable[IngressMessage]) -> None:
-        """Hand in messages."""
+        """Hand in messages; they are looked at on the loop, soon."""
         self._inbox.extend(messages)
         if not self._awake:
             self._awake = True
@@ -89,7 +100,7 @@ class Driver:
         self._transport = transport
 
     def wake(self) -> None:
-        """Look for work soon."""
+        """Have the loop look for work at its next turn."""
         if not self._awake and not self._closed:
             self._awake = True
             self._loop.call_soon(self._pump)
@@ -114,7 +125,7 @@ class Driver:
         self._settle()
 
     def resume(self) -> None:
-        """Go on."""
+        """Send requests again."""
         self.paused = False
         self.wake()
 
@@ -300,7 +311,7 @@ class Driver:
                 waiter.future.set_result(None)
 
     def _keep(self) -> None:
-        """Have what was done written down."""
+        """Write down what was done; after a failure nothing is served any more."""
         if self._commit is None or self.failure:
             return
         try:

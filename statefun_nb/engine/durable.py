@@ -38,7 +38,7 @@ class DurableTimers(Timers):
         self._journal.set_timer(timer)
 
     def restore(self, timer: Timer) -> None:
-        """A timer that is written down already."""
+        """Set a timer that is in the file already: nothing is to be noted."""
         super().set(timer)
 
     def pop_due(self, now_ms: int) -> Timer | None:
@@ -97,12 +97,12 @@ class DurableCore(Core):
     # What was written down comes back, in this order.
 
     def restore_specs(self, specs: Iterable[Spec]) -> None:
-        """The state names of all function types, each type's in the order of their places."""
+        """Put back the state names of all function types, each type's in the order of places."""
         for typename, _, spec in specs:
             self._type(typename).register(spec)
 
     def restore_values(self, values: Iterable[Value]) -> None:
-        """State values whose names are known."""
+        """Put back state values; the names of their types are known by now."""
         for typename, id_, name, data, deadline_ms in values:
             function_type = self._type(typename)
             mailbox = function_type.mailboxes.get(id_)
@@ -111,13 +111,13 @@ class DurableCore(Core):
             mailbox.put_value(function_type.names[name], data, deadline_ms)
 
     def restore_mail(self, mail: Iterable[Mail]) -> None:
-        """Waiting messages, in the order of their numbers."""
+        """Put back the waiting messages, in the order of their numbers."""
         for each in mail:
             super().offer(each.target, each.caller, each.argument)
             self.journal.known(each)
 
     def restore_timers(self, timers: Iterable[Timer]) -> None:
-        """Pending delayed messages."""
+        """Put back the pending delayed messages."""
         for timer in timers:
             self.timers.restore(timer)
 
@@ -192,5 +192,5 @@ class Persistence:
             self._log.append(record)
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file: another session may open it."""
         self._store.close()

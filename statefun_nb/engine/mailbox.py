@@ -102,7 +102,7 @@ class Mailbox:
 
     @property
     def address(self) -> SdkAddress:
-        """Whose mailbox it is."""
+        """The address that this is the mailbox of."""
         of = self.function_type
         return new_tuple(SdkAddress, (of.namespace, of.name, self.id, of.typename))
 

@@ -32,7 +32,7 @@ _UNITS = {
 
 
 def seconds(text: Any) -> float:
-    """A duration as module.yaml writes it.
+    """A duration of module.yaml in seconds.
 
     Raises
     ------

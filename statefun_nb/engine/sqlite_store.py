@@ -133,7 +133,7 @@ class SqliteStore:
         self._db.execute("DELETE FROM state WHERE deadline_ms BETWEEN 1 AND ?", (now_ms,))
 
     def clock_offset_ms(self) -> int:
-        """What ``Clock.offset_ms`` was."""
+        """The clock's ``offset_ms`` when something was last written."""
         (offset_ms,) = self._db.execute("SELECT offset_ms FROM clock").fetchone()
         return int(offset_ms)
 
@@ -149,7 +149,7 @@ class SqliteStore:
             )
 
     def values(self) -> Iterator[Value]:
-        """State values."""
+        """All state values, in no order."""
         query = "SELECT typename, id, name, value, deadline_ms FROM state"
         return map(Value._make, self._db.execute(query))
 
@@ -164,7 +164,7 @@ class SqliteStore:
             yield Mail(number, address_of(typename, id_), caller, argument)
 
     def timers(self) -> Iterator[Timer]:
-        """Pending delayed messages."""
+        """The pending delayed messages, in the order of their numbers."""
         rows = self._db.execute(
             "SELECT due_ms, number, owner_typename, owner_id, token, typename, id, argument "
             "FROM timer ORDER BY number"
@@ -255,7 +255,7 @@ class SqliteStore:
             raise
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file: another session may open it."""
         self._db.close()
 
 

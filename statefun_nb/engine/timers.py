@@ -41,7 +41,7 @@ class Timers:
         self.set(Timer(due_ms, self._next_number, owner, token, target, argument))
 
     def set(self, timer: Timer) -> None:
-        """Set a timer that has its number."""
+        """Set a timer that has its number already; later ones get higher numbers."""
         self._next_number = timer.number + 1
         heapq.heappush(self._heap, timer)
         if timer.token:

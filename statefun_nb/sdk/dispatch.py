@@ -35,13 +35,13 @@ class Observer(Protocol):
     """Told about the invocations of a batch; the trace is one."""
 
     def begin(self, context: InvocationContext, cells: list[Cell]) -> None:
-        """The first invocation is about to run."""
+        """Called before the first invocation of a batch runs."""
 
     def returned(self) -> None:
-        """An invocation returned; the next one, if any, is about to run."""
+        """Called when an invocation has returned, before the next one runs."""
 
     def skipped(self, failure: Failure) -> None:
-        """An invocation raised, and its effects were taken back; the batch goes on."""
+        """Called when an invocation raised and its effects were taken back; the batch goes on."""
 
 
 def dispatch(

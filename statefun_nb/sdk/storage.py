@@ -110,7 +110,7 @@ class Cell:
         return self.data, self.dirty
 
     def restore(self, snapshot: tuple[bytes | None, bool]) -> None:
-        """Be as it was."""
+        """Take back what was written since ``snapshot``."""
         self.data, self.dirty = snapshot
         self._value = None if self.data is None else _UNREAD
 

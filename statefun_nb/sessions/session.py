@@ -223,7 +223,7 @@ class Session(Inspection):
         self.engine.pause()
 
     def resume(self) -> None:
-        """Go on."""
+        """Serve messages again."""
         self._check_running()
         self.engine.resume()
 

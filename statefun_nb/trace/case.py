@@ -173,7 +173,7 @@ def readable(value: TypedValue) -> dict[str, Any]:
 
 
 def typed(written: dict[str, Any]) -> TypedValue:
-    """What ``readable`` has written.
+    """The typed value that ``readable`` wrote as JSON.
 
     Raises
     ------

@@ -40,7 +40,7 @@ class Flows:
         self.errors: dict[str, int] = {}
 
     def add(self, batches: Iterable[TracedBatch]) -> None:
-        """Count some more."""
+        """Count the messages and records of these batches, too."""
         for batch in batches:
             typename = batch.spec.typename
             count = batch.invocations

@@ -31,7 +31,7 @@ class Invocations(Sequence[Invocation]):
 
     @classmethod
     def of(cls, recorder: Recorder) -> Invocations:
-        """What a recorder keeps just now."""
+        """The invocations that a recorder keeps just now."""
         snapshot = recorder.snapshot()
         items = [i for batch in snapshot.batches for i in read_batch(batch, recorder.id)]
         items.sort(key=lambda invocation: invocation.seq)

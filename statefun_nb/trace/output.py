@@ -34,16 +34,16 @@ class Output:
 
     @property
     def text(self) -> str:
-        """What is kept of it."""
+        """What was printed, as far as it is kept."""
         cut = f"... ({self._cut} more characters)" if self._cut else ""
         return "".join(self._parts) + cut
 
 
 class Printer(Protocol):
-    """Takes what is printed."""
+    """Something that what a function prints is kept with."""
 
     def print(self, text: str) -> None:
-        """Keep ``text``."""
+        """Keep a piece of what a function prints."""
 
 
 # The request that the current task serves: what it prints goes there.

@@ -112,7 +112,7 @@ async def replay(cases: Sequence[Case], functions: StatefulFunctions) -> Replay:
 
 
 def differences(before: EffectsJson, now: EffectsJson) -> Iterator[str]:
-    """What is otherwise in ``now``, in words."""
+    """What ``now`` does otherwise than ``before``, each thing in a line of words."""
     if before["error"] != now["error"]:
         yield f"{now['error'] or 'no error'} (was: {before['error'] or 'no error'})"
     for name in dict.fromkeys([*before["state"], *now["state"]]):

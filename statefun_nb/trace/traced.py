@@ -1,4 +1,12 @@
-"""``TracedHandler``: serves requests like ``RequestReplyHandler``, and records them."""
+"""``TracedHandler``: serves requests like ``RequestReplyHandler``, and records them.
+
+Whatever drives the endpoint, a request passes here::
+
+    bytes --> decode --> FunctionSpec --> dispatch(observer=_Served) --> Outcome --> bytes
+                                              |  after each one: when, how much was sent, state
+                                              v
+                                          TracedBatch --> recorder
+"""
 
 from __future__ import annotations
 
@@ -194,7 +202,7 @@ else:
 
 
 class _Served:
-    """A request while it is served.
+    """A request from its start to its outcome.
 
     Captures what is printed; as dispatch's observer it notes where each invocation of the batch
     ends, and has what is sent tagged with its seq.
@@ -282,7 +290,7 @@ class _Served:
             self._stdout[index] = printed.text
 
     def traced(self, outcome: Outcome) -> TracedBatch:
-        """What the recorder keeps of it."""
+        """The batch that the recorder is to keep."""
         recorder = self._reserve()  # it may have failed, or be empty, before its first invocation
         error = None
         if outcome.failure is not None:

@@ -25,7 +25,7 @@ class Redrawn(Protocol):
     """Static pictures, redrawn when it is quiet."""
 
     def show(self, kind: str, name: str) -> None:
-        """Display one more."""
+        """Display one more picture, below what was displayed last."""
 
     @property
     def outdated(self) -> bool:
@@ -57,7 +57,7 @@ class Publisher:
         self.wake()
 
     def remove(self, view: View) -> None:
-        """Publish it no more."""
+        """Publish this view no more."""
         self._views = [each for each in self._views if each is not view]
 
     def run(self, function: Callable[..., object], *args: object) -> None:
@@ -68,7 +68,7 @@ class Publisher:
             function(*args)
 
     def wake(self) -> None:
-        """Somebody looks (again)."""
+        """Publish from now on: somebody looks (again)."""
         try:
             self._thread.post(self._wake)
         except SessionError:

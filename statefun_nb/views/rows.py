@@ -17,12 +17,12 @@ _ID = 200
 
 
 def short_id(id_: str) -> str:
-    """An id that fits a table."""
+    """An id cut to what fits a table, without what UTF-8 cannot carry."""
     return plain_text(id_ if len(id_) <= _ID else id_[: _ID - 1] + "…")
 
 
 def row_of(each: Invocation) -> Row:
-    """An invocation at a glance."""
+    """An invocation as one row of the browser's table."""
     outs = len(each.sent) + len(each.delayed) + len(each.egress) + len(each.cancelled)
     error = "" if each.error is None else preview(f"{each.error.type}: {each.error.message}")
     caller = "" if each.caller is None else f"{each.caller.typename}/{short_id(each.caller.id)}"

@@ -24,7 +24,7 @@ class Source(Protocol):
 
     @property
     def functions(self) -> StatefulFunctions:
-        """What it serves."""
+        """The functions that are served, by typename."""
 
     @property
     def invocations(self) -> Invocations:
@@ -49,13 +49,13 @@ class Source(Protocol):
         """Send a message from outside."""
 
     def pause(self) -> None:
-        """Serve nothing."""
+        """Send no further request."""
 
     def resume(self) -> None:
-        """Go on."""
+        """Send requests again."""
 
     def step(self, timeout: float = 30.0) -> Any:
-        """Serve one message."""
+        """Pause, and serve one message."""
 
     def advance(self, duration: timedelta, timeout: float = 30.0) -> Any:
-        """Move the clock."""
+        """Move the engine's clock forward."""

@@ -42,7 +42,7 @@ FULL = Bounds(text=16_000_000, items=20_000, depth=64, nodes=50_000)
 
 
 def tree(value: Any, limits: Bounds = GLANCE) -> Any:
-    """The bounded tree of a value.
+    """A value as a tree of JSON, cut by ``limits``; the head of this module says how.
 
     Examples
     --------
