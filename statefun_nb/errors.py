@@ -123,6 +123,33 @@ def forgotten_await(value: object) -> str:
     return "; did you forget `await`?"
 
 
+def text_of(error: BaseException) -> str:
+    r"""The text of an error that a user's code raised; one that cannot be made says so.
+
+    Examples
+    --------
+    >>> text_of(ValueError("no \ud800"))
+    'no \\ud800'
+    """
+    try:
+        # Not of a subclass of str, whose methods are the user's too; UTF-8 carries no half pairs.
+        return str.__str__(str(error)).encode("utf-8", "backslashreplace").decode()
+    except BaseException as reason:  # whatever an error of the user's does when it is asked
+        return f"(its text cannot be made: {type(reason).__name__} in {type(error).__name__})"
+
+
+def described(error: BaseException) -> str:
+    """The class and the text of an error that a user's code raised.
+
+    Examples
+    --------
+    >>> described(ValueError("no"))
+    'ValueError: no'
+    """
+    text = text_of(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 # Said by the embedded engine and by the endpoint of a real cluster alike.
 
 

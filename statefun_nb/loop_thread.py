@@ -34,6 +34,7 @@ class LoopThread:
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._ready = threading.Event()
+        self._ending = False  # written on the loop
 
     def start(self) -> None:
         """Start the thread; returns when the loop is running."""
@@ -44,9 +45,26 @@ class LoopThread:
         asyncio.set_event_loop(self.loop)
         self.loop.call_soon(self._ready.set)
         try:
-            self.loop.run_forever()
+            while not self._ending:
+                self._run()
         finally:
             self._close()
+
+    def _run(self) -> None:
+        """Run until something stops the loop: only ``stop`` ends it, everything else goes on.
+
+        What runs on it is users' code, which may call ``loop.stop()``, or leave a task behind that
+        raises SystemExit: asyncio lets both end the loop.
+        """
+        try:
+            self.loop.run_forever()
+        except BaseException as error:
+            message = "a task that nobody waits for has raised"
+            self.loop.call_exception_handler({"message": message, "exception": error})
+
+    def _end(self) -> None:
+        self._ending = True
+        self.loop.stop()
 
     def _close(self) -> None:
         tasks = asyncio.all_tasks(self.loop)
@@ -145,11 +163,11 @@ class LoopThread:
         self, last: Callable[[], Coroutine[Any, Any, object]] | None, done: Future[None]
     ) -> None:
         if last is None:
-            self.loop.stop()
+            self._end()
             return
 
         def finished(task: asyncio.Task[object]) -> None:
-            self.loop.stop()
+            self._end()
             error = None if task.cancelled() else task.exception()
             if error is not None:
                 done.set_exception(error)

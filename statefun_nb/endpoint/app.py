@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from http.client import responses
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,9 +14,9 @@ from urllib.parse import urlsplit
 from tornado import httputil, web
 
 from ..effects import Request
-from ..errors import ProtocolError, UnknownFunctionError
+from ..errors import ProtocolError, UnknownFunctionError, described
 from ..protocol.v3 import decode_request
-from ..sdk.dispatch import Outcome
+from ..sdk.dispatch import Outcome, withdraw
 from ..trace.traced import TracedHandler
 from .exchange import Exchange
 from .parking import Parking
@@ -108,7 +109,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
             return
         self._tasks.add(outcome)
         # A client that goes away will ask again: two runs of one batch must not overlap.
-        connection.set_close_callback(outcome.cancel)  # type: ignore[attr-defined]  # see Exchange
+        connection.set_close_callback(partial(withdraw, outcome))  # type: ignore[attr-defined]  # see Exchange
         outcome.add_done_callback(lambda task: self._done(connection, request, task))
 
     def _done(
@@ -130,7 +131,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
         if outcome.failure is None:
             _answer(connection, 200, outcome.reply)
             return
-        reason = f"{type(outcome.failure.error).__name__}: {outcome.failure.error}"
+        reason = described(outcome.failure.error)
         self._answer_failure(connection, request, 500, reason, hold=not self.retry)
 
     def _answer_failure(
@@ -150,7 +151,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
     def cancel(self) -> None:
         """Cancel the async functions that are still running."""
         for task in self._tasks:
-            task.cancel()
+            withdraw(task)
 
 
 class RequestMessage(httputil.HTTPMessageDelegate):

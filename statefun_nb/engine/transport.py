@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from ..address import SdkAddress
 from ..effects import TypedValue
-from ..errors import EngineError, ProtocolError, UnknownFunctionError
+from ..errors import EngineError, ProtocolError, UnknownFunctionError, described
 from ..protocol.v3 import decode_reply
-from ..sdk.dispatch import Outcome
+from ..sdk.dispatch import Outcome, withdraw
 from ..trace.traced import TracedHandler
 from .answers import Answer, Failed, Undeclared
 
@@ -79,18 +79,15 @@ async def _wait(task: asyncio.Task[Outcome]) -> Answer:
     try:
         await asyncio.wait((task,))
     except asyncio.CancelledError:
-        task.cancel()
+        withdraw(task)
         raise
-    if task.cancelled():  # by the function itself, and not by who waits for it
-        return Failed("CancelledError: the function was cancelled from inside")
     return _answer(task.result())
 
 
 def _answer(outcome: Outcome) -> Answer:
     if outcome.failure is None:
         return decode_reply(outcome.reply)
-    error = outcome.failure.error
-    return Failed(f"{type(error).__name__}: {error}")
+    return Failed(described(outcome.failure.error))
 
 
 class HttpClient:

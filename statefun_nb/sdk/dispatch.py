@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..effects import Request, StateSpec, new_tuple
 from ..errors import DeclarationTypeError, StatefunError
@@ -13,7 +14,13 @@ from .messages import received_message
 from .registry import FunctionSpec
 from .storage import Cell, current_storage
 
-__all__ = ["Failure", "Observer", "Outcome", "dispatch"]
+if TYPE_CHECKING:  # 20 ms that a program with sync functions need not wait for
+    import asyncio
+
+__all__ = ["Failure", "Observer", "Outcome", "dispatch", "withdraw"]
+
+# Tasks that serve, and were told to stop by whoever waits for them.
+_withdrawn: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
 
 
 class Failure(NamedTuple):
@@ -57,7 +64,8 @@ def dispatch(
     A sync function has run when this returns its Outcome; for an async one there is a coroutine
     to await. An exception of the user's is data in the Outcome (proto: the runtime retries the
     whole batch; ``RequestReplyFunction``); with ``skip``, the message that raised is left out
-    instead.
+    instead. Whatever leaves the function is its failure, SystemExit and its like too: it is no
+    program of its own.
     """
     target, state, _ = request
     try:
@@ -97,7 +105,7 @@ def _run(
                 result = fun(context, received_message(typename, id_, received.argument))
                 if result is not None:
                     _refuse_awaitable(typename, result)
-            except Exception as error:
+            except BaseException as error:
                 if (failed := _failed(index, error, undo, observer)) is not None:
                     return failed
             else:
@@ -126,7 +134,9 @@ async def _run_async(
             context.received = received
             try:
                 await spec.fun(context, received_message(typename, id_, received.argument))
-            except Exception as error:
+            except BaseException as error:
+                if _is_withdrawal(error):
+                    raise
                 if (failed := _failed(index, error, undo, observer)) is not None:
                     return failed
             else:
@@ -138,8 +148,23 @@ async def _run_async(
     return _done(context, cells)
 
 
+def withdraw(task: asyncio.Task[Outcome]) -> None:
+    """Cancel a task that serves: nobody waits for its outcome any more.
+
+    And not ``task.cancel``, which the function may have called itself: that is its failure.
+    """
+    _withdrawn.add(task)
+    task.cancel()
+
+
+def _is_withdrawal(error: BaseException) -> bool:
+    import asyncio  # loaded long since, when a coroutine runs: 0 ms
+
+    return isinstance(error, asyncio.CancelledError) and asyncio.current_task() in _withdrawn
+
+
 def _failed(
-    index: int, error: Exception, undo: Callable[[], None] | None, observer: Observer | None
+    index: int, error: BaseException, undo: Callable[[], None] | None, observer: Observer | None
 ) -> Outcome | None:
     """The end of the batch, or None when only this one message is left out."""
     failure = Failure(index, error)

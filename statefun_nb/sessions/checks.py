@@ -144,7 +144,7 @@ class Check:
             return f", though it was invoked {_times(len(self._good))}: does it write its state?"
         failures = [each.error for each in self._invocations if each.error is not None]
         if failures:
-            return f": it has failed with {failures[-1].type}: {failures[-1].message}"
+            return f": it has failed with {failures[-1].text}"
         if not self._others:
             return f": no message has come to any {self._address.typename} yet"
         meant = did_you_mean(self._address.id, self._others)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..address import SdkAddress
 from ..effects import CancelDelayed, DelayedSend, Emit, Reply, TypedValue
-from ..errors import ProtocolError, StatefunError
+from ..errors import ProtocolError, StatefunError, described
 from ..protocol.v3 import (
     decode_reply,
     decode_typed_value,
@@ -82,7 +82,7 @@ def read_cases(batch: TracedBatch) -> Iterator[Case]:
             _effects(
                 state,
                 Reply(part.sends, part.delayed, part.egress, (), None),
-                None if error is None else f"{error.type}: {error.message}",
+                None if error is None else error.text,
             ),
         )
 
@@ -100,7 +100,7 @@ async def run_case(case: Case, functions: StatefulFunctions) -> EffectsJson:
         try:
             outcome = handler.start(encode_request(case.address, state, [(case.caller, message)]))
         except ProtocolError as error:  # nobody declares its function any more
-            return _effects(case.state, _NOTHING, f"{type(error).__name__}: {error}")
+            return _effects(case.state, _NOTHING, described(error))
         if not isinstance(outcome, Outcome):
             outcome = await outcome
         if not outcome.missing:

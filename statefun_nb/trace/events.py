@@ -113,6 +113,11 @@ class InvocationError(NamedTuple):
     traceback: str
     retries: int = 0
 
+    @property
+    def text(self) -> str:
+        """Class and message in one line; the class alone where there is no message."""
+        return f"{self.type}: {self.message}" if self.message else self.type
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
@@ -174,7 +179,7 @@ class Invocation:
             rows.append(("printed", self.stdout))
         if self.error:
             again = f" (and {self.error.retries} times again)" if self.error.retries else ""
-            rows.append(("error", f"{self.error.type}: {self.error.message}{again}"))
+            rows.append(("error", f"{self.error.text}{again}"))
         if self.cause is not None:
             rows.append(("cause", f"invocation {self.cause}"))
         return rows

@@ -140,5 +140,5 @@ def _row(each: Invocation) -> list[object]:
         each.message.value,
         each.state_after if each.changed else "",
         ", ".join(sent),
-        each.status if each.error is None else f"{each.error.type}: {each.error.message}",
+        each.status if each.error is None else each.error.text,
     ]

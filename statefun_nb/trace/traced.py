@@ -17,11 +17,12 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, NamedTuple
 
 from ..address import SdkAddress
 from ..effects import Request, new_tuple
-from ..errors import StatefunError
+from ..errors import StatefunError, described, text_of
 from ..protocol.v3 import decode_request
 from ..sdk.context import InvocationContext, Routes
 from ..sdk.dispatch import Failure, Outcome, dispatch
@@ -324,8 +325,14 @@ def _invocation_error(failure: Failure) -> InvocationError:
     trace = error.__traceback__
     if trace is not None and trace.tb_next is not None:
         trace = trace.tb_next  # the first frame is dispatch's own
-    lines = traceback.format_exception(type(error), error, trace)
-    message = str(error)
+    return InvocationError(type(error).__name__, text_of(error), _traceback(error, trace))
+
+
+def _traceback(error: BaseException, trace: TracebackType | None) -> str:
+    try:
+        lines = traceback.format_exception(type(error), error, trace)
+    except BaseException:  # notes and causes of the user's may raise anything when they are asked
+        lines = [*traceback.format_tb(trace), described(error) + "\n"]
     if isinstance(error, StatefunError):
-        lines = [*lines[:-1], f"{type(error).__name__}: {message}\n"]
-    return InvocationError(type(error).__name__, message, "".join(lines))
+        lines[-1] = described(error) + "\n"  # by its name alone, without the module's
+    return "".join(lines).encode("utf-8", "backslashreplace").decode()

@@ -24,7 +24,7 @@ def short_id(id_: str) -> str:
 def row_of(each: Invocation) -> Row:
     """An invocation as one row of the browser's table."""
     outs = len(each.sent) + len(each.delayed) + len(each.egress) + len(each.cancelled)
-    error = "" if each.error is None else preview(f"{each.error.type}: {each.error.message}")
+    error = "" if each.error is None else preview(each.error.text)
     caller = "" if each.caller is None else f"{each.caller.typename}/{short_id(each.caller.id)}"
     return Row(
         each.seq,

@@ -1,0 +1,211 @@
+"""Whatever leaves a function is that function's failure, and nothing else's."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+import pytest
+
+import statefun_nb as sf
+
+
+class UnprintableError(Exception):
+    def __str__(self):
+        return "code " + self.args[0]
+
+
+class HostileError(Exception):
+    """Nothing about it can be asked."""
+
+    def __str__(self):
+        raise SystemExit(3)
+
+    __repr__ = __str__
+
+    @property
+    def __notes__(self):
+        raise KeyboardInterrupt
+
+
+class OfNoClass(BaseException):
+    pass
+
+
+def recurse(depth=0):
+    return recurse(depth + 1)
+
+
+def raise_(error):
+    raise error
+
+
+def group():
+    if sys.version_info < (3, 11):
+        raise ValueError("several")
+    raise BaseExceptionGroup("several", [ValueError("a"), KeyboardInterrupt()])  # noqa: F821
+
+
+def stop_the_loop():
+    asyncio.get_running_loop().stop()
+    raise ValueError("and went on")
+
+
+def cancel_itself():
+    asyncio.current_task().cancel()
+
+
+RAISERS = {
+    "exit": (lambda: sys.exit(1), "SystemExit: 1"),
+    "argparse": (lambda: argparse.ArgumentParser().parse_args(["--x"]), "SystemExit: 2"),
+    "interrupt": (lambda: raise_(KeyboardInterrupt()), "KeyboardInterrupt"),
+    "cancelled": (lambda: raise_(asyncio.CancelledError("no")), "CancelledError: no"),
+    "generator": (lambda: raise_(GeneratorExit()), "GeneratorExit"),
+    "skip": (lambda: pytest.skip("no"), "Skipped: no"),
+    "own": (lambda: raise_(OfNoClass("mine")), "OfNoClass: mine"),
+    "unprintable": (
+        lambda: raise_(UnprintableError(5)),
+        "UnprintableError: (its text cannot be made",
+    ),
+    "hostile": (
+        lambda: raise_(HostileError()),
+        "HostileError: (its text cannot be made: SystemExit",
+    ),
+    "surrogates": (lambda: raise_(ValueError("a \ud800")), "ValueError: a \\ud800"),
+    "recursion": (recurse, "RecursionError: maximum recursion"),
+    "memory": (lambda: raise_(MemoryError()), "MemoryError"),
+    "group": (group, "several"),
+    "loop.stop": (stop_the_loop, "ValueError: and went on"),
+    "loop.close": (lambda: asyncio.get_running_loop().close(), "RuntimeError: Cannot close a runn"),
+}
+
+
+@pytest.mark.parametrize("style", ["sync", "async"])
+@pytest.mark.parametrize("name", RAISERS)
+def test_it_parks_the_one_address_with_one_error_and_all_else_goes_on(
+    engine, functions, name, style
+):
+    raiser, says = RAISERS[name]
+
+    if style == "sync":
+
+        @sf.function("f/bad", state={"n": int}, functions=functions)
+        def bad(ctx, message):
+            ctx.storage.n = 1
+            raiser()
+
+    else:
+
+        @sf.function("f/bad", state={"n": int}, functions=functions)
+        async def bad(ctx, message):
+            ctx.storage.n = 1
+            await asyncio.sleep(0)
+            raiser()
+
+    @sf.function("f/good", state={"n": int}, functions=functions)
+    def good(ctx, message):
+        ctx.storage.n = message.value
+
+    engine.send("f/bad", "x", 1)
+    engine.send("f/good", "x", 2)
+    idle = engine.wait_idle()
+    assert (idle.processed, idle.parked) == (1, 1)
+    assert engine.state("f/good", "x") == {"n": 2}
+    (parked,) = engine.parked
+    assert says in parked.reason
+    (failed,) = engine.invocations.filter(status="error")
+    assert failed.error.text == parked.reason
+    assert engine.status().errors == 1
+    assert engine.status().state == "running"
+    repr(engine.invocations), repr(engine)  # and it can be shown
+
+    @sf.function("f/bad", state={"n": int}, functions=functions)
+    def mended(ctx, message):
+        ctx.storage.n = 5
+
+    assert engine.wait_idle().processed == 1
+    assert engine.state("f/bad", "x") == {"n": 5}
+
+
+def test_a_function_that_cancels_its_own_task_has_failed(engine, functions):
+    @sf.function("f/bad", functions=functions)
+    async def bad(ctx, message):
+        asyncio.current_task().cancel()
+        await asyncio.sleep(10)
+
+    engine.send("f/bad", "x", 1)
+    assert engine.wait_idle().parked == 1
+    assert [each.error.type for each in engine.invocations] == ["CancelledError"]
+
+
+def test_a_task_that_a_function_leaves_behind_ends_nothing_but_itself(engine, functions):
+    @sf.function("f/leaves", functions=functions)
+    async def leaves(ctx, message):
+        async def behind():
+            sys.exit(3)
+
+        asyncio.get_running_loop().create_task(behind())
+        await asyncio.sleep(0.01)
+
+    heard = []
+    loop = engine._thread.loop
+    engine._thread.call(loop.set_exception_handler, lambda _, context: heard.append(context))
+    engine.send_many([("f/leaves", str(i), i) for i in range(3)])
+    assert engine.wait_idle().processed == 3
+    assert {type(each["exception"]) for each in heard} == {SystemExit}
+
+
+@pytest.mark.parametrize("style", ["sync", "async"])
+@pytest.mark.parametrize("policy", ["skip", "retry"])
+def test_the_policy_holds_for_it_too(functions, policy, style):
+    tries = []
+
+    def act():
+        tries.append(1)
+        if policy == "skip" or len(tries) < 3:
+            sys.exit("no")
+
+    if style == "sync":
+
+        @sf.function("f/bad", functions=functions)
+        def bad(ctx, message):
+            act()
+
+    else:
+
+        @sf.function("f/bad", functions=functions)
+        async def bad(ctx, message):
+            await asyncio.sleep(0)
+            act()
+
+    with sf.start(port=0, functions=functions, on_error=policy) as session:
+        session.send("f/bad", "x", 1)
+        assert session.wait_idle().parked == 0
+        assert len(tries) == (1 if policy == "skip" else 3)
+        (failed,) = session.invocations.filter(status="error")
+        assert (failed.error.type, failed.error.message) == ("SystemExit", "no")
+        assert failed.error.retries == (0 if policy == "skip" else 1)
+
+
+def test_a_session_whose_function_was_stopped_in_the_middle_goes_on_from_its_file(
+    functions, tmp_path
+):
+    """Being stopped from outside is no failure: the message waits for the next session."""
+    started = []
+
+    @sf.function("f/slow", functions=functions)
+    async def slow(ctx, message):
+        started.append(message.value)
+        if len(started) == 1:
+            await asyncio.sleep(60)
+
+    options = {"port": 0, "functions": functions, "durable": tmp_path / "kept.db"}
+    with sf.start(**options) as session:
+        session.send("f/slow", "x", 1)
+        while not started:
+            session.status()
+    assert not session.invocations
+    with sf.start(**options) as session:
+        assert session.wait_idle().processed == 1
+    assert started == [1, 1]
