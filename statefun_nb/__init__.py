@@ -25,11 +25,12 @@ from .errors import (
     StateNameError,
     UnknownFunctionError,
 )
+from .sdk.builders import egress_message_builder, message_builder
 from .sdk.context import Context
 from .sdk.egress import kafka_egress_message, kinesis_egress_message
 from .sdk.functions import StatefulFunction, function
 from .sdk.handler import RequestReplyHandler
-from .sdk.messages import EgressMessage, Message, egress_message_builder, message_builder
+from .sdk.messages import EgressMessage, Message
 from .sdk.registry import StatefulFunctions
 from .sdk.state import State
 from .sdk.types import (

@@ -24,6 +24,7 @@ from .messages import (
     own_typed_value,
 )
 from .storage import Cell
+from .types import Type
 from .value_spec import ValueSpec
 
 __all__ = ["Context", "InvocationContext", "Routes"]
@@ -46,7 +47,11 @@ class Context(ABC):
     @property
     @abstractmethod
     def storage(self) -> Any:
-        """The state values of this address."""
+        """The state values of this address: an attribute for each that was declared.
+
+        The attributes are made when the function is declared, so that a type checker takes each
+        for ``Any``; it knows those of a class whose state is declared with ``State``.
+        """
 
     @property
     @abstractmethod
@@ -56,7 +61,9 @@ class Context(ABC):
     @overload
     def send(self, message: Message) -> None: ...
     @overload
-    def send(self, message: str, id: str, value: Any, *, type: Any = None) -> None: ...
+    def send(
+        self, message: str, id: str, value: Any, *, type: Type[Any] | type[Any] | None = None
+    ) -> None: ...
     def send(  # noqa: B027 - a fake for a test need not implement what it does not use
         self,
         message: Message | str,
@@ -72,18 +79,24 @@ class Context(ABC):
 
     @overload
     def send_after(
-        self, duration: timedelta, message: Message, cancellation_token: str = ""
+        self,
+        duration: timedelta,
+        message: Message,
+        cancellation_token: str = "",
+        *,
+        token: str = "",
     ) -> None: ...
     @overload
     def send_after(
         self,
         duration: timedelta,
-        message: str,
-        cancellation_token: str,
+        typename: str,
+        id: str,
+        /,
         value: Any,
         *,
         token: str = "",
-        type: Any = None,
+        type: Type[Any] | type[Any] | None = None,
     ) -> None: ...
     def send_after(  # noqa: B027 - see send
         self,

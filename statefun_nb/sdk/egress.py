@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, overload
 
 from ..effects import TypedValue
 from ..errors import ConversionError, ConversionTypeError
@@ -16,16 +16,28 @@ from ..protocol.records import (
     encode_kinesis_record,
 )
 from .messages import EgressMessage, typed_value
-from .types import Type
+from .types import Type, V
 
 __all__ = ["kafka_egress_message", "kinesis_egress_message"]
 
 
+@overload
 def kafka_egress_message(
     typename: str,
     topic: str,
     value: str | bytes | bytearray | float,
-    value_type: Type | None = None,
+    value_type: None = None,
+    key: str | None = None,
+) -> EgressMessage: ...
+@overload
+def kafka_egress_message(
+    typename: str, topic: str, value: V, value_type: Type[V], key: str | None = None
+) -> EgressMessage: ...
+def kafka_egress_message(
+    typename: str,
+    topic: str,
+    value: Any,
+    value_type: Type[Any] | None = None,
     key: str | None = None,
 ) -> EgressMessage:
     """Build a record for a Kafka egress.
@@ -60,12 +72,30 @@ def kafka_egress_message(
     return EgressMessage(typename, TypedValue(KAFKA_RECORD, encode_kafka_record(record)))
 
 
+@overload
 def kinesis_egress_message(
     typename: str,
     stream: str,
     value: str | bytes | bytearray,
     partition_key: str,
-    value_type: Type | None = None,
+    value_type: None = None,
+    explicit_hash_key: str | None = None,
+) -> EgressMessage: ...
+@overload
+def kinesis_egress_message(
+    typename: str,
+    stream: str,
+    value: V,
+    partition_key: str,
+    value_type: Type[V],
+    explicit_hash_key: str | None = None,
+) -> EgressMessage: ...
+def kinesis_egress_message(
+    typename: str,
+    stream: str,
+    value: Any,
+    partition_key: str,
+    value_type: Type[Any] | None = None,
     explicit_hash_key: str | None = None,
 ) -> EgressMessage:
     """Build a record for a Kinesis egress.
@@ -111,7 +141,7 @@ def _text(value: Any, what: str) -> str:
     return value
 
 
-def _payload(value: Any, value_type: Type | None, *, numbers: bool) -> bytes:
+def _payload(value: Any, value_type: Type[Any] | None, *, numbers: bool) -> bytes:
     if value is None:
         raise ConversionError("the value is missing")
     if value_type:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from ..errors import DeclarationError, DeclarationTypeError
 from .context import Context
@@ -12,14 +12,13 @@ from .inference import type_of_class
 from .messages import Message
 from .registry import StatefulFunctions
 from .state import State
+from .types import Type
 from .value_spec import ValueSpec
 
 __all__ = ["StatefulFunction", "default_functions", "function"]
 
-T = TypeVar("T")
-
 # What sf.function fills and sf.start serves when neither is told otherwise.
-default_functions = StatefulFunctions()
+default_functions: StatefulFunctions = StatefulFunctions()
 
 
 class StatefulFunction(ABC):
@@ -29,16 +28,34 @@ class StatefulFunction(ABC):
     """
 
     @abstractmethod
-    def invoke(self, ctx: Context, message: Message) -> Any:
+    def invoke(self, ctx: Context, message: Message, /) -> Any:
         """Serve one message."""
 
 
+# What can be declared; a checker sees that it comes out of the decorator as it went in.
+D = TypeVar("D", bound=Callable[[Context, Message], object] | type[StatefulFunction])
+
+
+@overload
+def function(
+    typename: str,
+    state: Mapping[str, Type[Any] | type[Any]],
+    *,
+    functions: StatefulFunctions | None = None,
+) -> Callable[[D], D]: ...
+@overload
+def function(
+    typename: str,
+    state: Iterable[ValueSpec] | None = None,
+    *,
+    functions: StatefulFunctions | None = None,
+) -> Callable[[D], D]: ...
 def function(
     typename: str,
     state: Mapping[str, Any] | Iterable[ValueSpec] | None = None,
     *,
     functions: StatefulFunctions | None = None,
-) -> Callable[[T], T]:
+) -> Callable[[D], D]:
     """Declare a stateful function; running the cell again replaces it in place.
 
     Parameters
@@ -64,7 +81,7 @@ def function(
     """
     target = default_functions if functions is None else functions
 
-    def decorate(declared: T) -> T:
+    def decorate(declared: D) -> D:
         if isinstance(declared, type):
             _declare_class(target, typename, declared, state)
         elif callable(declared):

@@ -27,6 +27,7 @@ class RequestReplyHandler:
     """
 
     __slots__ = ("functions",)
+    functions: StatefulFunctions
 
     def __init__(self, functions: StatefulFunctions) -> None:
         if functions is None:

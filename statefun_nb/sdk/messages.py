@@ -1,4 +1,4 @@
-"""Messages to functions and to egresses, and the builders of the official SDK."""
+"""Messages to functions and to egresses: what they carry, and who they are for."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .types import (
     LongType,
     StringType,
     Type,
+    V,
 )
 
 __all__ = [
@@ -28,9 +29,7 @@ __all__ = [
     "about",
     "addressed",
     "delay_ms",
-    "egress_message_builder",
     "inferred_value",
-    "message_builder",
     "not_utf8",
     "own_typed_value",
     "received_message",
@@ -88,12 +87,15 @@ class Message(_Typed):
 
     Examples
     --------
+    >>> from statefun_nb import message_builder
     >>> message = message_builder("example/person", "bob", int_value=3)
     >>> message.is_int(), message.as_int(), message.value
     (True, 3, 3)
     """
 
     __slots__ = ("target_id", "target_typename")
+    target_typename: str
+    target_id: str
 
     def __init__(self, target_typename: str, target_id: str, typed_value: TypedValueLike) -> None:
         if not target_typename:
@@ -114,7 +116,7 @@ class Message(_Typed):
 
     def as_int(self) -> int | None:
         """The value read as an ``io.statefun.types/int``."""
-        return self.as_type(IntType)  # type: ignore[no-any-return]  # user values are Any
+        return self.as_type(IntType)
 
     def is_bool(self) -> bool:
         """Is the value an ``io.statefun.types/bool``?"""
@@ -122,7 +124,7 @@ class Message(_Typed):
 
     def as_bool(self) -> bool | None:
         """The value read as an ``io.statefun.types/bool``."""
-        return self.as_type(BoolType)  # type: ignore[no-any-return]  # user values are Any
+        return self.as_type(BoolType)
 
     def is_long(self) -> bool:
         """Is the value an ``io.statefun.types/long``?"""
@@ -130,7 +132,7 @@ class Message(_Typed):
 
     def as_long(self) -> int | None:
         """The value read as an ``io.statefun.types/long``."""
-        return self.as_type(LongType)  # type: ignore[no-any-return]  # user values are Any
+        return self.as_type(LongType)
 
     def is_string(self) -> bool:
         """Is the value an ``io.statefun.types/string``?"""
@@ -138,7 +140,7 @@ class Message(_Typed):
 
     def as_string(self) -> str | None:
         """The value read as an ``io.statefun.types/string``."""
-        return self.as_type(StringType)  # type: ignore[no-any-return]  # user values are Any
+        return self.as_type(StringType)
 
     def is_float(self) -> bool:
         """Is the value an ``io.statefun.types/float``?"""
@@ -146,7 +148,7 @@ class Message(_Typed):
 
     def as_float(self) -> float | None:
         """The value read as an ``io.statefun.types/float``."""
-        return self.as_type(FloatType)  # type: ignore[no-any-return]  # user values are Any
+        return self.as_type(FloatType)
 
     def is_double(self) -> bool:
         """Is the value an ``io.statefun.types/double``?"""
@@ -154,13 +156,13 @@ class Message(_Typed):
 
     def as_double(self) -> float | None:
         """The value read as an ``io.statefun.types/double``."""
-        return self.as_type(DoubleType)  # type: ignore[no-any-return]  # user values are Any
+        return self.as_type(DoubleType)
 
-    def is_type(self, tpe: Type | type) -> bool:
+    def is_type(self, tpe: Type[Any] | type[Any]) -> bool:
         """Is the value of this type (a Type, or a class that stands for one)?"""
         return self.typed_value.typename == type_of_class(tpe).typename
 
-    def as_type(self, tpe: Type | type) -> Any:
+    def as_type(self, tpe: Type[V] | type[V]) -> V | None:
         """The value read as this type, whatever its typename says; None when it is absent."""
         value = self.typed_value
         data = value.value
@@ -195,6 +197,7 @@ class EgressMessage(_Typed):
     """
 
     __slots__ = ("typename",)
+    typename: str
 
     def __init__(self, typename: str, typed_value: TypedValueLike) -> None:
         if not typename:
@@ -321,73 +324,3 @@ def delay_ms(duration: Any, typename: str) -> int:
     if duration < timedelta(0):
         raise ConversionError(f"the delay of a message to {typename} is negative: {duration}")
     return duration // timedelta(milliseconds=1)
-
-
-_KEYWORD_TYPES = {
-    "int_value": IntType,
-    "float_value": FloatType,
-    "long_value": LongType,
-    "str_value": StringType,
-    "double_value": DoubleType,
-    "bool_value": BoolType,
-}
-
-
-def message_builder(target_typename: str, target_id: str, **kwargs: Any) -> Message:
-    """Build a message to a function.
-
-    Parameters
-    ----------
-    target_typename, target_id : str
-        Who it is for.
-    **kwargs
-        Exactly one of ``int_value``, ``float_value``, ``long_value``, ``str_value``,
-        ``double_value``, ``bool_value``; or both ``value`` and ``value_type``.
-
-    Raises
-    ------
-    ConversionTypeError
-        When the keywords are not one of these combinations.
-    ConversionError
-        When the value is None or does not fit its type.
-
-    Examples
-    --------
-    >>> message_builder("example/greeter", "bob", str_value="hi").as_string()
-    'hi'
-    """
-    if len(kwargs) == 1:
-        ((keyword, value),) = kwargs.items()
-        tpe = _KEYWORD_TYPES.get(keyword)
-        if tpe is None:
-            raise ConversionError(
-                f"cannot tell the type of {keyword}= (message to {target_typename}): use one of "
-                f"{', '.join(_KEYWORD_TYPES)}, or value= with value_type="
-            )
-    elif kwargs.keys() == {"value", "value_type"}:
-        value, tpe = kwargs["value"], kwargs["value_type"]
-    else:
-        raise ConversionTypeError(
-            f"a message to {target_typename} takes exactly one of {', '.join(_KEYWORD_TYPES)}, or "
-            f"value= with value_type=; given: {', '.join(kwargs) or 'none'}"
-        )
-    if value is None:
-        raise ConversionError(f"value can not be missing (message to {target_typename})")
-    if not tpe:
-        raise ConversionError(f"value_type can not be missing (message to {target_typename})")
-    return Message(target_typename, target_id, typed_value(tpe, value))
-
-
-def egress_message_builder(target_typename: str, value: Any, value_type: Type) -> EgressMessage:
-    """Build a record for any egress; for Kafka and Kinesis use their own builders.
-
-    Raises
-    ------
-    ConversionError
-        When the value is None or does not fit its type.
-    """
-    if not target_typename:
-        raise DeclarationError("the egress' typename is missing")
-    if value is None:
-        raise ConversionError(f"value can not be missing (egress {target_typename})")
-    return EgressMessage(target_typename, typed_value(value_type, value))

@@ -14,13 +14,15 @@ from ..errors import (
     UnknownFunctionError,
     did_you_mean,
 )
+from .context import Context
 from .inference import decode_value
+from .messages import Message
 from .storage import StorageLayout
 from .value_spec import ValueSpec
 
 __all__ = ["FunctionSpec", "StatefulFunctions", "decode_state"]
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[[Context, Message], object])
 
 
 class FunctionSpec(NamedTuple):
@@ -56,7 +58,7 @@ class StatefulFunctions:
     def register(
         self,
         typename: str,
-        fun: Callable[..., Any],
+        fun: Callable[[Context, Message], object],
         specs: Iterable[ValueSpec] | None = None,
     ) -> None:
         """Declare ``fun`` for ``typename``; a function declared before is replaced.

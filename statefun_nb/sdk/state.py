@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Generic, NoReturn
 
 from ..errors import ConversionTypeError, StateNameError
 from .inference import type_of_class
 from .storage import Cell, current_storage
+from .types import Type, V
 from .value_spec import ValueSpec
 
 __all__ = ["State"]
 
 
-class State:
+class State(Generic[V]):
     """A state value of a class-style function.
 
     One handle is shared by all addresses; what it reads and writes is the state of the address
     whose request runs in the current task, also when many run at once.
+
+    A type checker knows the value's class: ``State(int)`` is a ``State[int]``.
 
     Parameters
     ----------
@@ -37,10 +40,11 @@ class State:
     """
 
     __slots__ = ("_after_call", "_after_write", "_type", "name")
+    name: str | None
 
     def __init__(
         self,
-        type: Any,
+        type: Type[V] | type[V],
         name: str | None = None,
         *,
         expire_after_call: timedelta | None = None,
@@ -51,11 +55,11 @@ class State:
         self._after_call = expire_after_call
         self._after_write = expire_after_write
 
-    def __set_name__(self, owner: type, name: str) -> None:
+    def __set_name__(self, owner: type[Any], name: str) -> None:
         if self.name is None:
             self.name = name
 
-    def __set__(self, instance: object, value: Any) -> None:
+    def __set__(self, instance: object, value: NoReturn) -> NoReturn:
         raise ConversionTypeError(
             f"state {self.name!r} is written with self.{self.name}.set(value), not by assignment"
         )
@@ -83,11 +87,11 @@ class State:
         """Is there a value?"""
         return self._cell().data is not None
 
-    def get(self) -> Any:
+    def get(self) -> V | None:
         """The value, None when there is none."""
-        return self._cell().get()
+        return self._cell().get()  # type: ignore[no-any-return]  # values of cells are Any
 
-    def set(self, value: Any) -> None:
+    def set(self, value: V) -> None:
         """Write the value."""
         self._cell().set(value)
 

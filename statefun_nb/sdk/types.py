@@ -6,7 +6,7 @@ import json
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from ..address import parse_typename
 from ..errors import (
@@ -17,6 +17,18 @@ from ..errors import (
     forgotten_await,
 )
 from ..protocol.records import read_wrapper, write_wrapper
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message as ProtobufMessage
+    from typing_extensions import TypeVar  # Python's own has defaults from 3.13 on
+
+    # The class of a type's values: Any where a subclass or an annotation does not say it.
+    V = TypeVar("V", default=Any)
+    M = TypeVar("M", bound=ProtobufMessage)
+else:
+    from typing import TypeVar
+
+    V, M = TypeVar("V"), TypeVar("M")
 
 __all__ = [
     "BUILT_IN_TYPES",
@@ -34,22 +46,24 @@ __all__ = [
 ]
 
 
-class TypeSerializer(ABC):
+class TypeSerializer(ABC, Generic[V]):
     """Turns the values of one type into bytes and back."""
 
     __slots__ = ()
 
     @abstractmethod
-    def serialize(self, value: Any) -> bytes:
+    def serialize(self, value: V, /) -> bytes:
         """The bytes of ``value``."""
 
     @abstractmethod
-    def deserialize(self, byte: bytes) -> Any:
+    def deserialize(self, byte: bytes, /) -> V:
         """The value that ``serialize`` made these bytes from."""
 
 
-class Type(ABC):
+class Type(ABC, Generic[V]):
     """A StateFun type: derive from it, or use ``simple_type`` and its siblings.
+
+    For a type checker ``Type[Cart]`` has values of the class ``Cart``, ``Type`` alone any values.
 
     Parameters
     ----------
@@ -63,10 +77,11 @@ class Type(ABC):
     """
 
     __slots__ = ("typename",)
+    typename: str
 
     # The Python class whose values come back from bytes as the very same value, so that a state
     # cell may keep the object it was given instead of decoding it again; None: no such class.
-    exact: type | None = None
+    exact: type[Any] | None = None
 
     def __init__(self, typename: str) -> None:
         if not typename:
@@ -75,14 +90,14 @@ class Type(ABC):
         self.typename = typename
 
     @abstractmethod
-    def serializer(self) -> TypeSerializer:
+    def serializer(self) -> TypeSerializer[V]:
         """The serializer of this type's values."""
 
     def __repr__(self) -> str:
         return f"<Type {self.typename}>"
 
 
-class _FunctionSerializer(TypeSerializer):
+class _FunctionSerializer(TypeSerializer[Any]):
     __slots__ = ("_deserialize", "_serialize")
 
     def __init__(
@@ -98,7 +113,7 @@ class _FunctionSerializer(TypeSerializer):
         return self._deserialize(byte)
 
 
-class _SimpleType(Type):
+class _SimpleType(Type[Any]):
     __slots__ = ("_serializer",)
 
     def __init__(
@@ -110,7 +125,7 @@ class _SimpleType(Type):
         super().__init__(typename)
         self._serializer = _FunctionSerializer(serialize, deserialize)
 
-    def serializer(self) -> TypeSerializer:
+    def serializer(self) -> TypeSerializer[Any]:
         return self._serializer
 
 
@@ -118,7 +133,7 @@ def simple_type(
     typename: str | None = None,
     serialize_fn: Callable[[Any], bytes] | None = None,
     deserialize_fn: Callable[[bytes], Any] | None = None,
-) -> Type:
+) -> Type[Any]:
     """A type made of two functions: value to bytes, bytes to value.
 
     Raises
@@ -141,7 +156,7 @@ def simple_type(
     return _SimpleType(typename, serialize_fn, deserialize_fn)
 
 
-def make_json_type(typename: str) -> Type:
+def make_json_type(typename: str) -> Type[Any]:
     """A type whose values are what the json module reads and writes, as UTF-8 JSON.
 
     Examples
@@ -161,7 +176,7 @@ def make_json_type(typename: str) -> Type:
     return simple_type(typename, serialize, json.loads)
 
 
-def make_protobuf_type(cls: Any, namespace: str | None = None) -> Type:
+def make_protobuf_type(cls: type[M], namespace: str | None = None) -> Type[M]:
     """A type whose values are messages of a generated protobuf class.
 
     The typename is ``type.googleapis.com/<full name>``, or ``namespace/<full name>``.
@@ -202,15 +217,15 @@ def _short(value: object) -> str:
 # 0.35 us that a protobuf message takes, and leaves every other case to protobuf.
 
 
-class _BuiltIn(Type):
+class _BuiltIn(Type[V]):
     __slots__ = ("_serializer", "exact")
 
-    def __init__(self, kind: str, serializer: TypeSerializer, exact: type | None) -> None:
+    def __init__(self, kind: str, serializer: TypeSerializer[V], exact: type[V] | None) -> None:
         super().__init__(f"io.statefun.types/{kind}")
         self._serializer = serializer
         self.exact = exact
 
-    def serializer(self) -> TypeSerializer:
+    def serializer(self) -> TypeSerializer[V]:
         return self._serializer
 
 
@@ -228,7 +243,7 @@ def _checked(kind: str, value: object, hint: str) -> bytes:
         ) from error
 
 
-class _BoolSerializer(TypeSerializer):
+class _BoolSerializer(TypeSerializer[Any]):
     __slots__ = ()
 
     def serialize(self, value: Any) -> bytes:
@@ -252,7 +267,7 @@ _DOUBLE_ZERO = _DOUBLE.pack(0x09, 0.0)
 _STRING_HEADS = tuple(bytes([0x0A, size]) for size in range(128))
 
 
-class _IntSerializer(TypeSerializer):
+class _IntSerializer(TypeSerializer[Any]):
     __slots__ = ()
 
     def serialize(self, value: Any) -> bytes:
@@ -269,7 +284,7 @@ class _IntSerializer(TypeSerializer):
         return read_wrapper("int", byte) if byte else 0
 
 
-class _LongSerializer(TypeSerializer):
+class _LongSerializer(TypeSerializer[Any]):
     __slots__ = ()
 
     def serialize(self, value: Any) -> bytes:
@@ -286,7 +301,7 @@ class _LongSerializer(TypeSerializer):
         return read_wrapper("long", byte) if byte else 0
 
 
-class _FloatSerializer(TypeSerializer):
+class _FloatSerializer(TypeSerializer[Any]):
     __slots__ = ()
 
     def serialize(self, value: Any) -> bytes:
@@ -296,7 +311,7 @@ class _FloatSerializer(TypeSerializer):
         return read_wrapper("float", byte)
 
 
-class _DoubleSerializer(TypeSerializer):
+class _DoubleSerializer(TypeSerializer[Any]):
     __slots__ = ()
 
     def serialize(self, value: Any) -> bytes:
@@ -311,7 +326,7 @@ class _DoubleSerializer(TypeSerializer):
         return read_wrapper("double", byte)
 
 
-class _StringSerializer(TypeSerializer):
+class _StringSerializer(TypeSerializer[Any]):
     __slots__ = ()
 
     def serialize(self, value: Any) -> bytes:
@@ -329,13 +344,13 @@ class _StringSerializer(TypeSerializer):
         return read_wrapper("string", byte)
 
 
-BoolType: Type = _BuiltIn("bool", _BoolSerializer(), bool)
-IntType: Type = _BuiltIn("int", _IntSerializer(), int)
-FloatType: Type = _BuiltIn("float", _FloatSerializer(), None)
-LongType: Type = _BuiltIn("long", _LongSerializer(), int)
-DoubleType: Type = _BuiltIn("double", _DoubleSerializer(), float)
-StringType: Type = _BuiltIn("string", _StringSerializer(), str)
+BoolType: Type[bool] = _BuiltIn("bool", _BoolSerializer(), bool)
+IntType: Type[int] = _BuiltIn("int", _IntSerializer(), int)
+FloatType: Type[float] = _BuiltIn("float", _FloatSerializer(), None)
+LongType: Type[int] = _BuiltIn("long", _LongSerializer(), int)
+DoubleType: Type[float] = _BuiltIn("double", _DoubleSerializer(), float)
+StringType: Type[str] = _BuiltIn("string", _StringSerializer(), str)
 
-BUILT_IN_TYPES = {
+BUILT_IN_TYPES: dict[str, Type[Any]] = {
     each.typename: each for each in (BoolType, IntType, FloatType, LongType, DoubleType, StringType)
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from keyword import iskeyword
+from typing import Any
 
 from ..effects import ExpireMode, StateSpec
 from ..errors import DeclarationError, DeclarationTypeError
@@ -39,11 +40,16 @@ class ValueSpec:
     """
 
     __slots__ = ("after_call", "after_write", "duration", "name", "type")
+    name: str
+    type: Type[Any]
+    after_call: bool
+    after_write: bool
+    duration: int  # in milliseconds; 0: it does not expire
 
     def __init__(
         self,
         name: str,
-        type: Type,
+        type: Type[Any],
         expire_after_call: timedelta | None = None,
         expire_after_write: timedelta | None = None,
     ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from ..address import address_of
 from ..endpoint.server import Endpoint
@@ -41,7 +41,11 @@ class Inspection:
 
     # Asking.
 
-    def state(self, typename: str, id: str | None = None) -> Any:
+    @overload
+    def state(self, typename: str, id: None = None) -> StateTable: ...
+    @overload
+    def state(self, typename: str, id: str) -> dict[str, Any]: ...
+    def state(self, typename: str, id: str | None = None) -> StateTable | dict[str, Any]:
         """The state of one address, by name; without ``id``, of all of its type, in order of ids.
 
         Empty when there is none. Of a real cluster it is what the endpoint saw last, which the

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from ..cells.history import names_of_type
 from ..endpoint.server import Endpoint
@@ -16,6 +16,7 @@ from ..errors import ConversionError
 from ..loop_thread import LoopThread
 from ..module_yaml import Document, read_source
 from ..sdk.messages import MISSING, Message
+from ..sdk.types import Type
 from ..trace.events import Invocation
 from ..trace.recorder import Recorder
 from ..trace.replay import Replay, cases_of, replay
@@ -70,6 +71,18 @@ class Session(Inspection):
 
     # Sending.
 
+    @overload
+    def send(self, typename: Message, *, delay: timedelta | None = None) -> None: ...
+    @overload
+    def send(
+        self,
+        typename: str,
+        id: str,
+        value: Any,
+        *,
+        delay: timedelta | None = None,
+        type: Type[Any] | type[Any] | None = None,
+    ) -> None: ...
     def send(
         self,
         typename: str | Message,

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ..engine.base import Engine
 from ..sdk.registry import StatefulFunctions
+from ..sdk.types import Type
 from ..trace.invocations import Invocations
 from ..trace.recorder import Recorder
 from ..trace.traced import Running
@@ -40,11 +41,11 @@ class Source(Protocol):
     def send(
         self,
         typename: str,
-        id: str = "",
-        value: Any = None,
+        id: str,
+        value: Any,
         *,
         delay: timedelta | None = None,
-        type: Any = None,
+        type: Type[Any] | type[Any] | None = None,
     ) -> None:
         """Send a message from outside."""
 

@@ -100,6 +100,16 @@ def test_a_state_handle_outside_its_function_says_so():
         Greeter().visits = 1
 
 
+def test_types_and_handles_take_a_parameter_and_stay_what_they_are():
+    handle = sf.State[int](int, "n")
+    assert type(handle) is sf.State
+    assert handle.spec().type is sf.LongType
+    assert not hasattr(handle, "__dict__")
+    assert sf.Type[int].__origin__ is sf.Type
+    assert sf.TypeSerializer[int].__origin__ is sf.TypeSerializer
+    assert not hasattr(sf.IntType, "__dict__")
+
+
 def test_a_handle_of_another_function_is_not_this_ones_state(functions):
     class Other(sf.StatefulFunction):
         theirs = sf.State(int)

@@ -1,0 +1,96 @@
+"""The builders of messages and of records for any egress, as in the official SDK."""
+
+from __future__ import annotations
+
+from typing import Any, overload
+
+from ..errors import ConversionError, ConversionTypeError, DeclarationError
+from .messages import EgressMessage, Message, typed_value
+from .types import BoolType, DoubleType, FloatType, IntType, LongType, StringType, Type, V
+
+__all__ = ["egress_message_builder", "message_builder"]
+
+_KEYWORD_TYPES: dict[str, Type[Any]] = {
+    "int_value": IntType,
+    "float_value": FloatType,
+    "long_value": LongType,
+    "str_value": StringType,
+    "double_value": DoubleType,
+    "bool_value": BoolType,
+}
+
+
+@overload
+def message_builder(target_typename: str, target_id: str, *, int_value: int) -> Message: ...
+@overload
+def message_builder(target_typename: str, target_id: str, *, float_value: float) -> Message: ...
+@overload
+def message_builder(target_typename: str, target_id: str, *, long_value: int) -> Message: ...
+@overload
+def message_builder(target_typename: str, target_id: str, *, str_value: str) -> Message: ...
+@overload
+def message_builder(target_typename: str, target_id: str, *, double_value: float) -> Message: ...
+@overload
+def message_builder(target_typename: str, target_id: str, *, bool_value: bool) -> Message: ...
+@overload
+def message_builder(
+    target_typename: str, target_id: str, *, value: V, value_type: Type[V]
+) -> Message: ...
+def message_builder(target_typename: str, target_id: str, **kwargs: Any) -> Message:
+    """Build a message to a function.
+
+    Parameters
+    ----------
+    target_typename, target_id : str
+        Who it is for.
+    **kwargs
+        Exactly one of ``int_value``, ``float_value``, ``long_value``, ``str_value``,
+        ``double_value``, ``bool_value``; or both ``value`` and ``value_type``.
+
+    Raises
+    ------
+    ConversionTypeError
+        When the keywords are not one of these combinations.
+    ConversionError
+        When the value is None or does not fit its type.
+
+    Examples
+    --------
+    >>> message_builder("example/greeter", "bob", str_value="hi").as_string()
+    'hi'
+    """
+    if len(kwargs) == 1:
+        ((keyword, value),) = kwargs.items()
+        tpe = _KEYWORD_TYPES.get(keyword)
+        if tpe is None:
+            raise ConversionError(
+                f"cannot tell the type of {keyword}= (message to {target_typename}): use one of "
+                f"{', '.join(_KEYWORD_TYPES)}, or value= with value_type="
+            )
+    elif kwargs.keys() == {"value", "value_type"}:
+        value, tpe = kwargs["value"], kwargs["value_type"]
+    else:
+        raise ConversionTypeError(
+            f"a message to {target_typename} takes exactly one of {', '.join(_KEYWORD_TYPES)}, or "
+            f"value= with value_type=; given: {', '.join(kwargs) or 'none'}"
+        )
+    if value is None:
+        raise ConversionError(f"value can not be missing (message to {target_typename})")
+    if not tpe:
+        raise ConversionError(f"value_type can not be missing (message to {target_typename})")
+    return Message(target_typename, target_id, typed_value(tpe, value))
+
+
+def egress_message_builder(target_typename: str, value: V, value_type: Type[V]) -> EgressMessage:
+    """Build a record for any egress; for Kafka and Kinesis use their own builders.
+
+    Raises
+    ------
+    ConversionError
+        When the value is None or does not fit its type.
+    """
+    if not target_typename:
+        raise DeclarationError("the egress' typename is missing")
+    if value is None:
+        raise ConversionError(f"value can not be missing (egress {target_typename})")
+    return EgressMessage(target_typename, typed_value(value_type, value))
