@@ -13,10 +13,11 @@ from typing import NamedTuple
 from ..cluster.artifacts import cache_folder, find_java, missing_artifacts
 from ..cluster.docker import IMAGE, check_docker, has_image
 from ..errors import StatefunError
+from ..sessions.options import Options
 
 __all__ = ["Finding", "examine"]
 
-_PORT = 8000
+_PORT = Options.port
 
 
 class Finding(NamedTuple):

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from .. import __version__
 from ..cluster import artifacts, detached
@@ -20,6 +20,7 @@ from ..endpoint.server import LOOPBACK
 from ..errors import StatefunError
 from ..sdk.registry import StatefulFunctions
 from ..sessions.default import start
+from ..sessions.options import OnErrorName, Options
 from ..sessions.session import Session
 from ..tables import text_table
 from .doctor import examine
@@ -48,7 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     lab.set_defaults(run=_lab)
     serve = commands.add_parser("serve", help="serve the functions of a module, for a cluster")
     serve.add_argument("module", help="module, or module:NAME of a StatefulFunctions in it")
-    serve.add_argument("--port", type=int, default=8000, help="0 is any (8000)")
+    port = Options.port
+    serve.add_argument("--port", type=int, default=port, help=f"0 is any ({port})")
     serve.add_argument(
         "--host", default=LOOPBACK, help=f"0.0.0.0 to be reached from elsewhere ({LOOPBACK})"
     )
@@ -63,9 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("module", type=Path, help="endpoints, and the playground's ingress and egress")
     run.add_argument("--functions", metavar="MODULE", help="functions to be served by itself")
-    run.add_argument("--port", type=int, default=8000, help="of their endpoint; 0 is any (8000)")
+    run.add_argument("--port", type=int, default=port, help=f"of their endpoint; 0 is any ({port})")
     run.add_argument("--durable", metavar="FILE", help="keep everything in this file")
-    run.add_argument("--on-error", choices=("park", "retry", "skip"), default="retry")
+    run.add_argument("--on-error", choices=get_args(OnErrorName), default="retry")
     run.set_defaults(run=_run_module)
     export = commands.add_parser(
         "export", help="run a notebook, and write its functions, module.yaml and tests to a folder"
@@ -84,7 +86,10 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
     fetch.set_defaults(run=_cluster_fetch)
     up = commands.add_parser("up", help="start Kafka and StateFun with a module.yaml")
     up.add_argument("module", type=Path, help="module.yaml; {kafka} in it is the broker's address")
-    up.add_argument("--parallelism", type=int, default=1, metavar="N", help="TaskManagers (1)")
+    tasks = Options.parallelism
+    up.add_argument(
+        "--parallelism", type=int, default=tasks, metavar="N", help=f"TaskManagers ({tasks})"
+    )
     up.add_argument("--image", help="of StateFun and Flink; built on first use when left out")
     up.add_argument("--kafka-image", help="of Kafka (apache/kafka:3.9.1)")
     up.set_defaults(run=_cluster_up)

@@ -18,6 +18,7 @@ from ..errors import DeclarationError
 from ..loop_thread import LoopThread
 from ..sdk.functions import default_functions
 from ..sdk.registry import StatefulFunctions
+from ..sessions.options import Options
 from ..trace.reader import read_batch
 from ..trace.recorder import Recorder
 from ..trace.traced import TracedHandler
@@ -63,7 +64,7 @@ def load_functions(name: str) -> StatefulFunctions:
 
 @contextlib.contextmanager
 def served(
-    functions: StatefulFunctions, *, host: str = LOOPBACK, port: int = 8000, token: str = ""
+    functions: StatefulFunctions, *, host: str = LOOPBACK, port: int = Options.port, token: str = ""
 ) -> Iterator[Endpoint]:
     """An endpoint for functions; at its end, what is being served gets ten seconds to end.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import re
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 from ..cells.arguments import Parser
+from ..sessions.options import EngineName, OnErrorName, Options, TransportName
 
 __all__ = ["duration", "line_parser", "module_parser"]
 
@@ -83,16 +84,18 @@ def line_parser() -> argparse.ArgumentParser:
 
 def _add_start(commands: Any) -> None:
     start = commands.add_parser("start", help="start a session, or show the running one")
-    start.add_argument("--port", type=int, default=8000, help="port of the endpoint; 0 is any")
+    start.add_argument(
+        "--port", type=int, default=Options.port, help="port of the endpoint; 0 is any"
+    )
     start.add_argument(
         "--engine",
-        choices=("embedded", "flink", "docker"),
-        default="embedded",
+        choices=get_args(EngineName),
+        default=Options.engine,
         help="flink: the real StateFun, as local JVM processes; docker: as containers",
     )
     start.add_argument("--durable", metavar="FILE", help="keep everything in this file")
-    start.add_argument("--on-error", choices=("park", "retry", "skip"), default="park")
-    start.add_argument("--transport", choices=("direct", "http"), default="direct")
+    start.add_argument("--on-error", choices=get_args(OnErrorName), default=Options.on_error)
+    start.add_argument("--transport", choices=get_args(TransportName), default=Options.transport)
     start.add_argument("--paused", action="store_true", help="serve nothing until resumed")
 
 

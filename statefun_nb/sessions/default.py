@@ -10,32 +10,40 @@ from ..errors import SessionError
 from ..sdk.functions import default_functions
 from ..sdk.registry import StatefulFunctions
 from . import _current
-from .options import Options, full_path
+from .options import (
+    ClockName,
+    DeliveryName,
+    EngineName,
+    OnErrorName,
+    Options,
+    TransportName,
+    full_path,
+)
 from .session import Session
 
 __all__ = ["session", "start", "stop"]
 
 
 def start(
-    engine: str = "embedded",
+    engine: EngineName = Options.engine,
     *,
-    durable: str | os.PathLike[str] | None = None,
-    paused: bool = False,
-    on_error: str = "park",
-    port: int = 8000,
+    durable: str | os.PathLike[str] | None = Options.durable,
+    paused: bool = Options.paused,
+    on_error: OnErrorName = Options.on_error,
+    port: int = Options.port,
     functions: StatefulFunctions | None = None,
-    transport: str = "direct",
-    batch_limit: int = 1000,
-    clock: str = "system",
-    trace: bool = True,
-    trace_limit: int = 10_000,
-    trace_bytes: int = 64 * 1024 * 1024,
-    parallelism: int = 1,
-    delivery: str = "at-least-once",
-    image: str | None = None,
-    kafka_image: str | None = None,
-    bootstrap_servers: str | None = None,
-    rest_url: str | None = None,
+    transport: TransportName = Options.transport,
+    batch_limit: int = Options.batch_limit,
+    clock: ClockName = Options.clock,
+    trace: bool = Options.trace,
+    trace_limit: int = Options.trace_limit,
+    trace_bytes: int = Options.trace_bytes,
+    parallelism: int = Options.parallelism,
+    delivery: DeliveryName = Options.delivery,
+    image: str | None = Options.image,
+    kafka_image: str | None = Options.kafka_image,
+    bootstrap_servers: str | None = Options.bootstrap_servers,
+    rest_url: str | None = Options.rest_url,
 ) -> Session:
     """Start a session, or return the running one when it was started with the same options.
 

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-from ..engine.core import OnError
 from ..errors import SessionError
 from ..sdk.registry import StatefulFunctions
 
-__all__ = ["Options", "full_path"]
+__all__ = [
+    "ClockName",
+    "DeliveryName",
+    "EngineName",
+    "OnErrorName",
+    "Options",
+    "TransportName",
+    "full_path",
+]
+
+# What an option may be: checked here, and offered by the magics and the command line.
+EngineName = Literal["embedded", "flink", "docker"]
+OnErrorName = Literal["park", "retry", "skip"]
+TransportName = Literal["direct", "http"]
+ClockName = Literal["system", "virtual"]
+DeliveryName = Literal["at-least-once", "exactly-once"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The arguments of ``sf.start``; equal options mean the same session.
+    """The arguments of ``sf.start``, and their defaults; equal options mean the same session.
 
     Raises
     ------
@@ -24,30 +38,30 @@ class Options:
     """
 
     functions: StatefulFunctions
-    engine: str = "embedded"
+    engine: EngineName = "embedded"
     durable: str | None = None
     paused: bool = False
-    on_error: str = "park"
+    on_error: OnErrorName = "park"
     port: int = 8000
-    transport: str = "direct"
+    transport: TransportName = "direct"
     batch_limit: int = 1000
-    clock: str = "system"
+    clock: ClockName = "system"
     trace: bool = True
     trace_limit: int = 10_000
     trace_bytes: int = 64 * 1024 * 1024
     parallelism: int = 1
-    delivery: str = "at-least-once"
+    delivery: DeliveryName = "at-least-once"
     image: str | None = None
     kafka_image: str | None = None
     bootstrap_servers: str | None = None
     rest_url: str | None = None
 
     def __post_init__(self) -> None:
-        _one_of("engine", self.engine, ("embedded", "flink", "docker"))
-        _one_of("on_error", self.on_error, tuple(each.value for each in OnError))
-        _one_of("transport", self.transport, ("direct", "http"))
-        _one_of("clock", self.clock, ("system", "virtual"))
-        _one_of("delivery", self.delivery, ("at-least-once", "exactly-once"))
+        _one_of("engine", self.engine, EngineName)
+        _one_of("on_error", self.on_error, OnErrorName)
+        _one_of("transport", self.transport, TransportName)
+        _one_of("clock", self.clock, ClockName)
+        _one_of("delivery", self.delivery, DeliveryName)
         if self.engine != "embedded" and (self.clock, self.paused) != ("system", False):
             raise SessionError(f"engine={self.engine!r} has no virtual clock and starts running")
         if self.engine != "embedded" and self.durable is not None:
@@ -77,7 +91,8 @@ def full_path(durable: Any) -> str:
         raise SessionError(f"durable={durable!r} is no path of a file") from error
 
 
-def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+def _one_of(name: str, value: Any, names: Any) -> None:
+    allowed = get_args(names)
     if value not in allowed:
         raise SessionError(f"{name}={value!r} is not known: use {', '.join(map(repr, allowed))}")
 

@@ -1,0 +1,59 @@
+"""Options: what may be given, said once."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from typing import get_args
+
+import pytest
+
+import statefun_nb as sf
+from statefun_nb.engine.core import OnError
+from statefun_nb.magics.parser import line_parser
+from statefun_nb.sessions.options import (
+    ClockName,
+    DeliveryName,
+    EngineName,
+    OnErrorName,
+    Options,
+    TransportName,
+)
+
+
+def test_on_error_has_the_names_of_the_engine():
+    assert get_args(OnErrorName) == tuple(each.value for each in OnError)
+
+
+def test_start_takes_each_option_with_its_default():
+    taken = inspect.signature(sf.start).parameters
+    options = {each.name: each for each in fields(Options)}
+    assert taken.keys() == options.keys()
+    for name, each in options.items():
+        if name != "functions":
+            assert taken[name].default == each.default, name
+
+
+def test_the_magic_has_the_defaults_of_start():
+    given = vars(line_parser().parse_args(["start"]))
+    assert given.pop("command") == "start"
+    assert given == {name: getattr(Options, name) for name in given}
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("engine", EngineName),
+        ("on_error", OnErrorName),
+        ("transport", TransportName),
+        ("clock", ClockName),
+        ("delivery", DeliveryName),
+    ],
+)
+def test_a_name_that_is_none_is_refused_with_all_that_are(functions, name, names):
+    with pytest.raises(sf.SessionError, match=f"{name}='spark' is not known") as caught:
+        Options(functions=functions, **{name: "spark"})
+    for each in get_args(names):
+        assert repr(each) in str(caught.value)
+        if name not in ("engine", "clock") or each == getattr(Options, name):
+            Options(functions=functions, **{name: each})
