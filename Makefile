@@ -42,6 +42,7 @@ check: $(VENV)/dev js/node_modules/.dev ## Format, lint, types, generated files,
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python tests/typing/check.py
 	$(BIN)/python proto/generate.py --check
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_architecture.py
 	$(NPM) run --silent check

@@ -11,6 +11,8 @@ import statefun_nb as sf
 
 from .engine.invariants import check_core
 
+collect_ignore = ["typing/user_errors.py"]  # read by checkers, never run
+
 # In this order, after all others: what takes long tells last.
 SLOW = ("tests/parity/", "tests/cluster/", "tests/browser/")
 
