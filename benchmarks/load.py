@@ -76,15 +76,15 @@ def load(port: int, body: bytes, seconds: float, connections: int = 8) -> float:
     end = start + seconds
     while time.perf_counter() < end:
         for key, _ in selector.select(1.0):
-            connection, received = key.fileobj, key.data
-            assert isinstance(connection, socket.socket)
-            received[0] += len(_some(connection))
+            answered, received = key.fileobj, key.data
+            assert isinstance(answered, socket.socket)
+            received[0] += len(_some(answered))
             if received[0] > expected.size:
                 raise ConnectionError("an answer is longer than the first one")
             if received[0] == expected.size:
                 received[0] = 0
                 answers += 1
-                connection.sendall(request)
+                answered.sendall(request)
     elapsed = time.perf_counter() - start
     for key in list(selector.get_map().values()):
         assert isinstance(key.fileobj, socket.socket)

@@ -8,6 +8,7 @@ import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypedDict
 
 from statefun_nb.tables import text_table
 
@@ -32,17 +33,25 @@ class Row:
     met: bool | None = None
 
 
-def at_least(goal: float, ratio: float) -> dict[str, object]:
+class Hoped(TypedDict, total=False):
+    """The columns of a row that say what was hoped for."""
+
+    ratio: float
+    goal: str
+    met: bool
+
+
+def at_least(goal: float, ratio: float) -> Hoped:
     """The columns of a ratio that should be large."""
     return {"ratio": ratio, "goal": f"at least {goal:g}", "met": ratio >= goal}
 
 
-def at_most(goal: float, ratio: float) -> dict[str, object]:
+def at_most(goal: float, ratio: float) -> Hoped:
     """The columns of a ratio that should be small."""
     return {"ratio": ratio, "goal": f"at most {goal:g}", "met": ratio <= goal}
 
 
-def up_to(goal: float, value: float) -> dict[str, object]:
+def up_to(goal: float, value: float) -> Hoped:
     """The columns of a value with a goal of its own, and nothing beside it."""
     return {"goal": f"at most {goal:.4g}", "met": value <= goal}
 

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.engine.embedded import EmbeddedEngine
 
 from .engine.invariants import check_core
 
@@ -55,6 +56,7 @@ def engine(request, functions, tmp_path):
         clock="virtual",
     ) as session:
         yield session
+        assert isinstance(session.engine, EmbeddedEngine)
         core = session.engine._core
         check_core(core)
         assert core.in_flight == 0

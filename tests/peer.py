@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statefun_nb.protocol._pool import FromFunction, ToFunction
+from statefun_nb.sdk.dispatch import Outcome
 
 STRING = "io.statefun.types/string"
 INT = "io.statefun.types/int"
@@ -33,6 +34,13 @@ def request(target, messages, state=None, caller=None):
 def reply(data):
     """A FromFunction, parsed."""
     return FromFunction.FromString(data)
+
+
+def outcome(handler, data):
+    """What a request to a sync function came to."""
+    found = handler.start(data)
+    assert isinstance(found, Outcome)
+    return found
 
 
 def text(value):

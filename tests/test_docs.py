@@ -58,6 +58,8 @@ def test_the_module_and_the_commands_of_the_page_on_other_languages(tmp_path):
             cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         ) as running:  # fmt: skip
             try:
+                assert running.stdout is not None
+                assert running.stderr is not None
                 while "is run" not in running.stdout.readline():
                     assert running.poll() is None, running.stderr.read()
                 running.terminate()

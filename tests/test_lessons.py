@@ -29,7 +29,7 @@ def solved(notebook):
         for node in ast.parse(exercise.source).body
         if isinstance(node, (ast.For, ast.Expr)) and "s.send" in ast.unparse(node)
     )
-    solution = SOLUTION.search(notebook.cells[told].source)[1]
+    solution = SOLUTION.findall(notebook.cells[told].source)[0]
     exercise.source = "\n".join([*lines[:first], solution, *lines[first:]])
     assert after[0].metadata.pop("tags") == ["raises-exception"]
     return notebook

@@ -11,9 +11,9 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
 def test_the_first_cell_prints_what_the_readme_shows():
-    code, shown = re.search(
-        r"```python\n(.*?)```\n\n((?:    [^\n]*\n)+)", README, re.DOTALL
-    ).groups()
+    cell = re.search(r"```python\n(.*?)```\n\n((?:    [^\n]*\n)+)", README, re.DOTALL)
+    assert cell is not None
+    code, shown = cell.groups()
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
     )

@@ -13,6 +13,8 @@ import pytest
 import statefun_nb as sf
 from statefun_nb.cli.main import main
 from statefun_nb.cluster import docker
+from statefun_nb.cluster.cluster import Cluster
+from statefun_nb.cluster.engine import ClusterEngine
 from statefun_nb.cluster.processes import root_cause
 from statefun_nb.sessions.options import Options
 from tests.requirements import KAFKA_IMAGE, need_docker
@@ -48,7 +50,10 @@ def test_a_session_with_two_workers_and_a_second_namespace(functions):
         engine="docker", port=0, functions=functions, kafka_image=KAFKA_IMAGE, parallelism=2
     )
     session = sf.Session(options)
+    assert isinstance(session.engine, ClusterEngine)
+    assert isinstance(session.engine.cluster, Cluster)
     runner = session.engine.cluster.runner
+    assert isinstance(runner, docker.Compose)
     try:
         session.send_many(("d/f", f"k{i % 10}", i) for i in range(1_000))
         session.wait_idle(60)
@@ -96,6 +101,7 @@ def test_a_killed_kernel_leaves_no_container():
     with subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", KERNEL], stdout=subprocess.PIPE, text=True
     ) as kernel:
+        assert kernel.stdout is not None
         project, folder = kernel.stdout.readline().split()
         assert len(containers(project)) == 3
         kernel.kill()
@@ -152,7 +158,7 @@ def test_a_cluster_that_does_not_come_up_leaves_what_it_has_written(tmp_path, mo
     assert main(["cluster", "up", str(path), "--kafka-image", KAFKA_IMAGE]) == 1
     err = capsys.readouterr().err
     assert "TypeName(nobody, client) does not exist" in err
-    written = Path(re.search(r"all that was written: (.*)\)", err)[1]).read_text()
+    written = Path(re.findall(r"all that was written: (.*)\)", err)[0]).read_text()
     assert "--- jobmanager" in written
     assert "TypeName(nobody, client) does not exist" in written
     assert containers("statefun-nb") == []

@@ -39,6 +39,7 @@ def running(command, cwd, environment):
     with subprocess.Popen(
         _words(command), cwd=cwd, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
+        assert process.stdout is not None
         try:
             assert "http://127.0.0.1:8000/statefun" in process.stdout.readline() + (
                 process.stdout.readline()
@@ -84,6 +85,7 @@ def test_the_way_to_production_as_the_page_says(tmp_path, monkeypatch):
         run(f"{up} --kafka-image {KAFKA_IMAGE}", project, environment)
         try:
             cluster = detached.status()
+            assert cluster is not None
             answer = exchange(cluster.bootstrap_servers)
         finally:
             run("statefun-nb cluster down", project, environment)

@@ -87,6 +87,7 @@ def test_the_dashboard_shows_a_real_cluster(shared):
     session.send("c/shown", "a", 7)
     session.wait_idle(30)
     update = Feed(session).update()
+    assert update is not None
     header = update["header"]
     assert (header["engine"], header["state"], header["health"]) == ("flink", "running", "")
     assert header["web_url"].startswith("http://127.0.0.1:")
@@ -359,6 +360,7 @@ def test_a_killed_kernel_leaves_no_process_port_or_folder():
         [sys.executable, "-W", "ignore", "-c", KERNEL], stdout=subprocess.PIPE, text=True
     )
     with kernel:
+        assert kernel.stdout is not None
         folder, *ports = kernel.stdout.readline().split()
         assert Path(folder).exists()
         kernel.kill()

@@ -91,6 +91,7 @@ def test_a_killed_parent_leaves_neither_processes_nor_their_folder():
         f"p = Processes()\nprint(p.folder, p.start('s', {SLEEP!r}), flush=True)\ntime.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
         folder, pid = owner.stdout.readline().split()
         owner.kill()
     until(lambda: not alive(int(pid)) and not Path(folder).exists())
@@ -141,7 +142,8 @@ def test_java_is_found_by_its_version(tmp_path):
     path = {"PATH": "/nowhere"}
     found = artifacts.find_java({**path, "JAVA_HOME": str(tmp_path / "eleven")})
     assert found == (str(tmp_path / "eleven/bin/java"), 11)
-    assert artifacts.find_java({**path, "JAVA_HOME": str(tmp_path / "seventeen")}).major == 17
+    found = artifacts.find_java({**path, "JAVA_HOME": str(tmp_path / "seventeen")})
+    assert found == (str(tmp_path / "seventeen/bin/java"), 17)
     assert artifacts.find_java({**path, "JAVA_HOME": str(tmp_path / "eight")}) is None
     assert artifacts.find_java(path) is None
 

@@ -120,4 +120,5 @@ def test_retry_is_answered_with_the_error(functions):
             assert (status, body) == (500, b"ValueError: not yet\n")
         endpoint.stop(grace=0)
     *_, failed = sf.Invocations.of(recorder)
+    assert failed.error is not None
     assert failed.error.retries == 2

@@ -392,6 +392,8 @@ def run_worker(path, first, count, kill_after):
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
         lines = []
         for line in process.stdout:
             lines.append(line.strip())

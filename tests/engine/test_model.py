@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +52,10 @@ def address(id_):
     return address_of("m/f", id_)
 
 
+def note(where, way, payload):
+    where.setdefault(way, []).append(payload)
+
+
 class World:
     """A core, the requests in flight, and what the functions have seen."""
 
@@ -60,8 +67,9 @@ class World:
         self.now = 0
         self.flying = []
         self.next_id = 0
-        self.sent: dict[tuple, list[bytes]] = {}  # sender, target -> payloads, in order
-        self.served: dict[tuple, list[bytes]] = {}
+        # Sender, target -> payloads, in order.
+        self.sent: dict[tuple[str | None, str], list[bytes]] = {}
+        self.served: dict[tuple[str | None, str], list[bytes]] = {}
         self.expected_emits: list[bytes] = []
         self.dues: dict[bytes, int] = {}
         self.early = []
@@ -101,43 +109,41 @@ class World:
     def run(self, request):
         """Play the function: programs say what each message makes it do."""
         me = request.mailbox.address
-        reply = Reply([], [], [], [], None)
-        record = []
+        sends: list[Send] = []
+        delayed: list[DelayedSend | CancelDelayed] = []
+        egress: list[Emit] = []
+        record: list[Callable[[], None]] = []
         before = request.state["log"]
         log = before.value if before is not None else b""
         free = not self.core.timers.has(me, "t")
         for caller, payload in request.batch:
             log += payload + b" "
             sender = None if caller is None else caller.id
-            record.append(
-                lambda key=(sender, me.id), p=payload: self.served.setdefault(key, []).append(p)
-            )
+            record.append(functools.partial(note, self.served, (sender, me.id), payload))
             if payload in self.dues and self.dues[payload] > self.now:
                 self.early.append(payload)
             depth = int(payload.split(b":")[1])
             for each in self.programs[depth % len(self.programs)] if depth else []:
                 if each[0] == "send":
                     out = self.message(depth - 1)
-                    reply.sends.append(Send(address(each[1]), out))
-                    record.append(
-                        lambda key=(me.id, each[1]), p=out: self.sent.setdefault(key, []).append(p)
-                    )
+                    sends.append(Send(address(each[1]), out))
+                    record.append(functools.partial(note, self.sent, (me.id, each[1]), out))
                 elif each[0] == "later":
                     _, target, delay, token = each
                     if token and not free:
                         continue
                     free = free and not token
                     out = self.message(depth - 1)
-                    reply.delayed.append(DelayedSend(delay, address(target), out, token))
+                    delayed.append(DelayedSend(delay, address(target), out, token))
                     self.dues[out] = self.now + delay
                 elif each[0] == "cancel":
-                    reply.delayed.append(CancelDelayed("t"))
+                    delayed.append(CancelDelayed("t"))
                     free = True
                 else:
-                    reply.egress.append(Emit("m/out", payload))
-                    record.append(lambda p=payload: self.expected_emits.append(p))
-        reply.mutations.append(Mutation("log", TypedValue("t/log", log)))
-        return reply, record
+                    egress.append(Emit("m/out", payload))
+                    record.append(functools.partial(self.expected_emits.append, payload))
+        mutations = [Mutation("log", TypedValue("t/log", log))]
+        return Reply(sends, delayed, egress, mutations, None), record
 
     @property
     def processed(self):

@@ -29,7 +29,8 @@ def test_timers_of_the_same_millisecond_come_in_the_order_they_were_set():
     timers = Timers()
     for i in range(100):
         timers.add(5, A, "", B, b"%d" % i)
-    assert [timers.pop_due(5).argument for _ in range(100)] == [b"%d" % i for i in range(100)]
+    due = [timers.pop_due(5) for _ in range(100)]
+    assert [each and each.argument for each in due] == [b"%d" % i for i in range(100)]
     assert timers.pop_due(5) is None
 
 
@@ -56,10 +57,11 @@ def test_a_deleted_value_has_no_clock():
 def test_a_message_to_no_typename_is_refused_with_its_whole_reply(namespace, name):
     core = Core(0, OnError.PARK, lambda record: None)
     core.offer(A, None, b"")
-    mailbox = core.next_request(0).mailbox
+    request = core.next_request(0)
+    assert request is not None
     target = SdkAddress(namespace, name, "x", f"{namespace}/{name}")
     with pytest.raises(EngineError, match="no such typename"):
-        core.replied(mailbox, Reply([Send(B, b""), Send(target, b"")], [], [], [], None), 0)
+        core.replied(request.mailbox, Reply([Send(B, b""), Send(target, b"")], [], [], [], None), 0)
     assert core.find(B) is None
 
 

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,7 @@ def port():
 def process(*command):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         try:
+            assert running.stdout is not None
             assert running.stdout.readline() == b"ready\n"
             yield running
         finally:
@@ -95,7 +97,7 @@ def session(request, functions, tmp_path):
     def asks(ctx, message):
         ctx.send("their/greeter", ctx.address.id, message.value)
 
-    options = {"transport": "http"} if request.param == "http" else {}
+    options: dict[str, Any] = {"transport": "http"} if request.param == "http" else {}
     if request.param == "durable":
         options = {"durable": tmp_path / "kept.db"}
     with sf.start(port=0, functions=functions, **options) as found:
@@ -399,7 +401,7 @@ def test_an_answer_that_is_none_is_an_error_and_changes_nothing(functions, port)
             session.load_module(endpoint(port, "w/*", "{function.name}"))
             session.send_many([("w/a", "x", 1), ("w/b", "x", 1)])
             wait_for(lambda: len(session.invocations) >= 2)
-            errors = {e.address.name: e.error for e in session.invocations}
+            errors = {e.address.name: e.error for e in session.invocations if e.error is not None}
             assert "the content type is 'text/html'" in errors["a"].message
             assert "FromFunction" in errors["b"].message + errors["b"].type
             assert session.state("w/a") == session.state("w/b") == {}
@@ -444,6 +446,8 @@ def answer(ctx, message):
                 [sys.executable, "-m", "statefun_nb.cli", *arguments],
                 cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             ) as running:  # fmt: skip
+                assert running.stdout is not None
+                assert running.stderr is not None
                 try:
                     while "is run" not in running.stdout.readline():
                         assert running.poll() is None, running.stderr.read()

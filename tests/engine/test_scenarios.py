@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.engine.embedded import EmbeddedEngine
 from statefun_nb.errors import EngineError
 
 SECOND = timedelta(seconds=1)
@@ -49,7 +50,7 @@ def test_messages_of_one_sender_keep_their_order(engine, functions):
 
 
 def test_one_request_at_a_time_per_address_and_waiting_messages_form_a_batch(engine, functions):
-    running = defaultdict(int)
+    running: dict[str, int] = defaultdict(int)
     most = 0
 
     @sf.function("a/b", functions=functions)
@@ -98,7 +99,7 @@ def test_the_batch_limit_is_kept(functions):
         session.send_many([("a/b", "x", i) for i in range(20)])
         session.resume()
         session.wait_idle()
-        sizes = defaultdict(int)
+        sizes: dict[int, int] = defaultdict(int)
         for each in session.invocations:
             sizes[each.batch] += 1
         assert sorted(sizes.values()) == [6, 7, 7]
@@ -316,10 +317,11 @@ def test_skip_drops_only_the_message_that_fails(functions):
 
 
 def test_retry_tries_again_with_growing_back_off(functions):
-    times = []
+    times: list[int] = []
 
     @sf.function("a/b", functions=functions)
     def function(ctx, message):
+        assert isinstance(session.engine, EmbeddedEngine)
         times.append(session.engine._clock.now_ms())
         if len(times) < 6:
             raise ValueError
@@ -346,6 +348,7 @@ def test_retry_by_the_system_clock_is_waited_for(functions):
         assert session.wait_idle(timers=False).processed == 1
         assert len(tries) == 4
         failed, served = session.invocations
+        assert failed.error is not None
         assert (failed.error.retries, served.status) == (2, "ok")  # one error, tried twice again
         assert "2 times again" in failed._repr_html_()
 
@@ -473,13 +476,15 @@ def test_restarting_the_endpoint_in_the_middle_loses_and_doubles_nothing(functio
         assert [r.value for r in session.egress("a/out")] == list(range(1, 5_001))
 
 
-def test_a_function_that_never_has_enough_state_names_is_parked(functions):
+def test_a_function_that_never_has_enough_state_names_is_parked(functions, monkeypatch):
     from statefun_nb.protocol.v3 import decode_reply, encode_missing
 
     sf.function("a/b", functions=functions)(lambda ctx, message: None)
     with sf.start(port=0, functions=functions) as session:
+        assert isinstance(session.engine, EmbeddedEngine)
         asks_again = decode_reply(encode_missing([]))
-        session.engine._driver._transport.send = lambda target, state, data: asks_again
+        transport = session.engine._driver._transport
+        monkeypatch.setattr(transport, "send", lambda target, state, data: asks_again)
         session.send("a/b", "x", 1)
         assert session.wait_idle().parked == 1
         assert "asked 100 times" in session.parked[0].reason

@@ -105,6 +105,7 @@ def served(*arguments, cwd):
         [sys.executable, "-m", "statefun_nb.cli", "serve", *arguments],
         cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
+        assert process.stdout is not None
         try:
             yield process, process.stdout.readline().strip(), process.stdout.readline().split()[1]
         finally:
@@ -192,6 +193,7 @@ def test_nothing_is_overwritten_unless_that_is_wanted(exported, tmp_path, monkey
     finally:
         sf.stop()
         shell.run_line_magic("unload_ext", "statefun_nb")
+        assert shell.history_manager is not None
         shell.history_manager.end_session()
         InteractiveShell.clear_instance()
 

@@ -17,7 +17,7 @@ def declared(code):
     functions = sf.function.__globals__["default_functions"]
     functions._functions.clear()
     try:
-        names = {}
+        names: dict[str, object] = {}
         exec(compile(code, "functions.py", "exec"), names)
         return dict(functions._functions), names
     finally:

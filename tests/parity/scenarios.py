@@ -10,13 +10,14 @@ import asyncio
 import dataclasses
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import timedelta
 
 from google.protobuf.wrappers_pb2 import StringValue
 
 import statefun_nb as sf
 
-SCENARIOS = {}
+SCENARIOS: dict[str, Callable[[Play], None]] = {}
 
 
 def scenario(function):
@@ -32,6 +33,7 @@ class Play:
         self.functions = functions
         self.name = name
         self.types = set()
+        self.unordered = False  # told by a scenario that has no order
 
     def type(self, local):
         return f"parity/{self.name}_{local}"

@@ -25,7 +25,6 @@ def flink():
 
 def run(name, session, functions):
     play = Play(session, functions, name)
-    play.unordered = False
     SCENARIOS[name](play)
     return play.history(ordered=not play.unordered)
 

@@ -56,7 +56,8 @@ def test_a_typed_value_is_what_protobuf_would_write(typed):
 
 @given(typename, text, value, st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1))
 def test_a_sent_message_reads_back_with_its_cause(name, id_, typed, recorder, seq):
-    data = v3.encode_result([v3.send_chunk(name, id_, *typed, cause_bytes(recorder, seq))])
+    cause = cause_bytes(recorder, seq)
+    data = v3.encode_result([v3.send_chunk(name, id_, typed.typename, typed.value, cause)])
     (sent,) = FromFunction.FromString(data).invocation_result.outgoing_messages
     assert (f"{sent.target.namespace}/{sent.target.type}", sent.target.id) == (name, id_)
     assert sent.argument.typename == typed.typename
@@ -66,8 +67,8 @@ def test_a_sent_message_reads_back_with_its_cause(name, id_, typed, recorder, se
     (read,) = v3.decode_reply(data).sends
     assert read.target == address(name, id_)
     request = v3.encode_request(read.target, {}, [(None, read.argument)])
-    (cause,) = v3.decode_causes(request)
-    assert cause == (recorder, seq)
+    (read_cause,) = v3.decode_causes(request)
+    assert read_cause == (recorder, seq)
 
 
 @given(

@@ -35,7 +35,7 @@ def test_skip_takes_back_all_that_the_message_did(functions):
     recorder = Recorder()
     handler = TracedHandler(functions, recorder)
     handler.attach(Serving(skip=True))
-    outcome = handler.start(batch([1, 2, 4]))
+    outcome = peer.outcome(handler, batch([1, 2, 4]))
     assert outcome.failure is None
     result = peer.reply(outcome.reply).invocation_result
     (mutation,) = result.state_mutations
@@ -45,6 +45,7 @@ def test_skip_takes_back_all_that_the_message_did(functions):
     assert len(result.outgoing_egresses) == 2
     one, two, three = sf.Invocations.of(recorder)
     assert [each.status for each in (one, two, three)] == ["ok", "error", "ok"]
+    assert two.error is not None
     assert (two.error.type, two.state_after, two.sent) == ("ValueError", {"n": 1}, ())
     assert three.state_after == {"n": 5}
     assert recorder.failures == 1
@@ -84,7 +85,8 @@ def test_what_the_routes_refuse_is_an_error_at_the_users_line(functions, act):
 
     handler = TracedHandler(functions, None)
     handler.attach(Serving(routes=Routes()))
-    failure = handler.start(batch([1])).failure
+    failure = peer.outcome(handler, batch([1])).failure
+    assert failure is not None
     assert isinstance(failure.error, sf.EngineError)
 
 
@@ -97,7 +99,7 @@ def test_a_cancelled_token_may_be_used_again_in_the_same_batch(functions):
 
     handler = TracedHandler(functions, None)
     handler.attach(Serving(routes=Routes()))
-    assert handler.start(batch([1, 2])).failure is None
+    assert peer.outcome(handler, batch([1, 2])).failure is None
 
 
 def test_a_record_that_goes_by_another_egress_is_traced_as_the_user_named_it(functions):
@@ -108,7 +110,7 @@ def test_a_record_that_goes_by_another_egress_is_traced_as_the_user_named_it(fun
     recorder = Recorder()
     handler = TracedHandler(functions, recorder)
     handler.attach(Serving(routes=Routes()))
-    reply = peer.reply(handler.start(batch([1])).reply)
+    reply = peer.reply(peer.outcome(handler, batch([1])).reply)
     (record,) = reply.invocation_result.outgoing_egresses
     assert (record.egress_namespace, record.egress_type) == ("other", "egress")
     (traced,) = sf.Invocations.of(recorder)[0].egress

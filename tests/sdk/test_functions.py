@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import get_origin
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_a_state_handle_outside_its_function_says_so():
     with pytest.raises(sf.StateNameError, match="'visits' can be used only while"):
         Greeter().visits.get()
     with pytest.raises(sf.ConversionTypeError, match=r"set\(value\)"):
-        Greeter().visits = 1
+        Greeter().visits = 1  # type: ignore[assignment]  # the mistake
 
 
 def test_types_and_handles_take_a_parameter_and_stay_what_they_are():
@@ -105,8 +106,8 @@ def test_types_and_handles_take_a_parameter_and_stay_what_they_are():
     assert type(handle) is sf.State
     assert handle.spec().type is sf.LongType
     assert not hasattr(handle, "__dict__")
-    assert sf.Type[int].__origin__ is sf.Type
-    assert sf.TypeSerializer[int].__origin__ is sf.TypeSerializer
+    assert get_origin(sf.Type[int]) is sf.Type
+    assert get_origin(sf.TypeSerializer[int]) is sf.TypeSerializer
     assert not hasattr(sf.IntType, "__dict__")
 
 
@@ -130,21 +131,27 @@ def test_a_handle_of_another_function_is_not_this_ones_state(functions):
         serve(functions, peer.text("m"), state={"mine": None})
 
 
+def nothing(ctx, message):
+    pass
+
+
 @pytest.mark.parametrize(
-    ("declare", "says"),
+    ("typename", "state", "declared", "says"),
     [
-        (lambda f: sf.function("no-slash", functions=f)(lambda c, m: None), "namespace/name"),
-        (lambda f: sf.function("a/b/c", functions=f)(lambda c, m: None), "exactly one slash"),
-        (lambda f: sf.function("a/b", state={"N": int}, functions=f)(lambda c, m: None), "lower"),
-        (lambda f: sf.function("a/b", state={"n": set}, functions=f)(lambda c, m: None), "'n'"),
-        (lambda f: sf.function("a/b", functions=f)(lambda c: None), "context and a message"),
-        (lambda f: sf.function("a/b", functions=f)(5), "neither function nor class"),
-        (lambda f: sf.function("a/b", functions=f)(int), "must derive from sf.StatefulFunction"),
+        ("no-slash", None, nothing, "namespace/name"),
+        ("a/b/c", None, nothing, "exactly one slash"),
+        ("a/b", {"N": int}, nothing, "lower"),
+        ("a/b", {"n": set}, nothing, "'n'"),
+        ("a/b", None, lambda c: None, "context and a message"),
+        ("a/b", None, 5, "neither function nor class"),
+        ("a/b", None, int, "must derive from sf.StatefulFunction"),
     ],
 )
-def test_a_wrong_declaration_says_what_and_leaves_nothing_behind(functions, declare, says):
+def test_a_wrong_declaration_says_what_and_leaves_nothing_behind(
+    functions, typename, state, declared, says
+):
     with pytest.raises(sf.DeclarationError, match=says):
-        declare(functions)
+        sf.function(typename, state, functions=functions)(declared)
     assert list(functions) == []
 
 

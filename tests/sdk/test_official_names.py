@@ -55,7 +55,7 @@ def test_a_batch_runs_in_order_on_one_state_and_replies_with_the_sum(sdk):
     functions = sdk.StatefulFunctions()
 
     @functions.bind(typename="example/person", specs=[sdk.ValueSpec("visits", sdk.IntType)])
-    async def person(context: sdk.Context, message: sdk.Message):
+    async def person(context, message):
         context.storage.visits = (context.storage.visits or 0) + message.as_int()
         context.send(sdk.message_builder("example/greeter", context.address.id, str_value="hi"))
 

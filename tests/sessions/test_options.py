@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import fields
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -51,9 +51,9 @@ def test_the_magic_has_the_defaults_of_start():
     ],
 )
 def test_a_name_that_is_none_is_refused_with_all_that_are(functions, name, names):
+    given: dict[str, Any] = {"functions": functions}
     with pytest.raises(sf.SessionError, match=f"{name}='spark' is not known") as caught:
-        Options(functions=functions, **{name: "spark"})
+        Options(**given | {name: "spark"})
     for each in get_args(names):
         assert repr(each) in str(caught.value)
-        if name not in ("engine", "clock") or each == getattr(Options, name):
-            Options(functions=functions, **{name: each})
+        Options(**given | {name: each})

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_any_thread_may_send_and_look(functions):
             session.wait_idle()
             found.append(session.state("s/count", name))
 
-        found: list[dict] = []
+        found: list[dict[str, int]] = []
         threads = [threading.Thread(target=work, args=(f"t{i}",)) for i in range(4)]
         for thread in threads:
             thread.start()
@@ -229,7 +230,8 @@ def test_displays_are_tables_in_which_payloads_are_text(functions):
     with sf.start(port=0, functions=functions) as session:
         session.send("s/f", evil, evil)
         session.wait_idle()
-        shown = [session, session.state("s/f"), session.invocations, session.invocations[0]]
+        one = session.invocations[0]
+        shown: list[Any] = [session, session.state("s/f"), session.invocations, one]
         for each in shown:
             html = each._repr_html_()
             assert html.startswith("<table")

@@ -7,6 +7,7 @@ import json
 import math
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -149,7 +150,7 @@ def test_a_recorded_file_is_a_test_that_fails_in_words(session, functions, tmp_p
         case.check(functions)
 
 
-LINE = {
+LINE: dict[str, Any] = {
     "function": "a/b",
     "id": "i",
     "caller": None,

@@ -87,19 +87,20 @@ def test_an_error_undoes_the_whole_batch_and_says_which_message_it_was(functions
     request = peer.request(
         ("t/f", "a"), [(peer.LONG, bytes([9, n, *bytes(7)])) for n in (1, 2, 3, 4)], {"n": None}
     )
-    outcome = TracedHandler(functions, recorder).start(request)
-    assert outcome.failure.position == 2
+    failure = peer.outcome(TracedHandler(functions, recorder), request).failure
+    assert failure is not None
+    assert failure.position == 2
     one, two, three = sf.Invocations.of(recorder)
-    assert [each.error.type for each in (one, two, three)] == [
-        "RolledBack",
-        "RolledBack",
-        "ValueError",
-    ]
-    assert "message 3 of the same batch raised ValueError" in one.error.message
+    first, second, third = (each.error for each in (one, two, three))
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert [first.type, second.type, third.type] == ["RolledBack", "RolledBack", "ValueError"]
+    assert "message 3 of the same batch raised ValueError" in first.message
     assert all(each.state_after == {} and not each.sent for each in (one, two, three))
     assert [each.stdout for each in (one, two, three)] == ["at 1\n", "at 2\n", "at 3\n"]
-    assert 'raise ValueError("three")' in three.error.traceback
-    assert "dispatch.py" not in three.error.traceback
+    assert 'raise ValueError("three")' in third.traceback
+    assert "dispatch.py" not in third.traceback
     output.uninstall()
 
 
@@ -110,7 +111,7 @@ def test_the_handshake_counts_as_no_invocation(functions):
 
     recorder = Recorder()
     handler = TracedHandler(functions, recorder)
-    assert handler.start(peer.request(("t/f", "a"), [peer.text("m")])).missing
+    assert peer.outcome(handler, peer.request(("t/f", "a"), [peer.text("m")])).missing
     assert recorder.count == 0
     handler.start(peer.request(("t/f", "a"), [peer.text("m")], {"n": None}))
     assert [each.seq for each in sf.Invocations.of(recorder)] == [1]

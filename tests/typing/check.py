@@ -1,4 +1,4 @@
-"""What mypy and pyright say of users' code: errors at the lines that end in "# error", and no others."""
+"""mypy and pyright on users' code: errors at the lines that end in "# error", and no others."""
 
 from __future__ import annotations
 

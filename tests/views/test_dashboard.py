@@ -195,7 +195,8 @@ def test_values_that_cannot_be_compared_are_shown(functions):
         def __eq__(self, other):
             raise TypeError("no comparison in a word")
 
-        __hash__ = None
+        def __hash__(self):
+            raise TypeError("no key of a dict")
 
         def __repr__(self):
             raise ValueError("no words, either")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import statefun_nb as sf
 from statefun_nb.views.feed import Feed
+from statefun_nb.views.wire import Update
 
 
 class Clock:
@@ -42,13 +43,20 @@ def session(people):
 
 def drain(feed):
     """All updates until there is nothing new."""
-    found = []
+    found: list[Update] = []
     for _ in range(100):
         update = feed.update()
         if update is None:
             return found
         found.append(update)
     raise AssertionError("the feed never comes to rest")
+
+
+def update_of(feed):
+    """What is new, and something is."""
+    update = feed.update()
+    assert update is not None
+    return update
 
 
 def seqs(updates):
@@ -92,7 +100,7 @@ def test_counts_are_exact_while_rows_are_left_out(session):
     for part in range(5):
         session.send_many((("a/person", str(n), "hi") for n in range(200)), progress=False)
         session.wait_idle(60)
-        update = feed.update()
+        update = update_of(feed)
         sent = 200 * (part + 1)
         assert set(update["edges"]) == {
             ("message", "", "a/person", sent),
@@ -136,9 +144,9 @@ def test_the_rate_is_that_of_the_last_seconds(session):
     session.send("a/person", "bob", "hi")
     session.wait_idle()
     clock.now = 1.0
-    assert feed.update()["header"]["rate"] == 2.0
+    assert update_of(feed)["header"]["rate"] == 2.0
     clock.now = 9.0
-    assert feed.update()["header"]["rate"] == 0.0
+    assert update_of(feed)["header"]["rate"] == 0.0
 
 
 def test_a_stopped_session_still_tells(session):

@@ -30,7 +30,9 @@ def session(functions):
 class Elements(html.parser.HTMLParser):
     def __init__(self, text):
         super().__init__()
-        self.names, self.texts, self.open = set(), [], []
+        self.names: set[str] = set()
+        self.texts: list[str] = []
+        self.open: list[str] = []
         self.feed(text)
         self.close()
         assert self.open == []

@@ -74,7 +74,7 @@ def test_a_deep_value_ends():
 
 
 def test_a_wide_and_deep_value_has_a_bounded_number_of_nodes():
-    value = 0
+    value: object = 0
     for _ in range(6):
         value = [value] * 50
     limits = Bounds(text=10, items=50, depth=8, nodes=500)

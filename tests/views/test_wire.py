@@ -44,6 +44,7 @@ def test_what_is_really_sent_has_these_fields(functions):
         session.send("a/f", "x", "hi")
         session.wait_idle(timers=False)
         update = Feed(session).update()
+        assert update is not None
         assert list(update) == FIELDS["Update"]
         assert list(update["header"]) == FIELDS["Header"]
 
