@@ -66,7 +66,7 @@ class Endpoint:
         self._connections: set[HttpConnection] = set()
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
-        self.port = 0
+        self.port: int = 0
 
     @property
     def url(self) -> str:

@@ -165,6 +165,9 @@ class InvocationContext(Context):
     )
     address: SdkAddress
     storage: Any
+    routes: Routes | None
+    recorder: int
+    seq: int
 
     def __init__(self, address: SdkAddress, storage: Any, routes: Routes | None = None) -> None:
         self.address = address

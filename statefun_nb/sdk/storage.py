@@ -26,6 +26,12 @@ class _Plan:
     """What the cells of one declared value share: made once, not for each request."""
 
     __slots__ = ("deserialize", "exact", "function", "name", "serialize", "typename")
+    function: str
+    name: str
+    typename: str
+    exact: type[Any] | None
+    serialize: Callable[[Any], bytes]
+    deserialize: Callable[[bytes], Any]
 
     def __init__(self, spec: ValueSpec, function: str) -> None:
         serializer = spec.type.serializer()
@@ -41,6 +47,9 @@ class Cell:
     """One state value during one request."""
 
     __slots__ = ("_value", "data", "dirty", "plan")
+    plan: _Plan
+    data: bytes | None
+    dirty: bool
 
     def __init__(self, plan: _Plan, received: TypedValue) -> None:
         typename, data = received

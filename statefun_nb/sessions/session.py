@@ -48,13 +48,13 @@ class Session(Inspection):
         self.options = options
         self._thread = LoopThread("statefun_nb")
         clock = VirtualClock() if options.clock == "virtual" else Clock()
-        self.recorder = Recorder(options.trace_limit, options.trace_bytes, clock.now)
+        self.recorder: Recorder = Recorder(options.trace_limit, options.trace_bytes, clock.now)
         handler = TracedHandler(options.functions, self.recorder if options.trace else None)
         self._handler = handler
         self._documents: list[Document] = []  # of the user's module.yaml
         self._stopped = False
         self._thread.start()
-        self.endpoint = Endpoint(handler, self._thread)
+        self.endpoint: Endpoint = Endpoint(handler, self._thread)
         try:
             self.endpoint.start(options.port)
             self.engine: Engine = make_engine(options, self._thread, self.endpoint, handler, clock)

@@ -55,7 +55,7 @@ class Recorder:
         self.limit = limit
         self.limit_bytes = limit_bytes
         self.clock = clock
-        self.id = secrets.randbits(32)
+        self.id: int = secrets.randbits(32)
         # Appended to by the loop without a lock; ``_settle`` moves it on. One batch at a time cost
         # twice as much.
         self._fresh: deque[TracedBatch] = deque()
