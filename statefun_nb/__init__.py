@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from .address import SdkAddress
 from .errors import (
+    BusyError,
     CheckFailed,
+    ContextEndedError,
     ConversionError,
     ConversionTypeError,
     DeclarationError,
@@ -28,7 +30,7 @@ from .errors import (
 from .sdk.builders import egress_message_builder, message_builder
 from .sdk.context import Context
 from .sdk.egress import kafka_egress_message, kinesis_egress_message
-from .sdk.functions import StatefulFunction, function
+from .sdk.functions import StatefulFunction, function, undeclare
 from .sdk.handler import RequestReplyHandler
 from .sdk.messages import EgressMessage, Message
 from .sdk.registry import StatefulFunctions
@@ -60,9 +62,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BoolType",
+    "BusyError",
     "Check",
     "CheckFailed",
     "Context",
+    "ContextEndedError",
     "ConversionError",
     "ConversionTypeError",
     "DeclarationError",
@@ -106,6 +110,7 @@ __all__ = [
     "simple_type",
     "start",
     "stop",
+    "undeclare",
 ]
 
 

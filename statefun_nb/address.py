@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .errors import DeclarationError, DeclarationTypeError
 
-__all__ = ["GATEWAY", "SdkAddress", "address_of", "parse_typename"]
+__all__ = ["GATEWAY", "SdkAddress", "address_of", "check_function_typename", "parse_typename"]
 
 # The function that brings messages from outside into a real cluster. To the functions it hands
 # them to they have no caller, as if an ingress had brought them.
@@ -54,7 +54,7 @@ def parse_typename(typename: str) -> tuple[str, str]:
     Raises
     ------
     DeclarationError
-        When a part is missing or there is more than one slash.
+        When a part is missing, there is more than one slash, or a character that no name has.
 
     Examples
     --------
@@ -71,7 +71,26 @@ def parse_typename(typename: str) -> tuple[str, str]:
             f"{typename!r} is not a typename: write 'namespace/name', both parts non-empty and "
             "exactly one slash"
         )
+    if not typename.isprintable() or " " in typename:  # a line end, a blank, half a surrogate
+        raise DeclarationError(
+            f"{typename!r} is not a typename: it has a blank or a line end in it"
+        )
     return namespace, name
+
+
+def check_function_typename(typename: str) -> None:
+    """Raise when no function can be declared under this name.
+
+    Raises
+    ------
+    DeclarationError
+        When it is not ``namespace/name``, or has a ``*``, which in module.yaml stands for any name.
+    """
+    parse_typename(typename)
+    if "*" in typename:
+        raise DeclarationError(
+            f"{typename!r} is not the typename of a function: 'namespace/*' is for module.yaml"
+        )
 
 
 def address_of(typename: str, id: str) -> SdkAddress:

@@ -12,7 +12,9 @@
      |   +- UnknownFunctionError (KeyError)   ... or named a function that nobody declared
      +- EngineError (RuntimeError)           the engine cannot do what it was asked
      +- SessionError (RuntimeError)          there is no session, or it was stopped
+     +- ContextEndedError (RuntimeError)     a context was used after its invocation
      +- IdleTimeout (TimeoutError)           wait_idle ran out of time
+     +- BusyError (TimeoutError)             a function keeps the engine from answering
      +- CheckFailed (AssertionError)         what s.check asked about is not so
 
 Each also derives from the builtin that the official Python SDK raises at the same spot, so that
@@ -24,7 +26,9 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterable
 
 __all__ = [
+    "BusyError",
     "CheckFailed",
+    "ContextEndedError",
     "ConversionError",
     "ConversionTypeError",
     "DeclarationError",
@@ -87,6 +91,14 @@ class EngineError(StatefunError, RuntimeError):
 
 class SessionError(StatefunError, RuntimeError):
     """No session is running, or this one has been stopped."""
+
+
+class ContextEndedError(StatefunError, RuntimeError):
+    """A task or thread used a context, or its storage, after the invocation that it was for."""
+
+
+class BusyError(StatefunError, TimeoutError):
+    """The engine did not answer in time, because a function runs on and on; the text says which."""
 
 
 class IdleTimeout(StatefunError, TimeoutError):  # noqa: N818 - a public name of the design

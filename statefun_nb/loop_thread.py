@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
+import os
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, TypeVar
 
-from .errors import SessionError
+from .errors import BusyError, SessionError
 
-__all__ = ["LoopThread"]
+__all__ = ["Interrupted", "LoopThread"]
+
+# Seconds that tasks get to end when they are cancelled: one may refuse to.
+_CANCEL_SECONDS = 2.0
 
 T = TypeVar("T")
+
+
+class Interrupted(BaseException):
+    """Raised in what keeps the loop from stopping, at whatever line it is."""
 
 
 class LoopThread:
@@ -35,6 +45,8 @@ class LoopThread:
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._ready = threading.Event()
         self._ending = False  # written on the loop
+        self._process = os.getpid()
+        self.what_runs: Callable[[], str] = str  # said of a loop that does not answer
 
     def start(self) -> None:
         """Start the thread; returns when the loop is running."""
@@ -71,7 +83,7 @@ class LoopThread:
         for task in tasks:
             task.cancel()
         if tasks:
-            self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            self.loop.run_until_complete(asyncio.wait(tasks, timeout=_CANCEL_SECONDS))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 
@@ -80,7 +92,7 @@ class LoopThread:
         """Is the thread running?"""
         return self._thread.is_alive()
 
-    def call(self, function: Callable[..., T], *args: Any, timeout: float | None = 30.0) -> T:
+    def call(self, function: Callable[..., T], *args: Any, timeout: float | None = 10.0) -> T:
         """Run ``function(*args)`` on the loop and return its result.
 
         Parameters
@@ -92,10 +104,10 @@ class LoopThread:
         ------
         SessionError
             From the loop's own thread, or after ``stop``.
-        TimeoutError
-            When the loop did not get to it in time: something blocks it.
+        BusyError
+            When the loop did not get to it in time: something blocks it. It will not run later.
         """
-        self._check_caller()
+        self.check_caller()
         future: Future[T] = Future()
 
         def run() -> None:
@@ -109,10 +121,10 @@ class LoopThread:
         self.post(run)
         return self._wait(future, timeout)
 
-    def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = 30.0) -> T:
+    def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = 10.0) -> T:
         """Run a coroutine on the loop and return its result; see ``call``."""
         try:
-            self._check_caller()
+            self.check_caller()
             future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         except BaseException as error:
             coroutine.close()
@@ -123,6 +135,8 @@ class LoopThread:
 
     def post(self, function: Callable[..., object], *args: Any) -> None:
         """Have ``function(*args)`` run on the loop soon, without waiting."""
+        if self.forked:
+            self.check_caller()
         try:
             self.loop.call_soon_threadsafe(function, *args)
         except RuntimeError as error:
@@ -151,7 +165,7 @@ class LoopThread:
         """
         done: Future[None] = Future()
         if self._thread.is_alive():
-            self._check_caller()
+            self.check_caller()
             with contextlib.suppress(RuntimeError):  # closed between the two lines
                 self.loop.call_soon_threadsafe(self._stop_after, last, done)
             self._thread.join(timeout)
@@ -159,9 +173,36 @@ class LoopThread:
             done.result()
         return not self._thread.is_alive()
 
+    def interrupt(self, timeout: float, blocked: Callable[[], bool]) -> bool:
+        """Raise ``Interrupted`` in what blocks the loop, again and again until the thread ends.
+
+        Code that waits in C, as ``time.sleep`` does, sees it when it comes back.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds to go on trying.
+        blocked : callable
+            Is it a user's code that runs? What ends the session in good order is left alone.
+
+        Returns
+        -------
+        bool
+            Has the thread ended?
+        """
+        deadline = time.monotonic() + timeout
+        while self._thread.is_alive() and time.monotonic() < deadline:
+            if blocked():
+                ident = ctypes.c_ulong(self._thread.ident or 0)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(Interrupted))
+            self._thread.join(0.1)
+        return not self._thread.is_alive()
+
     def _stop_after(
         self, last: Callable[[], Coroutine[Any, Any, object]] | None, done: Future[None]
     ) -> None:
+        if self._ending:
+            return  # it was told to twice
         if last is None:
             self._end()
             return
@@ -174,23 +215,40 @@ class LoopThread:
 
         self.loop.create_task(last()).add_done_callback(finished)
 
-    def _check_caller(self) -> None:
+    @property
+    def forked(self) -> bool:
+        """Is this the memory of a forked child, where the thread does not run?"""
+        return os.getpid() != self._process
+
+    def check_caller(self) -> None:
+        """Raise where waiting for the loop would never end.
+
+        Raises
+        ------
+        SessionError
+            On the loop itself, and in a forked child.
+        """
+        if self.forked:
+            raise SessionError(
+                "this session belongs to the process that started it, and this is a fork of it: "
+                "call sf.start() here for one of its own"
+            )
         if threading.current_thread() is self._thread:
             raise SessionError(
                 "this call waits for the background event loop and was made from inside it "
                 "(in a stateful function?): use ctx.send and ctx.storage there"
             )
 
-    @staticmethod
-    def _wait(future: Future[T], timeout: float | None) -> T:
+    def _wait(self, future: Future[T], timeout: float | None) -> T:
         try:
             return future.result(timeout)
         except FutureTimeout:
             if future.done():
                 raise  # the work itself raised a TimeoutError
             future.cancel()
-            raise TimeoutError(
-                f"the background event loop did not answer within {timeout} s"
+            runs = self.what_runs()
+            raise BusyError(
+                f"the engine did not answer within {timeout:g} s" + (f": {runs}" if runs else "")
             ) from None
 
     def __enter__(self) -> LoopThread:

@@ -311,6 +311,9 @@ class ClusterEngine:
     def resume(self) -> None:
         self._thread.call(self._parking.open)
 
+    def halt(self) -> None:
+        """Left to the endpoint, which is closed: the cluster sends to it what it sends."""
+
     async def idle(self, timeout: float) -> Idle:
         await asyncio.to_thread(self._clients.flush)
         until = time.time() + timeout
@@ -356,3 +359,7 @@ class ClusterEngine:
             self.cluster.close()
         else:
             await closing
+
+    def abandon(self) -> None:
+        self._clients.close()
+        self.cluster.close()

@@ -65,6 +65,7 @@ class Endpoint:
         self._direct: dict[bytes, RequestReplyRoute] = {}
         self._connections: set[HttpConnection] = set()
         self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self.port: int = 0
 
@@ -98,6 +99,7 @@ class Endpoint:
         if self._server is not None:
             raise EngineError(f"the endpoint listens already, on {self.url}")
         listener = bind_port(self._host, port, _PORTS_TRIED if others and port else 0)
+        self._listener = listener
         self._thread.run(self._listen(listener))
         self.port = listener.getsockname()[1]
         return self.port
@@ -115,6 +117,11 @@ class Endpoint:
         """Stop listening; requests being served get ``grace`` seconds, then are cancelled."""
         if self._server is not None:
             self._thread.run(self.close(grace), timeout=grace + 5)
+
+    def abandon(self) -> None:
+        """Give the port back, when the loop's thread has ended without ``close``."""
+        if self._listener is not None:
+            self._listener.close()
 
     async def close(self, grace: float = 0.0) -> None:
         """``stop``, on the loop."""

@@ -219,11 +219,17 @@ class Engine(Protocol):
     def resume(self) -> None:
         """Send requests again."""
 
+    def halt(self) -> None:
+        """Send no further request, at once and from any thread, also while a function blocks."""
+
     async def idle(self, timeout: float) -> Idle:
         """Return when nothing moves any more and nothing falls due within ``timeout`` seconds."""
 
     async def close(self) -> None:
         """Stop; nothing of the engine is left running."""
+
+    def abandon(self) -> None:
+        """Give back files and processes, when the loop's thread has ended without ``close``."""
 
 
 def controls_of(engine: Engine, wanted: str) -> Controls:

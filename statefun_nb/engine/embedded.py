@@ -172,7 +172,7 @@ class EmbeddedEngine:
         if self._persistence is None:
             self._driver.post(messages)
         else:
-            self._thread.call(self._driver.take, messages, timeout=None)
+            self._thread.call(self._driver.take, messages)
 
     def release(self, typename: str) -> None:
         self._thread.post(self._driver.release, typename)
@@ -287,6 +287,9 @@ class EmbeddedEngine:
     def resume(self) -> None:
         self._thread.call(self._driver.resume)
 
+    def halt(self) -> None:
+        self._driver.paused = True
+
     async def idle(self, timeout: float) -> Idle:
         await self._driver.idle(timeout)
         return self._driver.report()
@@ -295,5 +298,9 @@ class EmbeddedEngine:
         if self._ports is not None:
             await self._ports.close()
         await self._driver.close()
+        if self._persistence is not None:
+            self._persistence.close()
+
+    def abandon(self) -> None:
         if self._persistence is not None:
             self._persistence.close()

@@ -9,7 +9,13 @@ from typing import Any, Protocol, overload
 
 from ..address import SdkAddress, parse_typename
 from ..effects import Received, TypedValue
-from ..errors import ConversionError, ConversionTypeError, EngineError, token_is_pending
+from ..errors import (
+    ContextEndedError,
+    ConversionError,
+    ConversionTypeError,
+    EngineError,
+    token_is_pending,
+)
 from ..protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, read_caller, send_chunk
 from ..protocol.wire import cause_bytes
 from .messages import (
@@ -23,7 +29,7 @@ from .messages import (
     not_utf8,
     own_typed_value,
 )
-from .storage import Cell
+from .storage import Cell, end_storage
 from .types import Type
 from .value_spec import ValueSpec
 
@@ -276,6 +282,25 @@ class InvocationContext(Context):
         instead_of = typename if taker != typename else ""
         self.egress.append(egress_chunk(*parse_typename(taker), value, instead_of))
 
+    def renew(self) -> InvocationContext:
+        """The context for the next message, when somebody has kept this one, or its storage.
+
+        The old ones refuse everything from now on: what a task or a thread does with them after
+        their invocation would otherwise be booked on another.
+        """
+        storage = self.storage
+        fresh = InvocationContext(self.address, type(storage)(storage._cells), self.routes)
+        fresh.received, fresh.recorder, fresh.seq = self.received, self.recorder, self.seq
+        fresh._tokens = self._tokens
+        fresh.sent, fresh.delayed, fresh.egress = self.sent, self.delayed, self.egress
+        self.end()
+        return fresh
+
+    def end(self) -> None:
+        """Refuse everything from now on: the invocation is over."""
+        end_storage(self.storage)
+        self.__class__ = _EndedContext
+
     def mark(self, cells: list[Cell]) -> Callable[[], None]:
         """Remember all effects so far; what is returned takes back those that came after."""
         sent, delayed, egress = len(self.sent), len(self.delayed), len(self.egress)
@@ -289,3 +314,17 @@ class InvocationContext(Context):
                 cell.restore(snapshot)
 
         return undo
+
+
+class _EndedContext(InvocationContext):
+    """What a context becomes when its invocation is over and somebody still has it."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> Any:
+        raise ContextEndedError(
+            f"the invocation of {self.address} that this context belongs to is over: what goes on "
+            "after it, a task or a thread, cannot send, or use its state; await it in the function"
+        )
+
+    send = send_after = cancel_delayed_message = send_egress = _refuse

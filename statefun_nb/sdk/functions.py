@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, overload
 
 from ..errors import DeclarationError, DeclarationTypeError
+from ..tables import shorten
 from .context import Context
 from .inference import type_of_class
 from .messages import Message
-from .registry import StatefulFunctions
+from .registry import StatefulFunctions, check_decorator
 from .state import State
 from .types import Type
 from .value_spec import ValueSpec
 
-__all__ = ["StatefulFunction", "default_functions", "function"]
+__all__ = ["StatefulFunction", "default_functions", "function", "undeclare"]
 
 # What sf.function fills and sf.start serves when neither is told otherwise.
 default_functions: StatefulFunctions = StatefulFunctions()
@@ -33,7 +35,10 @@ class StatefulFunction(ABC):
 
 
 # What can be declared; a checker sees that it comes out of the decorator as it went in.
-D = TypeVar("D", bound=Callable[[Context, Message], object] | type[StatefulFunction])
+D = TypeVar(
+    "D",
+    bound=Callable[[Context, Message], object] | type[StatefulFunction] | StatefulFunction,
+)
 
 
 @overload
@@ -58,6 +63,10 @@ def function(
 ) -> Callable[[D], D]:
     """Declare a stateful function; running the cell again replaces it in place.
 
+    What is declared is a function of (context, message), a class derived from
+    ``StatefulFunction``, or an instance of one: ``function("ns/name")(Greeter(client))`` hands in
+    what its constructor wants.
+
     Parameters
     ----------
     typename : str
@@ -71,7 +80,8 @@ def function(
     Raises
     ------
     DeclarationError
-        When a name, a type or the signature is not as it should be.
+        When a name, a type or the signature is not as it should be, or the function could not
+        work: one that yields, a class that cannot be made without arguments.
 
     Examples
     --------
@@ -79,18 +89,45 @@ def function(
     ... def person(ctx, message):
     ...     ctx.storage.visits = (ctx.storage.visits or 0) + 1
     """
+    check_decorator("sf.function", typename)
     target = default_functions if functions is None else functions
 
     def decorate(declared: D) -> D:
         if isinstance(declared, type):
-            _declare_class(target, typename, declared, state)
+            _declare_instance(target, typename, _made(typename, declared), state)
+        elif isinstance(declared, StatefulFunction):
+            _declare_instance(target, typename, declared, state)
         elif callable(declared):
             target._declare(typename, declared, _specs(typename, state), uses_handles=False)
         else:
-            raise DeclarationTypeError(f"{typename}: {declared!r} is neither function nor class")
+            raise DeclarationTypeError(
+                f"{typename}: {shorten(declared)} is neither function nor class"
+            )
         return declared
 
     return decorate
+
+
+def undeclare(typename: str, *, functions: StatefulFunctions | None = None) -> None:
+    """Take a function back that ``function`` has declared; messages for it wait from now on.
+
+    Parameters
+    ----------
+    functions : StatefulFunctions, optional
+        Where it was declared; the set that ``sf.start()`` serves by default.
+
+    Raises
+    ------
+    UnknownFunctionError
+        When none is declared under that name.
+
+    Examples
+    --------
+    >>> @function("example/mistake")
+    ... def mistake(ctx, message): ...
+    >>> undeclare("example/mistake")
+    """
+    (default_functions if functions is None else functions).undeclare(typename)
 
 
 def _specs(typename: str, state: Mapping[str, Any] | Iterable[ValueSpec] | None) -> list[ValueSpec]:
@@ -107,17 +144,38 @@ def _specs(typename: str, state: Mapping[str, Any] | Iterable[ValueSpec] | None)
     return list(state)
 
 
-def _declare_class(functions: StatefulFunctions, typename: str, cls: type, state: object) -> None:
+def _made(typename: str, cls: type) -> StatefulFunction:
+    """The one instance of a class that serves all addresses."""
     if not issubclass(cls, StatefulFunction):
         raise DeclarationTypeError(
             f"{typename}: class {cls.__name__} must derive from sf.StatefulFunction"
         )
+    if inspect.isabstract(cls):
+        missing = ", ".join(sorted(cls.__abstractmethods__))
+        raise DeclarationTypeError(f"{typename}: class {cls.__name__} does not define {missing}")
+    wanted = [
+        each.name
+        for each in inspect.signature(cls).parameters.values()
+        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+    ]
+    if wanted:
+        given = ", ".join(wanted)
+        raise DeclarationTypeError(
+            f"{typename}: the constructor of {cls.__name__} wants {given}: declare an instance, "
+            f'sf.function("{typename}")({cls.__name__}({given}))'
+        )
+    return cls()
+
+
+def _declare_instance(
+    functions: StatefulFunctions, typename: str, instance: StatefulFunction, state: object
+) -> None:
     if state is not None:
         raise DeclarationError(
             f"{typename}: a class declares its state as attributes, name = sf.State(type)"
         )
     handles: dict[str, State] = {}
-    for base in reversed(cls.__mro__):
+    for base in reversed(type(instance).__mro__):
         handles.update({k: v for k, v in vars(base).items() if isinstance(v, State)})
     specs = [handle.spec() for handle in handles.values()]
-    functions._declare(typename, cls().invoke, specs, uses_handles=bool(specs))
+    functions._declare(typename, instance.invoke, specs, uses_handles=bool(specs))

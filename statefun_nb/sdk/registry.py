@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from ..address import parse_typename
+from ..address import check_function_typename
 from ..effects import TypedValue
 from ..errors import (
     DeclarationError,
@@ -14,13 +14,14 @@ from ..errors import (
     UnknownFunctionError,
     did_you_mean,
 )
+from ..tables import shorten
 from .context import Context
 from .inference import decode_value
 from .messages import Message
 from .storage import StorageLayout
 from .value_spec import ValueSpec
 
-__all__ = ["FunctionSpec", "StatefulFunctions", "decode_state"]
+__all__ = ["FunctionSpec", "StatefulFunctions", "check_decorator", "decode_state"]
 
 F = TypeVar("F", bound=Callable[[Context, Message], object])
 
@@ -72,7 +73,14 @@ class StatefulFunctions:
         self._declare(typename, fun, specs or [], uses_handles=False)
 
     def bind(self, typename: str, specs: Iterable[ValueSpec] | None = None) -> Callable[[F], F]:
-        """The decorator form of ``register``."""
+        """The decorator form of ``register``.
+
+        Raises
+        ------
+        DeclarationError
+            At once when the typename is wrong; the rest as ``register`` does.
+        """
+        check_decorator("functions.bind", typename)
 
         def decorate(fun: F) -> F:
             self.register(typename, fun, specs)
@@ -98,6 +106,17 @@ class StatefulFunctions:
             )
         return spec
 
+    def undeclare(self, typename: str) -> None:
+        """Take a function back; messages for it wait, as for one that was never declared.
+
+        Raises
+        ------
+        UnknownFunctionError
+            When none is declared.
+        """
+        self.for_typename(typename)
+        del self._functions[typename]
+
     def find(self, typename: str) -> FunctionSpec | None:
         """The function of that typename, or None."""
         return self._functions.get(typename)
@@ -114,17 +133,18 @@ class StatefulFunctions:
             raise DeclarationError("function instance must be provided")
         if not typename:
             raise DeclarationError("function typename must be provided")
-        parse_typename(typename)
+        check_function_typename(typename)
         if not callable(fun):
-            raise DeclarationTypeError(f"{typename}: {fun!r} cannot be called")
+            raise DeclarationTypeError(f"{typename}: {shorten(fun)} cannot be called")
         _check_signature(typename, fun)
+        _refuse_generators(typename, fun)
         layout = StorageLayout(typename, specs)
         before = self._functions.get(typename)
         self._functions[typename] = FunctionSpec(
             typename,
             fun,
             layout,
-            inspect.iscoroutinefunction(fun),
+            _is_async(fun),
             uses_handles,
             before.version + 1 if before else 1,
         )
@@ -168,6 +188,49 @@ def decode_state(
         else:
             decoded[name] = decode_value(value)
     return decoded
+
+
+def check_decorator(name: str, typename: object) -> None:
+    """Raise when a decorator was given something else than a typename.
+
+    Raises
+    ------
+    DeclarationError
+        With the right call, when it was written without its parentheses.
+    """
+    if callable(typename):
+        raise DeclarationTypeError(
+            f'{name} needs the typename: write @{name}("namespace/name") above '
+            f"{getattr(typename, '__name__', 'the function')}"
+        )
+    if not typename:
+        raise DeclarationError("function typename must be provided")
+    check_function_typename(typename)  # type: ignore[arg-type]  # which raises for what is no text
+
+
+def _inner(fun: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """The function itself, what a decorator has wrapped, and an object's ``__call__``."""
+    yield fun
+    try:
+        unwrapped = inspect.unwrap(fun)
+    except ValueError:  # it says that it wraps itself
+        unwrapped = fun
+    yield unwrapped
+    if not inspect.isroutine(unwrapped):
+        yield getattr(unwrapped, "__call__", unwrapped)  # noqa: B004 - to look at, not whether
+
+
+def _is_async(fun: Callable[..., Any]) -> bool:
+    return any(inspect.iscoroutinefunction(each) for each in _inner(fun))
+
+
+def _refuse_generators(typename: str, fun: Callable[..., Any]) -> None:
+    for each in _inner(fun):
+        if inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each):
+            raise DeclarationTypeError(
+                f"{typename}: a function with `yield` in it would never run: it would only make a "
+                "generator. Call ctx.send(...) for each message, and do not yield"
+            )
 
 
 def _check_signature(typename: str, fun: Callable[..., Any]) -> None:

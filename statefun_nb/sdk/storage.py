@@ -8,6 +8,7 @@ from typing import Any
 
 from ..effects import StateSpec, TypedValue, new_tuple
 from ..errors import (
+    ContextEndedError,
     ConversionError,
     ConversionTypeError,
     DeclarationError,
@@ -17,7 +18,7 @@ from ..errors import (
 )
 from .value_spec import ValueSpec
 
-__all__ = ["Cell", "Storage", "StorageLayout", "current_storage"]
+__all__ = ["Cell", "Storage", "StorageLayout", "current_storage", "end_storage"]
 
 _UNREAD = object()
 
@@ -170,6 +171,27 @@ class Storage:
             f"'{name}' is not a registered ValueSpec for the function '{self._typename}' "
             f"(declared: {declared}){did_you_mean(name, self._cells)}"
         )
+
+
+class _EndedStorage(Storage):
+    """What a storage becomes when its invocation is over and somebody still has it."""
+
+    __slots__ = ()
+
+    @property
+    def _cells(self) -> dict[str, Cell]:  # type: ignore[override]  # there are none any more
+        raise ContextEndedError(
+            "this storage belongs to an invocation that is over: what goes on after it, a task or "
+            "a thread, cannot read or write state; await it in the function"
+        )
+
+    def __repr__(self) -> str:
+        return "<storage of an invocation that is over>"
+
+
+def end_storage(storage: Storage) -> None:
+    """Refuse every later use: whoever still has it is not the function any more."""
+    object.__setattr__(storage, "__class__", _EndedStorage)
 
 
 # Past Storage's own __setattr__, and in half the time of object.__setattr__.

@@ -121,24 +121,31 @@ def start(
         rest_url=rest_url,
     )
     with _current.lock:
-        running = _running_session()
-        if running is not None:
-            if running.options == options:
-                return running
-            kept = running.options.durable
-            warnings.warn(
-                "a session with other options was running: it is stopped, and its state is "
-                + ("gone" if kept is None else f"kept in {kept}"),
-                stacklevel=2,
-            )
-            running.stop()
-        _current.session = started = Session(options)
-        if port and started.endpoint.port != port:
-            warnings.warn(
-                f"port {port} is taken: the endpoint listens on port {started.endpoint.port}",
-                stacklevel=2,
-            )
-        return started
+        return _started(options)
+
+
+def _started(options: Options) -> Session:
+    """The running session, when it has these options; else a new one in its place."""
+    running = _running_session()
+    if running is None:
+        stop()  # one whose thread has ended may still hold its file
+    elif running.options == options:
+        return running
+    else:
+        kept = running.options.durable
+        warnings.warn(
+            "a session with other options was running: it is stopped, and its state is "
+            + ("gone" if kept is None else f"kept in {kept}"),
+            stacklevel=3,
+        )
+        running.stop()
+    _current.session = started = Session(options)
+    if options.port and started.endpoint.port != options.port:
+        warnings.warn(
+            f"port {options.port} is taken: the endpoint listens on port {started.endpoint.port}",
+            stacklevel=3,
+        )
+    return started
 
 
 def stop() -> None:
@@ -163,9 +170,20 @@ def session() -> Session:
     return running
 
 
+# States in which a session is still one.
+_GOING_ON = ("running", "paused")
+
+
 def _running_session() -> Session | None:
     current: Session | None = _current.session
-    return current if current is not None and not current._stopped else None
+    return current if current is not None and current._state() in _GOING_ON else None
+
+
+def _forget() -> None:
+    """In a forked child: the session is the parent's."""
+    _current.session = None
 
 
 atexit.register(stop)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -9,14 +9,17 @@ from ..address import address_of
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine, ParkedAddress
 from ..errors import SessionError
+from ..loop_thread import LoopThread
 from ..module_yaml import with_endpoints, write_module
 from ..protocol.v3 import decode_typed_value
 from ..sdk.registry import StatefulFunctions, decode_state
 from ..tables import text_table
 from ..trace.events import EgressRecord, egress_record
 from ..trace.invocations import Invocations
+from ..trace.output import inside_function
 from ..trace.recorder import Recorder
-from ..trace.traced import Blocked, Running, TracedHandler
+from ..trace.running import Blocked, Running
+from ..trace.traced import TracedHandler
 from ..views.live import LiveViews
 from ..views.status import StateTable, Status
 from .options import Options
@@ -33,11 +36,26 @@ class Inspection:
     engine: Engine
     _handler: TracedHandler
     _views: LiveViews
+    _thread: LoopThread
     _stopped: bool
 
     def _check_running(self) -> None:
         if self._stopped:
             raise SessionError("this session has been stopped: call sf.start() for a new one")
+        if self._thread.forked:
+            self._thread.check_caller()
+        elif not self._thread.alive:
+            raise SessionError("this session's thread has ended: call sf.start() for a new session")
+
+    def _check_outside(self, call: str, instead: str) -> None:
+        """Raise inside a function: it would wait for itself, or act past its own transaction."""
+        self._check_running()
+        if inside_function():
+            raise SessionError(f"{call} is not for the inside of a function: {instead}")
+
+    def _what_runs(self) -> str:
+        """The functions that keep the loop from answering, in words."""
+        return "; ".join(each.text for each in self.running if each.line or not each.is_async)
 
     # Asking.
 
@@ -109,12 +127,19 @@ class Inspection:
         self._check_running()
         return {} if self.engine.cluster is None else self.engine.cluster.logs()
 
+    def _state(self) -> str:
+        if self._stopped:
+            return "stopped"
+        if not self._thread.alive:
+            return "ended"
+        return "paused" if self.engine.paused else "running"
+
     def status(self) -> Status:
         """What the session is doing; answers also while a function blocks the engine."""
         progress = self.engine.progress
         return Status(
             engine=self.engine.name,
-            state="stopped" if self._stopped else "paused" if self.engine.paused else "running",
+            state=self._state(),
             url=self.url,
             functions=tuple(self.functions),
             **progress._asdict(),

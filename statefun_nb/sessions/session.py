@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -12,12 +13,13 @@ from ..cells.history import names_of_type
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine, Idle, controls_of
 from ..engine.clock import Clock, VirtualClock
-from ..errors import ConversionError
+from ..errors import ConversionError, SessionError
 from ..loop_thread import LoopThread
 from ..module_yaml import Document, read_source
 from ..sdk.messages import MISSING, Message
 from ..sdk.types import Type
 from ..trace.events import Invocation
+from ..trace.output import inside_function
 from ..trace.recorder import Recorder
 from ..trace.replay import Replay, cases_of, replay
 from ..trace.traced import TracedHandler
@@ -36,6 +38,13 @@ __all__ = ["Session"]
 
 # send_many waits while so many messages are queued, so that memory does not grow with the input.
 _MANY_QUEUED = 50_000
+# A function that keeps the thread when the session ends is interrupted for so long.
+_BREAK_OFF_SECONDS = 2.0
+
+_USE_CONTEXT = (
+    "use ctx.send(typename, id, value), which goes out with the function's other effects, once"
+)
+_LATER = "it would wait for this very function; return, and call it in a cell"
 
 
 class Session(Inspection):
@@ -61,6 +70,7 @@ class Session(Inspection):
         except BaseException:
             self._thread.stop(5.0, self.endpoint.close)
             raise
+        self._thread.what_runs = self._what_runs
         self._waiting = Waiting(self._thread, self.engine, handler)
         self._views = LiveViews(self)
         self._unsubscribe = options.functions.subscribe(self._declared)
@@ -108,7 +118,7 @@ class Session(Inspection):
         ConversionError
             When the value or the address cannot be sent.
         """
-        self._check_running()
+        self._check_outside("send", _USE_CONTEXT)
         self.engine.post([ingress_message(typename, id, value, type, delay)])
 
     def send_many(
@@ -119,7 +129,7 @@ class Session(Inspection):
         A progress bar appears when it takes longer than a second. Sending waits while the engine
         is far behind, so that any number of messages fits into memory.
         """
-        self._check_running()
+        self._check_outside("send_many", _USE_CONTEXT)
         count = 0
         for chunk in chunks(messages, progress=progress):
             self.engine.post(chunk)
@@ -143,12 +153,12 @@ class Session(Inspection):
         IdleTimeout
             When something still moved after ``timeout`` seconds; it says what.
         """
-        self._check_running()
+        self._check_outside("wait_idle", _LATER)
         return self._waiting.wait_idle(timeout, timers=timers)
 
     async def idle(self, timeout: float = 10.0, *, timers: bool = True) -> Idle:
         """``wait_idle`` to ``await``, for cells and tests that run in an event loop."""
-        self._check_running()
+        self._check_outside("idle", _LATER)
         return await self._waiting.idle(timeout, timers=timers)
 
     # Asking.
@@ -161,6 +171,7 @@ class Session(Inspection):
         ``s.check("example/person", "bob").state(visits=3).sent(1, to="example/greeter")`` raises
         ``CheckFailed`` and says what is so instead, or shows what was right.
         """
+        self._check_outside("check", _LATER)
         self.wait_idle(timers=False)
         return check_of(self.engine, self.recorder, self.functions, typename, id)
 
@@ -181,7 +192,7 @@ class Session(Inspection):
         ``s.replay()`` after a cell was changed shows what it would have done otherwise;
         ``s.replay().different`` is empty when that is nothing.
         """
-        self._check_running()
+        self._check_outside("replay", _LATER)
         seqs = None if invocations is None else [each.seq for each in invocations]
         again = replay(cases_of(self.recorder, seqs), self.functions)
         return self._thread.run(again, timeout=None)
@@ -242,6 +253,7 @@ class Session(Inspection):
 
     def step(self, timeout: float = 30.0) -> Invocation | None:
         """Pause, serve one message, and return its invocation; None when none is ready."""
+        self._check_outside("step", _LATER)
         controls = controls_of(self.engine, "step")
         self.pause()
         if not self._thread.run(controls.step(), timeout) or not self.options.trace:
@@ -259,7 +271,7 @@ class Session(Inspection):
         timeout : float
             Seconds to wait for what falls due.
         """
-        self._check_running()
+        self._check_outside("advance", _LATER)
         if duration < timedelta(0):
             raise ConversionError(f"the clock cannot go back: {duration}")
         controls = controls_of(self.engine, f"advance by {duration}")
@@ -274,11 +286,33 @@ class Session(Inspection):
         """
         if self._stopped:
             return True
-        ended = self._thread.stop(timeout, self._shut_down)
+        if self._thread.forked:  # what this process sees of it is a copy
+            self._stopped = True
+            return True
+        if inside_function():
+            raise SessionError(f"stop is not for the inside of a function: {_LATER}")
+        if self._thread.alive:
+            ended = self._thread.stop(timeout, self._shut_down) or self._break_off()
+        else:
+            self.engine.abandon()
+            self.endpoint.abandon()
+            ended = True
         self._unsubscribe()
         self._stopped = True
         self._views.stop()
         return ended
+
+    def _break_off(self) -> bool:
+        """End the function that keeps the thread, or say that it cannot be ended."""
+        self.engine.halt()
+        what = self._what_runs()
+        if self._thread.interrupt(_BREAK_OFF_SECONDS, lambda: bool(self._what_runs())):
+            return True
+        warnings.warn(
+            f"{what or 'a function'}; it cannot be interrupted: its thread goes on till it returns",
+            stacklevel=3,
+        )
+        return False
 
     async def _shut_down(self) -> None:
         await self.engine.close()

@@ -10,10 +10,13 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from ..engine.base import Engine, Idle, Progress
 from ..errors import IdleTimeout
 from ..loop_thread import LoopThread
-from ..trace.traced import Running, TracedHandler
+from ..trace.running import Running
+from ..trace.traced import TracedHandler
 
 __all__ = ["Waiting"]
 
+# The engine gets so long to say that nothing moves, also when no time is given to wait for that.
+_ANSWER_SECONDS = 0.5
 # So many of the functions that run are named.
 _NAMED = 3
 
@@ -40,7 +43,7 @@ class Waiting:
         self._engine.prepare()
         waiting = self._start(timeout, timers=timers)
         try:
-            return waiting.result(timeout)
+            return waiting.result(timeout or _ANSWER_SECONDS)
         except FutureTimeout:
             if waiting.done():
                 return waiting.result()
@@ -52,7 +55,8 @@ class Waiting:
         await asyncio.to_thread(self._engine.prepare)
         waiting = self._start(timeout, timers=timers)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(waiting), timeout)
+            longest = timeout or _ANSWER_SECONDS
+            return await asyncio.wait_for(asyncio.wrap_future(waiting), longest)
         except asyncio.TimeoutError:
             raise self._timed_out(timeout) from None
 
@@ -68,7 +72,7 @@ def _what_moves(timeout: float, progress: Progress, running: Sequence[Running]) 
     text = f"not idle after {timeout:g} s: {progress.queued} messages wait, "
     text += f"{progress.in_flight} requests are in flight"
     for each in running[:_NAMED]:
-        text += f"; {each.address} has been running for {each.seconds:.1f} s"
+        text += f"; {each.text}"
         if not each.is_async:
             text += " (a sync function: nothing else runs meanwhile; make it async, or faster)"
     return text

@@ -7,7 +7,7 @@ import sys
 from contextvars import ContextVar
 from typing import Any, Protocol, TextIO
 
-__all__ = ["Output", "Printer", "install", "printer", "uninstall"]
+__all__ = ["Output", "Printer", "inside_function", "install", "printer", "uninstall"]
 
 # More than that of one invocation is cut: a print in a loop must not fill the memory.
 _LIMIT = 64 * 1024
@@ -42,12 +42,22 @@ class Output:
 class Printer(Protocol):
     """Something that what a function prints is kept with."""
 
+    @property
+    def serving(self) -> bool:
+        """Is the invocation that it stands for still running?"""
+
     def print(self, text: str) -> None:
         """Keep a piece of what a function prints."""
 
 
 # The request that the current task serves: what it prints goes there.
 printer: ContextVar[Printer | None] = ContextVar("statefun_nb_printer", default=None)
+
+
+def inside_function() -> bool:
+    """Does a function's invocation run here: in its task, or in a thread or task that it awaits?"""
+    current = printer.get()
+    return current is not None and current.serving
 
 
 class _Router(io.TextIOBase):
@@ -63,13 +73,13 @@ class _Router(io.TextIOBase):
 
     def write(self, text: str) -> int:
         current = printer.get()
-        if current is None:
+        if current is None or not current.serving:  # or what an invocation has left behind
             return self.original.write(text)
         current.print(text)
         return len(text)
 
     def flush(self) -> None:
-        if printer.get() is None:
+        if not inside_function():
             self.original.flush()
 
     def writable(self) -> bool:

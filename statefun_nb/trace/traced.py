@@ -2,7 +2,7 @@
 
 Whatever drives the endpoint, a request passes here::
 
-    bytes --> decode --> FunctionSpec --> dispatch(observer=_Served) --> Outcome --> bytes
+    bytes --> decode --> FunctionSpec --> dispatch(observer=Served) --> Outcome --> bytes
                                               |  after each one: when, how much was sent, state
                                               v
                                           TracedBatch --> recorder
@@ -12,53 +12,31 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..address import SdkAddress
-from ..effects import Request, new_tuple
-from ..errors import StatefunError, described, text_of
+from ..effects import Request
 from ..protocol.v3 import decode_request
-from ..sdk.context import InvocationContext, Routes
-from ..sdk.dispatch import Failure, Outcome, dispatch
+from ..sdk.context import Routes
+from ..sdk.dispatch import Outcome, dispatch
 from ..sdk.registry import FunctionSpec, StatefulFunctions
-from ..sdk.storage import Cell
 from . import output
-from .batch import TracedBatch, row
-from .events import InvocationError
+from .batch import TracedBatch
 from .recorder import Recorder
+from .running import Blocked, Running, running_now
+from .served import Served
 
-__all__ = ["Blocked", "Running", "Serving", "TracedHandler"]
+__all__ = ["Serving", "TracedHandler"]
 
 # A sync function that takes longer than this holds up every other address noticeably.
 BLOCKING_SECONDS = 0.1
 # Of so many addresses the last failure is remembered, to know a retry when it comes.
 _FAILED_KEPT = 1_000
-
-
-class Running(NamedTuple):
-    """A request that is being served. ``since`` is on the clock of ``time.perf_counter``."""
-
-    address: SdkAddress
-    since: float
-    is_async: bool
-
-    @property
-    def seconds(self) -> float:
-        """How long it has been running."""
-        return time.perf_counter() - self.since
-
-
-class Blocked(NamedTuple):
-    """A sync function that blocked the endpoint for ``seconds``."""
-
-    address: SdkAddress
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,15 +70,13 @@ class TracedHandler:
         self._serving = Serving()
         self.blocked: deque[Blocked] = deque(maxlen=100)
         self._failed: dict[SdkAddress, TracedBatch] = {}  # the last failure of each address
-        self._running: set[_Served] = set()  # written on the loop only
+        self._running: set[Served] = set()  # written on the loop only
+        self._thread = 0  # whose loop it is
 
     @property
     def running(self) -> list[Running]:
         """What is being served just now; callable from any thread."""
-        return [
-            Running(served.request.target, served.start, served.spec.is_async)
-            for served in tuple(self._running)
-        ]
+        return running_now(tuple(self._running), self._thread)
 
     def attach(self, serving: Serving) -> None:
         """Serve as an engine asks for; once, before its first request."""
@@ -130,8 +106,7 @@ class TracedHandler:
         return self._serve(spec, request, data)
 
     def _serve(self, spec: FunctionSpec, request: Request, data: bytes) -> Outcome:
-        served = _Served(spec, request, data, self.recorder)
-        self._running.add(served)
+        served = self._enter(Served(spec, request, data, self.recorder))
         try:
             observer = None if self.recorder is None else served
             asked = self._serving
@@ -142,8 +117,7 @@ class TracedHandler:
             self._leave(served)
 
     async def _serve_async(self, spec: FunctionSpec, request: Request, data: bytes) -> Outcome:
-        served = _Served(spec, request, data, self.recorder)
-        self._running.add(served)
+        served = self._enter(Served(spec, request, data, self.recorder))
         try:
             observer = None if self.recorder is None else served
             asked = self._serving
@@ -154,11 +128,18 @@ class TracedHandler:
         finally:
             self._leave(served)
 
-    def _leave(self, served: _Served) -> None:
+    def _enter(self, served: Served) -> Served:
+        if not self._thread:
+            self._thread = threading.get_ident()
+        self._running.add(served)
+        return served
+
+    def _leave(self, served: Served) -> None:
         self._running.remove(served)
+        served.printer = None
         output.printer.reset(served.token)
 
-    def _finish(self, served: _Served, outcome: Outcome) -> Outcome:
+    def _finish(self, served: Served, outcome: Outcome) -> Outcome:
         if outcome.missing:
             return outcome
         if self.recorder is not None:
@@ -167,7 +148,7 @@ class TracedHandler:
                 self.recorder.add(batch)
         if self._serving.watch is not None and outcome.failure is None:
             self._serving.watch(served.request, outcome.reply)
-        seconds = _now() - served.start
+        seconds = time.perf_counter() - served.start
         if seconds > BLOCKING_SECONDS and not served.spec.is_async:
             self.blocked.append(Blocked(served.request.target, seconds))
         return outcome
@@ -200,139 +181,3 @@ else:
     def _start_task(coroutine: Coroutine[Any, Any, Outcome]) -> Outcome | asyncio.Task[Outcome]:
         """Run the coroutine in a task of its own."""
         return asyncio.get_running_loop().create_task(coroutine)
-
-
-class _Served:
-    """A request from its start to its outcome.
-
-    Captures what is printed; as dispatch's observer it notes where each invocation of the batch
-    ends, and has what is sent tagged with its seq.
-    """
-
-    __slots__ = (
-        "_cells",
-        "_context",
-        "_effects",
-        "_number",
-        "_only",
-        "_printed",
-        "_recorder",
-        "_rows",
-        "_seq",
-        "_skipped",
-        "_stdout",
-        "data",
-        "request",
-        "spec",
-        "start",
-        "token",
-    )
-
-    def __init__(
-        self, spec: FunctionSpec, request: Request, data: bytes, recorder: Recorder | None
-    ) -> None:
-        self.start = _now()
-        self.spec = spec
-        self.request = request
-        self.data = data
-        output.install()
-        self.token = output.printer.set(self)
-        self._printed: output.Output | None = None
-        self._recorder = recorder
-        self._seq = self._number = 0  # not known yet
-        self._rows: list[Any] = []
-        self._stdout: dict[int, str] | None = None
-        self._skipped: dict[int, InvocationError] | None = None
-
-    def _reserve(self) -> Recorder:
-        recorder = self._recorder
-        assert recorder is not None  # without one, nobody observes
-        if not self._seq:
-            self._seq, self._number = recorder.reserve(len(self.request.invocations))
-        return recorder
-
-    def begin(self, context: InvocationContext, cells: list[Cell]) -> None:
-        self._context = context
-        self._cells = cells
-        self._effects = (context.sent, context.delayed, context.egress)
-        self._only = cells[0] if len(cells) == 1 else None
-        # Not before the handshake is over: a request that runs nothing counts nothing.
-        context.recorder = self._reserve().id
-        context.seq = self._seq
-
-    def print(self, text: str) -> None:
-        if self._printed is None:
-            self._printed = output.Output()
-        self._printed.write(text)
-
-    def returned(self) -> None:
-        context, rows = self._context, self._rows
-        sent, delayed, egress = self._effects
-        if self._printed is not None:
-            self._keep_output(context.seq - self._seq)
-        # A row of batch.py, written out: a call for each invocation takes 3 % of its time.
-        if (only := self._only) is not None:  # most functions have one value: without a loop
-            rows += (_now(), len(sent), len(delayed), len(egress), only.data)
-        else:
-            rows += (_now(), len(sent), len(delayed), len(egress))
-            for cell in self._cells:
-                rows.append(cell.data)
-        context.seq += 1
-
-    def skipped(self, failure: Failure) -> None:
-        self.returned()
-        self._skipped = self._skipped or {}
-        self._skipped[failure.position] = _invocation_error(failure)
-
-    def _keep_output(self, index: int) -> None:
-        printed, self._printed = self._printed, None
-        if printed is not None and printed.text:
-            self._stdout = self._stdout or {}
-            self._stdout[index] = printed.text
-
-    def traced(self, outcome: Outcome) -> TracedBatch:
-        """The batch that the recorder is to keep."""
-        recorder = self._reserve()  # it may have failed, or be empty, before its first invocation
-        error = None
-        if outcome.failure is not None:
-            error = _invocation_error(outcome.failure)
-            self._keep_output(outcome.failure.position)
-            # Undone with the batch, as are the effects of the others.
-            self._rows += row(_now(), None, [None] * len(self.spec.layout.specs))
-        return new_tuple(
-            TracedBatch,
-            (
-                self._seq,
-                self._number,
-                recorder.clock(),
-                self.start,
-                self.spec,
-                self.data,
-                outcome.reply,
-                tuple(self._rows),
-                self._stdout,
-                error,
-                self._skipped,
-            ),
-        )
-
-
-_now = time.perf_counter
-
-
-def _invocation_error(failure: Failure) -> InvocationError:
-    error = failure.error
-    trace = error.__traceback__
-    if trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next  # the first frame is dispatch's own
-    return InvocationError(type(error).__name__, text_of(error), _traceback(error, trace))
-
-
-def _traceback(error: BaseException, trace: TracebackType | None) -> str:
-    try:
-        lines = traceback.format_exception(type(error), error, trace)
-    except BaseException:  # notes and causes of the user's may raise anything when they are asked
-        lines = [*traceback.format_tb(trace), described(error) + "\n"]
-    if isinstance(error, StatefunError):
-        lines[-1] = described(error) + "\n"  # by its name alone, without the module's
-    return "".join(lines).encode("utf-8", "backslashreplace").decode()

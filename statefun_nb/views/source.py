@@ -11,7 +11,7 @@ from ..sdk.registry import StatefulFunctions
 from ..sdk.types import Type
 from ..trace.invocations import Invocations
 from ..trace.recorder import Recorder
-from ..trace.traced import Running
+from ..trace.running import Running
 from .status import Status
 
 __all__ = ["Source"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..engine.base import Engine
 from ..sdk.registry import StatefulFunctions, decode_state
 from ..tables import html_table, text_table
-from ..trace.traced import Blocked, Running
+from ..trace.running import Blocked, Running
 
 __all__ = ["StateTable", "Status"]
 
@@ -53,7 +53,10 @@ class Status(NamedTuple):
             ["delayed", self.delayed],
             ["errors", self.errors],
         ]
-        rows += [["running", f"{r.address} for {r.seconds:.1f} s"] for r in self.running[:_NAMED]]
+        rows += [
+            ["running", f"{r.address} for {r.seconds:.1f} s{r.where}"]
+            for r in self.running[:_NAMED]
+        ]
         rows += [["blocked", f"{b.address} for {b.seconds:.1f} s"] for b in self.blocked[-_NAMED:]]
         return title, ["", ""], rows
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import os
 import socket
 import sys
 import threading
@@ -269,7 +271,56 @@ def test_a_function_may_not_wait_for_its_own_session(functions):
         assert "use ctx.send and ctx.storage there" in session.parked[0].reason
 
 
-def test_stopping_with_a_blocking_function_is_bounded_and_says_so(functions):
+def test_an_endless_function_is_named_and_ends_with_its_session(functions, tmp_path):
+    @sf.function("s/spins", functions=functions)
+    def spins(ctx, message):
+        while True:
+            pass
+
+    options = {"port": 0, "functions": functions, "durable": tmp_path / "kept.db"}
+    session = sf.start(**options)
+    session.send("s/spins", "a", 1)
+    with pytest.raises(sf.IdleTimeout, match=r"s/spins 'a' .* at test_session\.py, line \d+"):
+        session.wait_idle(0.2)
+    (running,) = session.status().running
+    assert running.line.startswith("test_session.py, line ")
+    assert f"at {running.line}" in repr(session)
+    with pytest.raises(sf.BusyError, match=r"did not answer within .*s/spins 'a'"):
+        session._thread.call(len, "", timeout=0.1)
+    assert session.stop(timeout=0.2)
+    assert not session._thread.alive
+    assert [each.error and each.error.type for each in session.invocations] == ["Interrupted"]
+    # The message is there still, and a corrected function gets it.
+    sf.function("s/spins", state={"n": int}, functions=functions)(
+        lambda ctx, message: setattr(ctx.storage, "n", message.value)
+    )
+    with sf.start(**options) as again:
+        again.wait_idle()
+        assert again.state("s/spins", "a") == {"n": 1}
+
+
+def test_an_endless_coroutine_is_named_too(functions):
+    @sf.function("s/spins", functions=functions)
+    async def spins(ctx, message):
+        while True:
+            pass
+
+    @sf.function("s/waits", functions=functions)
+    async def waits(ctx, message):
+        await asyncio.sleep(60)
+
+    session = sf.start(port=0, functions=functions)
+    session.send("s/waits", "a", 1)
+    session.send("s/spins", "a", 1)
+    with pytest.raises(sf.IdleTimeout):
+        session.wait_idle(0.2)
+    lines = {each.address.typename: each.line for each in session.running}
+    assert lines["s/spins"].startswith("test_session.py, line ")
+    assert lines["s/waits"] == ""
+    assert session.stop(timeout=0.2)
+
+
+def test_stopping_with_a_function_that_cannot_be_interrupted_says_so(functions):
     release = threading.Event()
 
     @sf.function("s/f", functions=functions)
@@ -278,9 +329,117 @@ def test_stopping_with_a_blocking_function_is_bounded_and_says_so(functions):
 
     session = sf.start(port=0, functions=functions)
     session.send("s/f", "a", 1)
-    time.sleep(0.1)
+    until(lambda: session.running)
     begin = time.perf_counter()
-    assert session.stop(timeout=0.3) is False
-    assert time.perf_counter() - begin < 2
+    with pytest.warns(UserWarning, match=r"s/f 'a' has been running .* cannot be interrupted"):
+        assert session.stop(timeout=0.3) is False
+    assert time.perf_counter() - begin < 5
     release.set()
     session._thread._thread.join(5)
+    assert not session._thread.alive
+
+
+def test_a_session_whose_thread_has_ended_is_noticed_and_gives_its_file_back(functions, tmp_path):
+    options = {"port": 0, "functions": functions, "durable": tmp_path / "kept.db"}
+    session = sf.start(**options)
+    session._thread.call(session._thread._end)
+    session._thread._thread.join(5)
+    assert session.status().state == "ended"
+    with pytest.raises(sf.SessionError, match=r"thread has ended: call sf\.start"):
+        session.send("s/f", "a", 1)
+    with sf.start(**options) as again:
+        assert again is not session
+        assert again.status().state == "running"
+
+
+INSIDE = {
+    "wait_idle": lambda s: s.wait_idle(1),
+    "check": lambda s: s.check("s/f", "a"),
+    "send": lambda s: s.send("s/f", "b", 1),
+    "send_many": lambda s: s.send_many([("s/f", "b", 1)]),
+    "stop": lambda s: s.stop(),
+    "sf.stop": lambda s: sf.stop(),
+    "advance": lambda s: s.advance(timedelta(1)),
+    "step": lambda s: s.step(),
+    "replay": lambda s: s.replay(),
+}
+
+
+@pytest.mark.parametrize("style", ["sync", "async", "thread"])
+@pytest.mark.parametrize("call", INSIDE)
+def test_what_waits_is_refused_inside_a_function_with_what_to_do_instead(
+    engine, functions, call, style
+):
+    act = INSIDE[call]
+
+    if style == "sync":
+
+        @sf.function("s/f", functions=functions)
+        def f(ctx, message):
+            act(engine)
+
+    else:
+
+        @sf.function("s/f", functions=functions)
+        async def f(ctx, message):
+            if style == "thread":
+                await asyncio.to_thread(act, engine)
+            else:
+                act(engine)
+
+    engine.send("s/f", "a", 1)
+    begin = time.monotonic()
+    assert engine.wait_idle().parked == 1
+    assert time.monotonic() - begin < 5
+    assert "is not for the inside of a function: " in engine.parked[0].reason
+    instead = "ctx.send" if call.startswith("send") else "call it in a cell"
+    assert instead in engine.parked[0].reason
+    assert engine.status().state == "running"
+
+
+def test_waiting_without_time_returns_when_nothing_moves(engine):
+    assert engine.wait_idle(0) == (0, 0, 0, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_session_is_refused_in_a_forked_child(functions, tmp_path, durable):
+    sf.function("s/f", state={"n": int}, functions=functions)(
+        lambda ctx, message: setattr(ctx.storage, "n", 1)
+    )
+
+    def child(answers):
+        for act in (
+            lambda: sf.session().send("s/f", "x", 1),
+            lambda: session.send("s/f", "x", 1),
+            lambda: session.wait_idle(1),
+            lambda: session.state("s/f"),
+        ):
+            try:
+                act()
+            except sf.SessionError as error:
+                answers.put(str(error))
+        session.stop()
+
+    path = tmp_path / "kept.db" if durable else None
+    with sf.start(port=0, functions=functions, durable=path) as session:
+        context = multiprocessing.get_context("fork")
+        answers = context.SimpleQueue()
+        process = context.Process(target=child, args=(answers,))
+        process.start()
+        process.join(30)
+        assert process.exitcode == 0
+        said = [answers.get() for _ in range(4)]
+        assert "no session is running" in said[0]
+        assert all("a fork of it: call sf.start()" in each for each in said[1:])
+        session.send("s/f", "x", 1)
+        session.wait_idle()
+        assert session.state("s/f", "x") == {"n": 1}
+
+
+def until(condition):
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)

@@ -67,7 +67,6 @@ functions = sf.StatefulFunctions()
 sf.function("shop/wrong")(NoFunction)  # error
 sf.function("shop/wrong")(int)  # error
 sf.function("shop/wrong")(5)  # error
-sf.function("shop/wrong")(Basket())  # error
 sf.function("shop/wrong")(too_few)  # error
 sf.function("shop/wrong")(too_many)  # error
 sf.function("shop/wrong")(wrong_message)  # error

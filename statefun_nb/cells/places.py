@@ -1,0 +1,64 @@
+"""Where in the user's code something happens: the cell, as IPython names it, or the file."""
+
+from __future__ import annotations
+
+import re
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+__all__ = ["name_of_file", "place_of_frame", "place_of_traceback"]
+
+# Code of these folders is not the user's.
+_OTHERS = tuple(
+    f"{folder}/"
+    for folder in (
+        Path(__file__).parent.parent,
+        *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")),
+    )
+)
+
+
+def place_of_traceback(trace: TracebackType | None) -> str:
+    """The innermost line of the user's in a traceback, as in "Cell In[3], line 5"; "" for none."""
+    places: list[tuple[str, int]] = []
+    while trace is not None:
+        places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+        trace = trace.tb_next
+    return _innermost(reversed(places))
+
+
+def place_of_frame(frame: FrameType | None) -> str:
+    """The innermost line of the user's that a frame is at; "" for none."""
+    places: list[tuple[str, int]] = []
+    while frame is not None:
+        places.append((frame.f_code.co_filename, frame.f_lineno))
+        frame = frame.f_back
+    return _innermost(iter(places))
+
+
+def _innermost(places: Iterator[tuple[str, int]]) -> str:
+    for filename, line in places:
+        if not filename.startswith((*_OTHERS, "<frozen")):
+            return f"{name_of_file(filename)}, line {line}"
+    return ""
+
+
+def name_of_file(filename: str) -> str:
+    """What a person calls the code of a file: "Cell In[3]", "%%statefun_function a/b", a name.
+
+    Examples
+    --------
+    >>> name_of_file("/home/ann/shop/functions.py")
+    'functions.py'
+    """
+    body = re.fullmatch(r"<statefun_function (.*)>", filename)
+    if body is not None:
+        return f"%%statefun_function {body[1]}"
+    ipython: Any = sys.modules.get("IPython")  # looked up, not imported: most programs need none
+    shell = None if ipython is None else ipython.get_ipython()
+    named = getattr(getattr(shell, "compile", None), "format_code_name", lambda _: None)(filename)
+    return " ".join(named) if named else Path(filename).name

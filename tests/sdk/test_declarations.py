@@ -1,0 +1,189 @@
+"""What cannot work is refused where it is declared, in every style, with what to write instead."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+import statefun_nb as sf
+from statefun_nb.cells.body import compile_body
+
+
+def generator(ctx, message):
+    yield ctx.send("d/g", "x", 1)
+
+
+async def async_generator(ctx, message):
+    yield ctx.send("d/g", "x", 1)
+
+
+def through(fun):
+    """A decorator of the user's."""
+
+    @functools.wraps(fun)
+    def wrapper(*arguments):
+        return fun(*arguments)
+
+    return wrapper
+
+
+class Yields(sf.StatefulFunction):
+    def invoke(self, ctx, message):
+        yield 1
+
+
+class YieldsAsync(sf.StatefulFunction):
+    async def invoke(self, ctx, message):
+        yield 1
+
+
+class Callable:
+    def __call__(self, ctx, message):
+        yield 1
+
+
+def declare(functions, declared):
+    sf.function("d/f", functions=functions)(declared)
+
+
+def bind(functions, declared):
+    functions.bind("d/f")(declared)
+
+
+def register(functions, declared):
+    functions.register("d/f", declared)
+
+
+@pytest.mark.parametrize("way", [declare, bind, register])
+@pytest.mark.parametrize(
+    "declared",
+    [generator, async_generator, through(generator), through(async_generator), Callable()],
+)
+def test_a_generator_is_refused(functions, way, declared):
+    with pytest.raises(sf.DeclarationError, match=r"`yield` in it would never run.*ctx\.send"):
+        way(functions, declared)
+    assert not list(functions)
+
+
+@pytest.mark.parametrize("cls", [Yields, YieldsAsync])
+def test_a_generator_as_invoke_is_refused(functions, cls):
+    for declared in (cls, cls()):
+        with pytest.raises(sf.DeclarationError, match="never run"):
+            sf.function("d/f", functions=functions)(declared)
+
+
+def test_a_cell_that_yields_is_refused(functions):
+    body = compile_body("d/f", "yield ctx.send('d/g', 'x', 1)", {})
+    with pytest.raises(sf.DeclarationError, match="never run"):
+        sf.function("d/f", functions=functions)(body)
+
+
+def test_a_decorator_without_parentheses_is_refused(functions):
+    with pytest.raises(
+        sf.DeclarationError, match=r'@sf\.function\("namespace/name"\) above generat'
+    ):
+        sf.function(generator)  # type: ignore[call-overload]  # that is the mistake
+    with pytest.raises(sf.DeclarationError, match=r'@functions\.bind\("namespace/name"\)'):
+        functions.bind(generator)
+
+
+@pytest.mark.parametrize(
+    "typename",
+    ["a b/c", "a/b ", "a/b\n", "a/\tb", "a/\ud800", "a/*", "*/b", "a/b*", "a", "", None, 5],
+)
+def test_no_function_has_such_a_typename(functions, typename):
+    for way in (
+        lambda: sf.function(typename, functions=functions),
+        lambda: functions.bind(typename),
+        lambda: functions.register(typename, lambda ctx, message: None),
+    ):
+        with pytest.raises(sf.DeclarationError):
+            way()
+
+
+def test_what_a_constructor_wants_is_handed_in_with_an_instance(functions):
+    class Greeter(sf.StatefulFunction):
+        visits = sf.State(int)
+
+        def __init__(self, greeting):
+            self.greeting = greeting
+
+        def invoke(self, ctx, message):
+            self.visits.set((self.visits.get() or 0) + 1)
+            ctx.send("d/out", "x", f"{self.greeting} {message.value}")
+
+    with pytest.raises(
+        sf.DeclarationError, match=r'wants greeting.*\("d/f"\)\(Greeter\(greeting\)'
+    ):
+        sf.function("d/f", functions=functions)(Greeter)
+    greeter = Greeter("hello")
+    assert sf.function("d/f", functions=functions)(greeter) is greeter
+    sf.function("d/out", state={"got": str}, functions=functions)(
+        lambda ctx, message: setattr(ctx.storage, "got", message.value)
+    )
+    with sf.start(port=0, functions=functions) as session:
+        session.send("d/f", "bob", "you")
+        session.wait_idle()
+        assert session.state("d/out", "x") == {"got": "hello you"}
+        assert session.state("d/f", "bob") == {"visits": 1}
+
+
+def test_a_class_without_invoke_is_refused(functions):
+    class Nothing(sf.StatefulFunction):
+        pass
+
+    with pytest.raises(sf.DeclarationError, match="Nothing does not define invoke"):
+        sf.function("d/f", functions=functions)(Nothing)
+
+
+async def is_async(ctx, message):
+    ctx.storage.n = message.value
+
+
+class CallableAsync:
+    async def __call__(self, ctx, message):
+        ctx.storage.n = message.value
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [is_async, through(is_async), functools.partial(is_async), CallableAsync()],
+    ids=["async", "wrapped", "partial", "object"],
+)
+def test_what_returns_a_coroutine_is_awaited(functions, declared):
+    sf.function("d/f", state={"n": int}, functions=functions)(declared)
+    with sf.start(port=0, functions=functions) as session:
+        session.send("d/f", "bob", 3)
+        session.wait_idle()
+        assert session.state("d/f", "bob") == {"n": 3}
+
+
+def test_a_wrapper_that_awaits_by_itself_is_left_to_it(functions):
+    seen = []
+
+    def runs_it(fun):
+        @functools.wraps(fun)
+        def wrapper(ctx, message):
+            try:
+                fun(ctx, message).send(None)
+            except StopIteration:
+                seen.append(message.value)
+            return "not looked at"
+
+        return wrapper
+
+    sf.function("d/f", state={"n": int}, functions=functions)(runs_it(is_async))
+    with sf.start(port=0, functions=functions) as session:
+        session.send("d/f", "bob", 3)
+        session.wait_idle()
+        assert session.state("d/f", "bob") == {"n": 3}
+    assert seen == [3]
+
+
+def test_a_function_is_taken_back(functions):
+    sf.function("d/f", functions=functions)(lambda ctx, message: None)
+    sf.undeclare("d/f", functions=functions)
+    assert not list(functions)
+    with pytest.raises(sf.UnknownFunctionError, match="no function 'd/f' is declared"):
+        sf.undeclare("d/f", functions=functions)
