@@ -97,7 +97,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
         if self.parking is not None and self.parking.takes(connection, request, body):
             return
         try:
-            outcome = self._handler.serve(request, body)
+            outcome = self._handler.start(body, request)
         except UnknownFunctionError as error:
             self._answer_failure(connection, request, error.status_hint, str(error), hold=True)
             return

@@ -309,10 +309,12 @@ class Core:
                 taken[each.token] = True
 
     def _apply(self, mailbox: Mailbox, reply: Reply, now_ms: int) -> None:
-        address = mailbox.address
+        # Made only for who needs it: it takes as long as all the rest of a reply without effects.
+        address = mailbox.address if reply.sends or reply.delayed else None
         for target, argument in reply.sends:
             self.offer(target, address, argument)
         for each in reply.delayed:
+            assert address is not None
             if isinstance(each, CancelDelayed):
                 self.timers.cancel(address, each.token)
             else:

@@ -100,7 +100,8 @@ def _run(
     fun = spec.fun
     token = current_storage.set(context.storage) if spec.uses_handles else None
     undo = None
-    held, kept = getrefcount(context), getrefcount(context.storage)
+    storage = context.storage
+    held, kept = getrefcount(context), getrefcount(storage)
     try:
         for index, received in enumerate(invocations):
             if skip:
@@ -117,10 +118,12 @@ def _run(
             else:
                 if observer is not None:
                     observer.returned()
-            undo = None
-            if getrefcount(context) != held or getrefcount(context.storage) != kept:
+            if undo is not None:
+                undo = None  # it holds the context, too
+            if getrefcount(context) != held or getrefcount(storage) != kept:
                 context = _renewed(context, observer, token)
-                held, kept = getrefcount(context), getrefcount(context.storage)
+                storage = context.storage
+                held, kept = getrefcount(context), getrefcount(storage)
     finally:
         if token is not None:
             current_storage.reset(token)
@@ -138,7 +141,8 @@ async def _run_async(
 ) -> Outcome:
     (_, _, id_, typename), _, invocations = request
     token = current_storage.set(context.storage) if spec.uses_handles else None
-    held, kept = getrefcount(context), getrefcount(context.storage)
+    storage = context.storage
+    held, kept = getrefcount(context), getrefcount(storage)
     try:
         for index, received in enumerate(invocations):
             undo = context.mark(cells) if skip else None
@@ -157,9 +161,10 @@ async def _run_async(
                 if observer is not None:
                     observer.returned()
             undo = running = None
-            if getrefcount(context) != held or getrefcount(context.storage) != kept:
+            if getrefcount(context) != held or getrefcount(storage) != kept:
                 context = _renewed(context, observer, token)
-                held, kept = getrefcount(context), getrefcount(context.storage)
+                storage = context.storage
+                held, kept = getrefcount(context), getrefcount(storage)
     finally:
         if token is not None:
             current_storage.reset(token)

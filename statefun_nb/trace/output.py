@@ -7,7 +7,7 @@ import sys
 from contextvars import ContextVar
 from typing import Any, Protocol, TextIO
 
-__all__ = ["Output", "Printer", "inside_function", "install", "printer", "uninstall"]
+__all__ = ["Output", "Printer", "Router", "inside_function", "install", "printer", "uninstall"]
 
 # More than that of one invocation is cut: a print in a loop must not fill the memory.
 _LIMIT = 64 * 1024
@@ -60,7 +60,7 @@ def inside_function() -> bool:
     return current is not None and current.serving
 
 
-class _Router(io.TextIOBase):
+class Router(io.TextIOBase):
     """Stands for sys.stdout or sys.stderr: inside a function to its Printer, else to the original.
 
     A context variable tells the two apart, so that printing in the cell, in other threads and in
@@ -101,17 +101,15 @@ class _Router(io.TextIOBase):
 
 def install() -> None:
     """Route sys.stdout and sys.stderr; done again when someone has put in streams of their own."""
-    if type(sys.stdout) is type(sys.stderr) is _Router:  # nearly always: asked for each request
-        return
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is not None and type(stream).__name__ != _Router.__name__:
-            setattr(sys, name, _Router(stream))
+        if stream is not None and type(stream).__name__ != Router.__name__:
+            setattr(sys, name, Router(stream))
 
 
 def uninstall() -> None:
     """Give back the streams that ``install`` found."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if type(stream).__name__ == _Router.__name__:
+        if type(stream).__name__ == Router.__name__:
             setattr(sys, name, stream.original)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from types import FrameType
 from typing import NamedTuple
 
@@ -51,29 +51,28 @@ class Blocked(NamedTuple):
     seconds: float
 
 
-def running_now(served: Iterable[Served], thread: int) -> list[Running]:
-    """The requests that are served, and where the one is that keeps the thread of that id."""
+def running_now(served: Iterable[Served]) -> list[Running]:
+    """The requests that are being served; with its line the one that keeps the loop's thread."""
     found = list(served)
-    keeps, line = None, ""
-    for frame in _frames(thread) if found else ():
-        if frame.f_code in SERVING_CODE:
-            keeps = frame.f_locals.get("request")
-            line = place_of_frame(next(_frames(thread), None))
-            break
+    lines = _lines() if found else {}
     return [
         Running(
             each.request.target,
             each.start,
             each.spec.is_async,
-            line if each.request is keeps else "",
+            lines.get(id(each.request), ""),
         )
         for each in found
     ]
 
 
-def _frames(thread: int) -> Iterator[FrameType]:
-    """What a thread executes, innermost first."""
-    frame = sys._current_frames().get(thread)
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
+def _lines() -> dict[int, str]:
+    """Where the requests are that some thread executes just now, by the id of the Request."""
+    found = {}
+    for innermost in sys._current_frames().values():
+        frame: FrameType | None = innermost
+        while frame is not None and frame.f_code not in SERVING_CODE:
+            frame = frame.f_back
+        if frame is not None:
+            found[id(frame.f_locals["request"])] = place_of_frame(innermost)
+    return found

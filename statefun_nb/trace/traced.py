@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -71,29 +70,33 @@ class TracedHandler:
         self.blocked: deque[Blocked] = deque(maxlen=100)
         self._failed: dict[SdkAddress, TracedBatch] = {}  # the last failure of each address
         self._running: set[Served] = set()  # written on the loop only
-        self._thread = 0  # whose loop it is
 
     @property
     def running(self) -> list[Running]:
         """What is being served just now; callable from any thread."""
-        return running_now(tuple(self._running), self._thread)
+        return running_now(tuple(self._running))
 
     def attach(self, serving: Serving) -> None:
         """Serve as an engine asks for; once, before its first request."""
         self._serving = serving
 
-    def start(self, data: bytes) -> Outcome | asyncio.Task[Outcome]:
+    def start(self, data: bytes, request: Request | None = None) -> Outcome | asyncio.Task[Outcome]:
         """Serve a request on the running loop: a sync function at once, an async one as a task.
+
+        Parameters
+        ----------
+        data : bytes
+            The request, encoded.
+        request : Request, optional
+            The same, from who has decoded it already.
 
         Raises
         ------
         ProtocolError
             When the bytes are no request, or nobody declared its target.
         """
-        return self.serve(decode_request(data), data)
-
-    def serve(self, request: Request, data: bytes) -> Outcome | asyncio.Task[Outcome]:
-        """``start`` for who has decoded the request already; ``data`` is it, encoded."""
+        if request is None:
+            request = decode_request(data)
         typename = request.target.typename
         system = self._serving.system
         if system is not None and (own := system.find(typename)) is not None:
@@ -106,7 +109,8 @@ class TracedHandler:
         return self._serve(spec, request, data)
 
     def _serve(self, spec: FunctionSpec, request: Request, data: bytes) -> Outcome:
-        served = self._enter(Served(spec, request, data, self.recorder))
+        served = Served(spec, request, data, self.recorder)
+        self._running.add(served)
         try:
             observer = None if self.recorder is None else served
             asked = self._serving
@@ -117,7 +121,8 @@ class TracedHandler:
             self._leave(served)
 
     async def _serve_async(self, spec: FunctionSpec, request: Request, data: bytes) -> Outcome:
-        served = self._enter(Served(spec, request, data, self.recorder))
+        served = Served(spec, request, data, self.recorder)
+        self._running.add(served)
         try:
             observer = None if self.recorder is None else served
             asked = self._serving
@@ -127,12 +132,6 @@ class TracedHandler:
             return self._finish(served, outcome)
         finally:
             self._leave(served)
-
-    def _enter(self, served: Served) -> Served:
-        if not self._thread:
-            self._thread = threading.get_ident()
-        self._running.add(served)
-        return served
 
     def _leave(self, served: Served) -> None:
         self._running.remove(served)
