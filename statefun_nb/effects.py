@@ -91,6 +91,9 @@ class Received(Protocol):
     @property
     def argument(self) -> TypedValueLike: ...
 
+    def SerializeToString(self) -> bytes:  # noqa: N802 - protobuf's own name
+        """The message as it stands on the wire, its sender included."""
+
 
 class Request(NamedTuple):
     """A decoded ToFunction: one batch for one address."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-__all__ = ["html_list", "html_table", "shorten", "text_table"]
+__all__ = ["counted", "html_list", "html_table", "shorten", "text_table"]
 
 _LONGEST = 120
 
@@ -14,6 +14,17 @@ def shorten(value: object, longest: int = _LONGEST) -> str:
     """The repr of a value, text as it is, cut to ``longest`` characters."""
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number and its noun.
+
+    Examples
+    --------
+    >>> counted(1, "error"), counted(20_000, "error"), counted(0, "address", "addresses")
+    ('1 error', '20,000 errors', '0 addresses')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def html_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

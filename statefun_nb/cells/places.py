@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -12,14 +12,9 @@ from typing import Any
 
 __all__ = ["name_of_file", "place_of_frame", "place_of_traceback"]
 
-# Code of these folders is not the user's.
-_OTHERS = tuple(
-    f"{folder}/"
-    for folder in (
-        Path(__file__).parent.parent,
-        *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")),
-    )
-)
+# Code of these folders is not the user's, nor is what pip has installed.
+_OTHERS = (f"{Path(__file__).parent.parent}{os.sep}", f"{Path(os.__file__).parent}{os.sep}")
+_INSTALLED = ("site-packages", "dist-packages")
 
 
 def place_of_traceback(trace: TracebackType | None) -> str:
@@ -42,9 +37,15 @@ def place_of_frame(frame: FrameType | None) -> str:
 
 def _innermost(places: Iterator[tuple[str, int]]) -> str:
     for filename, line in places:
-        if not filename.startswith((*_OTHERS, "<frozen")):
+        if _is_the_users(filename):
             return f"{name_of_file(filename)}, line {line}"
     return ""
+
+
+def _is_the_users(filename: str) -> bool:
+    if filename.startswith((*_OTHERS, "<frozen")):
+        return False
+    return not any(folder in filename for folder in _INSTALLED)
 
 
 def name_of_file(filename: str) -> str:

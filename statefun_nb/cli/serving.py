@@ -100,7 +100,7 @@ def follow(recorder: Recorder, write: Callable[[str], object]) -> None:
         for batch in snapshot.batches:
             if batch.error is not None or batch.skipped is not None:
                 for each in read_batch(batch, recorder.id):
-                    if each.error is not None and each.error.type != "RolledBack":
+                    if each.error is not None:
                         write(f"{each.address}: {each.error.text}")
         time.sleep(0.2)
 

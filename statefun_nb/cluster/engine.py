@@ -20,6 +20,7 @@ from ..loop_thread import LoopThread
 from ..module_yaml import Document, covers, http_endpoint, write_module
 from ..protocol.envelope import encode_envelope
 from ..protocol.records import EGRESS_TOPIC, KAFKA_RECORD, KafkaRecord, encode_kafka_record
+from ..protocol.v3 import decode_typed_value
 from ..protocol.wire import typed_value_bytes
 from ..trace.traced import Serving, TracedHandler
 from .cluster import Cluster
@@ -294,14 +295,36 @@ class ClusterEngine:
     def parked(self) -> list[ParkedAddress]:
         held = self._thread.call(lambda: dict(self._parking.held))
         addresses = [
-            ParkedAddress(a, len(h.request.invocations), h.reason) for a, h in held.items()
+            ParkedAddress(
+                address=address,
+                reason=each.why.reason,
+                line="",
+                attempts=0 if each.why.position is None else 1,
+                waiting=len(each.request.invocations),
+                undeclared=each.why.position is None,
+            )
+            for address, each in held.items()
         ]
         with self._lock:
             waiting: dict[SdkAddress, int] = {}
             for message in self._waiting:
                 waiting[message.target] = waiting.get(message.target, 0) + 1
         reason = "no function of that type is declared yet"
-        return addresses + [ParkedAddress(a, n, reason) for a, n in waiting.items()]
+        return addresses + [
+            ParkedAddress(address, reason, "", 0, count, undeclared=True)
+            for address, count in waiting.items()
+        ]
+
+    def retry(self, typename: str | None, id: str | None) -> int:
+        return self._thread.call(self._parking.release, typename, id)
+
+    def discard(self, address: SdkAddress) -> TypedValue:
+        with self._lock:
+            for index, message in enumerate(self._waiting):
+                if message.target == address:
+                    del self._waiting[index]
+                    return decode_typed_value(message.argument)
+        return self._thread.call(self._parking.discard, address)
 
     # Controlling.
 

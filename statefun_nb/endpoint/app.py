@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from http.client import responses
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tornado import httputil, web
 
+from ..address import SdkAddress
 from ..effects import Request
 from ..errors import ProtocolError, UnknownFunctionError, described
-from ..protocol.v3 import decode_request
+from ..protocol.v3 import decode_request, without_messages
 from ..sdk.dispatch import Outcome, withdraw
 from ..trace.traced import TracedHandler
 from .exchange import Exchange
-from .parking import Parking
+from .parking import Parking, Why
 
 __all__ = [
     "LOOPBACK_NAMES",
@@ -34,6 +35,20 @@ _OCTETS = "application/octet-stream"
 _OCTETS_BYTES = _OCTETS.encode()
 # What this machine calls itself, and is reached by from nowhere else.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class _Asked(NamedTuple):
+    """Whom to answer, for which address, and which messages of the request were left out."""
+
+    connection: httputil.HTTPConnection
+    target: SdkAddress
+    gone: Sequence[int]
+
+    def position(self, served: int) -> int:
+        """Where a message stands in the request as it came, by its place in what was served."""
+        for gone in self.gone:  # in order
+            served += gone <= served
+        return served
 
 
 class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
@@ -94,59 +109,59 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
         self, connection: httputil.HTTPConnection, request: Request, body: bytes
     ) -> None:
         """Answer a decoded request, or hold it; ``body`` is it, encoded."""
-        if self.parking is not None and self.parking.takes(connection, request, body):
-            return
+        parking = self.parking
+        gone: Sequence[int] = ()
+        if parking is not None:
+            if parking.takes(connection, request, body):
+                return
+            gone = parking.discarded_in(request)
+        asked = _Asked(connection, request.target, gone)
+        if gone:
+            body = without_messages(body, gone)
+            if not body:  # every message was given up: none has an effect
+                self._answer_outcome(asked, Outcome(b"", False, None))
+                return
+            request = decode_request(body)
         try:
             outcome = self._handler.start(body, request)
         except UnknownFunctionError as error:
-            self._answer_failure(connection, request, error.status_hint, str(error), hold=True)
+            self._answer_failure(asked, error.status_hint, Why(str(error), None), hold=True)
             return
         if isinstance(outcome, Outcome):
-            if outcome.failure is None and isinstance(connection, Exchange):  # nearly always
-                connection.respond(200, _OCTETS_BYTES, outcome.reply)
+            if parking is None and outcome.failure is None and isinstance(connection, Exchange):
+                connection.respond(200, _OCTETS_BYTES, outcome.reply)  # nearly always
             else:
-                self._answer_outcome(connection, request, outcome)
+                self._answer_outcome(asked, outcome)
             return
         self._tasks.add(outcome)
         # A client that goes away will ask again: two runs of one batch must not overlap.
-        connection.set_close_callback(partial(withdraw, outcome))  # type: ignore[attr-defined]  # see Exchange
-        outcome.add_done_callback(lambda task: self._done(connection, request, task))
+        gone_away = partial(withdraw, outcome)
+        connection.set_close_callback(gone_away)  # type: ignore[attr-defined]  # see Exchange
+        outcome.add_done_callback(partial(self._done, asked))
 
-    def _done(
-        self,
-        connection: httputil.HTTPConnection,
-        request: Request,
-        task: asyncio.Task[Outcome],
-    ) -> None:
+    def _done(self, asked: _Asked, task: asyncio.Task[Outcome]) -> None:
         self._tasks.discard(task)
-        connection.set_close_callback(None)  # type: ignore[attr-defined]  # see Exchange
+        asked.connection.set_close_callback(None)  # type: ignore[attr-defined]  # see Exchange
         if task.cancelled():
-            _answer(connection, 503, "the endpoint is stopping: this request was not served")
+            _answer(asked.connection, 503, "the endpoint is stopping: this was not served")
         else:
-            self._answer_outcome(connection, request, task.result())
+            self._answer_outcome(asked, task.result())
 
-    def _answer_outcome(
-        self, connection: httputil.HTTPConnection, request: Request, outcome: Outcome
-    ) -> None:
-        if outcome.failure is None:
-            _answer(connection, 200, outcome.reply)
+    def _answer_outcome(self, asked: _Asked, outcome: Outcome) -> None:
+        failure = outcome.failure
+        if failure is None:
+            if self.parking is not None and not outcome.missing:
+                self.parking.answered(asked.target)
+            _answer(asked.connection, 200, outcome.reply)
             return
-        reason = described(outcome.failure.error)
-        self._answer_failure(connection, request, 500, reason, hold=not self.retry)
+        why = Why(described(failure.error), asked.position(failure.position))
+        self._answer_failure(asked, 500, why, hold=not self.retry)
 
-    def _answer_failure(
-        self,
-        connection: httputil.HTTPConnection,
-        request: Request,
-        status: int,
-        reason: str,
-        *,
-        hold: bool,
-    ) -> None:
+    def _answer_failure(self, asked: _Asked, status: int, why: Why, *, hold: bool) -> None:
         if hold and self.parking is not None:
-            self.parking.failed(connection, request.target, reason)
+            self.parking.failed(asked.connection, asked.target, why)
         else:
-            _answer(connection, status, reason)
+            _answer(asked.connection, status, why.reason)
 
     def cancel(self) -> None:
         """Cancel the async functions that are still running."""

@@ -18,14 +18,26 @@ from typing import NamedTuple
 from tornado import httputil
 
 from ..address import SdkAddress
-from ..effects import Request
+from ..effects import Request, TypedValue
+from ..errors import EngineError
 from ..protocol.v3 import encode_missing
+from ..sdk.messages import own_typed_value
 
-__all__ = ["Held", "Parking"]
+__all__ = ["Held", "Parking", "Why"]
 
 AGAIN = encode_missing(())
 
 Serve = Callable[[httputil.HTTPConnection, Request, bytes], None]
+
+
+class Why(NamedTuple):
+    """Why a request is held, and which of its messages is to blame.
+
+    ``position`` is None when nobody serves its function yet.
+    """
+
+    reason: str
+    position: int | None
 
 
 class Held(NamedTuple):
@@ -34,7 +46,7 @@ class Held(NamedTuple):
     connection: httputil.HTTPConnection
     request: Request
     body: bytes
-    reason: str
+    why: Why
 
 
 class Parking:
@@ -54,7 +66,9 @@ class Parking:
         self._serve = serve
         self._answer = answer
         self.held: dict[SdkAddress, Held] = {}
-        self._sent_back: dict[SdkAddress, str] = {}
+        self._sent_back: dict[SdkAddress, Why] = {}
+        # Messages that somebody gave up, by address: they come again with each try of their batch.
+        self._discarded: dict[SdkAddress, list[bytes]] = {}
         self._closed = False
         self._waiting: list[tuple[httputil.HTTPConnection, Request, bytes]] = []
 
@@ -68,27 +82,64 @@ class Parking:
         if self._closed:
             self._waiting.append((connection, request, body))
             return True
-        reason = self._sent_back.pop(request.target, None)
-        if reason is None:
+        why = self._sent_back.pop(request.target, None)
+        if why is None:
             return False
-        held = self.held[request.target] = Held(connection, request, body, reason)
+        held = self.held[request.target] = Held(connection, request, body, why)
         gone = partial(self._gone, held)
         connection.set_close_callback(gone)  # type: ignore[attr-defined]  # see Exchange
         return True
 
-    def failed(self, connection: httputil.HTTPConnection, target: SdkAddress, reason: str) -> None:
+    def failed(self, connection: httputil.HTTPConnection, target: SdkAddress, why: Why) -> None:
         """Send back a request that was served and failed, to hold it when it comes again."""
-        self._sent_back[target] = reason
+        self._sent_back[target] = why
         self._answer(connection, AGAIN)
 
-    def release(self, typename: str) -> None:
-        """Serve what is held for a function: it was declared."""
-        for target in [t for t in self._sent_back if t.typename == typename]:
+    def release(self, typename: str | None = None, id: str | None = None) -> int:
+        """Serve what is held: all of it, that of a function, or of one address; how many?"""
+
+        def meant(target: SdkAddress) -> bool:
+            return typename in (None, target.typename) and id in (None, target.id)
+
+        for target in [t for t in self._sent_back if meant(t)]:
             del self._sent_back[target]
-        for target in [t for t in self.held if t.typename == typename]:
+        released = [t for t in self.held if meant(t)]
+        for target in released:
             held = self.held.pop(target)
             held.connection.set_close_callback(None)  # type: ignore[attr-defined]  # see Exchange
             self._serve(held.connection, held.request, held.body)
+        return len(released)
+
+    def discard(self, target: SdkAddress) -> TypedValue:
+        """Give up the message that a held request failed for, and serve the rest of it.
+
+        Raises
+        ------
+        EngineError
+            When nothing is held for that address.
+        """
+        held = self.held.get(target)
+        if held is None:
+            raise EngineError(f"{target} is not parked: there is nothing to discard")
+        message = held.request.invocations[held.why.position or 0]
+        self._discarded.setdefault(target, []).append(message.SerializeToString())
+        self.release(target.typename, target.id)
+        return own_typed_value(message.argument)
+
+    def discarded_in(self, request: Request) -> list[int]:
+        """Which messages of a request were given up, in order."""
+        given_up = list(self._discarded.get(request.target, ()))
+        positions = []
+        for position, message in enumerate(request.invocations if given_up else ()):
+            found = message.SerializeToString()
+            if found in given_up:
+                given_up.remove(found)
+                positions.append(position)
+        return positions
+
+    def answered(self, target: SdkAddress) -> None:
+        """Note that a request went through: it does not come again."""
+        self._discarded.pop(target, None)
 
     def close(self) -> None:
         """Hold every request from now on."""
@@ -106,6 +157,7 @@ class Parking:
         self.held.clear()
         self._sent_back.clear()
         self._waiting.clear()
+        self._discarded.clear()
 
     def _gone(self, held: Held) -> None:
         # The cluster gave up this request, because it restarts: it will ask again.

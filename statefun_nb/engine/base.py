@@ -52,14 +52,33 @@ class Idle(NamedTuple):
 
 
 class ParkedAddress(NamedTuple):
-    """An address that does not go on, its waiting messages, and why."""
+    """An address that does not go on, and why.
+
+    Attributes
+    ----------
+    address : SdkAddress
+    reason : str
+        What its function raised, or what else holds it up.
+    line : str
+        Where that was raised in the user's code, as in "Cell In[3], line 5"; "" where unknown.
+    attempts : int
+        How often the message at its head was tried; 0 when its function is not declared.
+    waiting : int
+        Messages, that one included.
+    undeclared : bool
+        Is it only that nobody has declared its function yet?
+    """
 
     address: SdkAddress
-    waiting: int
     reason: str
+    line: str
+    attempts: int
+    waiting: int
+    undeclared: bool
 
     def __repr__(self) -> str:
-        return f"<parked: {self.address}, {self.waiting} waiting, {self.reason}>"
+        where = f" at {self.line}" if self.line else ""
+        return f"<parked: {self.address}, {self.waiting} waiting, {self.reason}{where}>"
 
 
 class Timer(NamedTuple):
@@ -175,7 +194,19 @@ class Engine(Protocol):
         """Hand in messages from outside; with ``durable=`` they are in the file on return."""
 
     def release(self, typename: str) -> None:
-        """Let what was parked for a function go on: it was declared."""
+        """Let what was parked for a function go on, soon: it was declared."""
+
+    def retry(self, typename: str | None, id: str | None) -> int:
+        """Let parked addresses go on: all, those of a type, or one; how many do?"""
+
+    def discard(self, address: SdkAddress) -> TypedValue:
+        """Give up the message at the head of a parked address, and return what it carried.
+
+        Raises
+        ------
+        EngineError
+            When the address is not parked.
+        """
 
     def state(self, address: SdkAddress) -> dict[str, TypedValue | None]:
         """The state of one address, by name; None or no entry where there is none."""
@@ -199,7 +230,7 @@ class Engine(Protocol):
         """The records of one egress, or of all, in order."""
 
     def parked(self) -> list[ParkedAddress]:
-        """The addresses that wait for a corrected or missing function."""
+        """The addresses that wait for a corrected or missing function; without ``line``."""
 
     def documents(self) -> list[Document]:
         """The module.yaml that serves what is declared by now."""

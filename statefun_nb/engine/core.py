@@ -169,16 +169,43 @@ class Core:
         for mailbox in [m for m, due in self._retries.items() if due <= now_ms]:
             self._move(mailbox, _READY)
 
-    def release(self, typename: str) -> int:
-        """A function type was declared (again): its parked addresses go on. How many did?"""
-        parked = [m for m in self._parked if m.function_type.typename == typename]
+    def release(self, typename: str | None = None, id: str | None = None) -> int:
+        """Let parked addresses go on, and those that back off; of a type, or one. How many do?"""
+
+        def meant(mailbox: Mailbox) -> bool:
+            of_type = typename is None or mailbox.function_type.typename == typename
+            return of_type and id in (None, mailbox.id)
+
+        parked = [mailbox for mailbox in self._parked if meant(mailbox)]
         for mailbox in parked:
-            mailbox.attempts = 0
             self._move(mailbox, _READY)
-        for mailbox in self._retries:
-            if mailbox.function_type.typename == typename:
-                self._retries[mailbox] = 0
-        return len(parked)
+        backing_off = [mailbox for mailbox in self._retries if meant(mailbox)]
+        for mailbox in backing_off:
+            self._retries[mailbox] = 0
+        return len(parked) + len(backing_off)
+
+    def discard(self, address: SdkAddress) -> bytes:
+        """Give up the message at the head of an address that does not go on; what it carried.
+
+        Raises
+        ------
+        EngineError
+            When the address is not parked, and does not wait for its next try.
+        """
+        mailbox = self.find(address)
+        if mailbox is None or mailbox.state not in (_PARKED, _BACKING_OFF):
+            raise EngineError(f"{address} is not parked: there is nothing to discard")
+        _, argument = mailbox.drop_head()
+        mailbox.attempts = 0
+        if mailbox.isolate:
+            mailbox.isolate -= 1
+        if mailbox.state is _BACKING_OFF:
+            self.waiting -= 1
+        if not mailbox.waiting:
+            self._move(mailbox, _IDLE)
+        elif not isinstance(self._parked.get(mailbox), Undeclared):  # else the rest waits as before
+            self._move(mailbox, _READY)
+        return argument
 
     def write(self, address: SdkAddress, name: str, value: TypedValue | None, now_ms: int) -> None:
         """Set a state value from outside, or clear it.

@@ -181,10 +181,19 @@ class Driver:
         parked = sum(len(mailbox.waiting or ()) for mailbox in self.core.parked())
         return Idle(done, parked, self.queued, len(self.core.timers))
 
-    def release(self, typename: str) -> None:
-        """A function was declared: let what was parked for it go on."""
-        self.core.release(typename)
+    def release(self, typename: str | None = None, id: str | None = None) -> int:
+        """Let parked addresses go on: of a type, or one; how many do?"""
+        released = self.core.release(typename, id)
         self.wake()
+        return released
+
+    def discard(self, address: SdkAddress) -> bytes:
+        """Give up the message at the head of a parked address; see ``Core.discard``."""
+        self._check()
+        argument = self.core.discard(address)
+        self._settle()
+        self._check()
+        return argument
 
     def cancel(self, number: int) -> bool:
         """Drop a pending delayed message; False when it is not pending any more."""

@@ -90,6 +90,11 @@ class DurableCore(Core):
                 if function_type.specs[place].mode is ExpireMode.AFTER_INVOKE:
                     self.journal.wrote(mailbox, place)
 
+    def discard(self, address: SdkAddress) -> bytes:
+        argument = super().discard(address)
+        self.journal.served(address, 1)
+        return argument
+
     def _skip(self, mailbox: Mailbox) -> None:
         super()._skip(mailbox)
         self.journal.served(mailbox.address, 1)

@@ -16,6 +16,7 @@ from ..sdk.registry import StatefulFunctions
 from ..sdk.value_spec import ValueSpec
 from ..trace.recorder import Recorder
 from ..trace.remote import RemoteTrace
+from .answers import Undeclared
 from .base import Idle, IngressMessage, ParkedAddress, Progress, StoredState, Timer
 from .clock import Clock
 from .core import Core, OnError
@@ -177,6 +178,12 @@ class EmbeddedEngine:
     def release(self, typename: str) -> None:
         self._thread.post(self._driver.release, typename)
 
+    def retry(self, typename: str | None, id: str | None) -> int:
+        return self._thread.call(self._driver.release, typename, id)
+
+    def discard(self, address: SdkAddress) -> TypedValue:
+        return decode_typed_value(self._thread.call(self._driver.discard, address))
+
     def state(self, address: SdkAddress) -> dict[str, TypedValue | None]:
         return self._thread.call(self._read, address)
 
@@ -229,7 +236,14 @@ class EmbeddedEngine:
 
     def _parked(self) -> list[ParkedAddress]:
         return [
-            ParkedAddress(mailbox.address, len(mailbox.waiting or ()), why.reason)
+            ParkedAddress(
+                address=mailbox.address,
+                reason=why.reason,
+                line="",
+                attempts=0 if isinstance(why, Undeclared) else 1,
+                waiting=len(mailbox.waiting or ()),
+                undeclared=isinstance(why, Undeclared),
+            )
             for mailbox, why in self._core.parked().items()
         ]
 

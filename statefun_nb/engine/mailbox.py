@@ -136,12 +136,13 @@ class Mailbox:
             waiting = self.waiting = deque(self.waiting or ())
             waiting.extendleft(reversed(batch))
 
-    def drop_head(self) -> None:
+    def drop_head(self) -> QueuedMessage:
         """Give up the message at the head."""
         waiting = self.waiting = deque(self.waiting or ())
-        waiting.popleft()
+        message = waiting.popleft()
         if not waiting:
             self.waiting = None
+        return message
 
     def read(self, now_ms: int, *, touch: bool) -> dict[str, TypedValue | None]:
         """The state by name, None where absent; ``touch`` restarts AFTER_INVOKE clocks.

@@ -36,8 +36,10 @@ TRANSITIONS: dict[MailboxState, dict[MailboxState, str]] = {
     },
     MailboxState.BACKING_OFF: {
         MailboxState.READY: "its time has come",
+        MailboxState.IDLE: "its last message is discarded",
     },
     MailboxState.PARKED: {
-        MailboxState.READY: "its cell is run",
+        MailboxState.READY: "its cell is run; retry; discard",
+        MailboxState.IDLE: "its last message is discarded",
     },
 }

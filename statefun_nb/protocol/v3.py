@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -58,6 +58,7 @@ __all__ = [
     "mutation_chunk",
     "read_caller",
     "send_chunk",
+    "without_messages",
 ]
 
 _FIELD_100 = b"\xa2\x06"  # (100 << 3) | 2: ToFunction.invocation, FromFunction.invocation_result
@@ -122,6 +123,16 @@ def decode_request(data: bytes) -> Request:
         data_or_none = value.value if value.has_value else None
         state[entry.state_name] = new_tuple(TypedValue, (value.typename, data_or_none))
     return new_tuple(Request, (target, state, batch.invocations[:]))
+
+
+def without_messages(data: bytes, positions: Collection[int]) -> bytes:
+    """A ToFunction less some of its messages; b"" when none is left."""
+    message = _parse(ToFunction, data, "ToFunction")
+    invocations = message.invocation.invocations
+    for position in sorted(positions, reverse=True):
+        del invocations[position]
+    left: bytes = message.SerializeToString() if invocations else b""
+    return left
 
 
 def read_caller(message: Any) -> SdkAddress | None:

@@ -50,7 +50,7 @@ class Check:
         self._address = address
         self._state = state
         self._invocations = invocations
-        self._good = [each for each in invocations if each.error is None]
+        self._good = [each for each in invocations if each.status == "ok"]
         self._others = list(others)
         self._passed: list[str] = []
 
@@ -104,7 +104,7 @@ class Check:
     def failed(self, times: int = 1, error: str | None = None) -> Check:
         """Did it raise so many times (an error of that class)?"""
         raised = [each.error.type for each in self._invocations if each.error is not None]
-        raised = [each for each in raised if each != "RolledBack" and error in (None, each)]
+        raised = [each for each in raised if error in (None, each)]
         if len(raised) != times:
             what = f"raised {error}" if error else "failed"
             self._fail(f"it {what} {_times(len(raised))}, not {_times(times)}")

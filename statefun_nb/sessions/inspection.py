@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from ..address import address_of
 from ..endpoint.server import Endpoint
-from ..engine.base import Engine, ParkedAddress
+from ..engine.base import Engine
 from ..errors import SessionError
 from ..loop_thread import LoopThread
 from ..module_yaml import with_endpoints, write_module
@@ -20,6 +20,7 @@ from ..trace.output import inside_function
 from ..trace.recorder import Recorder
 from ..trace.running import Blocked, Running
 from ..trace.traced import TracedHandler
+from ..views.listings import ParkedAddresses
 from ..views.live import LiveViews
 from ..views.status import StateTable, Status
 from .options import Options
@@ -94,10 +95,19 @@ class Inspection:
         return Invocations.of(self.recorder)
 
     @property
-    def parked(self) -> list[ParkedAddress]:
-        """The addresses that wait for a corrected or missing function."""
+    def parked(self) -> ParkedAddresses:
+        """The addresses that wait for a corrected or missing function, and why.
+
+        ``retry`` lets them go on, ``discard`` gives up the message at the head of one.
+        """
         self._check_running()
-        return self.engine.parked()
+        found = []
+        for each in self.engine.parked():
+            last = self._handler.failures.find(each.address)
+            if last is not None and not each.undeclared:
+                each = each._replace(line=last.line, attempts=last.attempts)  # noqa: PLW2901
+            found.append(each)
+        return ParkedAddresses(found)
 
     @property
     def running(self) -> list[Running]:

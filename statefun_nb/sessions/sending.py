@@ -11,9 +11,11 @@ from ..effects import TypedValue
 from ..engine.base import IngressMessage
 from ..errors import ConversionTypeError
 from ..protocol.wire import typed_value_bytes
-from ..sdk.messages import Message, addressed, delay_ms
+from ..sdk.messages import MISSING, Message, addressed, delay_ms
+from ..sdk.types import BUILT_IN_TYPES
+from ..trace.events import Invocation
 
-__all__ = ["chunks", "ingress_message"]
+__all__ = ["chunks", "ingress_message", "message_again"]
 
 # Handed in at once: with fewer there are fewer for each address, and smaller batches.
 _CHUNK = 10_000
@@ -26,6 +28,19 @@ def ingress_message(
     target, typed = addressed(message, id, value, type)
     milliseconds = 0 if delay is None else delay_ms(delay, target.typename)
     return IngressMessage(target, typed_value_bytes(typed), milliseconds)
+
+
+def message_again(found: Invocation, value: Any, delay: timedelta | None) -> IngressMessage:
+    """The message of an invocation, or with another ``value`` one like it."""
+    address, payload = found.address, found.message
+    if value is MISSING:
+        typed = TypedValue(payload.typename, payload.data)
+    else:
+        # As the type it had where that is one of StateFun's own; else as the value says.
+        known = BUILT_IN_TYPES.get(payload.typename)
+        _, typed = addressed(address.typename, address.id, value, known)
+    milliseconds = 0 if delay is None else delay_ms(delay, address.typename)
+    return IngressMessage(address, typed_value_bytes(typed), milliseconds)
 
 
 def chunks(messages: Iterable[Any], *, progress: bool) -> Iterator[list[IngressMessage]]:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ..cells.history import names_of_type
 from ..endpoint.server import Endpoint
-from ..engine.base import Engine, Idle, controls_of
+from ..engine.base import Engine, Idle
 from ..engine.clock import Clock, VirtualClock
-from ..errors import ConversionError, SessionError
+from ..errors import SessionError
 from ..loop_thread import LoopThread
 from ..module_yaml import Document, read_source
 from ..sdk.messages import MISSING, Message
@@ -25,8 +25,8 @@ from ..trace.replay import Replay, cases_of, replay
 from ..trace.traced import TracedHandler
 from ..views.live import LiveViews
 from .checks import Check, check_of
+from .control import LATER, USE_CONTEXT, Control
 from .engines import make_engine
-from .inspection import Inspection
 from .options import Options
 from .sending import chunks, ingress_message
 from .waiting import Waiting
@@ -41,13 +41,8 @@ _MANY_QUEUED = 50_000
 # A function that keeps the thread when the session ends is interrupted for so long.
 _BREAK_OFF_SECONDS = 2.0
 
-_USE_CONTEXT = (
-    "use ctx.send(typename, id, value), which goes out with the function's other effects, once"
-)
-_LATER = "it would wait for this very function; return, and call it in a cell"
 
-
-class Session(Inspection):
+class Session(Control):
     """Functions that are served, an engine that drives them, and the trace of what happened.
 
     Made by ``start``; its methods may be called from any thread but the functions themselves.
@@ -118,7 +113,7 @@ class Session(Inspection):
         ConversionError
             When the value or the address cannot be sent.
         """
-        self._check_outside("send", _USE_CONTEXT)
+        self._check_outside("send", USE_CONTEXT)
         self.engine.post([ingress_message(typename, id, value, type, delay)])
 
     def send_many(
@@ -129,7 +124,7 @@ class Session(Inspection):
         A progress bar appears when it takes longer than a second. Sending waits while the engine
         is far behind, so that any number of messages fits into memory.
         """
-        self._check_outside("send_many", _USE_CONTEXT)
+        self._check_outside("send_many", USE_CONTEXT)
         count = 0
         for chunk in chunks(messages, progress=progress):
             self.engine.post(chunk)
@@ -153,12 +148,12 @@ class Session(Inspection):
         IdleTimeout
             When something still moved after ``timeout`` seconds; it says what.
         """
-        self._check_outside("wait_idle", _LATER)
+        self._check_outside("wait_idle", LATER)
         return self._waiting.wait_idle(timeout, timers=timers)
 
     async def idle(self, timeout: float = 10.0, *, timers: bool = True) -> Idle:
         """``wait_idle`` to ``await``, for cells and tests that run in an event loop."""
-        self._check_outside("idle", _LATER)
+        self._check_outside("idle", LATER)
         return await self._waiting.idle(timeout, timers=timers)
 
     # Asking.
@@ -171,7 +166,7 @@ class Session(Inspection):
         ``s.check("example/person", "bob").state(visits=3).sent(1, to="example/greeter")`` raises
         ``CheckFailed`` and says what is so instead, or shows what was right.
         """
-        self._check_outside("check", _LATER)
+        self._check_outside("check", LATER)
         self.wait_idle(timers=False)
         return check_of(self.engine, self.recorder, self.functions, typename, id)
 
@@ -192,7 +187,7 @@ class Session(Inspection):
         ``s.replay()`` after a cell was changed shows what it would have done otherwise;
         ``s.replay().different`` is empty when that is nothing.
         """
-        self._check_outside("replay", _LATER)
+        self._check_outside("replay", LATER)
         seqs = None if invocations is None else [each.seq for each in invocations]
         again = replay(cases_of(self.recorder, seqs), self.functions)
         return self._thread.run(again, timeout=None)
@@ -239,44 +234,6 @@ class Session(Inspection):
         self.engine.load(documents)
         self._documents += documents
 
-    # Controlling.
-
-    def pause(self) -> None:
-        """Serve no further message until ``step`` or ``resume``."""
-        self._check_running()
-        self.engine.pause()
-
-    def resume(self) -> None:
-        """Serve messages again."""
-        self._check_running()
-        self.engine.resume()
-
-    def step(self, timeout: float = 30.0) -> Invocation | None:
-        """Pause, serve one message, and return its invocation; None when none is ready."""
-        self._check_outside("step", _LATER)
-        controls = controls_of(self.engine, "step")
-        self.pause()
-        if not self._thread.run(controls.step(), timeout) or not self.options.trace:
-            return None
-        invocations = self.invocations
-        return invocations[-1] if invocations else None
-
-    def advance(self, duration: timedelta, timeout: float = 30.0) -> Idle:
-        """Move the session's clock; delayed messages and expirations on the way happen in order.
-
-        Parameters
-        ----------
-        duration : timedelta
-            Not negative.
-        timeout : float
-            Seconds to wait for what falls due.
-        """
-        self._check_outside("advance", _LATER)
-        if duration < timedelta(0):
-            raise ConversionError(f"the clock cannot go back: {duration}")
-        controls = controls_of(self.engine, f"advance by {duration}")
-        return self._thread.run(controls.advance(duration), timeout)
-
     # Ending.
 
     def stop(self, timeout: float = 5.0) -> bool:
@@ -290,7 +247,7 @@ class Session(Inspection):
             self._stopped = True
             return True
         if inside_function():
-            raise SessionError(f"stop is not for the inside of a function: {_LATER}")
+            raise SessionError(f"stop is not for the inside of a function: {LATER}")
         if self._thread.alive:
             ended = self._thread.stop(timeout, self._shut_down) or self._break_off()
         else:

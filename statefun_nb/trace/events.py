@@ -101,17 +101,17 @@ class EgressRecord(NamedTuple):
 
 
 class InvocationError(NamedTuple):
-    """Why an invocation had no effect.
+    """What an invocation raised: the exception's class, its text and its traceback.
 
-    ``type`` is the exception's class, or ``RolledBack`` when the invocation itself went well but
-    a later message of the same batch failed, which undoes the whole batch. ``retries`` counts how
-    often the very same request came again and failed again: it is recorded once.
+    ``retries`` counts how often the very same message came again and failed again: all its attempts
+    are one error. ``repaired`` says that it has gone through since.
     """
 
     type: str
     message: str
     traceback: str
     retries: int = 0
+    repaired: bool = False
 
     @property
     def text(self) -> str:
@@ -125,7 +125,8 @@ class Invocation:
 
     ``seq`` counts invocations in the order they started, ``batch`` the requests they came in.
     ``duration`` is in seconds. ``cause`` is the ``seq`` of the invocation that sent the message,
-    None when it came from an ingress or when that is not known.
+    None when it came from an ingress or when that is not known. ``rolled_back`` is what ``status``
+    tells of.
     """
 
     seq: int
@@ -145,11 +146,22 @@ class Invocation:
     function_version: int = 1
     batch: int = 0
     cause: int | None = None
+    rolled_back: bool = False
 
     @property
     def status(self) -> str:
-        """``ok`` or ``error``."""
-        return "ok" if self.error is None else "error"
+        """``ok``, ``error``, or ``rolled back``: undone, for another message of its batch failed.
+
+        What was rolled back has no error of its own, and its message comes again.
+        """
+        if self.error is not None:
+            return "error"
+        return "rolled back" if self.rolled_back else "ok"
+
+    @property
+    def repaired(self) -> bool:
+        """Is it an error whose message has gone through since?"""
+        return self.error is not None and self.error.repaired
 
     @property
     def changed(self) -> bool:
@@ -178,8 +190,13 @@ class Invocation:
         if self.stdout:
             rows.append(("printed", self.stdout))
         if self.error:
-            again = f" (and {self.error.retries} times again)" if self.error.retries else ""
-            rows.append(("error", f"{self.error.text}{again}"))
+            rows.append(("error", self.error.text))
+            if self.error.retries:
+                rows.append(("attempts", self.error.retries + 1))
+            if self.error.repaired:
+                rows.append(("repaired", "its message has gone through since"))
+        if self.rolled_back:
+            rows.append(("rolled back", "another message of its batch failed: it comes again"))
         if self.cause is not None:
             rows.append(("cause", f"invocation {self.cause}"))
         return rows

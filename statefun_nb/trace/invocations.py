@@ -60,7 +60,10 @@ class Invocations(Sequence[Invocation]):
         id: str | None = None,
         status: str | None = None,
     ) -> Invocations:
-        """Those of a function type, of an id, of a status ("ok", "error"), and where it is true."""
+        """Those of a function type, of an id, with a status, and where it is true.
+
+        A status is "ok", "error" or "rolled back".
+        """
         return Invocations(
             [
                 each
@@ -128,6 +131,12 @@ class Invocations(Sequence[Invocation]):
         return html_table(*self._table())
 
 
+def _status(each: Invocation) -> str:
+    if each.error is None:
+        return each.status
+    return f"repaired ({each.error.text})" if each.repaired else each.error.text
+
+
 def _row(each: Invocation) -> list[object]:
     sent = [str(send.target) for send in each.sent]
     sent += [f"{delayed.target} in {delayed.delay}" for delayed in each.delayed]
@@ -140,5 +149,5 @@ def _row(each: Invocation) -> list[object]:
         each.message.value,
         each.state_after if each.changed else "",
         ", ".join(sent),
-        each.status if each.error is None else each.error.text,
+        _status(each),
     ]

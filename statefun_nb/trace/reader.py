@@ -55,6 +55,7 @@ def read_batch(
             ),
             duration=part.end - part.begin,
             error=_error(batch, part.place),
+            rolled_back=batch.error is not None and part.place < batch.invocations - 1,
             stdout=(batch.stdout or {}).get(part.place, ""),
             function_version=batch.spec.version,
             batch=batch.number,
@@ -63,16 +64,10 @@ def read_batch(
         before = after
 
 
-def _error(batch: TracedBatch, index: int) -> InvocationError | None:
+def _error(batch: TracedBatch, place: int) -> InvocationError | None:
     if batch.skipped is not None:
-        return batch.skipped.get(index)
-    if batch.error is None or index == batch.invocations - 1:
-        return batch.error
-    return InvocationError(
-        "RolledBack",
-        f"undone: message {batch.invocations} of the same batch raised {batch.error.type}",
-        "",
-    )
+        return batch.skipped.get(place)
+    return batch.error if place == batch.invocations - 1 else None
 
 
 def _payload(argument: bytes) -> Payload:

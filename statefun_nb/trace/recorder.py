@@ -119,6 +119,11 @@ class Recorder:
         counted = before._replace(error=error._replace(retries=retries + 1))
         return counted if self.replace(before, counted) else None
 
+    def repaired(self, batch: TracedBatch) -> None:
+        """Mark the error of a batch: its message has gone through since."""
+        if batch.error is not None:
+            self.replace(batch, batch._replace(error=batch.error._replace(repaired=True)))
+
     @property
     def count(self) -> int:
         """Invocations recorded since the start, dropped ones included."""

@@ -88,6 +88,8 @@ class TracedRequest:
         }
         values = [None if (v := after[name]) is None else v.value for name in types]
         ended = row(time.perf_counter(), reply, values)
+        if self._recorded is not None:
+            self._trace.recorder.repaired(self._recorded)
         self._trace.recorder.add(self._batch(types, answer, start, ended, None))
 
     def failed(self, what: str, reason: str) -> None:

@@ -19,7 +19,7 @@ from .batch import TracedBatch, row
 from .events import InvocationError
 from .recorder import Recorder
 
-__all__ = ["Served"]
+__all__ = ["Served", "invocation_error"]
 
 
 class Served:
@@ -119,7 +119,7 @@ class Served:
     def skipped(self, failure: Failure) -> None:
         self.returned()
         self._skipped = self._skipped or {}
-        self._skipped[failure.position] = _invocation_error(failure)
+        self._skipped[failure.position] = invocation_error(failure)
 
     def _keep_output(self, index: int) -> None:
         printed, self._printed = self._printed, None
@@ -132,7 +132,7 @@ class Served:
         recorder = self._reserve()  # it may have failed, or be empty, before its first invocation
         error = None
         if outcome.failure is not None:
-            error = _invocation_error(outcome.failure)
+            error = invocation_error(outcome.failure)
             self._keep_output(outcome.failure.position)
             # Undone with the batch, as are the effects of the others.
             self._rows += row(_now(), None, [None] * len(self.spec.layout.specs))
@@ -173,7 +173,8 @@ class _Successor:
 _now = time.perf_counter
 
 
-def _invocation_error(failure: Failure) -> InvocationError:
+def invocation_error(failure: Failure) -> InvocationError:
+    """What the trace keeps of a failure."""
     error = failure.error
     trace = error.__traceback__
     if trace is not None and trace.tb_next is not None:

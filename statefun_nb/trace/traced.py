@@ -18,14 +18,13 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from ..address import SdkAddress
 from ..effects import Request
 from ..protocol.v3 import decode_request
 from ..sdk.context import Routes
 from ..sdk.dispatch import Outcome, dispatch
 from ..sdk.registry import FunctionSpec, StatefulFunctions
 from . import output
-from .batch import TracedBatch
+from .failures import Failures
 from .recorder import Recorder
 from .running import Blocked, Running, running_now
 from .served import Served
@@ -34,8 +33,6 @@ __all__ = ["Serving", "TracedHandler"]
 
 # A sync function that takes longer than this holds up every other address noticeably.
 BLOCKING_SECONDS = 0.1
-# Of so many addresses the last failure is remembered, to know a retry when it comes.
-_FAILED_KEPT = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +65,7 @@ class TracedHandler:
         self.recorder = recorder
         self._serving = Serving()
         self.blocked: deque[Blocked] = deque(maxlen=100)
-        self._failed: dict[SdkAddress, TracedBatch] = {}  # the last failure of each address
+        self.failures = Failures(recorder)
         self._running: set[Served] = set()  # written on the loop only
 
     @property
@@ -141,31 +138,21 @@ class TracedHandler:
     def _finish(self, served: Served, outcome: Outcome) -> Outcome:
         if outcome.missing:
             return outcome
-        if self.recorder is not None:
-            batch = served.traced(outcome)
-            if batch.error is None or not self._counted_as_retry(served.request.target, batch):
-                self.recorder.add(batch)
+        batch = None if self.recorder is None else served.traced(outcome)
+        if outcome.failure is None:
+            if self.failures:
+                self.failures.served(served.request)
+            new = True
+        else:
+            new = self.failures.failed(served.request, outcome.failure, batch)
+        if new and batch is not None and self.recorder is not None:
+            self.recorder.add(batch)
         if self._serving.watch is not None and outcome.failure is None:
             self._serving.watch(served.request, outcome.reply)
         seconds = time.perf_counter() - served.start
         if seconds > BLOCKING_SECONDS and not served.spec.is_async:
             self.blocked.append(Blocked(served.request.target, seconds))
         return outcome
-
-    def _counted_as_retry(self, target: SdkAddress, batch: TracedBatch) -> bool:
-        """A request that failed before and fails again is one error, with a count of retries."""
-        assert self.recorder is not None
-        assert batch.error is not None
-        before = self._failed.get(target)
-        if before is not None and before.error is not None and before.request == batch.request:
-            counted = self.recorder.failed_again(before, batch.error)
-            if counted is not None:
-                self._failed[target] = counted
-                return True
-        if len(self._failed) >= _FAILED_KEPT:
-            self._failed.clear()
-        self._failed[target] = batch
-        return False
 
 
 if sys.version_info >= (3, 12):

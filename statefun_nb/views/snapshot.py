@@ -90,7 +90,7 @@ def _invocations(newest: list[Invocation], count: int) -> str:
             preview(each.message.value, 60),
             preview(each.state_after, 60) if each.changed else "",
             len(each.sent) + len(each.delayed) + len(each.egress),
-            "ok" if each.error is None else preview(each.error.text, 80),
+            each.status if each.error is None else preview(each.error.text, 80),
         ]
         for each in newest
     ]

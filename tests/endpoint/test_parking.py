@@ -58,7 +58,7 @@ def test_the_first_failure_is_sent_back_and_the_next_one_held_until_it_is_mended
         held.sendall(request())
         until(lambda: parking.held)
         ((target, what),) = parking.held.items()
-        assert (str(target), len(what.request.invocations), what.reason) == (
+        assert (str(target), len(what.request.invocations), what.why.reason) == (
             "p/f 'x'",
             3,
             "ValueError: not yet",

@@ -350,7 +350,9 @@ def test_retry_by_the_system_clock_is_waited_for(functions):
         failed, served = session.invocations
         assert failed.error is not None
         assert (failed.error.retries, served.status) == (2, "ok")  # one error, tried twice again
-        assert "2 times again" in failed._repr_html_()
+        assert failed.repaired
+        assert "<td>attempts</td><td>3</td>" in failed._repr_html_()
+        assert "its message has gone through since" in failed._repr_html_()
 
 
 def test_pause_step_and_resume(engine, functions):

@@ -1,0 +1,133 @@
+"""What can be done to a session by hand: stop and go, the clock, and messages that wait."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from ..address import address_of
+from ..engine.base import Idle, controls_of
+from ..errors import ConversionError, EngineError, SessionError
+from ..sdk.messages import MISSING
+from ..trace.events import Invocation, Payload
+from ..trace.history import find_invocation
+from .inspection import Inspection
+from .sending import message_again
+
+__all__ = ["LATER", "USE_CONTEXT", "Control"]
+
+# Said of calls that are not for the inside of a function.
+USE_CONTEXT = (
+    "use ctx.send(typename, id, value), which goes out with the function's other effects, once"
+)
+LATER = "it would wait for this very function; return, and call it in a cell"
+
+
+class Control(Inspection):
+    """A base of ``Session``, which has these parts and gives them their documentation."""
+
+    # What waits, and what to do about it.
+
+    def retry(self, typename: str | None = None, id: str | None = None) -> int:
+        """Try parked messages again, as after a cell was mended; how many addresses go on.
+
+        Parameters
+        ----------
+        typename, id : str, optional
+            Only those of a function type, or of one address; all when left out.
+
+        Examples
+        --------
+        ``s.retry()`` once the service that a function calls is there again.
+        """
+        self._check_outside("retry", LATER)
+        _check_meant(typename, id)
+        return self.engine.retry(typename, id)
+
+    def discard(self, typename: str, id: str) -> Payload:
+        """Give up the message at the head of a parked address, and return it; the rest goes on.
+
+        On a real cluster the request that is held is answered without that message.
+
+        Raises
+        ------
+        EngineError
+            When the address is not parked.
+        """
+        self._check_outside("discard", LATER)
+        address = address_of(typename, id)
+        given_up = Payload(*self.engine.discard(address))
+        self._thread.post(self._handler.failures.forget, address)
+        return given_up
+
+    def resend(self, seq: int, value: Any = MISSING, *, delay: timedelta | None = None) -> None:
+        """Send the message of an invocation once more, as it was, or with another value.
+
+        Parameters
+        ----------
+        seq : int
+            Of the invocation, as ``s.invocations`` shows it.
+        value : optional
+            What it carries instead: of the same type, where that can be told.
+        delay : timedelta, optional
+            Deliver it so much later.
+
+        Raises
+        ------
+        EngineError
+            When the trace does not keep that invocation.
+        """
+        self._check_outside("resend", USE_CONTEXT)
+        found = find_invocation(self.recorder, seq)
+        if found is None:
+            raise EngineError(
+                f"invocation {seq!r} is not kept: s.invocations shows those that are; a larger "
+                "trace_limit keeps more"
+            )
+        self.engine.post([message_again(found, value, delay)])
+
+    # Controlling.
+
+    def pause(self) -> None:
+        """Serve no further message until ``step`` or ``resume``."""
+        self._check_running()
+        self.engine.pause()
+
+    def resume(self) -> None:
+        """Serve messages again."""
+        self._check_running()
+        self.engine.resume()
+
+    def step(self, timeout: float = 30.0) -> Invocation | None:
+        """Pause, serve one message, and return its invocation; None when none is ready."""
+        self._check_outside("step", LATER)
+        controls = controls_of(self.engine, "step")
+        self.pause()
+        if not self._thread.run(controls.step(), timeout) or not self.options.trace:
+            return None
+        invocations = self.invocations
+        return invocations[-1] if invocations else None
+
+    def advance(self, duration: timedelta, timeout: float = 30.0) -> Idle:
+        """Move the session's clock; delayed messages and expirations on the way happen in order.
+
+        Parameters
+        ----------
+        duration : timedelta
+            Not negative.
+        timeout : float
+            Seconds to wait for what falls due.
+        """
+        self._check_outside("advance", LATER)
+        if duration < timedelta(0):
+            raise ConversionError(f"the clock cannot go back: {duration}")
+        controls = controls_of(self.engine, f"advance by {duration}")
+        return self._thread.run(controls.advance(duration), timeout)
+
+
+def _check_meant(typename: str | None, id: str | None) -> None:
+    """Raise when a typename and an id mean no address, and no type."""
+    if typename is None and id is not None:
+        raise SessionError(f"id={id!r} of which function? retry(typename, id)")
+    if typename is not None:
+        address_of(typename, "" if id is None else id)

@@ -1,0 +1,96 @@
+"""The last failure of each address: what is a retry of it, and what has repaired it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..address import SdkAddress
+from ..cells.places import place_of_traceback
+from ..effects import Request
+from ..sdk.dispatch import Failure
+from .batch import TracedBatch
+from .recorder import Recorder
+
+__all__ = ["Failures", "LastFailure"]
+
+# Of so many addresses the last failure is remembered; of an older one its retry is a new error.
+_KEPT = 1_000
+
+
+class LastFailure(NamedTuple):
+    """A message that failed, encoded with its sender, how often, and where.
+
+    ``line`` is the user's, as in "Cell In[3], line 5". ``batch`` is its record, None where nothing
+    is recorded.
+    """
+
+    message: bytes
+    attempts: int
+    line: str
+    batch: TracedBatch | None
+
+
+class Failures:
+    """Remembers failures. Belongs to the loop, but for ``find``.
+
+    Parameters
+    ----------
+    recorder : Recorder or None
+        Where the attempts of one message become one error with a count.
+    """
+
+    def __init__(self, recorder: Recorder | None) -> None:
+        self._recorder = recorder
+        self._last: dict[SdkAddress, LastFailure] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._last)
+
+    def find(self, address: SdkAddress) -> LastFailure | None:
+        """The last failure of an address, until its message has gone through."""
+        return self._last.get(address)
+
+    def failed(self, request: Request, failure: Failure, batch: TracedBatch | None) -> bool:
+        """Note a failure; False when it is one more attempt of a message that failed before.
+
+        Such an attempt is counted in the record of the first, and ``batch`` is not to be kept.
+        """
+        message = _message(request, failure.position)
+        line = place_of_traceback(failure.error.__traceback__)
+        before = self._last.pop(request.target, None)
+        if before is not None and before.message == message:
+            counted = self._count(before.batch, batch)
+            if counted is not None or batch is None:
+                attempts = before.attempts + 1
+                self._last[request.target] = LastFailure(message, attempts, line, counted)
+                return False
+        if len(self._last) >= _KEPT:
+            del self._last[next(iter(self._last))]  # the oldest
+        self._last[request.target] = LastFailure(message, 1, line, batch)
+        return True
+
+    def _count(self, before: TracedBatch | None, now: TracedBatch | None) -> TracedBatch | None:
+        if self._recorder is None or before is None or now is None or now.error is None:
+            return None
+        return self._recorder.failed_again(before, now.error)
+
+    def served(self, request: Request) -> None:
+        """Note that a request went well: if its message had failed, that is repaired."""
+        last = self._last.get(request.target)
+        if last is None:
+            return
+        if last.message in (_message(request, at) for at in range(len(request.invocations))):
+            del self._last[request.target]
+            if self._recorder is not None and last.batch is not None:
+                self._recorder.repaired(last.batch)
+
+    def forget(self, address: SdkAddress) -> None:
+        """Drop a failure: its message is given up."""
+        self._last.pop(address, None)
+
+
+def _message(request: Request, position: int) -> bytes:
+    # A failure before any message ran, such as a state that cannot be read, has position 0.
+    if position >= len(request.invocations):
+        return b""
+    return request.invocations[position].SerializeToString()
