@@ -31,7 +31,7 @@ ROOMS = {
     "confluent_kafka": {"cluster"},
     "jupyterlab": {"cli"},
     "jgo": {"cluster"},
-    "subprocess": {"cluster"},
+    "subprocess": {"cluster", "export"},  # a project is tried in a process of its own
     "sqlite3": {"engine"},
     "threading": {"loop_thread", "trace", "sessions", "cluster"},
 }

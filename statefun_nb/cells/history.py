@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ast
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from ..errors import SessionError
 from .arguments import UsageError, cell_parser, parse
 from .body import function_text
 
+T = TypeVar("T")
+
 # Magics that run their cell as it stands, and tell something of it.
 _TRANSPARENT = frozenset({"capture", "prun", "time"})
 
-__all__ = ["executed_cells", "name_of", "names_of_type", "plain_code"]
+__all__ = ["executed_cells", "name_of", "named", "plain_code"]
 
 
 def executed_cells() -> list[str] | None:
@@ -41,11 +44,19 @@ def name_of(found: object) -> str:
     return str(name)
 
 
-def names_of_type(kind: type) -> frozenset[str]:
-    """The names in the notebook that stand for an object of this class; none outside of one."""
+def named(what: Callable[[object], T | None]) -> dict[str, T]:
+    """What this says of each object that has a name in the notebook, where it says anything.
+
+    Examples
+    --------
+    >>> named(id)  # outside of a notebook nothing has
+    {}
+    """
     shell = _shell()
-    names = {} if shell is None else shell.user_ns
-    return frozenset(name for name, each in names.items() if isinstance(each, kind))
+    if shell is None:
+        return {}
+    found = {name: what(each) for name, each in tuple(shell.user_ns.items())}
+    return {name: said for name, said in found.items() if said is not None}
 
 
 def _shell() -> Any:

@@ -190,7 +190,10 @@ def _readable(path: Path) -> Path:
 
 
 def _export(options: argparse.Namespace) -> None:
-    print(export_notebook(options.notebook, options.folder, overwrite=options.overwrite))
+    done = export_notebook(options.notebook, options.folder, overwrite=options.overwrite)
+    print(done.text)
+    if done.problem:
+        raise StatefunError(done.problem)
 
 
 def _lab(options: argparse.Namespace) -> None:

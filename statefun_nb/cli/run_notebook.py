@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import StatefunError
-from ..export.export import Exported
+from ..export.export import Exported, check_free
 from ..sessions import default as default_session
 from ..sessions.session import Session
 
-__all__ = ["export_here", "export_notebook"]
+__all__ = ["NotebookExport", "export_here", "export_notebook"]
 
+# What the last expression gives, if anything, is what is wrong with it.
 _EXPORT = """
-from statefun_nb.cli.run_notebook import export_here
-print(export_here(globals(), {folder!r}, overwrite={overwrite}))
+from statefun_nb.cli.run_notebook import export_here as _export_here
+_exported = _export_here(globals(), {folder!r}, overwrite={overwrite})
+print(_exported)
+_exported.problem or None
 """
 
 
-def export_notebook(notebook: Path, folder: Path, *, overwrite: bool = False) -> str:
-    """Run a notebook in a kernel of its own, and export its session; what was written, as text.
+class NotebookExport(NamedTuple):
+    """What was written, as text, and what is wrong with it; "" when nothing is."""
+
+    text: str
+    problem: str
+
+
+def export_notebook(notebook: Path, folder: Path, *, overwrite: bool = False) -> NotebookExport:
+    """Run a notebook in a kernel of its own, and export its session.
 
     Raises
     ------
     StatefunError
-        When the notebook cannot be read, a cell of it fails, or the export does.
+        When there is a project in the folder already, the notebook cannot be read, a cell of it
+        fails, or the export does.
     """
+    check_free(folder, overwrite=overwrite)
     try:
         import nbformat
         from nbclient import NotebookClient
@@ -50,14 +63,21 @@ def export_notebook(notebook: Path, folder: Path, *, overwrite: bool = False) ->
         extra_arguments=["--log-level=ERROR"],  # ipykernel 7 warns of every kernel on TCP
     )
     try:
-        with tqdm(total=len(content.cells), unit=" cells", delay=1, leave=False) as bar:
+        with tqdm(
+            total=len(content.cells), unit=" cells", delay=1, leave=False, disable=None
+        ) as bar:
             client.on_cell_complete = lambda cell, cell_index: bar.update()  # noqa: ARG005
             client.execute()
     except CellExecutionError as error:
         failed = next(n for n, cell in enumerate(content.cells, 1) if _has_failed(cell))
         where = f"{notebook}, cell {failed}: " if failed < len(content.cells) else ""
         raise StatefunError(f"{where}{error.ename}: {error.evalue}") from error
-    return "".join(output.get("text", "") for output in content.cells[-1].outputs).strip()
+    outputs = content.cells[-1].outputs
+    text = "".join(each.text for each in outputs if each.get("name") == "stdout")
+    problems = [each for each in outputs if each.output_type == "execute_result"]
+    return NotebookExport(
+        text.strip(), ast.literal_eval(problems[0].data["text/plain"]) if problems else ""
+    )
 
 
 def _has_failed(cell: Any) -> bool:

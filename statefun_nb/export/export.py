@@ -1,47 +1,99 @@
-"""Export: a session's functions, module.yaml and recorded invocations, written to a folder."""
+"""Export: a session's functions, module.yaml and recorded invocations, written and tried."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import shutil
+from collections.abc import Iterable, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from ..cells.history import executed_cells, name_of
+from ..cells.history import executed_cells, name_of, named
 from ..errors import SessionError
 from ..module_yaml import Document, with_endpoints, write_module
 from ..sdk.functions import default_functions
 from ..sdk.registry import StatefulFunctions
-from ..tables import html_table, text_table
+from ..tables import html_list, html_table, text_table
 from ..testing import write_recorded
-from ..trace.case import Case
 from ..trace.invocations import Invocations
 from ..trace.recorder import Recorder
 from ..trace.replay import cases_of
-from .program import Wanted, program
-from .project import kafka_documents, project_files
+from .cases import Chosen, choose
+from .live import A_SESSION, refusal
+from .modules import imports_of
+from .program import Refusal, Wanted, program
+from .project import FILES, NO_WHEEL, VENDOR, Parts, kafka_documents, project_files
+from .tried import Tried, try_project
+from .wheel import wheel_name, write_wheel
 
-__all__ = ["Exported", "export"]
+__all__ = ["Exported", "check_free", "export"]
 
 _URL = "http://127.0.0.1:8000/statefun"
-# Of one function, so many invocations at most become tests: the last ones, each message once.
-_CASES = 50
+_RECORDED = "tests/recorded.jsonl"
+# Failures that are shown.
+_SHOWN = 3
 
 
 class Exported(NamedTuple):
-    """What was written: the files, by their path in ``folder``, with how many lines each has."""
+    """What was written, and what its own tests said of it.
+
+    Attributes
+    ----------
+    folder : Path
+    files : dict
+        By their path in ``folder``: how many lines each has, 0 for the wheel.
+    chosen : Chosen
+        The recorded invocations that are its tests, and which are not.
+    tried : Tried
+        What came of importing it and running its tests.
+    notes : tuple of str
+        What it lacks on another machine.
+    """
 
     folder: Path
     files: dict[str, int]
+    chosen: Chosen
+    tried: Tried
+    notes: tuple[str, ...] = ()
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with it, in words; "" when it does what it should."""
+        tests, failed, broken = self.tried
+        found = list(broken)
+        if failed:
+            verb = "fails" if len(failed) == 1 else "fail"
+            more = f"; and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
+            found.append(
+                f"{len(failed)} of {_count(tests, 'test')} {verb}: "
+                f"{'; '.join(failed[:_SHOWN])}{more}"
+            )
+        return "; ".join(found)
+
+    def _lines(self) -> list[str]:
+        lines = [f"BROKEN: {self.problem}"] if self.problem else []
+        lines += [f"left out: {each}" for each in self.chosen.left_out]
+        if self.chosen.others:
+            lines.append(f"{self.chosen.others} more invocations add nothing to these")
+        return [*lines, *self.notes]
 
     def _table(self) -> tuple[str, list[str], list[list[object]]]:
-        rows: list[list[object]] = [[name, lines] for name, lines in self.files.items()]
-        return f"exported to {self.folder}", ["file", "lines"], rows
+        rows: list[list[object]] = [[name, lines or ""] for name, lines in self.files.items()]
+        passed = _count(self.tried.tests, "test")
+        verb = "passes" if self.tried.tests == 1 else "pass"
+        told = "" if self.problem else f"; {passed} {verb}" if self.tried.tests else "; no tests"
+        return f"exported to {self.folder}{told}", ["file", "lines"], rows
 
     def __repr__(self) -> str:
-        return text_table(*self._table())
+        return "\n".join([text_table(*self._table()), *self._lines()])
 
     def _repr_html_(self) -> str:
-        return html_table(*self._table())
+        lines = self._lines()
+        return html_table(*self._table()) + (html_list("", lines) if lines else "")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def export(
@@ -50,68 +102,107 @@ def export(
     documents: Sequence[Document],
     recorder: Recorder,
     *,
-    refused: Collection[str],
+    sessions: type,
     overwrite: bool,
 ) -> Exported:
-    """Write a project; ``refused`` are the names that it cannot have, those of sessions.
+    """Write a project, and try it; ``sessions`` is the class of what a program has none of.
 
     Raises
     ------
     SessionError
         When this is no notebook, nothing is declared, or a file is there already.
     DeclarationError
-        When a name that a function needs is in no cell.
+        When a name that a function needs is in no cell, or a program cannot have it.
     """
     cells = executed_cells()
     if cells is None:
         raise SessionError("export reads the cells of a notebook, and this is none")
+    check_free(folder, overwrite=overwrite)
     wanted = [_wanted(functions, typename) for typename in functions]
     if not wanted:
         raise SessionError("there is nothing to export: no function is declared")
     registry = None if functions is default_functions else name_of(functions)
-    code = program(cells, wanted, refused)
+
+    def refused(value: object) -> Refusal | None:
+        return A_SESSION if isinstance(value, sessions) else refusal(value)
+
+    code = program(cells, wanted, named(refused))
+    imports = imports_of(code)
+    check_free(folder, imports.copied, overwrite=overwrite)
     kafka = kafka_documents(documents, Invocations.of(recorder))
-    module = with_endpoints([*documents, *kafka], functions, _URL)
-    chosen = _chosen(cases_of(recorder), functions)
-    files = project_files(code, registry, write_module(module), len(chosen))
-    _write(folder, files, overwrite=overwrite)
-    count = write_recorded(folder / "tests" / "recorded.jsonl", chosen)
-    lines = {name: len(text.splitlines()) for name, text in files.items()}
-    return Exported(folder, lines | {"tests/recorded.jsonl": count})
+    module = write_module(with_endpoints([*documents, *kafka], functions, _URL))
+    chosen = choose(cases_of(recorder), functions)
+    package, wheel = _package()
+    parts = Parts(
+        code, registry, module, imports, package, wheel,
+        len(chosen.cases), [str(each) for each in chosen.left_out],
+    )  # fmt: skip
+    files = project_files(parts)
+    _write(folder, files, imports.copied, wheel)
+    count = write_recorded(folder / _RECORDED, chosen.cases)
+    lines = {name: len(text.splitlines()) for name, text in files.items()} | {_RECORDED: count}
+    lines |= {name: _lines_of(path) for name, path in imports.copied.items()}
+    notes = list(imports.notes)
+    if wheel:
+        lines[f"{VENDOR}/{wheel}"] = 0
+    else:
+        notes.append(f"statefun_nb is on no index, and was not installed here: {NO_WHEEL}")
+    tried = try_project(folder, registry, list(functions), count)
+    return Exported(folder, lines, chosen, tried, tuple(notes))
 
 
 def _wanted(functions: StatefulFunctions, typename: str) -> Wanted:
     declared = functions.for_typename(typename).fun
     owner = getattr(declared, "__self__", None)  # a class's: its bound invoke
-    return Wanted(typename, (declared if owner is None else type(owner)).__qualname__)
+    while hasattr(declared, "func"):  # a partial's
+        declared = declared.func
+    named_ = declared if owner is None else type(owner)
+    return Wanted(typename, getattr(named_, "__qualname__", type(named_).__qualname__))
 
 
-def _chosen(cases: Iterable[Case], functions: StatefulFunctions) -> list[Case]:
-    """What the functions did well as they are now, each once, and of one function the last few."""
-    kept: dict[str, dict[str, Case]] = {}
-    for case in cases:
-        spec = functions.find(case.address.typename)
-        if case.effects["error"] is None and spec is not None and case.version == spec.version:
-            of_type = kept.setdefault(case.address.typename, {})
-            key = repr(case._replace(seq=0))
-            of_type.pop(key, None)
-            of_type[key] = case
-    chosen = [case for of_type in kept.values() for case in list(of_type.values())[-_CASES:]]
-    return sorted(chosen, key=lambda case: case.seq)
+def check_free(folder: Path, more: Iterable[str] = (), *, overwrite: bool) -> None:
+    """Is there room for a project? ``more`` are files beside those that each project has.
 
-
-def _write(folder: Path, files: dict[str, str], *, overwrite: bool) -> None:
-    """All of the files, or none when one of them would be lost."""
-    there = [name for name in [*files, "tests/recorded.jsonl"] if (folder / name).exists()]
+    Raises
+    ------
+    SessionError
+        When a file would be lost, or the folder is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise SessionError(f"{folder} is a file: take another folder")
+    there = [name for name in [*FILES, _RECORDED, *more] if (folder / name).exists()]
     if there and not overwrite:
         raise SessionError(
             f"{folder} has {', '.join(there)} already: take another folder, or overwrite it "
             "(overwrite=True, --overwrite)"
         )
+
+
+def _package() -> tuple[str, str | None]:
+    """The requirement of this package, and the name of its wheel where one can be made."""
+    try:
+        return f"statefun_nb=={metadata.version('statefun_nb')}", wheel_name()
+    except metadata.PackageNotFoundError:  # imported from a folder, and never installed
+        return "statefun_nb", None
+
+
+def _write(folder: Path, files: dict[str, str], copied: dict[str, Path], wheel: str | None) -> None:
     try:
         for name, text in files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
+        for name, source in copied.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists() or not path.samefile(source):
+                shutil.copyfile(source, path)
+        if wheel:
+            (folder / VENDOR).mkdir(exist_ok=True)
+            write_wheel(folder / VENDOR / wheel)
     except OSError as error:
         raise SessionError(f"cannot write {error.filename}: {error.strerror}") from error
+
+
+def _lines_of(path: Path) -> int:
+    return len(path.read_bytes().splitlines())

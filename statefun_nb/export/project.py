@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import ast
-import sys
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from ..module_yaml import KAFKA_EGRESS, KAFKA_INGRESS, KAFKA_PLACE, Document
 from ..protocol.records import KAFKA_RECORD
 from ..trace.events import Invocation
+from .modules import Imports
 
-__all__ = ["kafka_documents", "project_files"]
+__all__ = ["FILES", "NO_WHEEL", "VENDOR", "Parts", "kafka_documents", "project_files"]
+
+VENDOR = "vendor"
+FILES = (
+    "functions.py", "module.yaml", "requirements.txt", "pytest.ini", "tests/test_recorded.py",
+    "README.md",
+)  # fmt: skip
+NO_WHEEL = "pip wheel --no-deps -w vendor CHECKOUT, with --find-links vendor in requirements.txt"
 
 _TESTS = '''"""What was tried in the notebook: each line of recorded.jsonl is run again."""
 
@@ -37,8 +44,8 @@ Exported from a notebook by statefun_nb.
 |---|---|
 | functions.py | the functions, and what they need |
 | module.yaml | what StateFun has to know of them: where they are, and where their records go |
-| tests/ | what was tried in the notebook: {cases} recorded invocations |
-
+| tests/ | what was tried in the notebook: {cases} of its recorded invocations |
+{more}
 ```
 python -m pip install -r requirements.txt pytest
 python -m pytest                     # does each invocation still do what it did?
@@ -46,8 +53,8 @@ python -m pytest                     # does each invocation still do what it did
 statefun-nb cluster up module.yaml   # the real StateFun and Kafka, in Docker, which calls them
 ```
 
-statefun_nb itself comes from where the notebook's did: a checkout, or a wheel made of one.
-
+{vendored}
+{left_out}
 Messages come in by the Kafka topics that module.yaml names, and records go out to theirs. The key
 of a message is the id of the instance; its value is what the type writes, such as
 `sf.StringType.serializer().serialize("hello")`, and not the bare text.
@@ -57,56 +64,87 @@ served, and the addresses of Kafka (`{{kafka}}` stands for that of `statefun-nb 
 """
 
 
-def project_files(code: str, registry: str | None, module_yaml: str, cases: int) -> dict[str, str]:
-    """The text of each file but the recorded invocations, by its path in the project.
+class Parts(NamedTuple):
+    """What a project is made of.
 
-    Parameters
+    Attributes
     ----------
     code : str
         The module that declares the functions.
     registry : str or None
         The name of the ``StatefulFunctions`` in it; None when ``sf.function`` filled the default.
+    module_yaml : str
+    imports : Imports
+    package : str
+        The requirement of this package.
+    wheel : str or None
+        The name of its wheel; None when there is none.
     cases : int
         How many invocations are recorded.
+    left_out : sequence of str
+        Which are not, and why.
     """
+
+    code: str
+    registry: str | None
+    module_yaml: str
+    imports: Imports
+    package: str
+    wheel: str | None
+    cases: int
+    left_out: Sequence[str]
+
+
+def project_files(parts: Parts) -> dict[str, str]:
+    """The text of each file but the recorded invocations, by its path in the project."""
+    registry = parts.registry
     import_ = f"from functions import {registry}" if registry else "import functions  # noqa: F401"
-    target = f"functions:{registry}" if registry else "functions"
     return {
-        "functions.py": code,
-        "module.yaml": module_yaml,
-        "requirements.txt": "".join(f"{each}\n" for each in _requirements(code)),
+        "functions.py": parts.code,
+        "module.yaml": parts.module_yaml,
+        "requirements.txt": _requirements(parts),
         "pytest.ini": "[pytest]\npythonpath = .\ntestpaths = tests\n",
         "tests/test_recorded.py": _TESTS.format(import_=import_, registry=registry or ""),
-        "README.md": _README.format(cases=cases, serve=f"statefun-nb serve {target}".ljust(37)),
+        "README.md": _readme(parts),
     }
 
 
-def _requirements(code: str) -> list[str]:
-    """The distributions that the code imports, in the versions that are installed here."""
-    from importlib import metadata  # 10 ms that most notebooks need not wait for
+def _requirements(parts: Parts) -> str:
+    lines = [parts.package, *parts.imports.requirements]
+    if parts.wheel:
+        lines.insert(0, f"--find-links {VENDOR}")
+    return "".join(f"{line}\n" for line in lines)
 
-    imported: set[str] = {"statefun_nb"}
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            imported |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            imported.add((node.module or "").partition(".")[0])
-    known = metadata.packages_distributions()
-    names = {
-        name
-        for module in imported - set(sys.stdlib_module_names) - {"statefun_nb"}
-        for name in known.get(module, ())
-    }
-    return [
-        f"statefun_nb=={metadata.version('statefun_nb')}",
-        *sorted(f"{n}=={metadata.version(n)}" for n in names),
-    ]
+
+def _readme(parts: Parts) -> str:
+    target = f"functions:{parts.registry}" if parts.registry else "functions"
+    copied = sorted({name.partition("/")[0] for name in parts.imports.copied})
+    more = f"| {', '.join(copied)} | what functions.py imports |\n" if copied else ""
+    if parts.wheel:
+        more += f"| {VENDOR}/ | statefun_nb itself, which is on no index |\n"
+        vendored = f"Take {VENDOR}/ along wherever the functions are installed.\n"
+    else:
+        vendored = f"statefun_nb is on no index: put a wheel of it into {VENDOR}/ ({NO_WHEEL}).\n"
+    notes = "".join(f"{note}.\n" for note in parts.imports.notes)
+    left_out = ""
+    if parts.left_out:
+        left_out = "No tests, because they would not come out the same:\n\n"
+        left_out += "".join(f"- {line}\n" for line in parts.left_out)
+    return _README.format(
+        cases=parts.cases,
+        serve=f"statefun-nb serve {target}".ljust(37),
+        more=more,
+        vendored=vendored + notes,
+        left_out=left_out,
+    )
 
 
 def kafka_documents(
     documents: Sequence[Document], invocations: Iterable[Invocation]
 ) -> list[Document]:
     """What brought the recorded messages in, and took their records, as ingress and egresses.
+
+    Of the invocations that went well only: what failed is no way in.
 
     An egress for each that Kafka records went to and that no document declares. An ingress, when no
     document declares one, with a topic for each function and type of message from outside.
@@ -115,6 +153,8 @@ def kafka_documents(
     egresses: set[str] = set()
     inputs: dict[str, set[str]] = {}
     for each in invocations:
+        if each.error is not None:
+            continue
         records = [record for record in each.egress if record.payload.typename == KAFKA_RECORD]
         egresses.update(record.egress for record in records)
         if each.caller is None:

@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from ..cells.history import names_of_type
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine, Idle
 from ..engine.clock import Clock, VirtualClock
@@ -195,26 +194,28 @@ class Session(Control):
     def export(self, folder: str | Path, *, overwrite: bool = False) -> Exported:
         """Write a project that goes on where the notebook ends; see docs/howto/export.md.
 
-        It has the functions with all that they need of the cells, a module.yaml, and the recorded
-        invocations as tests.
+        It has the functions with all that they need of the cells, a module.yaml, and recorded
+        invocations as tests: those that come out the same when they are run again, chosen by what
+        they cover. Then it is imported and its tests are run, in a process of its own: ``problem``
+        of what is returned says what fails. The files stay.
 
         Raises
         ------
         SessionError
             When this is no notebook, nothing is declared, or a file is there already.
         DeclarationError
-            When a function, or a name that it needs, is in no cell.
+            When a function, or a name that it needs, is in no cell, or is what no program can
+            have: a session, an open file or connection, what a top-level ``await`` gave.
         """
         from ..export.export import export  # 6 ms that most notebooks need not wait for
 
         target = Path(folder).expanduser()
-        refused = names_of_type(Session)
         return export(
             target,
             self.functions,
             self._documents,
             self.recorder,
-            refused=refused,
+            sessions=Session,
             overwrite=overwrite,
         )
 

@@ -6,8 +6,10 @@ import pytest
 
 import statefun_nb as sf
 from statefun_nb.cells.history import plain_code
+from statefun_nb.export.live import A_SESSION
 from statefun_nb.export.program import Wanted, program
 
+SESSIONS = {"s": A_SESSION}
 START = "import statefun_nb as sf\ns = sf.start(port=0)"
 
 
@@ -34,7 +36,7 @@ def test_a_function_its_helpers_and_nothing_else():
         '@sf.function("a/b")\ndef first(ctx, message):\n    return scaled(message.value)',
         's.send("a/b", "x", 1)\ns.wait_idle()',
     ]
-    code = program(cells, [Wanted("a/b", "first")], {"s"})
+    code = program(cells, [Wanted("a/b", "first")], SESSIONS)
     assert code == (
         '"""Stateful functions, exported from a notebook."""\n\n'
         "import statefun_nb as sf\n"
@@ -57,7 +59,7 @@ def test_the_last_declaration_and_the_last_binding_count():
         "GREETING = 'welcome'",
         "this is no Python",
     ]
-    code = program(cells, [Wanted("a/b", "f"), Wanted("a/c", "f")], {"s"})
+    code = program(cells, [Wanted("a/b", "f"), Wanted("a/c", "f")], SESSIONS)
     functions, names = declared(code)
     assert functions["a/b"].fun(None, None) == "welcome!"
     assert functions["a/c"].fun(None, None) == "welcome"
@@ -88,7 +90,7 @@ def test_what_grows_step_by_step_is_taken_whole():
         '@sf.function("a/b")\ndef f(ctx, message):\n    return PRICES, total, Tax.rate',
         "print(PRICES)",
     ]
-    code = program(cells, [Wanted("a/b", "f")], {"s"})
+    code = program(cells, [Wanted("a/b", "f")], SESSIONS)
     functions, _ = declared(code)
     assert functions["a/b"].fun(None, None) == ({"hat": 10, "socks": 2}, 7, 2)
     assert "print" not in code
@@ -180,7 +182,7 @@ def test_what_a_notebook_may_have_and_a_module_may_not():
         "LIMIT = 3\nresults = [await each async for each in things()]",
         '@sf.function("a/b")\ndef f(ctx, message):\n    return LIMIT',
     ]
-    code = program(cells, [Wanted("a/b", "f")], {"s"})
+    code = program(cells, [Wanted("a/b", "f")], SESSIONS)
     assert code.index("from __future__") < code.index("import statefun_nb")
     assert "await" not in code
     assert declared(code)[0]["a/b"].fun(None, None) == 3
@@ -197,7 +199,7 @@ def test_a_session_is_no_part_of_a_program():
         sf.DeclarationError,
         match=r"'s' is a session, .*: engine uses s, FAST uses engine, f uses FAST; define that",
     ):
-        program(cells, [Wanted("a/b", "f")], {"s"})
+        program(cells, [Wanted("a/b", "f")], SESSIONS)
 
 
 def test_what_no_cell_has():
