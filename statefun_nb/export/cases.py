@@ -159,10 +159,10 @@ async def _try(
     watch = Watch(spaces)
     try:
         with watch:
-            first = await asyncio.wait_for(run_case(case, functions), _TIMEOUT)
+            first = await _run(case, functions)
         if watch.asked is not None:
             return watch.asked, _words(case)
-        second = await asyncio.wait_for(run_case(case, functions), _TIMEOUT)
+        second = await _run(case, functions)
     except (asyncio.TimeoutError, TimeoutError):  # one and the same since Python 3.11
         return f"takes longer than {_TIMEOUT:.0f} s when it is run again", _words(case)
     except Exception as error:  # its message or state cannot be served any more
@@ -173,6 +173,14 @@ async def _try(
         if found:
             return _reason(first, second), f"{_words(case)}: {found}"
     return _Tried(case, _kinds(case) | frozenset(("line", *step) for step in watch.steps))
+
+
+async def _run(case: Case, functions: StatefulFunctions) -> EffectsJson:
+    begin = time.monotonic()
+    now = await asyncio.wait_for(run_case(case, functions), _TIMEOUT)
+    if time.monotonic() - begin > _TIMEOUT:  # that it was cancelled was its failure, or it is sync
+        raise TimeoutError
+    return now
 
 
 def _reason(first: EffectsJson, second: EffectsJson) -> str:
