@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import zip_longest
@@ -25,6 +26,8 @@ __all__ = ["Chosen", "LeftOut", "choose", "covering"]
 MOST, ALIKE = 50, 3
 # Of one function: so many invocations are run again at most, for so many seconds; of one of them.
 _TRIED, _SECONDS, _TIMEOUT = 1000, 20.0, 10.0
+# Where an object is: its module, the file of its cell, its place in memory.
+_PLACE = re.compile(r"__main__|ipykernel_\d+|<ipython-input| at 0x[0-9a-f]{6,}")
 
 Covered = frozenset[tuple[Any, ...]]
 
@@ -172,6 +175,8 @@ async def _try(
         found = "; ".join(differences(before, now))
         if found:
             return _reason(first, second), f"{_words(case)}: {found}"
+    if (place := _PLACE.search(json.dumps(before))) is not None:
+        return f"has {place[0].strip()!r} in it, which is another elsewhere", _words(case)
     return _Tried(case, _kinds(case) | frozenset(("line", *step) for step in watch.steps))
 
 

@@ -80,7 +80,7 @@ def test_the_way_to_production_as_the_page_says(tmp_path, monkeypatch):
     (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
     assert "functions.py" in run(export, tmp_path, environment)
     project = tmp_path / "greeter"
-    assert "14 passed" in run(f"{test} -p no:cacheprovider", project, environment)
+    assert "10 passed" in run(f"{test} -p no:cacheprovider", project, environment)
     with running(serve, project, environment):
         run(f"{up} --kafka-image {KAFKA_IMAGE}", project, environment)
         try:

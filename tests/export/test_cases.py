@@ -114,7 +114,7 @@ def test_what_does_otherwise_is_left_out_with_what_it_does(functions, monkeypatc
 
 
 def test_what_does_not_end_is_left_out(functions, monkeypatch):
-    once = []
+    once: list[int] = []
 
     async def waits(ctx, message):
         if once:
@@ -124,6 +124,15 @@ def test_what_does_not_end_is_left_out(functions, monkeypatch):
     monkeypatch.setattr(cases, "_TIMEOUT", 0.05)
     chosen = tried(functions, waits, [1])
     assert "takes longer than" in chosen.left_out[0].reason
+
+
+def shows_itself(ctx, message):
+    keep(ctx, shows_itself)
+
+
+def test_what_names_the_notebook_or_its_memory_is_left_out(functions):
+    chosen = tried(functions, shows_itself, [1], state={"kept": str})
+    assert chosen.left_out[0].reason.startswith("has 'at 0x")
 
 
 def logs_and_waits(ctx, message):

@@ -266,7 +266,7 @@ def test_without_a_wheel_it_says_what_to_do(monkeypatch):
     def lacking(name):
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(exporting.metadata, "version", lacking)
+    monkeypatch.setattr(metadata, "version", lacking)
     assert exporting._package() == ("statefun_nb", None)
     parts = Parts("", None, "", imports_of(""), "statefun_nb", None, 0, [])
     files = project_files(parts)
