@@ -8,6 +8,7 @@ import random
 import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from inspect import unwrap
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -135,24 +136,16 @@ def _evenly(cases: Sequence[Case]) -> Iterator[Case]:
 
 
 def _namespaces(functions: StatefulFunctions) -> list[dict[str, Any]]:
-    """Where the functions' own code is: the globals of each."""
+    """Where the functions' own code is: the globals of each, and of what it wraps."""
     found = {}
     for typename in functions:
-        fun: Any = functions.for_typename(typename).fun
-        for each in (fun, getattr(fun, "func", None), type(getattr(fun, "__self__", fun))):
-            space = _globals(each)
-            if space is not None:
+        fun = functions.for_typename(typename).fun
+        for each in (fun, unwrap(fun), getattr(fun, "func", None)):
+            space = getattr(getattr(each, "__call__", each), "__globals__", None)  # noqa: B004
+            space = getattr(each, "__globals__", space)
+            if isinstance(space, dict):
                 found[id(space)] = space
     return list(found.values())
-
-
-def _globals(found: Any) -> dict[str, Any] | None:
-    for name in ("__func__", "invoke", "__call__"):
-        each = getattr(found, name, found)
-        space = getattr(getattr(each, "__func__", each), "__globals__", None)
-        if isinstance(space, dict):
-            return space
-    return None
 
 
 async def _try(

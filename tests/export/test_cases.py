@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
+import functools
 import random
 import sys
 import time
@@ -84,6 +86,38 @@ def test_time_and_chance_are_found_also_where_they_come_out_the_same(functions, 
     assert chosen.cases == []
     assert chosen.left_out == [("x/f", 2, reason, "'0' 1")]
     assert str(chosen.left_out[0]) == f"2 invocations of x/f: {reason}; one is '0' 1"
+
+
+class Around(contextlib.ContextDecorator):
+    """The function that it makes is of contextlib."""
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, *exc):
+        pass
+
+
+class Today(sf.StatefulFunction):
+    kept = sf.State(str)
+
+    def invoke(self, ctx, message):
+        keep(ctx, date.today().year)  # noqa: DTZ011
+
+
+class Called:
+    def __call__(self, ctx, message):
+        keep(ctx, date.today().year)  # noqa: DTZ011
+
+
+@pytest.mark.parametrize(
+    "function", [Around()(asks_date), Called(), Today, functools.partial(asks_date)],
+    ids=["wrapped", "object", "class", "partial"],
+)  # fmt: skip
+def test_the_code_is_found_behind_what_declares_it(functions, function):
+    state = None if function is Today else {"kept": str}
+    (left,) = tried(functions, function, [1], state=state).left_out
+    assert left.reason == "reads the clock (date.today)"
 
 
 def counts_its_calls(ctx, message):

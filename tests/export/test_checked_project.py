@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from statefun_nb.export import export as exporting
 from statefun_nb.export.cases import Chosen, LeftOut
 from statefun_nb.export.export import Exported, check_free
 from statefun_nb.export.modules import imports_of
+from statefun_nb.export.program import Wanted
 from statefun_nb.export.project import Parts, project_files
 from statefun_nb.export.tried import Tried, try_project
 from statefun_nb.export.wheel import wheel_name, write_wheel
@@ -260,6 +262,34 @@ def test_the_wheel_is_what_is_imported_here(tmp_path):
     assert {"statefun_nb/__init__.py", "statefun_nb/protocol/_generated/statefun.binpb",
             f"{about}/METADATA", f"{about}/entry_points.txt"} < {*names}  # fmt: skip
     assert not [name for name in names if "__pycache__" in name]
+
+
+class Greeter(sf.StatefulFunction):
+    def __init__(self, text):
+        self.text = text
+
+    def invoke(self, ctx, message):
+        pass
+
+
+class Called:
+    def __call__(self, ctx, message):
+        pass
+
+
+def test_what_was_declared_is_looked_for_by_its_name(functions):
+    def handle(ctx, message, factor=1):
+        pass
+
+    nameless = lambda ctx, message: None  # noqa: E731
+    for function, name in (
+        (Greeter("hi"), "Greeter"),
+        (Called(), "Called"),
+        (functools.partial(functools.partial(handle, factor=1)), handle.__qualname__),
+        (nameless, nameless.__qualname__),
+    ):  # fmt: skip
+        sf.function("x/f", functions=functions)(function)
+        assert exporting._wanted(functions, "x/f") == Wanted("x/f", name)
 
 
 def test_without_a_wheel_it_says_what_to_do(monkeypatch):
