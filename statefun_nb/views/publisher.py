@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
+import importlib
+import sys
 from collections.abc import Callable
 from typing import Protocol
 
@@ -41,7 +45,8 @@ class Redrawn(Protocol):
 class Publisher:
     """A thread of its own, so that views tell of a function that blocks the engine's.
 
-    It sleeps while nobody looks, and ends with the session.
+    It sleeps while nobody looks, and ends with the session; or with the interpreter, and then
+    without a word: what is sent while a kernel takes itself apart is an error of its, at best.
     """
 
     def __init__(self) -> None:
@@ -50,6 +55,8 @@ class Publisher:
         self._timer: asyncio.Handle | None = None
         self.pictures: Redrawn | None = None  # from the first view that is displayed on
         self._thread.start()
+        _register_what_pyzmq_does_at_exit()
+        atexit.register(self._leave)
 
     def add(self, view: View) -> None:
         """Publish this view, too, from now on."""
@@ -92,10 +99,29 @@ class Publisher:
 
     def stop(self) -> None:
         """Publish what is left to say, and end the thread."""
+        atexit.unregister(self._leave)
         self._thread.stop(last=self._last)
+
+    def _leave(self) -> None:
+        """The interpreter ends: publish nothing any more, and have sent what was published."""
+        self._thread.stop()
+        self._views = []
+        self.pictures = None
+        with contextlib.suppress(Exception):  # there may be no stdout any more, or a closed one
+            sys.stdout.flush()  # in a kernel this waits for all that goes to its pages
 
     async def _last(self) -> None:
         for view in self._views:
             view.publish()
         if self.pictures is not None:
             self.pictures.close()
+
+
+def _register_what_pyzmq_does_at_exit() -> None:
+    """Have ``Publisher._leave`` run before it: the last hook that is registered runs first.
+
+    pyzmq refuses large messages (64 KB) from its hook on, in the kernel's thread that sends; and
+    registers it with the first of them, which may come from us, or from any cell.
+    """
+    if "zmq" in sys.modules:
+        importlib.import_module("zmq.utils.garbage")

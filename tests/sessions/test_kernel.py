@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import queue
 import shutil
 from pathlib import Path
 
@@ -126,8 +129,45 @@ def test_a_busy_cell_does_not_stop_the_functions(kernel):
     code = (
         "import time\n"
         's.send("k/count", "a", 1)\n'
-        "end = time.monotonic() + 0.5\n"
-        "while time.monotonic() < end: pass\n"
+        "end = time.monotonic() + 30\n"
+        "while not s.status().processed and time.monotonic() < end: pass\n"
         "s.status().processed"
     )
     assert kernel.run(code) == ("", "1")
+
+
+def test_a_kernel_that_ends_has_no_word_for_its_pages(package, tmp_path):
+    """It takes its sockets apart meanwhile: what is sent then is an error of its, at best."""
+    environment = {**os.environ, "PYTHONPATH": str(package)}
+    with (tmp_path / "stderr").open("w+") as said:
+        kernels, client = manager.start_new_kernel(env=environment, stderr=said)
+        try:
+            kernel = Kernel(client)
+            kernel.run(START)
+            _, widget = kernel.run("d = s.dashboard()\nd.model_id")
+            look = {"method": "custom", "content": {"kind": "hello", "page": "p"}}
+            content = {"comm_id": widget.strip("'"), "data": look}
+            client.shell_channel.send(client.session.msg("comm_msg", content))
+            updates = [update_of(client)]  # it is looked at
+            client.execute('s.send("k/count", "a", 1); s.wait_idle()')
+            while not updates[-1]["rows"]:
+                updates.append(update_of(client))
+            kernels.shutdown_kernel()
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    updates.append(update_of(client, timeout=1))
+        finally:
+            client.stop_channels()
+            if kernels.has_kernel:
+                kernels.shutdown_kernel(now=True)
+        said.seek(0)
+        assert "Traceback" not in said.read()
+    assert {each["header"]["state"] for each in updates} == {"running"}
+
+
+def update_of(client, timeout=60):
+    """The next message of the dashboard to its page."""
+    while True:
+        message = client.get_iopub_msg(timeout=timeout)
+        if message["msg_type"] == "comm_msg" and message["buffers"]:
+            return json.loads(bytes(message["buffers"][0]))
