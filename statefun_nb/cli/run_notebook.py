@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import StatefunError
 from ..export.export import Exported, check_free
 from ..sessions import default as default_session
 from ..sessions.session import Session
+
+if TYPE_CHECKING:
+    from nbclient import NotebookClient
 
 __all__ = ["NotebookExport", "export_here", "export_notebook"]
 
@@ -37,14 +41,12 @@ def export_notebook(notebook: Path, folder: Path, *, overwrite: bool = False) ->
     ------
     StatefunError
         When there is a project in the folder already, the notebook cannot be read, a cell of it
-        fails, or the export does.
+        fails, its kernel dies, or the export fails.
     """
     check_free(folder, overwrite=overwrite)
     try:
         import nbformat
         from nbclient import NotebookClient
-        from nbclient.exceptions import CellExecutionError
-        from tqdm import tqdm
     except ImportError as error:
         raise StatefunError('running a notebook needs: pip install "statefun_nb[lab]"') from error
     try:
@@ -55,29 +57,62 @@ def export_notebook(notebook: Path, folder: Path, *, overwrite: bool = False) ->
         raise StatefunError(f"{notebook} is no notebook: {error}") from error
     export = _EXPORT.format(folder=str(folder.absolute()), overwrite=overwrite)
     content.cells.append(nbformat.v4.new_code_cell(export))  # type: ignore[no-untyped-call]
-    resources = {"metadata": {"path": str(notebook.absolute().parent)}}
     client = NotebookClient(
         content,
         timeout=None,
-        resources=resources,
+        iopub_timeout=600,  # of what a cell printed: after 4 s nbclient would go on without it
+        resources={"metadata": {"path": str(notebook.absolute().parent)}},
         extra_arguments=["--log-level=ERROR"],  # ipykernel 7 warns of every kernel on TCP
     )
-    try:
-        with tqdm(
-            total=len(content.cells), unit=" cells", delay=1, leave=False, disable=None
-        ) as bar:
-            client.on_cell_complete = lambda cell, cell_index: bar.update()  # noqa: ARG005
-            client.execute()
-    except CellExecutionError as error:
-        failed = next(n for n, cell in enumerate(content.cells, 1) if _has_failed(cell))
-        where = f"{notebook}, cell {failed}: " if failed < len(content.cells) else ""
-        raise StatefunError(f"{where}{error.ename}: {error.evalue}") from error
+    _run(client, notebook)
     outputs = content.cells[-1].outputs
     text = "".join(each.text for each in outputs if each.get("name") == "stdout")
     problems = [each for each in outputs if each.output_type == "execute_result"]
     return NotebookExport(
         text.strip(), ast.literal_eval(problems[0].data["text/plain"]) if problems else ""
     )
+
+
+def _run(client: NotebookClient, notebook: Path) -> None:
+    """Run the cells, the last of which is ours.
+
+    What cells print is in their output. What the kernel's process writes beside that (a library's
+    warnings, libzmq's last words at its end) is kept from the terminal, unless the kernel dies.
+    """
+    from jupyter_client.kernelspec import NoSuchKernel
+    from nbclient.exceptions import CellExecutionError
+    from tqdm import tqdm
+
+    cells = client.nb.cells
+    with tempfile.TemporaryFile() as words:
+        # disable=None: shown on a terminal only
+        bar = tqdm(total=len(cells), unit=" cells", delay=1, leave=False, disable=None)
+        begun = 0
+
+        def begins(cell: Any, cell_index: int) -> None:  # noqa: ARG001 - nbclient's names
+            nonlocal begun
+            begun = cell_index + 1
+            bar.update(cell_index - bar.n)
+
+        client.on_cell_start = begins
+        try:
+            with bar:
+                client.execute(stdout=words, stderr=words)
+        except CellExecutionError as error:
+            failed = next(n for n, cell in enumerate(cells, 1) if _has_failed(cell))
+            where = f"{notebook}, cell {failed}: " if failed < len(cells) else ""
+            raise StatefunError(f"{where}{error.ename}: {error.evalue}") from error
+        except NoSuchKernel as error:
+            raise StatefunError(f"{notebook}: {error}") from error
+        except RuntimeError as error:  # nbclient's DeadKernelError, and one without a name
+            where = f"{notebook}, cell {begun}" if 0 < begun < len(cells) else str(notebook)
+            raise StatefunError(f"{where}: {error}\n{_last_lines(words)}".rstrip()) from error
+
+
+def _last_lines(words: IO[bytes], limit: int = 20) -> str:
+    words.seek(0)
+    lines = words.read().decode(errors="replace").splitlines()
+    return "\n".join(lines[-limit:])
 
 
 def _has_failed(cell: Any) -> bool:

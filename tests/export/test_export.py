@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -65,8 +66,9 @@ def exported(tmp_path_factory):
     source = notebook(folder / "greeter.ipynb", [*CELLS, "sf.stop()"])
     done = command("statefun_nb.cli", "export", str(source), str(folder / "project"), cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    assert done.stdout.startswith(f"exported to {folder / 'project'}\n")
     assert "functions.py" in done.stdout
+    assert "Traceback" not in done.stderr
     return folder / "project"
 
 
@@ -137,7 +139,7 @@ def test_the_command_line_serves_it_until_it_is_ended(exported):
         with urllib.request.urlopen(request) as answer:
             assert b"welcome you" in decode_reply(answer.read()).egress[0].argument
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
         assert process.stderr.read() == ""
 
 
@@ -172,6 +174,49 @@ def test_a_notebook_that_cannot_be_exported_says_why(cells, message, tmp_path):
     done = command("statefun_nb.cli", "export", str(source), "project", cwd=tmp_path)
     assert done.returncode == 1
     assert message in done.stderr
+    assert not (tmp_path / "project").exists()
+
+
+def test_what_the_kernels_process_writes_is_not_the_commands(tmp_path):
+    """Nor what it says at its end: the project is there by then."""
+    library = 'import os, subprocess\n_ = subprocess.run("echo out; echo careful >&2", shell=True)'
+    last_words = 'import atexit\natexit.register(os.system, "echo last words >&2")'
+    source = notebook(tmp_path / "n.ipynb", [*CELLS, library, last_words])
+    done = command("statefun_nb.cli", "export", str(source), "project", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("exported to ")
+    assert "careful" not in done.stderr
+    assert "last words" not in done.stderr
+
+
+def test_on_a_terminal_it_shows_how_far_the_notebook_is(tmp_path):
+    fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))
+    cells = ["import time; time.sleep(1.1)", "time.sleep(0.2)", "1 / 0"]
+    source = notebook(tmp_path / "n.ipynb", cells)
+    terminal, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "statefun_nb.cli", "export", str(source), "project"],
+        cwd=tmp_path, stderr=its,
+    )  # fmt: skip
+    os.close(its)
+    shown = b""
+    with process, contextlib.suppress(OSError):  # the terminal is gone with the process
+        while more := os.read(terminal, 1000):
+            shown += more
+    os.close(terminal)
+    assert b"2/4 [" in shown
+    assert b"cell 3: ZeroDivisionError" in shown
+
+
+def test_a_kernel_that_dies_is_named_with_what_it_said(tmp_path):
+    library = 'import os, subprocess\n_ = subprocess.run("echo out of luck >&2", shell=True)'
+    source = notebook(tmp_path / "n.ipynb", [library, "x = 1", "os._exit(3)"])
+    done = command("statefun_nb.cli", "export", str(source), "project", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"statefun-nb: {source}, cell 3: Kernel died\n")
+    assert "out of luck" in done.stderr
+    assert "Traceback" not in done.stderr
     assert not (tmp_path / "project").exists()
 
 
