@@ -34,7 +34,7 @@ def test_the_code_of_a_page_runs(page, tmp_path):
     command = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if is_test else ["-W", "error"]
     done = subprocess.run(
         [sys.executable, *command, str(path)],
-        capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path,
+        capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -63,7 +63,7 @@ def test_the_module_and_the_commands_of_the_page_on_other_languages(tmp_path):
                 while "is run" not in running.stdout.readline():
                     assert running.poll() is None, running.stderr.read()
                 running.terminate()
-                assert running.wait(timeout=20) == 0
+                assert running.wait(timeout=120) == 0
             finally:
                 running.kill()
     assert (tmp_path / "kept.db").exists()

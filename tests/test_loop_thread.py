@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import threading
 
 import pytest
 
@@ -20,10 +20,12 @@ def test_results_and_errors_come_back_to_the_caller():
 
 
 def test_a_blocked_loop_is_a_timeout_for_the_caller():
+    release = threading.Event()
     with LoopThread("statefun_nb") as loop:
-        loop.post(time.sleep, 0.3)
+        loop.post(release.wait, 60)
         with pytest.raises(TimeoutError, match=r"0.05 s"):
             loop.call(sum, [1], timeout=0.05)
+        release.set()
 
 
 def test_a_timeout_of_the_work_itself_is_told_apart():
@@ -66,6 +68,8 @@ def test_after_stop_nothing_is_taken_and_tasks_are_cancelled():
 def test_a_blocking_function_does_not_make_stop_wait_for_ever():
     loop = LoopThread("statefun_nb")
     loop.start()
-    loop.post(time.sleep, 0.5)
+    release = threading.Event()
+    loop.post(release.wait, 60)
     assert not loop.stop(timeout=0.05)
-    assert loop.stop(timeout=5)
+    release.set()
+    assert loop.stop(timeout=30)

@@ -15,7 +15,7 @@ def test_the_first_cell_prints_what_the_readme_shows():
     assert cell is not None
     code, shown = cell.groups()
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip() == shown.strip()

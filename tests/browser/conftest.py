@@ -15,12 +15,16 @@ collect_ignore_glob = [] if importlib.util.find_spec("playwright") else ["*.py"]
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
 
+# What a page is waited for at most.
+_MILLISECONDS = 30_000
+
 
 @pytest.fixture(scope="package")
 def browser():
     need_browser()
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=_MILLISECONDS)
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM)
         yield found
@@ -40,7 +44,7 @@ def server(browser, tmp_path_factory):
 def page(browser):
     context = browser.new_context(viewport={"width": 1280, "height": 1000})
     found = context.new_page()
-    found.set_default_timeout(15_000)
+    found.set_default_timeout(_MILLISECONDS)
     yield found
     context.close()
 

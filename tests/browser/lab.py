@@ -8,13 +8,14 @@ import re
 import secrets
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
 from playwright.sync_api import Locator, Page, expect
+
+from tests.waiting import eventually
 
 __all__ = ["Notebook", "jupyter_server"]
 
@@ -56,17 +57,12 @@ def jupyter_server(folder: Path) -> Iterator[str]:
             stderr=output, env=environment,
         )  # fmt: skip
     try:
-        for _ in range(300):
-            found = re.search(r"(http://127\.0\.0\.1:\d+)/lab", log.read_text())
-            if found:
-                break
-            time.sleep(0.1)
-        else:
-            raise AssertionError(f"JupyterLab did not start: {log.read_text()}")
+        address = re.compile(r"(http://127\.0\.0\.1:\d+)/lab")
+        found = eventually(lambda: address.search(log.read_text()), seconds=60, tell=log.read_text)
         yield found[1]
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 class Notebook:
@@ -117,9 +113,15 @@ class Notebook:
     def command(self, name: str, **arguments: object) -> None:
         """Run a command of JupyterLab's, without waiting for its end."""
         self.page.evaluate(
-            "([name, args]) => void window.jupyterapp.commands.execute(name, args)",
+            """([name, args]) => {
+                window.lastCommand = window.jupyterapp.commands.execute(name, args);
+            }""",
             [name, arguments],
         )
+
+    def command_done(self) -> None:
+        """Wait for the end of the last command."""
+        self.page.evaluate("async () => { await window.lastCommand; }")
 
     def run_all(self) -> Notebook:
         """Run all cells and wait until they are done."""
@@ -151,7 +153,7 @@ class Notebook:
         """The text that code prints, run in a new last cell."""
         self.run(code)
         last = self.page.locator(".jp-CodeCell").last
-        expect(last.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\d"), timeout=20_000)
+        expect(last.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\d"))
         return last.locator(".jp-OutputArea-output").inner_text().strip()
 
     def view(self, number: int = 0) -> Locator:

@@ -13,6 +13,8 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import expect
 
+from tests.waiting import eventually
+
 from .conftest import ROOT
 
 AXE = ROOT / "js" / "node_modules" / "axe-core" / "axe.min.js"
@@ -335,11 +337,14 @@ def test_it_can_be_read_at_400_pixels(dashboard, notebook, picture):
     dashboard.evaluate("element => { element.parentElement.style.width = '400px' }")
     row(dashboard, "example/person", "alice", "hello").click()
     expect(dashboard.locator(".sf-change")).to_be_visible()
-    overflow = dashboard.evaluate("element => element.scrollWidth - element.clientWidth")
-    assert overflow <= 0
+
+    def fits():  # a table is laid out once the page has measured it
+        return dashboard.evaluate("element => element.scrollWidth <= element.clientWidth")
+
+    eventually(fits)
     for pane in ("State", "Outgoing", "Graph", "Timers", "Send", "Invocations"):
         notebook.pane(pane)
-        assert dashboard.evaluate("element => element.scrollWidth - element.clientWidth") <= 0
+        eventually(fits)
     picture(dashboard, "dashboard-narrow")
 
 
@@ -347,7 +352,7 @@ def test_a_page_that_is_loaded_again_shows_everything_again(notebook):
     notebook.open(FUNCTIONS, SHOW, SEND).run_all()
     expect(rows(notebook.view())).to_have_count(18)
     notebook.command("docmanager:save")
-    notebook.page.wait_for_timeout(1_000)
+    notebook.command_done()
     notebook.page.reload()
     notebook.wait_ready()
     view = notebook.view()
@@ -360,7 +365,7 @@ def test_a_kernel_that_is_restarted_starts_anew(dashboard, notebook):
     page = notebook.page
     notebook.command("notebook:restart-kernel")
     page.locator(".jp-Dialog button.jp-mod-accept").click()
-    page.wait_for_timeout(2_000)
+    notebook.command_done()
     notebook.wait_ready()
     notebook.run_all()
     view = notebook.view()

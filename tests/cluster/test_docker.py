@@ -18,6 +18,7 @@ from statefun_nb.cluster.engine import ClusterEngine
 from statefun_nb.cluster.processes import root_cause
 from statefun_nb.sessions.options import Options
 from tests.requirements import KAFKA_IMAGE, need_docker
+from tests.waiting import eventually
 
 
 def containers(project):
@@ -27,13 +28,6 @@ def containers(project):
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     return listed.stdout.split()
-
-
-def until(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.1)
 
 
 def greet(functions):
@@ -105,7 +99,7 @@ def test_a_killed_kernel_leaves_no_container():
         project, folder = kernel.stdout.readline().split()
         assert len(containers(project)) == 3
         kernel.kill()
-    until(lambda: not containers(project) and not Path(folder).exists(), 60)
+    eventually(lambda: not containers(project) and not Path(folder).exists(), 60)
 
 
 def test_a_cluster_stays_is_found_and_taken_down(functions, tmp_path, monkeypatch, capsys):

@@ -19,6 +19,7 @@ from statefun_nb.sessions.options import Options
 from statefun_nb.views.calls import Calls
 from statefun_nb.views.feed import Feed
 from tests.requirements import need_flink
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +42,6 @@ def count(functions, typename):
     @sf.function(typename, state={"n": int}, functions=functions)
     def count(ctx, message):
         ctx.storage.n = (ctx.storage.n or 0) + 1
-
-
-def until(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.05)
 
 
 def processes_of(session):
@@ -145,7 +139,7 @@ def test_an_address_is_parked_while_others_go_on(shared):
     checkpoints = session.engine.cluster.rest.get
     job = session.engine.cluster.rest.job()
     done = checkpoints(f"/jobs/{job}/checkpoints")["counts"]["completed"]
-    until(lambda: checkpoints(f"/jobs/{job}/checkpoints")["counts"]["completed"] > done + 1)
+    eventually(lambda: checkpoints(f"/jobs/{job}/checkpoints")["counts"]["completed"] > done + 1)
     count(functions, "c/parks")
     assert session.wait_idle(30).parked == 0
     assert session.state("c/parks", "bad") == {"n": 100}
@@ -201,7 +195,7 @@ def test_retry_leaves_a_failed_request_to_the_cluster(functions):
     session = start(functions, on_error="retry")
     try:
         session.send("c/f", "a", 1)
-        until(lambda: len(session.invocations) and session.invocations[0].error.retries > 3)
+        eventually(lambda: len(session.invocations) and session.invocations[0].error.retries > 3)
         (failed,) = session.invocations
         assert failed.error.message == "not yet"
         fails.clear()
@@ -219,12 +213,12 @@ def test_a_stopped_endpoint_and_a_paused_kafka_lose_and_double_nothing(functions
         session.wait_idle(60)
         kafka = next(p for p, c in processes_of(session).items() if "kafka.Kafka\0" in c)
         session.send_many((("c/count", f"k{i % keys}", i) for i in range(messages)), progress=False)
-        until(lambda: session.status().processed > messages // 10, 60)
+        eventually(lambda: session.status().processed > messages // 10, 60)
         port = session.endpoint.port
         session.endpoint.stop(grace=0)
         time.sleep(1)
         assert session.endpoint.start(port) == port
-        until(lambda: session.status().processed > messages // 3, 60)
+        eventually(lambda: session.status().processed > messages // 3, 60)
         os.kill(kafka, signal.SIGSTOP)
         time.sleep(3)
         os.kill(kafka, signal.SIGCONT)
@@ -287,7 +281,7 @@ def test_ingresses_and_egresses_of_the_user_work_as_they_are(functions):
         value = sf.StringType.serializer().serialize("a question")
         engine._clients.produce("questions", b"bob", value)
         engine._clients.flush()
-        until(lambda: session.egress("c/mine"))
+        eventually(lambda: session.egress("c/mine"))
         (answer,) = session.egress("c/mine")
         assert (answer.topic, answer.key, answer.value) == ("answers", "k", "got a question")
         assert "id: c/mine" in session.module_yaml()
@@ -315,7 +309,7 @@ def test_a_killed_task_manager_loses_and_doubles_nothing(functions):
         assert len(session.parked) == 1
         session.send_many((("c/count", f"k{i % keys}", i) for i in range(messages)), progress=False)
         engine = session.engine
-        until(lambda: engine.progress.processed > messages // 4, 60)
+        eventually(lambda: engine.progress.processed > messages // 4, 60)
         victim = next(p for p, c in processes_of(session).items() if "TaskManagerRunner" in c)
         os.kill(victim, signal.SIGKILL)
         engine.cluster.start_task_manager(3)
@@ -325,7 +319,7 @@ def test_a_killed_task_manager_loses_and_doubles_nothing(functions):
         assert len(state) == keys
         assert {values["n"] for values in state.values()} == {messages // keys}
         # Exactly once: the last transaction is committed with a checkpoint.
-        until(lambda: len(session.egress("c/out")) >= messages, 30)
+        eventually(lambda: len(session.egress("c/out")) >= messages, 30)
         emitted = Counter(record.value for record in session.egress("c/out"))
         assert set(emitted.values()) == {1}
         assert len(emitted) == messages
@@ -364,10 +358,10 @@ def test_a_killed_kernel_leaves_no_process_port_or_folder():
         folder, *ports = kernel.stdout.readline().split()
         assert Path(folder).exists()
         kernel.kill()
-    until(lambda: not Path(folder).exists())
+    eventually(lambda: not Path(folder).exists())
     # The supervisor removes the folder, and only then ends itself.
     commands = Path("/proc").glob
-    until(lambda: not any(folder in _text(p) for p in commands("[0-9]*/cmdline")), seconds=5)
+    eventually(lambda: not any(folder in _text(p) for p in commands("[0-9]*/cmdline")))
     for port in ports:
         with socket.socket() as free:
             free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as all servers do

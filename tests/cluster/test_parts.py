@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -32,6 +31,7 @@ from statefun_nb.protocol.v3 import (
 )
 from statefun_nb.sdk.egress import kafka_egress_message
 from tests import peer
+from tests.waiting import eventually
 
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
 
@@ -41,13 +41,6 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
     except OSError:
         return False
-
-
-def until(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -60,13 +53,13 @@ def processes():
 
 def test_processes_start_write_logs_and_stop(processes):
     pid = processes.start("sleeper", SLEEP)
-    until(lambda: processes.log("sleeper") == "up\n")
+    eventually(lambda: processes.log("sleeper") == "up\n")
     assert alive(pid)
     assert processes.ended() == {}
     processes.stop("sleeper")
     assert not alive(pid)
     processes.start("fails", [sys.executable, "-c", "raise SystemExit(3)"])
-    until(lambda: processes.ended() == {"fails": 3})
+    eventually(lambda: processes.ended() == {"fails": 3})
     assert sorted(processes.logs()) == ["fails", "sleeper"]
 
 
@@ -80,7 +73,7 @@ def test_a_command_that_is_none_is_an_error(processes):
 def test_not_even_a_killed_supervisor_leaves_a_process(processes):
     pid = processes.start("sleeper", SLEEP)
     os.kill(processes._supervisor.pid, signal.SIGKILL)
-    until(lambda: not alive(pid))
+    eventually(lambda: not alive(pid))
     with pytest.raises(sf.EngineError, match="gone"):
         processes.start("again", SLEEP)
 
@@ -94,7 +87,7 @@ def test_a_killed_parent_leaves_neither_processes_nor_their_folder():
         assert owner.stdout is not None
         folder, pid = owner.stdout.readline().split()
         owner.kill()
-    until(lambda: not alive(int(pid)) and not Path(folder).exists())
+    eventually(lambda: not alive(int(pid)) and not Path(folder).exists())
 
 
 def test_free_ports_are_different_ones():

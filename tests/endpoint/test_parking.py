@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 import statefun_nb as sf
@@ -14,6 +12,7 @@ from statefun_nb.trace.recorder import Recorder
 from statefun_nb.trace.traced import TracedHandler
 from tests import peer
 from tests.endpoint.test_http import ask, connect, post, read_response
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -38,13 +37,6 @@ def request(typename="p/f", id_="x"):
     return post(peer.request((typename, id_), [peer.text("m")] * 3))
 
 
-def until(condition):
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def mend(functions):
     @sf.function("p/f", functions=functions)
     def mended(ctx, message):
@@ -56,7 +48,7 @@ def test_the_first_failure_is_sent_back_and_the_next_one_held_until_it_is_mended
     assert ask(endpoint, request())[::2] == (200, AGAIN)
     with connect(endpoint) as held:
         held.sendall(request())
-        until(lambda: parking.held)
+        eventually(lambda: parking.held)
         ((target, what),) = parking.held.items()
         assert (str(target), len(what.request.invocations), what.why.reason) == (
             "p/f 'x'",
@@ -77,7 +69,7 @@ def test_a_function_that_nobody_declared_is_waited_for(parked, functions):
     assert ask(endpoint, request("p/later"))[::2] == (200, AGAIN)
     with connect(endpoint) as held:
         held.sendall(request("p/later"))
-        until(lambda: parking.held)
+        eventually(lambda: parking.held)
         sf.function("p/later", functions=functions)(lambda ctx, message: None)
         thread.call(parking.release, "p/later")
         assert read_response(held)[0] == 200
@@ -88,8 +80,8 @@ def test_a_cluster_that_gives_up_a_request_is_forgotten(parked):
     ask(endpoint, request())
     with connect(endpoint) as held:
         held.sendall(request())
-        until(lambda: parking.held)
-    until(lambda: not parking.held)
+        eventually(lambda: parking.held)
+    eventually(lambda: not parking.held)
     assert ask(endpoint, request())[::2] == (200, AGAIN)  # it comes again, from the start
 
 
@@ -99,7 +91,7 @@ def test_while_closed_all_requests_wait(parked, functions):
     thread.call(parking.close)
     with connect(endpoint) as waiting:
         waiting.sendall(request())
-        time.sleep(0.1)
+        eventually(lambda: parking._waiting)
         assert parking.closed
         thread.call(parking.open)
         assert read_response(waiting)[0] == 200

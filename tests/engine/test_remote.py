@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections import deque
@@ -21,6 +20,7 @@ import statefun_nb as sf
 from statefun_nb.effects import TypedValue
 from statefun_nb.engine.remote import seconds
 from statefun_nb.module_yaml import read_module
+from tests.waiting import eventually
 
 pytest.importorskip("aiohttp")
 
@@ -138,10 +138,11 @@ def test_what_fails_there_is_one_error_and_is_asked_again(session, port):
         session.send("their/greeter", "bob", "fail")
         session.send("their/greeter", "bob", "after")
         session.send("their/greeter", "ann", "other")
-        wait_for(lambda: any(e.error and e.error.retries > 3 for e in session.invocations))
+        eventually(lambda: any(e.error and e.error.retries > 3 for e in session.invocations))
         (failed,) = session.invocations.filter(status="error")
         assert (failed.error.type, failed.address.id) == ("HTTP 500", "bob")
         assert f"http://127.0.0.1:{port}/f/greeter" in failed.error.message
+        eventually(lambda: session.state("their/greeter"))
         with pytest.raises(sf.IdleTimeout, match="1 requests are in flight"):
             session.wait_idle(timeout=0.3)
         assert session.state("their/greeter") == {"ann": {"seen": 1}}
@@ -151,10 +152,10 @@ def test_a_process_that_is_gone_is_waited_for_and_nothing_is_lost(session, port)
     with official(port):
         session.load_module(endpoint(port))
         session.send_many([("their/greeter", "bob", str(n)) for n in range(600)])
-        wait_for(lambda: session.state("their/greeter", "bob").get("seen", 0) > 3)
-    wait_for(lambda: session.invocations.filter(status="error"))
+        eventually(lambda: session.state("their/greeter", "bob").get("seen", 0) > 3)
+    eventually(lambda: session.invocations.filter(status="error"))
     with official(port):
-        session.wait_idle(timeout=20)
+        session.wait_idle(timeout=60)
         assert session.state("their/greeter", "bob") == {"seen": 600}
         assert session.state("our/answer", "bob")["got"] == [f"{n} {n + 1}" for n in range(600)]
 
@@ -214,14 +215,7 @@ def test_a_function_written_in_go(session, port, tmp_path):
         assert session.state("go/greeter", "bob") == {"seenCount": 2}
         session.send("go/greeter", "bob", 5)  # no string: the Go function returns an error
         # Before the program listens, a first try may have failed to connect.
-        wait_for(lambda: any(e.error and e.error.type == "HTTP 500" for e in session.invocations))
-
-
-def wait_for(condition, timeout=20):
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.02)
+        eventually(lambda: any(e.error and e.error.type == "HTTP 500" for e in session.invocations))
 
 
 # The ports of the playground.
@@ -232,7 +226,7 @@ def fetch(port, path, data=None, method=None, **headers):
         f"http://127.0.0.1:{port}/{path}", data, headers, method=method
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -298,7 +292,7 @@ def test_the_ports_of_the_playground(functions, ports, durable, tmp_path):
             assert why in reason
         assert fetch(into, "p/login/x", b"x", Origin="http://elsewhere.example")[0] == 403
         assert fetch(out, "greet", Origin="http://elsewhere.example")[0] == 403
-        with socket.create_connection(("127.0.0.1", into), timeout=10) as too_large:
+        with socket.create_connection(("127.0.0.1", into), timeout=30) as too_large:
             too_large.sendall(
                 b"POST /p/login/x HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
             )
@@ -400,7 +394,7 @@ def test_an_answer_that_is_none_is_an_error_and_changes_nothing(functions, port)
         with sf.start(port=0, functions=functions) as session:
             session.load_module(endpoint(port, "w/*", "{function.name}"))
             session.send_many([("w/a", "x", 1), ("w/b", "x", 1)])
-            wait_for(lambda: len(session.invocations) >= 2)
+            eventually(lambda: len(session.invocations) >= 2)
             errors = {e.address.name: e.error for e in session.invocations if e.error is not None}
             assert "the content type is 'text/html'" in errors["a"].message
             assert "FromFunction" in errors["b"].message + errors["b"].type
@@ -452,11 +446,11 @@ def answer(ctx, message):
                     while "is run" not in running.stdout.readline():
                         assert running.poll() is None, running.stderr.read()
                     fetch(ports[0], "their/greeter/bob", text("hi"))
-                    wait_for(lambda: fetch(ports[1], "greet") == (200, f"bob: hi {turn}"))  # noqa: B023
+                    eventually(lambda: fetch(ports[1], "greet") == (200, f"bob: hi {turn}"))  # noqa: B023
                     fetch(ports[0], "their/greeter/bad", text("fail"))
                     assert "their/greeter 'bad': HTTP 500: http://" in running.stderr.readline()
                     running.terminate()
-                    assert running.wait(timeout=20) == 0
+                    assert running.wait(timeout=60) == 0
                 finally:
                     running.kill()
 
@@ -470,7 +464,7 @@ def test_a_module_that_cannot_be_run_says_why(tmp_path):
             (tmp_path / name).write_text(text)
         done = subprocess.run(
             [sys.executable, "-m", "statefun_nb.cli", "run", name, "--port", "0"],
-            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         assert done.returncode == 1
         assert message in done.stderr

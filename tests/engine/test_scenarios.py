@@ -13,6 +13,7 @@ import pytest
 import statefun_nb as sf
 from statefun_nb.engine.embedded import EmbeddedEngine
 from statefun_nb.errors import EngineError
+from tests.waiting import eventually
 
 SECOND = timedelta(seconds=1)
 
@@ -85,6 +86,7 @@ def test_a_slow_await_blocks_no_other_address(engine, functions):
 
     engine.send("a/b", "slow", 1)
     engine.send_many([("a/b", f"fast{i}", 1) for i in range(20)])
+    eventually(lambda: len(done) == 20)
     with pytest.raises(sf.IdleTimeout, match=r"a/b 'slow' has been running"):
         engine.wait_idle(timeout=0.3)
     assert len(done) == 20
@@ -372,10 +374,10 @@ def test_wait_idle_waits_for_what_falls_due_in_time_and_not_for_the_rest(functio
     got = []
     sf.function("a/b", functions=functions)(lambda ctx, message: got.append(message.value))
     with sf.start(port=0, functions=functions) as session:
-        session.send("a/b", "x", "soon", delay=timedelta(milliseconds=150))
+        session.send("a/b", "x", "soon", delay=timedelta(seconds=1))
         session.send("a/b", "x", "late", delay=timedelta(hours=1))
         assert session.wait_idle(timers=False) == (0, 0, 0, 2)
-        assert session.wait_idle(timeout=5) == (1, 0, 0, 1)
+        assert session.wait_idle(timeout=30) == (1, 0, 0, 1)
         assert got == ["soon"]
         assert session.advance(timedelta(hours=1)) == (1, 0, 0, 0)
         assert got == ["soon", "late"]

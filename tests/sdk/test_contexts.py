@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from typing import Any
 
 import pytest
 
 import statefun_nb as sf
+from tests.waiting import eventually
 
 
 class Left:
@@ -137,10 +137,7 @@ def test_a_context_that_failed_is_over_too(functions):
         session.send("c/f", "k", 1)
         assert session.wait_idle().parked == 1
         left.go.set()
-        end = time.monotonic() + 30
-        while len(left.errors) < 1:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        eventually(lambda: left.errors)
         assert session.state("c/f") == {}
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import statefun_nb as sf
+from tests.waiting import eventually
 
 
 def counter(functions, typename="s/count"):
@@ -111,30 +112,37 @@ def test_inside_a_running_event_loop_idle_is_awaited(functions):
 
 
 def test_wait_idle_says_what_still_moves(functions):
+    begun, release = threading.Event(), threading.Event()
     gate = asyncio.Event()
+    loops = []
 
     @sf.function("s/slow", functions=functions)
     async def slow(ctx, message):
+        loops.append(asyncio.get_running_loop())
         await gate.wait()
 
     @sf.function("s/blocks", functions=functions)
     def blocks(ctx, message):
-        time.sleep(0.6)
+        begun.set()
+        release.wait(60)
 
     with sf.start(port=0, functions=functions) as session:
         session.send("s/slow", "a", 1)
+        eventually(lambda: loops)
         with pytest.raises(sf.IdleTimeout, match=r"1 requests are in flight; s/slow 'a' has been"):
             session.wait_idle(timeout=0.2)
-        session._thread.call(gate.set)
+        loops[0].call_soon_threadsafe(gate.set)
         session.wait_idle()
+        begin = time.perf_counter()
         session.send("s/blocks", "b", 1)
-        time.sleep(0.1)
+        assert begun.wait(30)
         with pytest.raises(sf.IdleTimeout, match="a sync function: nothing else runs meanwhile"):
-            session.wait_idle(timeout=0.1)
+            session.wait_idle(timeout=0.5)
+        release.set()
         session.wait_idle()
         (blocked,) = session.blocked
         assert str(blocked.address) == "s/blocks 'b'"
-        assert 0.5 < blocked.seconds < 5
+        assert 0.5 < blocked.seconds < time.perf_counter() - begin
         assert "blocked" in repr(session)
 
 
@@ -325,17 +333,17 @@ def test_stopping_with_a_function_that_cannot_be_interrupted_says_so(functions):
 
     @sf.function("s/f", functions=functions)
     def f(ctx, message):
-        release.wait(10)
+        release.wait(100)
 
     session = sf.start(port=0, functions=functions)
     session.send("s/f", "a", 1)
-    until(lambda: session.running)
+    eventually(lambda: session.running)
     begin = time.perf_counter()
     with pytest.warns(UserWarning, match=r"s/f 'a' has been running .* cannot be interrupted"):
         assert session.stop(timeout=0.3) is False
-    assert time.perf_counter() - begin < 5
+    assert time.perf_counter() - begin < 20
     release.set()
-    session._thread._thread.join(5)
+    session._thread._thread.join(30)
     assert not session._thread.alive
 
 
@@ -343,7 +351,7 @@ def test_a_session_whose_thread_has_ended_is_noticed_and_gives_its_file_back(fun
     options = {"port": 0, "functions": functions, "durable": tmp_path / "kept.db"}
     session = sf.start(**options)
     session._thread.call(session._thread._end)
-    session._thread._thread.join(5)
+    session._thread._thread.join(30)
     assert session.status().state == "ended"
     with pytest.raises(sf.SessionError, match=r"thread has ended: call sf\.start"):
         session.send("s/f", "a", 1)
@@ -436,10 +444,3 @@ def test_a_session_is_refused_in_a_forked_child(functions, tmp_path, durable):
         session.send("s/f", "x", 1)
         session.wait_idle()
         assert session.state("s/f", "x") == {"n": 1}
-
-
-def until(condition):
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 
@@ -34,6 +35,10 @@ func main() {
 		Function:     greeter,
 	})
 	http.Handle("/statefun", builder.AsHandler())
+	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Args[1])
+	if err != nil {
+		panic(err)
+	}
 	fmt.Println("ready")
-	http.ListenAndServe("127.0.0.1:"+os.Args[1], nil)
+	http.Serve(listener, nil)
 }
