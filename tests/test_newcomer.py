@@ -62,7 +62,8 @@ def test_3_docker_does_not_run(functions, monkeypatch, tmp_path):
 
 def test_4_the_function_is_not_declared(session, functions):
     sf.function("example/person", functions=functions)(lambda ctx, message: None)
-    reason = parked(session, "example/persn")
+    with pytest.warns(UserWarning, match=r"until its cell is run; did you mean 'example/person'\?"):
+        reason = parked(session, "example/persn")
     assert "run the cell that declares it, or correct the name" in reason
     assert reason.endswith("did you mean 'example/person'?")
     sf.function("example/persn", functions=functions)(lambda ctx, message: None)

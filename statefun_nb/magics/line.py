@@ -77,6 +77,27 @@ def _egress(arguments: argparse.Namespace) -> Any:
     return sessions.session().egress(arguments.typename)[-arguments.n :]
 
 
+def _parked(_: argparse.Namespace) -> Any:
+    return sessions.session().parked
+
+
+def _retry(arguments: argparse.Namespace) -> Any:
+    return sessions.session().retry(arguments.typename, arguments.id)
+
+
+def _discard(arguments: argparse.Namespace) -> Any:
+    return sessions.session().discard(arguments.typename, arguments.id)
+
+
+def _resend(arguments: argparse.Namespace) -> None:
+    session = sessions.session()
+    if arguments.value:
+        value = literal(" ".join(arguments.value))
+        session.resend(arguments.seq, value, delay=arguments.delay)
+    else:
+        session.resend(arguments.seq, delay=arguments.delay)
+
+
 def _trace(arguments: argparse.Namespace) -> Any:
     found = sessions.session().invocations.filter(
         type=arguments.type, id=arguments.id, status=arguments.status
@@ -130,6 +151,10 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "send": _send,
     "state": _state,
     "egress": _egress,
+    "parked": _parked,
+    "retry": _retry,
+    "discard": _discard,
+    "resend": _resend,
     "trace": _trace,
     "replay": _replay,
     "export": _export,

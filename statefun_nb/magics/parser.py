@@ -10,6 +10,8 @@ from typing import Any, get_args
 from ..cells.arguments import Parser
 from ..sessions.options import EngineName, OnErrorName, Options, TransportName
 
+STATUSES = ("ok", "error", "rolled back")
+
 __all__ = ["duration", "line_parser", "module_parser"]
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -66,9 +68,10 @@ def line_parser() -> argparse.ArgumentParser:
     trace = commands.add_parser("trace", help="the last invocations")
     trace.add_argument("--type", help="only of this function type")
     trace.add_argument("--id", help="only of this instance")
-    trace.add_argument("--status", choices=("ok", "error"))
+    trace.add_argument("--status", choices=STATUSES)
     trace.add_argument("-n", type=int, default=20, help="the last so many (20)")
 
+    _add_repair(commands)
     _add_replay_and_export(commands)
     commands.add_parser("module", help="the module.yaml of the declared functions")
     logs = commands.add_parser("logs", help="what the processes of a real cluster have written")
@@ -99,13 +102,27 @@ def _add_start(commands: Any) -> None:
     start.add_argument("--paused", action="store_true", help="serve nothing until resumed")
 
 
+def _add_repair(commands: Any) -> None:
+    commands.add_parser("parked", help="the addresses that do not go on, and why")
+    retry = commands.add_parser("retry", help="try parked messages again: all, or some")
+    retry.add_argument("typename", nargs="?", help="only those of this function")
+    retry.add_argument("id", nargs="?", help="only this address")
+    discard = commands.add_parser("discard", help="give up the message at the head of an address")
+    discard.add_argument("typename")
+    discard.add_argument("id")
+    resend = commands.add_parser("resend", help="send the message of an invocation once more")
+    resend.add_argument("seq", type=int, help="of the invocation, as trace shows it")
+    resend.add_argument("value", nargs="*", help="instead of the one it had: a literal, or text")
+    resend.add_argument("--delay", type=duration, metavar="TIME", help="deliver it later")
+
+
 def _add_replay_and_export(commands: Any) -> None:
     replay = commands.add_parser(
         "replay", help="run recorded invocations again, by the functions as they are now"
     )
     replay.add_argument("--type", help="only of this function type")
     replay.add_argument("--id", help="only of this instance")
-    replay.add_argument("--status", choices=("ok", "error"))
+    replay.add_argument("--status", choices=STATUSES)
 
     export = commands.add_parser(
         "export", help="write functions, module.yaml and tests to a folder"

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from ..endpoint.server import Endpoint
-from ..engine.base import Engine, Idle
+from ..engine.base import Engine, Idle, IngressMessage
 from ..engine.clock import Clock, VirtualClock
-from ..errors import SessionError
+from ..errors import SessionError, did_you_mean
 from ..loop_thread import LoopThread
-from ..module_yaml import Document, read_source
+from ..module_yaml import Document, covers, read_source
 from ..sdk.messages import MISSING, Message
 from ..sdk.types import Type
 from ..trace.events import Invocation
@@ -55,6 +55,7 @@ class Session(Control):
         handler = TracedHandler(options.functions, self.recorder if options.trace else None)
         self._handler = handler
         self._documents: list[Document] = []  # of the user's module.yaml
+        self._told: set[str] = set()  # undeclared functions that a warning was given of
         self._stopped = False
         self._thread.start()
         self.endpoint: Endpoint = Endpoint(handler, self._thread)
@@ -113,7 +114,9 @@ class Session(Control):
             When the value or the address cannot be sent.
         """
         self._check_outside("send", USE_CONTEXT)
-        self.engine.post([ingress_message(typename, id, value, type, delay)])
+        message = ingress_message(typename, id, value, type, delay)
+        self.engine.post([message])
+        self._tell_undeclared([message])
 
     def send_many(
         self, messages: Iterable[Message | tuple[str, str, Any]], *, progress: bool = True
@@ -127,11 +130,23 @@ class Session(Control):
         count = 0
         for chunk in chunks(messages, progress=progress):
             self.engine.post(chunk)
+            self._tell_undeclared(chunk)
             count += len(chunk)
             while self.engine.progress.queued > _MANY_QUEUED and not self.engine.paused:
                 time.sleep(0.005)
                 self._check_running()
         return count
+
+    def _tell_undeclared(self, messages: Iterable[IngressMessage]) -> None:
+        """Warn, once a name, of messages that wait for a function that nobody has declared."""
+        for typename in {each.target.typename for each in messages} - self._told:
+            if self.functions.find(typename) is None and not covers(self._documents, typename):
+                self._told.add(typename)
+                warnings.warn(
+                    f"no function {typename!r} is declared: its messages wait until its cell is run"
+                    f"{did_you_mean(typename, self.functions)}",
+                    stacklevel=3,
+                )
 
     # Waiting.
 

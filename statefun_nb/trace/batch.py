@@ -133,6 +133,12 @@ class TracedBatch(NamedTuple):
         """How many of them raised."""
         return 1 if self.error is not None else len(self.skipped or ())
 
+    def status(self, place: int) -> str:
+        """What became of one invocation: "ok", "error" or "rolled back" (``Invocation.status``)."""
+        if self.error is not None:
+            return "error" if place == self.invocations - 1 else "rolled back"
+        return "error" if self.skipped is not None and place in self.skipped else "ok"
+
     @property
     def emitted(self) -> bool:
         """Did it emit anything? The last row has the total."""

@@ -66,6 +66,8 @@ class Recorder:
         self._kept = 0
         self._dropped = 0
         self._failures = 0
+        self._in_order = True  # has each batch begun after the one that ended before it?
+        self._last_seq = 0
         self._next_seq = 1  # these two: the loop's alone
         self._next_number = 1
 
@@ -92,6 +94,9 @@ class Recorder:
             size, count = measured = batch.measure()
             batches.append(batch)
             sizes.append(measured)
+            if batch.seq < self._last_seq:
+                self._in_order = False
+            self._last_seq = batch.seq
             held += size
             kept += count
             self._failures += batch.failures
@@ -160,6 +165,18 @@ class Recorder:
             new = len(self._batches) if since <= dropped else self._count_since(total - since)
             batches = tuple(islice(reversed(self._batches), new))
         return Snapshot(batches[::-1], dropped, total)
+
+    def kept(self) -> tuple[list[TracedBatch], list[int], int]:
+        """The kept batches, oldest first, the size of each, and how many invocations are gone."""
+        with self._lock:
+            self._settle()
+            batches, dropped = list(self._batches), self._dropped
+            counts = [count for _, count in self._sizes]
+        if not self._in_order:  # an async function's batch may end after one that began later
+            order = sorted(range(len(batches)), key=lambda index: batches[index].seq)
+            batches = [batches[index] for index in order]
+            counts = [counts[index] for index in order]
+        return batches, counts, dropped
 
     def _count_since(self, invocations: int) -> int:
         """How many batches hold the last so many invocations; whoever asks is near the end."""

@@ -72,7 +72,8 @@ def test_state_and_egress_are_there_at_the_next_start(path, functions):
 
 def test_messages_wait_for_a_function_that_is_declared_after_a_restart(path, functions):
     with start(path, functions) as s:
-        s.send_many([("d/count", "a", i) for i in range(5)])
+        with pytest.warns(UserWarning, match="no function 'd/count' is declared"):
+            s.send_many([("d/count", "a", i) for i in range(5)])
         assert s.wait_idle().parked == 5
     later = sf.StatefulFunctions()
     with start(path, later) as s:
@@ -306,6 +307,7 @@ def test_a_file_that_does_not_hang_together_is_refused(path, functions):
 
 
 def test_only_the_user_can_read_the_file(path, functions):
+    counters(functions)
     with start(path, functions) as s:
         s.send("d/count", "a", 1)
         for each in path.parent.iterdir():

@@ -161,7 +161,8 @@ def test_a_process_that_is_gone_is_waited_for_and_nothing_is_lost(session, port)
 
 
 def test_what_waited_for_an_endpoint_goes_on_when_it_is_named(session, port):
-    session.send("their/greeter", "bob", "hi")
+    with pytest.warns(UserWarning, match="no function 'their/greeter' is declared"):
+        session.send("their/greeter", "bob", "hi")
     assert session.wait_idle().parked == 1
     with official(port):
         session.load_module(endpoint(port))

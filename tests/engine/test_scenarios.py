@@ -290,9 +290,13 @@ def test_an_error_undoes_its_message_and_parks_the_address_until_the_cell_is_men
 
 
 def test_a_message_to_a_function_nobody_declared_waits_for_its_cell(engine, functions):
-    engine.send_many([("a/late", "x", i) for i in range(5)])
+    with pytest.warns(UserWarning, match="no function 'a/late' is declared"):
+        engine.send_many([("a/late", "x", i) for i in range(4)])
+    engine.send("a/late", "x", 4)  # it is said once a name
     assert engine.wait_idle() == (0, 5, 0, 0)
-    assert "no function 'a/late' is declared" in engine.parked[0].reason
+    (parked,) = engine.parked
+    assert "no function 'a/late' is declared" in parked.reason
+    assert (parked.undeclared, parked.waiting, parked.attempts, parked.line) == (True, 5, 0, "")
     got = []
     sf.function("a/late", functions=functions)(lambda ctx, message: got.append(message.value))
     assert engine.wait_idle() == (5, 0, 0, 0)

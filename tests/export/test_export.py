@@ -66,7 +66,7 @@ def exported(tmp_path_factory):
     source = notebook(folder / "greeter.ipynb", [*CELLS, "sf.stop()"])
     done = command("statefun_nb.cli", "export", str(source), str(folder / "project"), cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"exported to {folder / 'project'}\n")
+    assert done.stdout.startswith(f"exported to {folder / 'project'}; ")
     assert "functions.py" in done.stdout
     assert "Traceback" not in done.stderr
     return folder / "project"

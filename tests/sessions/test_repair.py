@@ -1,0 +1,179 @@
+"""Nothing bad is for ever: what is parked is seen, tried again, given up, sent again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+import statefun_nb as sf
+
+
+def fragile(functions, bad=()):
+    """A function that fails for some values, until they are taken out of the set."""
+    bad = set(bad)
+
+    @sf.function("r/f", state={"seen": list}, functions=functions)
+    def f(ctx, message):
+        if message.value in bad:
+            raise ValueError(f"not {message.value}")
+        ctx.storage.seen = [*(ctx.storage.seen or []), message.value]
+
+    return bad
+
+
+def test_what_is_parked_says_why_where_and_how_often(engine, functions):
+    fragile(functions, [2])
+    engine.send_many([("r/f", "a", n) for n in (1, 2, 3)])
+    assert engine.wait_idle().parked == 2
+    (parked,) = engine.parked
+    assert str(parked.address) == "r/f 'a'"
+    assert (parked.reason, parked.waiting, parked.undeclared) == ("ValueError: not 2", 2, False)
+    assert parked.line.startswith("test_repair.py, line ")
+    assert "1 parked address\n" in repr(engine.parked)
+    assert "not 2" in engine.parked._repr_html_()
+    (failed,) = engine.invocations.filter(status="error")
+    assert failed.error.retries + 1 == parked.attempts
+    assert not failed.repaired
+    assert engine.status().errors == 1
+
+
+def test_retry_tries_again_and_marks_the_error_repaired(engine, functions):
+    bad = fragile(functions, [1])
+    engine.send_many([("r/f", "a", 1), ("r/f", "b", 1), ("r/f", "c", 2)])
+    engine.wait_idle()
+    assert len(engine.parked) == 2
+    assert engine.retry("r/f", "a") == 1  # it fails again: one error still, one more attempt
+    engine.wait_idle()
+    assert {each.address.id: each.attempts for each in engine.parked} == {"a": 2, "b": 1}
+    assert engine.status().errors == 2
+    bad.clear()
+    assert engine.retry() == 2
+    assert engine.wait_idle().processed == 2
+    assert engine.parked == []
+    errors = engine.invocations.filter(status="error")
+    assert [each.repaired for each in errors] == [True, True]
+    assert "repaired (ValueError: not 1)" in repr(engine.invocations)
+    assert engine.retry() == 0
+
+
+def test_only_what_is_meant_is_tried_again(engine, functions):
+    fragile(functions, [1])
+    engine.send("r/f", "a", 1)
+    engine.wait_idle()
+    assert engine.retry("r/f", "b") == 0
+    assert engine.retry("r/other") == 0
+    assert engine.retry("r/f") == 1
+    with pytest.raises(sf.SessionError, match="of which function"):
+        engine.retry(id="a")
+    with pytest.raises(sf.DeclarationError, match="is not a typename"):
+        engine.retry("nonsense")
+    engine.wait_idle()
+
+
+def test_discard_gives_up_the_message_at_the_head_and_the_rest_goes_on(engine, functions):
+    fragile(functions, [2, 4])
+    engine.send_many([("r/f", "a", n) for n in (1, 2, 3, 4)])
+    engine.wait_idle()
+    assert engine.discard("r/f", "a").value == 2
+    engine.wait_idle()
+    assert engine.state("r/f", "a") == {"seen": [1, 3]}
+    assert engine.parked[0].reason == "ValueError: not 4"
+    given_up = engine.discard("r/f", "a")
+    assert (given_up.typename, given_up.value) == ("io.statefun.types/long", 4)
+    assert engine.wait_idle() == (0, 0, 0, 0)
+    assert engine.parked == []
+    assert not any(each.repaired for each in engine.invocations)
+    with pytest.raises(sf.EngineError, match="r/f 'a' is not parked"):
+        engine.discard("r/f", "a")
+    engine.send("r/f", "a", 5)
+    engine.wait_idle()
+    assert engine.state("r/f", "a") == {"seen": [1, 3, 5]}
+
+
+def test_what_waits_for_a_function_is_discarded_one_by_one(engine, functions):
+    with pytest.warns(UserWarning, match="is declared"):
+        engine.send_many([("r/f", "a", n) for n in (1, 2)])
+    engine.wait_idle()
+    assert engine.discard("r/f", "a").value == 1
+    (parked,) = engine.parked
+    assert (parked.waiting, parked.undeclared) == (1, True)
+    assert engine.discard("r/f", "a").value == 2
+    assert engine.parked == []
+    fragile(functions)
+    engine.send("r/f", "a", 3)
+    engine.wait_idle()
+    assert engine.state("r/f", "a") == {"seen": [3]}
+
+
+def test_an_address_that_backs_off_is_tried_at_once_or_given_up(functions):
+    bad = fragile(functions, [1, 2])
+    with sf.start(port=0, functions=functions, on_error="retry", clock="virtual") as session:
+        session.send("r/f", "a", 1)
+        session.send("r/f", "b", 2)
+        session.wait_idle()
+        assert session.discard("r/f", "b").value == 2
+        bad.clear()
+        assert session.retry("r/f") == 1
+        session.advance(timedelta(0))
+        assert session.state("r/f") == {"a": {"seen": [1]}}
+
+
+def test_what_was_given_up_stays_so_after_a_restart(functions, tmp_path):
+    fragile(functions, [2])
+    options = {"port": 0, "functions": functions, "durable": tmp_path / "kept.db"}
+    with sf.start(**options) as session:
+        session.send_many([("r/f", "a", n) for n in (1, 2, 3)])
+        session.wait_idle()
+        session.discard("r/f", "a")
+    with sf.start(**options) as session:
+        session.wait_idle()
+        assert session.state("r/f", "a") == {"seen": [1, 3]}
+
+
+def test_a_message_is_sent_again_as_it_was_or_changed(engine, functions):
+    fragile(functions, ["bad"])
+    engine.send("r/f", "a", "bad")
+    engine.send("r/f", "b", "good")
+    engine.wait_idle()
+    by_id = {each.address.id: each for each in engine.invocations}
+    engine.discard("r/f", "a")
+    engine.resend(by_id["b"].seq)
+    engine.resend(by_id["a"].seq, "mended")
+    engine.resend(by_id["b"].seq, "later", delay=timedelta(seconds=5))
+    engine.wait_idle()
+    assert engine.state("r/f") == {"a": {"seen": ["mended"]}, "b": {"seen": ["good", "good"]}}
+    engine.advance(timedelta(seconds=5))
+    assert engine.state("r/f", "b") == {"seen": ["good", "good", "later"]}
+    assert engine.invocations[-1].caller is None
+
+
+def test_another_value_has_the_type_that_the_message_had(engine, functions):
+    types = []
+
+    @sf.function("r/f", functions=functions)
+    def f(ctx, message):
+        types.append(message.value_typename())
+
+    engine.send("r/f", "a", 1, type=sf.IntType)
+    engine.wait_idle()
+    engine.resend(1, 2)
+    engine.wait_idle()
+    assert types == [sf.IntType.typename] * 2
+    with pytest.raises(sf.ConversionError, match=r"io\.statefun\.types/int"):
+        engine.resend(1, "two")
+    with pytest.raises(sf.EngineError, match="invocation 99 is not kept"):
+        engine.resend(99)
+
+
+def test_a_function_that_is_taken_back_leaves_its_messages_waiting(engine, functions):
+    fragile(functions)
+    engine.send("r/f", "a", 1)
+    engine.wait_idle()
+    sf.undeclare("r/f", functions=functions)
+    with pytest.warns(UserWarning, match="no function 'r/f' is declared"):
+        engine.send("r/f", "a", 2)
+    assert engine.wait_idle().parked == 1
+    fragile(functions)
+    engine.wait_idle()
+    assert engine.state("r/f", "a") == {"seen": [1, 2]}
