@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, overload
 
 from ..errors import ConversionError, ConversionTypeError, DeclarationError
-from .messages import EgressMessage, Message, typed_value
+from .inference import type_of_class
+from .messages import EgressMessage, Message, about, typed_value
 from .types import BoolType, DoubleType, FloatType, IntType, LongType, StringType, Type, V
 
 __all__ = ["egress_message_builder", "message_builder"]
@@ -34,7 +35,7 @@ def message_builder(target_typename: str, target_id: str, *, double_value: float
 def message_builder(target_typename: str, target_id: str, *, bool_value: bool) -> Message: ...
 @overload
 def message_builder(
-    target_typename: str, target_id: str, *, value: V, value_type: Type[V]
+    target_typename: str, target_id: str, *, value: V, value_type: Type[V] | type[V]
 ) -> Message: ...
 def message_builder(target_typename: str, target_id: str, **kwargs: Any) -> Message:
     """Build a message to a function.
@@ -45,7 +46,8 @@ def message_builder(target_typename: str, target_id: str, **kwargs: Any) -> Mess
         Who it is for.
     **kwargs
         Exactly one of ``int_value``, ``float_value``, ``long_value``, ``str_value``,
-        ``double_value``, ``bool_value``; or both ``value`` and ``value_type``.
+        ``double_value``, ``bool_value``; or both ``value`` and ``value_type``, a Type or a class
+        that stands for one.
 
     Raises
     ------
@@ -78,10 +80,15 @@ def message_builder(target_typename: str, target_id: str, **kwargs: Any) -> Mess
         raise ConversionError(f"value can not be missing (message to {target_typename})")
     if not tpe:
         raise ConversionError(f"value_type can not be missing (message to {target_typename})")
-    return Message(target_typename, target_id, typed_value(tpe, value))
+    try:
+        return Message(target_typename, target_id, typed_value(type_of_class(tpe), value))
+    except ConversionError as error:
+        raise about(error, target_typename, target_id) from error
 
 
-def egress_message_builder(target_typename: str, value: V, value_type: Type[V]) -> EgressMessage:
+def egress_message_builder(
+    target_typename: str, value: V, value_type: Type[V] | type[V]
+) -> EgressMessage:
     """Build a record for any egress; for Kafka and Kinesis use their own builders.
 
     Raises
@@ -93,4 +100,7 @@ def egress_message_builder(target_typename: str, value: V, value_type: Type[V]) 
         raise DeclarationError("the egress' typename is missing")
     if value is None:
         raise ConversionError(f"value can not be missing (egress {target_typename})")
-    return EgressMessage(target_typename, typed_value(value_type, value))
+    try:
+        return EgressMessage(target_typename, typed_value(type_of_class(value_type), value))
+    except ConversionError as error:
+        raise error.__class__(f"egress {target_typename}: {error}") from error

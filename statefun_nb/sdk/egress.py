@@ -15,6 +15,7 @@ from ..protocol.records import (
     encode_kafka_record,
     encode_kinesis_record,
 )
+from .inference import type_of_class
 from .messages import EgressMessage, typed_value
 from .types import Type, V
 
@@ -31,13 +32,13 @@ def kafka_egress_message(
 ) -> EgressMessage: ...
 @overload
 def kafka_egress_message(
-    typename: str, topic: str, value: V, value_type: Type[V], key: str | None = None
+    typename: str, topic: str, value: V, value_type: Type[V] | type[V], key: str | None = None
 ) -> EgressMessage: ...
 def kafka_egress_message(
     typename: str,
     topic: str,
     value: Any,
-    value_type: Type[Any] | None = None,
+    value_type: Type[Any] | type[Any] | None = None,
     key: str | None = None,
 ) -> EgressMessage:
     """Build a record for a Kafka egress.
@@ -87,7 +88,7 @@ def kinesis_egress_message(
     stream: str,
     value: V,
     partition_key: str,
-    value_type: Type[V],
+    value_type: Type[V] | type[V],
     explicit_hash_key: str | None = None,
 ) -> EgressMessage: ...
 def kinesis_egress_message(
@@ -95,7 +96,7 @@ def kinesis_egress_message(
     stream: str,
     value: Any,
     partition_key: str,
-    value_type: Type[Any] | None = None,
+    value_type: Type[Any] | type[Any] | None = None,
     explicit_hash_key: str | None = None,
 ) -> EgressMessage:
     """Build a record for a Kinesis egress.
@@ -141,11 +142,11 @@ def _text(value: Any, what: str) -> str:
     return value
 
 
-def _payload(value: Any, value_type: Type[Any] | None, *, numbers: bool) -> bytes:
+def _payload(value: Any, value_type: Type[Any] | type[Any] | None, *, numbers: bool) -> bytes:
     if value is None:
         raise ConversionError("the value is missing")
     if value_type:
-        data = typed_value(value_type, value).value
+        data = typed_value(type_of_class(value_type), value).value
         return data if data is not None else b""
     if isinstance(value, str):
         return _text(value, "value").encode()

@@ -18,11 +18,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from functools import cache
 from typing import Any, get_origin
 
 from ..effects import TypedValue
-from ..errors import ConversionTypeError, DeclarationTypeError, forgotten_await
+from ..errors import (
+    ConversionError,
+    ConversionTypeError,
+    DeclarationTypeError,
+    forgotten_await,
+)
+from .class_types import ClassType
+from .dataclass_types import DataclassSerializer
+from .pydantic_types import ModelSerializer
+from .round_trip import shown
 from .types import (
     BUILT_IN_TYPES,
     BoolType,
@@ -38,8 +48,35 @@ from .types import (
 __all__ = ["JSON", "JSON_NAMESPACE", "decode_value", "type_of_class", "type_of_value"]
 
 JSON_NAMESPACE = "statefun_nb.json"
-JSON = make_json_type("statefun_nb/json")
+_NO_NAME = re.compile(r"[\s<>*/]")  # as in <lambda>, or Pair[int, str]
 _PROTOBUF_PREFIX = "type.googleapis.com/"
+
+
+def _checked_json(value: Any) -> bytes:
+    _check_keys(value, "")
+    return _json.serialize(value)
+
+
+def _check_keys(value: Any, path: str) -> None:
+    """Raise where the json module would make text of a key, which nothing makes a number again."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            if not isinstance(key, str):
+                raise ConversionTypeError(
+                    f"{path and path + ': '}the key {shown(key)} would come back as text: use "
+                    "text, or a dataclass with a field such as dict[int, str]"
+                )
+            if each.__class__ in _NESTING:
+                _check_keys(each, f"{path}[{key!r}]")
+    elif isinstance(value, (list, tuple)):
+        for index, each in enumerate(value):
+            if each.__class__ in _NESTING:
+                _check_keys(each, f"{path}[{index}]")
+
+
+_NESTING = (dict, list, tuple)
+_json = make_json_type("statefun_nb/json").serializer()
+JSON = simple_type("statefun_nb/json", _checked_json, _json.deserialize)
 
 _SCALARS: dict[type, Type] = {
     bool: BoolType,
@@ -97,6 +134,8 @@ def type_of_class(annotation: object) -> Type:
     cls = origin if origin is not None else annotation
     if not isinstance(cls, type):
         raise DeclarationTypeError(f"{annotation!r} is no type: use {_ACCEPTED}")
+    if origin is not None and dataclasses.is_dataclass(cls):
+        return _generic(annotation)  # Box[int] tells what is in it
     return _SCALARS.get(cls) or _infer(cls)
 
 
@@ -108,29 +147,24 @@ def _infer(cls: type) -> Type:
     if hasattr(cls, "DESCRIPTOR") and hasattr(cls, "SerializeToString"):
         return make_protobuf_type(cls)
     if hasattr(cls, "model_validate_json"):
-        return _pydantic_type(cls)
+        return ClassType(_typename(cls), ModelSerializer(cls))
     if dataclasses.is_dataclass(cls):
-        return _dataclass_type(cls)
+        return ClassType(_typename(cls), DataclassSerializer(cls))
     raise DeclarationTypeError(f"{cls.__name__} has no StateFun type: use {_ACCEPTED}")
 
 
-def _pydantic_type(cls: Any) -> Type:
-    return simple_type(
-        f"{JSON_NAMESPACE}/{cls.__name__}",
-        lambda value: value.model_dump_json().encode(),
-        cls.model_validate_json,
-    )
+@cache
+def _generic(annotation: Any) -> Type:
+    return ClassType(_typename(annotation.__origin__), DataclassSerializer(annotation))
 
 
-def _dataclass_type(cls: type) -> Type:
-    from cattrs.preconf.json import make_converter  # 60 ms that few notebooks need
+def _typename(cls: type) -> str:
+    """The typename of a class: two of one name in one module, inside of others, are two types.
 
-    converter = make_converter()
-    return simple_type(
-        f"{JSON_NAMESPACE}/{cls.__name__}",
-        lambda value: converter.dumps(value, ensure_ascii=False).encode(),
-        lambda data: converter.loads(data, cls),
-    )
+    Without the module, which is another one when a notebook has become a project.
+    """
+    name = cls.__qualname__.replace("<locals>.", "")
+    return f"{JSON_NAMESPACE}/{re.sub(_NO_NAME, '', name)}"
 
 
 def decode_value(value: TypedValue) -> Any:
@@ -159,4 +193,7 @@ def _decode_protobuf(name: str, data: bytes) -> Any:
         descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
     except KeyError:
         return data
-    return message_factory.GetMessageClass(descriptor).FromString(data)
+    try:
+        return message_factory.GetMessageClass(descriptor).FromString(data)
+    except Exception as error:  # DecodeError derives from nothing better
+        raise ConversionError(f"cannot be read as {name}: {error}") from error

@@ -170,7 +170,10 @@ class Message(_Typed):
             return None
         if not isinstance(tpe, Type):
             tpe = type_of_class(tpe)
-        return tpe.serializer().deserialize(data or b"")
+        try:
+            return tpe.serializer().deserialize(data or b"")
+        except ConversionError as error:
+            raise about(error, self.target_typename, self.target_id) from error
 
     def __repr__(self) -> str:
         return f"<Message to {self.target_typename} {self.target_id!r}: {self.value_typename()}>"

@@ -17,6 +17,7 @@ from ..errors import (
     forgotten_await,
 )
 from ..protocol.records import read_wrapper, write_wrapper
+from .round_trip import shown
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message as ProtobufMessage
@@ -194,15 +195,24 @@ def make_protobuf_type(cls: type[M], namespace: str | None = None) -> Type[M]:
         raise DeclarationTypeError(f"{cls!r} is no generated protobuf class: it has no DESCRIPTOR")
 
     def serialize(value: Any) -> bytes:
+        found = getattr(getattr(value, "DESCRIPTOR", None), "full_name", None)
+        if found != name:  # by name: a module that was imported anew has classes of its own
+            other = "" if found is None else f" but a {found}"
+            raise ConversionTypeError(
+                f"{shown(value)} is no protobuf message {name}{other}{forgotten_await(value)}"
+            )
         try:
             data: bytes = value.SerializeToString()
-        except AttributeError as error:
-            raise ConversionTypeError(f"{_short(value)} is no protobuf message {name}") from error
+        except Exception as error:  # EncodeError: a required field of proto2 is not set
+            raise ConversionError(f"{shown(value)} cannot be written: {error}") from error
         return data
 
     def deserialize(data: bytes) -> Any:
         message = cls()
-        message.ParseFromString(data)
+        try:
+            message.ParseFromString(data)
+        except Exception as error:  # DecodeError derives from nothing better
+            raise ConversionError(f"cannot be read as {name}: {error}") from error
         return message
 
     return simple_type(f"{namespace or 'type.googleapis.com'}/{name}", serialize, deserialize)

@@ -1,0 +1,112 @@
+"""Types whose values are the instances of one Python class, and come back as they were written.
+
+Whatever is written is read back at once and compared: what would be another value then, is refused
+where it is written, and not found out where it is read.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, get_origin
+
+from ..errors import ConversionError, ConversionTypeError, described, forgotten_await
+from ..tables import shorten
+from .round_trip import class_name, first_difference, same_class, shown
+from .types import Type, TypeSerializer
+
+__all__ = ["ClassSerializer", "ClassType"]
+
+
+class ClassSerializer(TypeSerializer[Any]):
+    """What the serializers of dataclasses and of models share.
+
+    Parameters
+    ----------
+    cls : type
+        The class, or one with parameters such as ``Box[int]``; also instances of it as an earlier
+        run of its cell has defined it are taken, as far as they fit.
+    """
+
+    __slots__ = ("cls", "name", "of")
+
+    def __init__(self, cls: Any) -> None:
+        self.of = cls
+        self.cls: Any = get_origin(cls) or cls
+        self.name = class_name(cls)
+
+    @abstractmethod
+    def write(self, value: Any) -> bytes:
+        """The bytes of an instance of the class, if ``check`` has found that they can be read."""
+
+    @abstractmethod
+    def read(self, data: bytes) -> Any:
+        """The instance; what cannot be read may raise anything."""
+
+    def reasons(self, error: Exception) -> list[str]:
+        """What ``read`` has raised, in words, by field."""
+        return [described(error)]
+
+    def serialize(self, value: Any) -> bytes:
+        if not isinstance(value, self.cls):
+            value = self._renewed(value)
+        return self.write(value)
+
+    def deserialize(self, byte: bytes) -> Any:
+        try:
+            return self.read(byte)
+        except Exception as error:  # of what a user's class does when it is made
+            reasons = shorten("; ".join(self.reasons(error)), 400)
+            raise ConversionError(f"cannot be read as {self.name}: {reasons}") from error
+
+    def check(self, value: Any, data: bytes) -> None:
+        """Raise when ``data`` cannot be read as ``value`` again."""
+        try:
+            read = self.read(data)
+        except Exception as error:  # as in deserialize
+            reasons = shorten("; ".join(self.reasons(error)), 400)
+            raise ConversionError(f"{shown(value)} could not be read again: {reasons}") from error
+        lost = first_difference(value, read)
+        if lost is not None:
+            dot = "" if lost.path.startswith("[") else "." if lost.path else ": "
+            raise ConversionError(f"{self.name}{dot}{lost.text}{_advice(lost.wrote)}")
+
+    def _renewed(self, value: Any) -> Any:
+        """An instance of an earlier definition as one of this class."""
+        found = type(value)
+        if not same_class(found, self.cls):
+            raise ConversionTypeError(
+                f"{shown(value)} is no {self._full_name(found)}{forgotten_await(value)}"
+            )
+        try:
+            return self.read(type(self)(found).write(value))
+        except Exception as error:  # of what a user's class does when it is made
+            reasons = shorten("; ".join(self.reasons(error)), 400)
+            raise ConversionTypeError(
+                f"{shown(value)} is of an earlier definition of {self.name}, which was run again, "
+                f"and does not fit: {reasons}"
+            ) from error
+
+    def _full_name(self, other: type) -> str:
+        """The class, told from another one of the same name."""
+        if class_name(other) != self.name:
+            return self.name
+        return f"{self.cls.__module__}.{self.cls.__qualname__}: it is one of {other.__module__}"
+
+
+def _advice(value: Any) -> str:
+    if "Secret" in type(value).__name__:
+        return ": pydantic does not write secrets, unless a field_serializer does"
+    return ""
+
+
+class ClassType(Type[Any]):
+    """A type whose values are the instances of a class."""
+
+    __slots__ = ("_serializer",)
+
+    def __init__(self, typename: str, serializer: TypeSerializer[Any]) -> None:
+        super().__init__(typename)
+        self._serializer = serializer
+
+    def serializer(self) -> TypeSerializer[Any]:
+        return self._serializer

@@ -1,0 +1,140 @@
+"""What a value has lost when it was written and read back: where, and what it became."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any, NamedTuple
+
+from ..tables import shorten
+
+__all__ = ["Difference", "class_name", "first_difference", "same_class", "shown"]
+
+_MISSING: Any = object()
+_KEY: Any = object()
+_FORMER: Any = object()
+
+
+class Difference(NamedTuple):
+    """A part of a value, by its path such as ``items[0].price``, and what it would come back as."""
+
+    path: str
+    wrote: Any
+    read: Any
+
+    @property
+    def text(self) -> str:
+        """It in words."""
+        where = f"{self.path}: " if self.path else ""
+        if self.wrote is _MISSING:
+            return f"{where}{shown(self.read)} would come back where nothing was"
+        if self.read is _KEY:
+            return (
+                f"{where}the key {shown(self.wrote)} would come back as text: "
+                "annotate what the keys are, as in dict[int, str]"
+            )
+        if self.read is _FORMER:
+            return (
+                f"{where}{shown(self.wrote)} would be lost: its class was run again, and what "
+                "holds it still has the former one: run that cell again, too"
+            )
+        became = "be lost" if self.read is _MISSING else f"come back as {shown(self.read)}"
+        return f"{where}{shown(self.wrote)} would {became}"
+
+
+def shown(value: object) -> str:
+    """A value and its class, cut to 200 characters; of one that cannot be shown the class alone."""
+    try:
+        text = shorten(" ".join(repr(value).split("\n")).strip(), 200)
+    except Exception:  # a repr of the user's may raise anything
+        return f"a {class_name(type(value))}"
+    return f"{text} ({class_name(type(value))})"
+
+
+def class_name(cls: Any) -> str:
+    """A class as its user wrote it: ``Order.Item``."""
+    name = getattr(cls, "__qualname__", None)
+    if name is None or hasattr(cls, "__args__"):
+        return repr(cls)
+    return str(name).rpartition("<locals>.")[2]
+
+
+def same_class(one: type, other: type) -> bool:
+    """Is it one class, perhaps of a cell that was run again?"""
+    return one is other or (
+        one.__qualname__ == other.__qualname__ and one.__module__ == other.__module__
+    )
+
+
+def first_difference(wrote: Any, read: Any, path: str = "") -> Difference | None:
+    """The first part that is not what it was; None when all of it is.
+
+    Equal is what Python calls equal. Where a class has no ``==``, its fields are compared, and
+    NaN is the same as NaN.
+
+    Examples
+    --------
+    >>> first_difference({"a": [1, (2, 3)]}, {"a": [1, [2, 3]]}).text
+    "['a'][1]: (2, 3) (tuple) would come back as [2, 3] (list)"
+    """
+    if _equal(wrote, read):
+        return None
+    difference = Difference(path.lstrip("."), wrote, read)
+    if not same_class(type(wrote), type(read)):
+        return difference
+    if isinstance(wrote, Enum):
+        return None if wrote.name == read.name else difference
+    parts = _parts(wrote, read)
+    if parts is not None:
+        return _first_of(parts, path, _MISSING if type(wrote) is type(read) else _FORMER)
+    return None if _is_not_a_number(wrote) and repr(wrote) == repr(read) else difference
+
+
+def _first_of(parts: Iterator[tuple[str, Any, Any]], path: str, lost: Any) -> Difference | None:
+    """The first difference of the parts; ``lost`` is what stands for one that is not there."""
+    for step, wrote, read in parts:
+        if read is _KEY:
+            return Difference(path.lstrip("."), wrote, _KEY)
+        if wrote is _MISSING or read is _MISSING:
+            return Difference((path + step).lstrip("."), wrote, lost if read is _MISSING else read)
+        found = first_difference(wrote, read, path + step)
+        if found is not None:
+            return found
+    return None
+
+
+def _equal(wrote: Any, read: Any) -> bool:
+    try:
+        return bool(wrote == read)
+    except Exception:  # a comparison of the user's may raise anything
+        return False
+
+
+def _is_not_a_number(value: Any) -> bool:
+    try:
+        return bool(value != value)  # noqa: PLR0124 - what NaN is known by
+    except Exception:  # a signalling NaN of Decimal raises
+        return True
+
+
+def _parts(wrote: Any, read: Any) -> Iterator[tuple[str, Any, Any]] | None:
+    """The parts of two values of one class, with their steps in a path; None: it has none."""
+    if dataclasses.is_dataclass(wrote):
+        names = [field.name for field in dataclasses.fields(wrote)]
+    elif hasattr(type(wrote), "model_fields"):  # a pydantic model
+        names = [*type(wrote).model_fields, *(wrote.model_extra or ())]
+    elif isinstance(wrote, dict):
+        keys = dict.fromkeys([*wrote, *read])
+        changed = [key for key in wrote if key not in read and not isinstance(key, str)]
+        if changed:
+            return iter([("", changed[0], _KEY)])
+        return ((f"[{k!r}]", wrote.get(k, _MISSING), read.get(k, _MISSING)) for k in keys)
+    elif isinstance(wrote, (list, tuple)) and len(wrote) == len(read):
+        return ((f"[{i}]", one, read[i]) for i, one in enumerate(wrote))
+    else:
+        return None
+    return (
+        (f".{name}", getattr(wrote, name, _MISSING), getattr(read, name, _MISSING))
+        for name in names
+    )

@@ -1,0 +1,363 @@
+"""What is written can be read, or is refused where it is written; the class counts."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import math
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.wrappers_pb2 import Int32Value, StringValue
+from hypothesis import HealthCheck, given, settings
+from pydantic import BaseModel, Field, PrivateAttr, SecretStr
+
+import statefun_nb as sf
+from statefun_nb.sdk.inference import type_of_class, type_of_value
+from tests.sdk import values
+from tests.sdk.values import Color, Gift, Item, Line, Person, Point, everything, messages, persons
+
+slow = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+
+
+def again(value: Any, cls: Any = None) -> Any:
+    serializer = type_of_value(value, cls).serializer()
+    return serializer.deserialize(serializer.serialize(value))
+
+
+@slow
+@given(everything | persons | messages | values.structs)
+def test_a_value_of_any_of_these_classes_comes_back_as_it_was(value):
+    read = again(value)
+    assert type(read) is type(value)
+    assert read == value
+
+
+@dataclasses.dataclass
+class Box:
+    real: float = 0.0
+    anything: Any = None
+    items: list[Item] = dataclasses.field(default_factory=list)
+    bare: dict = dataclasses.field(default_factory=dict)  # type: ignore[type-arg]  # as users write
+    when: dt.date | None = None
+    count: int = 0
+    hidden: int = dataclasses.field(default=1, init=False)
+
+
+def test_what_is_not_equal_to_itself_comes_back():
+    assert math.isnan(again(Box(real=math.nan)).real)
+    assert math.copysign(1, again(Box(real=-0.0)).real) == -1
+    assert math.isnan(again(person(score=math.nan)).score)
+    amount = again(values.Plain(1.5))
+    assert (type(amount), amount.n) == (values.Plain, 1.5)
+
+
+def test_the_scalars_of_numpy_are_numbers():
+    numpy = pytest.importorskip("numpy")
+
+    measured_class = dataclasses.make_dataclass(
+        "Measured",
+        [
+            ("n", int),
+            ("real", float),
+            ("exact", numpy.int64),
+            ("on", bool),
+            ("by", dict[int, float]),
+        ],
+    )
+    measured = measured_class(
+        numpy.int32(5), numpy.float32(0.5), numpy.int64(7), numpy.bool_(True), {numpy.int64(1): 2.0}
+    )
+    read = again(measured)
+    assert read == measured
+    assert type(read.exact) is numpy.int64
+    assert type(read.n) is int
+    with pytest.raises(sf.ConversionError, match=r"Box.anything: array"):
+        again(Box(anything=numpy.zeros(2)))
+
+
+def changed(value: Any, **fields: Any) -> Any:
+    for name, each in fields.items():
+        setattr(value, name, each)
+    return value
+
+
+REFUSED = {
+    "another type": (Box(count="5"), "Box.count: '5' (str) would come back as 5 (int)"),  # type: ignore[arg-type]  # the mistakes
+    "a part of a number": (Box(count=1.5), "Box.count: 1.5 (float) would come back as 1 (int)"),  # type: ignore[arg-type]
+    "a tuple in a list": (
+        Box(anything=[(1, 2)]),
+        "Box.anything[0]: (1, 2) (tuple) would come back as [1, 2] (list)",
+    ),
+    "an undeclared class": (
+        Box(anything=Decimal(1)),
+        "Box.anything: Decimal('1') (Decimal) ",
+    ),
+    "no JSON": (Box(anything=object()), "Box.anything: <object object at"),
+    "no item": (
+        Box(items=[Item("a"), Point(1, 2)]),  # type: ignore[list-item]
+        "Box.items[1]: Point(x=1, y=2) (Point) cannot be written as Item: Point is no Item",
+    ),
+    "keys of a bare dict": (
+        Box(bare={"a": {1: 2}}),
+        "Box.bare['a']: the key 1 (int) would come back as text: annotate what the keys are",
+    ),
+    "no date": (Box(when="2020-01-01"), "Box.when: '2020-01-01' (str) cannot be written as"),  # type: ignore[arg-type]
+    "a datetime": (
+        Box(when=dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)),
+        "could not be read again: when is no",
+    ),
+    "half a letter": (Item("\ud800"), "Item.sku: '\\ud800' (str) cannot be written as str"),
+    "no argument": (changed(Box(), hidden=2), "Box.hidden: 2 (int) would come back as 1 (int)"),
+    "itself": (changed(values.Node(1), next=...), "Node.next: Ellipsis (ellipsis) cannot be wri"),
+    "a long value": (Box(anything={1: "x" * 1000}), "Box.anything: the key 1 (int)"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_come_back_otherwise_is_refused_with_field_value_and_class(name):
+    value, says = REFUSED[name]
+    with pytest.raises(sf.ConversionError) as caught:
+        type_of_value(value).serializer().serialize(value)
+    assert says in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_a_key_that_json_makes_text_of_is_refused():
+    tpe = type_of_class(dict)
+    assert again({"a": [{"b": (1, 2)}]}) == {"a": [{"b": [1, 2]}]}  # JSON has no tuples
+    for value, says in [
+        ({1: "a"}, r"the key 1 \(int\) would come back as text: use text, or a dataclass"),
+        ({"a": [{"b": {(1, 2): 3}}]}, r"\['a'\]\[0\]\['b'\]: the key \(1, 2\) \(tuple\) would"),
+    ]:
+        with pytest.raises(sf.ConversionError, match=says):
+            tpe.serializer().serialize(value)
+
+
+def test_a_value_that_holds_itself_is_refused():
+    node = values.Node(1)
+    node.next = node
+    with pytest.raises(sf.ConversionError, match="a value that holds itself"):
+        again(node)
+
+
+def person(**fields: Any) -> Person:
+    given: dict[str, Any] = {
+        "userId": 1, "score": 1.0, "tags": "[1]", "born": dt.date(2000, 1, 1), "color": Color.RED,
+        "by_int": {}, "lines": [], "token": "t", "written_as": 1, "pair": (1, "a"), "ids": set(),
+    }  # fmt: skip
+    return Person(**{**given, **fields})
+
+
+def test_models_are_refused_where_pydantic_could_not_read_them():
+    class Secret(BaseModel):
+        token: SecretStr
+
+    class Pairs(BaseModel):
+        by_pair: dict[tuple[int, int], str]
+
+    class Partly(BaseModel):
+        left_out: int = Field(0, exclude=True)
+
+    class Sized(BaseModel):
+        n: int
+
+    class Dear(Line):
+        reason: str = ""
+
+    class Order(BaseModel):
+        lines: list[Line]
+
+    broken = Sized(n=1)
+    broken.n = "many"  # type: ignore[assignment]  # pydantic does not look
+    for value, says in [
+        (Secret(token="abc"), r"Secret.token: SecretStr\('\*+'\).*field_serializer"),  # type: ignore[arg-type]  # pydantic converts it
+        (Pairs(by_pair={(1, 2): "a"}), "could not be read again: by_pair"),
+        (Partly(left_out=5), r"Partly.left_out: 5 \(int\) would come back as 0"),
+        (broken, "could not be read again: n: Input should be a valid integer"),
+        (
+            Order(lines=[Dear(unitPrice=Decimal(1))]),
+            r"Order.lines\[0\]: Dear.* would come back as Line",
+        ),
+    ]:
+        with pytest.raises(sf.ConversionError, match=says):
+            again(value)
+    assert again(Partly(left_out=0)) == Partly(left_out=0)
+    with pytest.raises(sf.ConversionError, match="abc") as caught:
+        again(changed(person(), by_int={"abc": 1}))
+    assert "by_int" in str(caught.value)
+
+
+def test_what_is_private_of_a_model_stays_there():
+    class Counter(BaseModel):
+        n: int
+        _cache: int = PrivateAttr(0)
+
+    value = Counter(n=1)
+    value._cache = 5
+    assert again(value).n == 1
+
+
+# The class counts.
+
+
+class Order:
+    @dataclasses.dataclass
+    class Item:
+        sku: str
+
+
+class Invoice:
+    @dataclasses.dataclass
+    class Item:
+        cents: int = 0
+
+
+def test_two_classes_of_one_name_are_two_types():
+    order, invoice = type_of_class(Order.Item), type_of_class(Invoice.Item)
+    assert order.typename == "statefun_nb.json/Order.Item"
+    assert invoice.typename == "statefun_nb.json/Invoice.Item"
+    assert type_of_class(Item).typename == "statefun_nb.json/Item"
+    message = sf.message_builder("a/f", "x", value=Order.Item("hat"), value_type=Order.Item)
+    assert message.is_type(Order.Item)
+    assert not message.is_type(Invoice.Item)
+    assert message.as_type(Order.Item) == Order.Item("hat")
+
+
+def test_types_of_classes_inside_of_functions_are_named_after_these():
+    def one():
+        @dataclasses.dataclass
+        class Item:
+            n: int
+
+        return Item
+
+    name = "test_types_of_classes_inside_of_functions_are_named_after_these.one.Item"
+    assert type_of_class(one()).typename == f"statefun_nb.json/{name}"
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "says"),
+    [
+        (Item, Point(1, 2), r"Point\(x=1, y=2\) \(Point\) is no Item"),
+        (Item, 5, r"5 \(int\) is no Item"),
+        (Item, {"sku": "a"}, "is no Item"),
+        (Item, Person, "is no Item"),
+        (Order.Item, Invoice.Item(1), r"Invoice.Item\) is no Order.Item"),
+        (Person, Line(unitPrice=Decimal(1)), r"\(Line\) is no Person"),
+        (
+            Item,
+            dataclasses.make_dataclass("Item", [("sku", str)])("a"),
+            "is no tests.sdk.values.Item",
+        ),
+        (StringValue, Int32Value(value=1), "no protobuf message google.protobuf.StringValue but a"),
+        (StringValue, "text", "is no protobuf message google.protobuf.StringValue"),
+    ],
+)
+def test_a_value_of_another_class_is_refused_wherever_the_class_is_said(declared, value, says):
+    with pytest.raises(sf.ConversionTypeError, match=says):
+        sf.message_builder("a/f", "x", value=value, value_type=declared)
+    with pytest.raises(sf.ConversionTypeError, match=f"egress a/out: .*{says}"):
+        sf.egress_message_builder("a/out", value, declared)
+    with pytest.raises(sf.ConversionTypeError, match=says):
+        sf.kafka_egress_message("a/out", "topic", value, declared)
+
+
+def test_a_message_is_refused_with_its_address():
+    with pytest.raises(sf.ConversionTypeError, match=r"message to a/f 'x': 5 \(int\) is no Item"):
+        sf.message_builder("a/f", "x", value=5, value_type=Item)
+    message = sf.message_builder("a/f", "x", value={"sku": 1}, value_type=dict)
+    with pytest.raises(sf.ConversionError, match="message to a/f 'x': cannot be read as Point: x"):
+        message.as_type(Point)
+
+
+def test_an_instance_of_a_subclass_is_one_of_the_class_and_stays_what_it_is():
+    gift = Gift("hat", "for you")
+    assert again(gift, Item) == gift
+    assert type(again(gift, Item)) is Gift
+
+
+def redefined(*fields: Any, name: str = "Cart") -> Any:
+    """What running a cell again makes: the same module and name, another class."""
+    return dataclasses.make_dataclass(name, fields, namespace={"__module__": __name__})
+
+
+def test_an_instance_of_an_earlier_definition_is_taken_where_it_fits():
+    first: Any = redefined(("items", list[int]))
+    second = redefined(("items", list[int]), ("owner", str, "nobody"))
+    third = redefined(("items", list[int]), ("owner", str))
+    assert type_of_class(first).typename == type_of_class(third).typename
+    read = again(first([1]), second)
+    assert (type(read), read) == (second, second([1], "nobody"))
+    with pytest.raises(
+        sf.ConversionTypeError, match=r"earlier definition of Cart.*owner is missin"
+    ):
+        again(first([1]), third)
+    # Inside of another class, too, whose cell was not run again.
+    carts = list.__class_getitem__(first)
+    shop = redefined(("carts", carts), name="Shop")
+    assert again(shop([first([1])]), shop) == shop([first([1])])
+    same = redefined(("items", list[int]))
+    assert again(shop([same([1])]), shop) == shop([first([1])])
+    with pytest.raises(sf.ConversionError, match=r"Shop.carts\[0\].owner: 'bob' .* run that cell"):
+        again(shop([second([1], "bob")]), shop)
+
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass
+class Holder(Generic[T]):
+    held: T
+
+
+def test_a_class_with_parameters_holds_what_they_say():
+    tpe = type_of_class(Holder[Decimal])
+    assert tpe.typename == "statefun_nb.json/Holder"
+    assert again(Holder(Decimal("1.10")), Holder[Decimal]) == Holder(Decimal("1.10"))
+    with pytest.raises(sf.ConversionError, match="come back as"):
+        again(Holder("1.10"), Holder[Decimal])
+    with pytest.raises(sf.ConversionError, match=r"generic argument T|~T"):
+        again(Holder(1))
+
+
+# What the present class cannot read.
+
+
+def test_what_cannot_be_read_says_which_fields_and_why():
+    serializer = type_of_class(Box).serializer()
+    with pytest.raises(sf.ConversionError) as caught:
+        serializer.deserialize(b'{"items": [{"sku": "a"}, {}], "when": "soon"}')
+    text = str(caught.value)
+    assert text.startswith("cannot be read as Box: items[1].sku is missing; when is no ")
+    for data in (b"", b"{", b"[]", b"null", b"\xff"):
+        with pytest.raises(sf.ConversionError, match="cannot be read as Box: "):
+            serializer.deserialize(data)
+    with pytest.raises(sf.ConversionError, match="as Line: unitPrice is missing"):
+        type_of_class(Line).serializer().deserialize(b"{}")
+    with pytest.raises(sf.ConversionError, match=r"as google.protobuf.Duration: "):
+        type_of_class(Duration).serializer().deserialize(b"\xff")
+
+
+def test_what_was_written_without_tags_is_read_by_its_fields():
+    @dataclasses.dataclass
+    class Holder:
+        either: Point | Item | None
+
+    read = type_of_class(Holder).serializer().deserialize
+    assert read(b'{"either": {"sku": "a"}}') == Holder(Item("a"))
+    assert read(b'{"either": {"x": 1, "y": 2}}') == Holder(Point(1, 2))
+    assert read(b'{"either": null}') == Holder(None)
+    with pytest.raises(sf.ConversionError, match="either"):
+        read(b'{"either": {"z": 1}}')
+
+
+def test_an_annotation_that_names_nothing_known_is_said():
+    @dataclasses.dataclass
+    class Later:
+        what: Undefined  # type: ignore[name-defined]  # noqa: F821 - the mistake
+
+    with pytest.raises(sf.ConversionError, match="annotation of Later names 'Undefined', which is"):
+        again(Later(1))
