@@ -7,6 +7,7 @@ for every message.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
@@ -68,6 +69,20 @@ class StateSpec(NamedTuple):
     typename: str
     mode: ExpireMode
     expire_after_ms: int
+
+    @property
+    def expiration(self) -> str:
+        """When values are forgotten, in words.
+
+        Examples
+        --------
+        >>> StateSpec("n", "x/int", ExpireMode.AFTER_WRITE, 90_000).expiration
+        'expires 0:01:30 after a write'
+        """
+        if self.mode is ExpireMode.NONE:
+            return "never expires"
+        after = "write" if self.mode is ExpireMode.AFTER_WRITE else "call"
+        return f"expires {timedelta(milliseconds=self.expire_after_ms)} after a {after}"
 
 
 class TypedValueLike(Protocol):

@@ -173,9 +173,25 @@ def token_is_pending(owner: object, token: str) -> str:
     )
 
 
-def type_is_kept(function: str, name: str, known: str, wanted: str) -> str:
-    """What to say of a state name that is declared with another type than before."""
+def type_is_kept(function: str, name: str, known: str, wanted: str, holder: str = "") -> str:
+    """What to say of a state name that is declared with another type than before.
+
+    ``holder`` is an address that has a value of it, where such values can be cleared.
+    """
     return (
         f"state {name!r} of {function} is a {known} and cannot become a {wanted}: a cluster would "
-        "fail here; use a new state name, or start a new session"
+        f"fail here; {_instead(name, holder)}"
     )
+
+
+def expiration_is_kept(function: str, name: str, known: str, wanted: str, holder: str = "") -> str:
+    """What to say of a state name that is declared with another expiration than before."""
+    return (
+        f"state {name!r} of {function} {known}, and cannot become one that {wanted}: a cluster "
+        f"would go on with the former; {_instead(name, holder)}"
+    )
+
+
+def _instead(name: str, holder: str) -> str:
+    clear = f"clear what is there (s.set_state({holder}, {name}=None)), " if holder else ""
+    return f"use a new state name, {clear}or start a new session"

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ..address import SdkAddress
-from ..effects import TypedValue
-from ..errors import EngineError, token_is_pending, type_is_kept
+from ..effects import StateSpec, TypedValue
+from ..errors import EngineError, expiration_is_kept, token_is_pending, type_is_kept
 from ..module_yaml import Document, covers
 from ..protocol.records import (
     EGRESS_TOPIC,
@@ -45,7 +45,8 @@ class ClusterRoutes:
         self._egresses: frozenset[str] = frozenset()
         self._reached: dict[str, bool] = {}  # asked for each message that is sent
         self._led: dict[str, bool] = {}
-        self._state_types: dict[tuple[str, str], str] = {}
+        self._state_specs: dict[tuple[str, str], StateSpec] = {}
+        self._agreed: dict[str, Mapping[str, ValueSpec]] = {}
         self.emitted: dict[str, dict[str, int]] = {}
 
     @property
@@ -86,11 +87,19 @@ class ClusterRoutes:
             raise EngineError(token_is_pending(owner, token))
 
     def check_state(self, typename: str, specs: Mapping[str, ValueSpec]) -> None:
-        """Raise when a state name had another type: the cluster keeps the first one for good."""
+        """Raise when a state name was another: the cluster keeps its first type and expiration."""
+        if self._agreed.get(typename) is specs:  # asked for each request
+            return
         for name, spec in specs.items():
-            known = self._state_types.setdefault((typename, name), spec.type.typename)
-            if known != spec.type.typename:
-                raise EngineError(type_is_kept(typename, name, known, spec.type.typename))
+            wanted = spec.wire_spec()
+            known = self._state_specs.setdefault((typename, name), wanted)
+            if known.typename != wanted.typename:
+                raise EngineError(type_is_kept(typename, name, known.typename, wanted.typename))
+            if known != wanted:
+                raise EngineError(
+                    expiration_is_kept(typename, name, known.expiration, wanted.expiration)
+                )
+        self._agreed[typename] = specs
 
     def egress(self, typename: str, value: TypedValue) -> tuple[str, TypedValue]:
         """The record as it goes to Kafka; as it stands where module.yaml declares its egress."""

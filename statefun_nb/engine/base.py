@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple, Protocol
 
 from ..address import SdkAddress
-from ..effects import Emit, TypedValue
+from ..effects import Emit, StateSpec, TypedValue
 from ..errors import EngineError
 from ..module_yaml import Document
 
@@ -141,13 +141,20 @@ class Controls(Protocol):
     async def advance(self, duration: timedelta) -> Idle:
         """Move the clock; what falls due on the way happens in order."""
 
-    def write(self, address: SdkAddress, name: str, value: TypedValue | None) -> None:
-        """Set a state value, or clear it, as if the function had.
+    def write(
+        self,
+        address: SdkAddress,
+        values: Mapping[str, TypedValue | None],
+        specs: Sequence[StateSpec] = (),
+    ) -> None:
+        """Set state values, all or none, as if the function had; None clears.
+
+        With ``specs`` that declare them the address need not have had a message.
 
         Raises
         ------
         EngineError
-            When the address is being served, or the name or type is unknown.
+            When the address is being served, or a name or a type is not as it is kept.
         """
 
     def cancel(self, number: int) -> bool:

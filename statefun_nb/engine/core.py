@@ -19,12 +19,12 @@ A mailbox is in one of five states (``mailbox_state.py``), which ``_move`` alone
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
 from ..address import SdkAddress
-from ..effects import CancelDelayed, DelayedSend, Emit, Reply, TypedValue, new_tuple
+from ..effects import CancelDelayed, DelayedSend, Emit, Reply, StateSpec, TypedValue, new_tuple
 from ..errors import EngineError, token_is_pending
 from .answers import Cancelled, Failed, Undeclared
 from .mailbox import FunctionType, Mailbox, QueuedMessage
@@ -128,7 +128,7 @@ class Core:
         """
         if reply.missing is not None:
             for spec in reply.missing:
-                mailbox.function_type.register(spec)
+                mailbox.function_type.register(spec, now_ms)
             return False
         self._check(mailbox, reply)
         self._apply(mailbox, reply, now_ms)
@@ -207,23 +207,41 @@ class Core:
             self._move(mailbox, _READY)
         return argument
 
-    def write(self, address: SdkAddress, name: str, value: TypedValue | None, now_ms: int) -> None:
-        """Set a state value from outside, or clear it.
+    def write(
+        self,
+        address: SdkAddress,
+        values: Mapping[str, TypedValue | None],
+        specs: Sequence[StateSpec],
+        now_ms: int,
+    ) -> None:
+        """Set state values from outside, all or none; None clears; see ``Controls.write``.
 
         Raises
         ------
         EngineError
-            When the address is being served, or the name or the type is not as it declared.
+            When the address is being served, or a name or a type is not as it is kept.
         """
-        mailbox = self.find(address)
-        index = None if mailbox is None else mailbox.function_type.names.get(name)
-        if mailbox is None or index is None:
-            raise EngineError(f"{address} has no state {name!r} yet: send it a message first")
-        if mailbox.in_flight is not None:
+        function_type = self.types.get(address.typename)
+        if function_type is None:
+            if not specs:
+                raise EngineError(f"{address} has no state yet: send it a message first")
+            function_type = self.add_type(address)
+        mailbox = function_type.mailboxes.get(address.id)
+        if mailbox is not None and mailbox.in_flight is not None:
             raise EngineError(f"{address} is being served and will write its state: try again")
-        if value is not None:
-            mailbox.function_type.check_type(index, value.typename)
-        mailbox.write(index, value, now_ms)
+        placed = function_type.placed(values, specs, now_ms)
+        if mailbox is None:
+            mailbox = function_type.mailboxes[address.id] = Mailbox(function_type, address.id)
+        for index, value in placed.items():
+            mailbox.write(index, value, now_ms)
+
+    def redeclare(self, typename: str, specs: Iterable[StateSpec], now_ms: int) -> None:
+        """Take in how a function declares the names that are known of it; see ``register``."""
+        function_type = self.types.get(typename)
+        if function_type is not None:
+            for spec in specs:
+                if spec.name in function_type.names:
+                    function_type.register(spec, now_ms)
 
     def limit_batches(self, limits: Callable[[str], int | None]) -> None:
         """From now on a function type has its own ``batch_limit``, where it is not None."""

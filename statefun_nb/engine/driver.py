@@ -16,13 +16,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
 from ..address import SdkAddress
-from ..effects import Reply, TypedValue
+from ..effects import Reply, StateSpec, TypedValue
 from ..errors import EngineError
 from ..protocol.v3 import encode_request
 from .answers import Answer, Cancelled, Failed
@@ -201,9 +201,14 @@ class Driver:
         self._settle()
         return cancelled
 
-    def write(self, address: SdkAddress, name: str, value: TypedValue | None) -> None:
-        """Set or clear a state value from outside; see ``Core.write``."""
-        self.core.write(address, name, value, self._clock.now_ms())
+    def write(
+        self,
+        address: SdkAddress,
+        values: Mapping[str, TypedValue | None],
+        specs: Sequence[StateSpec],
+    ) -> None:
+        """Set or clear state values from outside; see ``Core.write``."""
+        self.core.write(address, values, specs, self._clock.now_ms())
         self._settle()
 
     async def close(self) -> None:

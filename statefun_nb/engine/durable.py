@@ -7,11 +7,11 @@ state it changed, and what it sent are in the same one. Nothing is shown or conf
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from ..address import SdkAddress, address_of
-from ..effects import ExpireMode, Reply, TypedValue
+from ..effects import ExpireMode, Reply, StateSpec, TypedValue
 from .base import Timer
 from .clock import Clock
 from .core import Core, OnError
@@ -74,10 +74,23 @@ class DurableCore(Core):
             self.journal.learnt(mailbox.function_type)
         return done
 
-    def write(self, address: SdkAddress, name: str, value: TypedValue | None, now_ms: int) -> None:
-        super().write(address, name, value, now_ms)
+    def write(
+        self,
+        address: SdkAddress,
+        values: Mapping[str, TypedValue | None],
+        specs: Sequence[StateSpec],
+        now_ms: int,
+    ) -> None:
+        super().write(address, values, specs, now_ms)
         mailbox = self.types[address.typename].mailboxes[address.id]
-        self.journal.wrote(mailbox, mailbox.function_type.names[name])
+        self.journal.learnt(mailbox.function_type)
+        for name in values:
+            self.journal.wrote(mailbox, mailbox.function_type.names[name])
+
+    def redeclare(self, typename: str, specs: Iterable[StateSpec], now_ms: int) -> None:
+        super().redeclare(typename, specs, now_ms)
+        if typename in self.types:
+            self.journal.learnt(self.types[typename])
 
     def _apply(self, mailbox: Mailbox, reply: Reply, now_ms: int) -> None:
         super()._apply(mailbox, reply, now_ms)

@@ -53,8 +53,11 @@ class Ports(Protocol):
 class EmbeddedRoutes:
     """Refuses at the user's line what the core would refuse of the reply; see ``Routes``."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, clock: Clock) -> None:
+        self._core = core
+        self._clock = clock
         self._timers = core.timers
+        self._agreed: dict[str, Mapping[str, ValueSpec]] = {}  # what the core has taken in
         self.ports: Ports | None = None
 
     # Any will do: a message to a function that nobody declared waits for its cell.
@@ -65,7 +68,14 @@ class EmbeddedRoutes:
             raise EngineError(token_is_pending(owner, token))
 
     def check_state(self, typename: str, specs: Mapping[str, ValueSpec]) -> None:
-        """Left to the core, which knows the names by the handshake."""
+        """Have the core take in how a cell that was run again declares what it knows.
+
+        It learns new names by the handshake alone.
+        """
+        if self._agreed.get(typename) is not specs:  # asked for each request
+            wanted = [spec.wire_spec() for spec in specs.values()]
+            self._core.redeclare(typename, wanted, self._clock.now_ms())
+            self._agreed[typename] = specs
 
     def egress(self, typename: str, value: TypedValue) -> tuple[str, TypedValue]:
         if self.ports is not None:
@@ -136,7 +146,7 @@ class EmbeddedEngine:
             self._core = core = DurableCore(batch_limit, on_error)
             self._persistence = Persistence(core, clock, self._log, store)
         commit = None if self._persistence is None else self._persistence.commit
-        self.routes = EmbeddedRoutes(self._core)  # for the handler that serves its requests
+        self.routes = EmbeddedRoutes(self._core, clock)  # for the handler that serves its requests
         self._driver = thread.call(
             lambda: Driver(self._core, transport, clock, paused=paused, commit=commit)
         )

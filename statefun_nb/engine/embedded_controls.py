@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from ..address import SdkAddress
-from ..effects import TypedValue
+from ..effects import StateSpec, TypedValue
 from ..loop_thread import LoopThread
 from .base import Idle
 from .driver import Driver
@@ -34,8 +35,13 @@ class EmbeddedControls:
         await self._driver.advance(duration)
         return self._driver.report()
 
-    def write(self, address: SdkAddress, name: str, value: TypedValue | None) -> None:
-        self._thread.call(self._driver.write, address, name, value)
+    def write(
+        self,
+        address: SdkAddress,
+        values: Mapping[str, TypedValue | None],
+        specs: Sequence[StateSpec] = (),
+    ) -> None:
+        self._thread.call(self._driver.write, address, values, specs)
 
     def cancel(self, number: int) -> bool:
         return self._thread.call(self._driver.cancel, number)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 
 from ..address import SdkAddress
 from ..effects import ExpireMode, StateSpec, TypedValue, new_tuple
-from ..errors import EngineError, type_is_kept
+from ..errors import EngineError, expiration_is_kept, type_is_kept
 from .mailbox_state import MailboxState
 
 __all__ = ["FunctionType", "Mailbox", "QueuedMessage"]
@@ -20,12 +21,14 @@ class FunctionType:
     """The state names of one function type, as its functions asked for them.
 
     The runtime learns them from the functions (source: ``PersistedRemoteFunctionValues``), keeps
-    each for good, and applies neither a new expiration nor a new type to a name it knows.
+    each for good, and applies neither a new expiration nor a new type to a name it knows. Here
+    both are corrected by a cell that is run again, as long as no value is there.
     """
 
     __slots__ = (
         "batch_limit",
         "expires",
+        "holder",
         "mailboxes",
         "name",
         "names",
@@ -40,24 +43,74 @@ class FunctionType:
         self.specs: list[StateSpec] = []
         self.names: dict[str, int] = {}
         self.expires = False
+        self.holder: Mailbox | None = None  # looked at first when a value of some name is sought
         self.mailboxes: dict[str, Mailbox] = {}  # by id; only ever added to
 
-    def register(self, spec: StateSpec) -> bool:
-        """Remember a name; False when it was known already.
+    def register(self, spec: StateSpec, now_ms: int = 0) -> bool:
+        """Remember a name, or its new type and expiration; False when all was known already.
 
         Raises
         ------
         EngineError
-            When the name is known with another typename.
+            When the name is known with another type or expiration, and a value of it is there.
         """
         index = self.names.get(spec.name)
-        if index is not None:
-            self.check_type(index, spec.typename)
+        if index is None:
+            self.names[spec.name] = len(self.specs)
+            self.specs.append(spec)
+            self.expires = self.expires or spec.mode is not ExpireMode.NONE
+            return True
+        if self.specs[index] == spec:
             return False
-        self.names[spec.name] = len(self.specs)
-        self.specs.append(spec)
-        self.expires = self.expires or spec.mode is not ExpireMode.NONE
+        self._check_empty(index, spec, now_ms)
+        for mailbox in self.mailboxes.values():
+            mailbox.forget(index)  # what has expired, and was of the former type
+        self.specs[index] = spec
+        self.expires = any(each.mode is not ExpireMode.NONE for each in self.specs)
         return True
+
+    def _check_empty(self, index: int, wanted: StateSpec, now_ms: int) -> None:
+        holder = self.holder
+        if holder is None or not holder.holds(index, now_ms):
+            found = (m for m in self.mailboxes.values() if m.holds(index, now_ms))
+            self.holder = holder = next(found, None)
+        if holder is None:
+            return
+        known = self.specs[index]
+        where = f"{self.typename!r}, {holder.id!r}"
+        if known.typename != wanted.typename:
+            raise EngineError(
+                type_is_kept(self.typename, known.name, known.typename, wanted.typename, where)
+            )
+        raise EngineError(
+            expiration_is_kept(
+                self.typename, known.name, known.expiration, wanted.expiration, where
+            )
+        )
+
+    def placed(
+        self, values: Mapping[str, TypedValue | None], specs: Iterable[StateSpec], now_ms: int
+    ) -> dict[int, TypedValue | None]:
+        """Values by their place, after ``specs`` have been registered.
+
+        Raises
+        ------
+        EngineError
+            When a name or a type is not as it is kept.
+        """
+        for spec in specs:
+            self.register(spec, now_ms)
+        placed = {}
+        for name, value in values.items():
+            index = self.names.get(name)
+            if index is None:
+                raise EngineError(
+                    f"{self.typename} has no state {name!r} yet: send it a message first"
+                )
+            if value is not None:
+                self.check_type(index, value.typename)
+            placed[index] = value
+        return placed
 
     def check_type(self, index: int, typename: str) -> None:
         """Raise when a value of this typename cannot be stored under the name at ``index``."""
@@ -176,6 +229,20 @@ class Mailbox:
         if len(values) <= index:
             values += (None,) * (index + 1 - len(values))
         self.values = (*values[:index], data, *values[index + 1 :])
+
+    def holds(self, index: int, now_ms: int) -> bool:
+        """Is there a value of the name at ``index``, which has not expired?"""
+        if len(self.values) <= index or self.values[index] is None:
+            return False
+        deadlines = self.deadlines or ()
+        return len(deadlines) <= index or not 0 < deadlines[index] <= now_ms
+
+    def forget(self, index: int) -> None:
+        """Drop the value of the name at ``index``, and when it expires."""
+        if len(self.values) > index:
+            self._set(index, None)
+        if self.deadlines is not None and len(self.deadlines) > index:
+            self.deadlines[index] = 0
 
     def write(self, index: int, value: TypedValue | None, now_ms: int) -> None:
         """Store or delete the value of the name at ``index``."""

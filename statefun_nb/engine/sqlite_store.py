@@ -208,7 +208,7 @@ class SqliteStore:
     def _write(self, changes: Changes) -> None:
         many = self._db.executemany
         many(
-            "INSERT OR IGNORE INTO spec VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO spec VALUES (?, ?, ?, ?, ?, ?)",
             ((typename, place, *spec) for typename, place, spec in changes.specs),
         )
         many("DELETE FROM mail WHERE number = ?", ((number,) for number in changes.served))

@@ -1,4 +1,4 @@
-"""What can be done to a session by hand: stop and go, the clock, and messages that wait."""
+"""What can be done to a session by hand: stop and go, the clock, messages that wait, and state."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..trace.events import Invocation, Payload
 from ..trace.history import find_invocation
 from .inspection import Inspection
 from .sending import message_again
+from .state_writing import write_state
 
 __all__ = ["LATER", "USE_CONTEXT", "Control"]
 
@@ -85,6 +86,29 @@ class Control(Inspection):
                 "trace_limit keeps more"
             )
         self.engine.post([message_again(found, value, delay)])
+
+    def set_state(self, typename: str, id: str, /, **values: Any) -> None:
+        """Set state values of one address by hand, all or none; ``None`` clears one.
+
+        Embedded engine only. They are checked against what the function declares. An address that
+        is parked tries its message again, as by ``retry``.
+
+        Raises
+        ------
+        ConversionError
+            When a value is none of the declared class or type.
+        StateNameError
+            When the function declares no state of that name.
+        EngineError
+            When the address is being served just now, or the engine is a real cluster.
+
+        Examples
+        --------
+        ``s.set_state("shop/cart", "ann", cart=Cart(["hat"]), visits=None)``
+        """
+        self._check_outside("set_state", LATER)
+        write_state(self.engine, self.functions, typename, id, values)
+        self.engine.retry(typename, id)
 
     # Controlling.
 

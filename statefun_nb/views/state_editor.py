@@ -96,7 +96,7 @@ class StateEditor:
 
     def _store(self, edit: _Edit, value: TypedValue | None) -> None:
         controls = controls_of(self._source.engine, f"setting {edit.name!r} of {edit.address}")
-        controls.write(edit.address, edit.name, value)
+        controls.write(edit.address, {edit.name: value})
 
 
 def type_of_state(

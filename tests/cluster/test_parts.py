@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,22 @@ def test_records_for_undeclared_egresses_go_by_ours(routes):
     typename, wrapped = routes.egress("x/other", TypedValue("t/y", b"1"))
     assert (typename, wrapped.typename) == (EGRESS, kafka.typename)
     assert routes.emitted == {"x/out": {"topic": 1}, "x/other": {"statefun_nb.egress": 1}}
+
+
+def test_a_state_name_keeps_its_first_type_and_expiration(routes):
+    for spec, says in [
+        (sf.ValueSpec("n", sf.IntType), None),
+        (sf.ValueSpec("n", sf.LongType), "cannot become a io.statefun.types/long"),
+        (sf.ValueSpec("n", sf.IntType, timedelta(hours=1)), "that expires 1:00:00 after a call"),
+        (sf.ValueSpec("n", sf.IntType), None),
+    ]:
+        declared = {"n": spec}
+        if says is None:
+            routes.check_state("a/f", declared)
+            continue
+        for _ in range(2):  # as often as it is asked
+            with pytest.raises(sf.EngineError, match=says):
+                routes.check_state("a/f", declared)
 
 
 def test_the_balance_knows_what_is_under_way():

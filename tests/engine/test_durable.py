@@ -195,8 +195,8 @@ def test_what_is_written_cleared_and_cancelled_from_outside_stays_so(path, funct
         s.send("d/count", "a", 1, delay=60 * SECOND)
         s.wait_idle(timers=False)
         a, b = (sf.SdkAddress("d", "count", each, "d/count") for each in "ab")
-        s.engine.controls.write(a, "n", s.engine.state(b)["n"])
-        s.engine.controls.write(b, "n", None)
+        s.engine.controls.write(a, {"n": s.engine.state(b)["n"]})
+        s.engine.controls.write(b, {"n": None})
         assert s.engine.controls.cancel(s.engine.timers()[0].number)
     with start(path, functions, clock="virtual") as s:
         assert s.state("d/count") == {"a": {"n": 2}}

@@ -34,13 +34,30 @@ def test_timers_of_the_same_millisecond_come_in_the_order_they_were_set():
     assert timers.pop_due(5) is None
 
 
-def test_a_name_keeps_its_type_and_its_expiration():
+def test_a_name_keeps_its_type_and_its_expiration_while_there_is_a_value_of_it():
     counter = FunctionType(A, 0)
     assert counter.register(StateSpec("n", "x/int", ExpireMode.AFTER_WRITE, 10))
-    assert not counter.register(StateSpec("n", "x/int", ExpireMode.NONE, 0))
-    assert counter.specs[0].expire_after_ms == 10
+    assert not counter.register(StateSpec("n", "x/int", ExpireMode.AFTER_WRITE, 10))
+    mailbox = counter.mailboxes[A.id] = Mailbox(counter, A.id)
+    mailbox.write(0, TypedValue("x/int", b"1"), 0)
+    with pytest.raises(EngineError, match=r"expires 0:00:00.010000 after a write, and cannot"):
+        counter.register(StateSpec("n", "x/int", ExpireMode.NONE, 0), 9)
     with pytest.raises(EngineError, match="cannot become a x/other"):
-        counter.register(StateSpec("n", "x/other", ExpireMode.NONE, 0))
+        counter.register(StateSpec("n", "x/other", ExpireMode.NONE, 0), 9)
+    assert counter.specs[0].expire_after_ms == 10
+
+
+def test_a_name_without_a_value_takes_another_type_and_expiration():
+    counter = FunctionType(A, 0)
+    counter.register(StateSpec("n", "x/int", ExpireMode.AFTER_WRITE, 10))
+    mailbox = counter.mailboxes[A.id] = Mailbox(counter, A.id)
+    mailbox.write(0, TypedValue("x/int", b"1"), 0)
+    # The value has expired by now, and nobody has looked at it since.
+    assert counter.register(StateSpec("n", "x/other", ExpireMode.NONE, 0), 10)
+    assert not counter.expires
+    assert mailbox.read(11, touch=True) == {"n": None}
+    mailbox.write(0, TypedValue("x/other", b"2"), 12)
+    assert mailbox.read(10**9, touch=True) == {"n": TypedValue("x/other", b"2")}
 
 
 def test_a_deleted_value_has_no_clock():

@@ -387,27 +387,79 @@ def test_wait_idle_waits_for_what_falls_due_in_time_and_not_for_the_rest(functio
         assert got == ["soon", "late"]
 
 
-@pytest.mark.parametrize("name", ["unknown", "other_type"])
-def test_a_reply_that_a_cluster_refuses_changes_nothing(engine, functions, name):
-    """A function whose declared state changes its type is refused when it writes."""
-    first, second = (sf.LongType, sf.StringType)
+MINUTE = timedelta(minutes=1)
 
-    @functions.bind("a/b", [sf.ValueSpec("n", first)])
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [
+        (sf.ValueSpec("n", sf.StringType), "is a io.statefun.types/long and cannot become a"),
+        (sf.ValueSpec("n", sf.LongType, expire_after_write=MINUTE), "never expires, and cannot"),
+    ],
+    ids=["type", "expiration"],
+)
+def test_a_declaration_that_does_not_fit_what_is_stored_asks_what_to_do(
+    engine, functions, second, says
+):
+    @functions.bind("a/b", [sf.ValueSpec("n", sf.LongType)])
     def before(ctx, message):
-        pass
+        if message.value:
+            ctx.storage.n = message.value
 
-    engine.send("a/b", "x", 1)
+    engine.send("a/b", "empty", 0)
+    engine.send("a/b", "full", 1)
     engine.wait_idle()
 
-    @functions.bind("a/b", [sf.ValueSpec("n", second)])
+    @functions.bind("a/b", [second])
     def after(ctx, message):
         ctx.send("a/c", "y", 1)
-        ctx.storage.n = "text"
+        ctx.storage.n = message.value
 
-    engine.send("a/b", "x", 2)
+    value = "text" if second.type is sf.StringType else 5
+    engine.send("a/b", "empty", value)
     engine.wait_idle()
-    assert "cannot become" in engine.parked[0].reason
-    assert engine.status().parked == 1  # a/c 'y' was never sent to, or it would be parked, too
+    (parked,) = engine.parked  # and not a/c 'y', which nothing was sent to
+    assert says in parked.reason
+    assert "s.set_state('a/b', 'full', n=None)" in parked.reason
+    assert engine.state("a/b") == {"full": {"n": 1}}
+    # What it asks for is done: the next one takes the new declaration in.
+    functions.register("a/c", lambda ctx, message: None)
+    engine.set_state("a/b", "full", n=None)
+    functions.register("a/b", after, [second])
+    engine.wait_idle()
+    assert engine.parked == []
+    assert engine.state("a/b") == {"empty": {"n": value}}
+
+
+@pytest.mark.parametrize("declared", [str, float])
+def test_a_corrected_type_takes_effect_where_no_value_is_there(engine, functions, declared):
+    sf.function("a/b", state={"n": int}, functions=functions)(lambda ctx, message: None)
+    engine.send("a/b", "x", "1")
+    engine.wait_idle()
+
+    @sf.function("a/b", state={"n": declared}, functions=functions)
+    def after(ctx, message):
+        ctx.storage.n = declared(message.value)
+
+    engine.send("a/b", "x", "1")
+    engine.wait_idle()
+    assert engine.parked == []
+    assert engine.state("a/b", "x") == {"n": declared("1")}
+
+
+def test_a_corrected_expiration_takes_effect_where_no_value_is_there(engine, functions):
+    for duration in (timedelta(hours=1), MINUTE):
+
+        @functions.bind("a/b", [sf.ValueSpec("n", sf.LongType, expire_after_write=duration)])
+        def after(ctx, message):
+            if message.value:
+                ctx.storage.n = message.value
+
+        engine.send("a/b", "x", 0)
+        engine.wait_idle()
+    engine.send("a/b", "x", 1)
+    engine.wait_idle()
+    engine.advance(MINUTE)
     assert engine.state("a/b", "x") == {}
 
 
