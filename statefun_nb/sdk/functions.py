@@ -44,7 +44,7 @@ D = TypeVar(
 @overload
 def function(
     typename: str,
-    state: Mapping[str, Type[Any] | type[Any]],
+    state: Mapping[str, Type[Any] | type[Any] | State[Any]],
     *,
     functions: StatefulFunctions | None = None,
 ) -> Callable[[D], D]: ...
@@ -72,8 +72,9 @@ def function(
     typename : str
         ``namespace/name``.
     state : mapping or iterable of ValueSpec, optional
-        State names with their types: Types, or classes such as ``int`` and ``str``. A class-style
-        function declares its state with ``State`` attributes instead.
+        State names with their types: Types, or classes such as ``int`` and ``str``; an
+        ``sf.State(type, ...)`` where it expires or migrates. A class-style function declares its
+        state with ``State`` attributes instead.
     functions : StatefulFunctions, optional
         Where to declare it; the set that ``sf.start()`` serves by default.
 
@@ -137,11 +138,19 @@ def _specs(typename: str, state: Mapping[str, Any] | Iterable[ValueSpec] | None)
         specs = []
         for name, declared in state.items():
             try:
-                specs.append(ValueSpec(name, type_of_class(declared)))
+                specs.append(_spec(name, declared))
             except DeclarationError as error:
                 raise type(error)(f"{typename}, state {name!r}: {error}") from error
         return specs
     return list(state)
+
+
+def _spec(name: str, declared: Any) -> ValueSpec:
+    if not isinstance(declared, State):
+        return ValueSpec(name, type_of_class(declared))
+    if declared.name not in (None, name):
+        raise DeclarationError(f"it is named twice: sf.State(..., name={declared.name!r})")
+    return declared.spec(name)
 
 
 def _made(typename: str, cls: type) -> StatefulFunction:

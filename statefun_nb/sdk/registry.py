@@ -16,9 +16,9 @@ from ..errors import (
 )
 from ..tables import shorten
 from .context import Context
-from .inference import decode_value
 from .messages import Message
 from .storage import StorageLayout
+from .unreadable import plain_value, read_or_raw
 from .value_spec import ValueSpec
 
 __all__ = ["FunctionSpec", "StatefulFunctions", "check_decorator", "decode_state"]
@@ -174,7 +174,8 @@ def decode_state(
 ) -> dict[str, Any]:
     """Values by name, by their declared types where these are the stored ones.
 
-    In the order of their declaration: a cluster hands them over in another one each time.
+    In the order of their declaration: a cluster hands them over in another one each time. Where
+    one cannot be read, an ``Unreadable`` says why and what is there.
     """
     declared = {} if spec is None else spec.layout.specs
     decoded = {}
@@ -184,9 +185,9 @@ def decode_state(
             continue
         known = declared.get(name)
         if known is not None and known.type.typename == value.typename:
-            decoded[name] = known.type.serializer().deserialize(value.value)
+            decoded[name] = read_or_raw(known.type, value.value)
         else:
-            decoded[name] = decode_value(value)
+            decoded[name] = plain_value(value.typename, value.value)
     return decoded
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Generic, NoReturn
 
@@ -29,7 +30,9 @@ class State(Generic[V]):
     name : str, optional
         The state's name; the attribute's name when left out.
     expire_after_call, expire_after_write : timedelta, optional
-        As in ``ValueSpec``.
+    migrate : callable, optional
+        As in ``ValueSpec``: ``migrate(plain)`` makes a value of the class as it is now from one
+        that was written by an earlier one.
 
     Examples
     --------
@@ -39,7 +42,7 @@ class State(Generic[V]):
     ...         self.visits.set((self.visits.get() or 0) + 1)
     """
 
-    __slots__ = ("_after_call", "_after_write", "_type", "name")
+    __slots__ = ("_after_call", "_after_write", "_migrate", "_type", "name")
     name: str | None
 
     def __init__(
@@ -49,11 +52,13 @@ class State(Generic[V]):
         *,
         expire_after_call: timedelta | None = None,
         expire_after_write: timedelta | None = None,
+        migrate: Callable[[Any], V] | None = None,
     ) -> None:
         self._type = type_of_class(type)
         self.name = name
         self._after_call = expire_after_call
         self._after_write = expire_after_write
+        self._migrate = migrate
 
     def __set_name__(self, owner: type[Any], name: str) -> None:
         if self.name is None:
@@ -64,13 +69,14 @@ class State(Generic[V]):
             f"state {self.name!r} is written with self.{self.name}.set(value), not by assignment"
         )
 
-    def spec(self) -> ValueSpec:
-        """The declaration that this handle stands for."""
+    def spec(self, name: str | None = None) -> ValueSpec:
+        """The declaration that this handle stands for, under its own name or another."""
         return ValueSpec(
-            self.name or "",
+            name or self.name or "",
             self._type,
             expire_after_call=self._after_call,
             expire_after_write=self._after_write,
+            migrate=self._migrate,
         )
 
     def _cell(self) -> Cell:

@@ -16,6 +16,7 @@ from ..errors import (
     StateNameError,
     did_you_mean,
 )
+from .unreadable import why_unreadable
 from .value_spec import ValueSpec
 
 __all__ = ["Cell", "Storage", "StorageLayout", "current_storage", "end_storage"]
@@ -76,10 +77,18 @@ class Cell:
         data = self.data
         if data is None:
             return None
-        value = self.plan.deserialize(data)
+        plan = self.plan
+        try:
+            value = plan.deserialize(data)
+        except Exception as error:  # a deserializer of the user's may raise anything
+            raise ConversionError(
+                f"state {plan.name!r} of {plan.function} {why_unreadable(plan.typename, error)}; "
+                "declare it with migrate=, or set another value: "
+                f"s.set_state({plan.function!r}, id, {plan.name}=...)"
+            ) from error
         # A mutable value is decoded at each read, so that changing the object one got does
         # not change the state unless it is set.
-        if self.plan.exact is not None:
+        if plan.exact is not None:
             self._value = value
         return value
 

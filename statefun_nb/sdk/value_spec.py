@@ -8,6 +8,7 @@ from typing import Any
 
 from ..effects import ExpireMode, StateSpec
 from ..errors import DeclarationError, DeclarationTypeError
+from .migration import Migrate, with_migration
 from .types import Type
 
 __all__ = ["ValueSpec"]
@@ -26,6 +27,9 @@ class ValueSpec:
         Forget the value when the address was not invoked for so long.
     expire_after_write : timedelta, optional
         Forget the value when it was not written for so long. At most one of the two.
+    migrate : callable, optional
+        Asked when the type cannot read what is stored, with its plain JSON value (of a type that
+        is not JSON, the bytes); returns the value as it is now.
 
     Raises
     ------
@@ -52,6 +56,8 @@ class ValueSpec:
         type: Type[Any],
         expire_after_call: timedelta | None = None,
         expire_after_write: timedelta | None = None,
+        *,
+        migrate: Migrate | None = None,
     ) -> None:
         _check_name(name)
         if not type:
@@ -65,7 +71,7 @@ class ValueSpec:
                 f"state {name!r}: set either expire_after_call or expire_after_write, not both"
             )
         self.name = name
-        self.type = type
+        self.type = with_migration(type, migrate)
         self.after_call = bool(expire_after_call)
         self.after_write = bool(expire_after_write)
         self.duration = _milliseconds(name, expire_after_call or expire_after_write)

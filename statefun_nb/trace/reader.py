@@ -9,6 +9,7 @@ from typing import Any
 from ..effects import CancelDelayed, DelayedSend
 from ..protocol.v3 import decode_causes, decode_typed_value, read_caller
 from ..sdk.messages import own_typed_value
+from ..sdk.unreadable import read_or_raw
 from .batch import TracedBatch, TracedFunction
 from .events import (
     Cancellation,
@@ -84,8 +85,5 @@ def _decode_state(spec: TracedFunction, state: Sequence[bytes | None]) -> dict[s
     values = {}
     for value_spec, data in zip(spec.layout.specs.values(), state, strict=True):
         if data is not None:
-            try:
-                values[value_spec.name] = value_spec.type.serializer().deserialize(data)
-            except Exception:  # a type of the user's may raise anything: show what is there
-                values[value_spec.name] = data
+            values[value_spec.name] = read_or_raw(value_spec.type, data)
     return values

@@ -13,6 +13,7 @@ from ..engine.base import StoredState, Timer, controls_of
 from ..errors import EngineError, StatefunError
 from ..protocol.v3 import decode_typed_value
 from ..sdk.registry import decode_state
+from ..sdk.unreadable import Unreadable
 from ..trace.events import Payload, egress_record
 from ..trace.history import find_invocation, history, last_changes
 from .entry import MESSAGE_TYPES, as_text, literal, read_value
@@ -159,10 +160,7 @@ class Calls:
 
     def _decode(self, typename: str, name: str, value: TypedValue | None) -> Any:
         spec = self._source.functions.find(typename)
-        try:
-            return decode_state(spec, {name: value}).get(name)
-        except Exception:  # bytes that are not as their type says: show them as they are
-            return None if value is None else value.value
+        return decode_state(spec, {name: value}).get(name)
 
     def _history(self, typename: str, id: str) -> Any:
         found = history(self._source.recorder, address_of(typename, id), _HISTORY)
@@ -220,8 +218,9 @@ def _editable_text(known: Any, value: Any) -> str | None:
     if known is None:
         return None
     try:
-        text = as_text(known, value)
-    except Exception:  # a serializer of the user's may raise anything
+        raw = isinstance(value, Unreadable)
+        text = json.dumps(value.value, ensure_ascii=False) if raw else as_text(known, value)
+    except Exception:  # a serializer of the user's may raise anything; bytes are no JSON
         return None
     return text if len(text) <= _EDITABLE else None
 

@@ -121,10 +121,24 @@ def bound(context: sf.Context, message: sf.Message) -> str:
     return "is not looked at"
 
 
+def renamed(plain: dict[str, str]) -> Cart:
+    return Cart(plain["name"])
+
+
+@sf.function(
+    "shop/migrated", state={"cart": sf.State(Cart, migrate=renamed), "n": int}, functions=functions
+)
+def migrated(ctx: sf.Context, message: sf.Message) -> None:
+    assert_type(sf.State(Cart, migrate=renamed), sf.State[Cart])
+    sf.ValueSpec("cart", CART, migrate=renamed)
+
+
 @functions.bind(typename="shop/bound_slow")
 async def bound_slow(context: sf.Context, message: sf.Message) -> None:
     context.send_egress(sf.kafka_egress_message("shop/out", "topic", "text", key="bob"))
     context.send_egress(sf.kafka_egress_message("shop/out", "topic", Cart("bob"), CART))
+    context.send_egress(sf.kafka_egress_message("shop/out", "topic", Cart("bob"), Cart))
+    context.send(sf.message_builder("shop/other", "bob", value=Cart("bob"), value_type=Cart))
     context.send_egress(sf.kafka_egress_message("shop/out", "topic", 1, value_type=sf.LongType))
     context.send_egress(sf.kinesis_egress_message("shop/out", "stream", b"bytes", "key"))
     context.send_egress(sf.kinesis_egress_message("shop/out", "stream", Cart("bob"), "key", CART))
@@ -224,6 +238,7 @@ def run() -> None:
         assert_type(s.advance(timedelta(minutes=1)).parked, int)
         assert_type(s.check("shop/basket", "ann").state(seen=1).invoked(1), sf.Check)
         assert_type(s.state("shop/basket", "ann"), dict[str, Any])
+        s.set_state("shop/basket", "ann", seen=1, cart=None)
         assert_type(s.state("shop/basket")["ann"], dict[str, Any])
         assert_type([each.value for each in s.egress("shop/out")], list[Any])
         assert_type(s.invocations[-1], sf.Invocation)
