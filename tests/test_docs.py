@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib.util
 import re
 import socket
 import subprocess
@@ -10,24 +12,38 @@ from pathlib import Path
 
 import pytest
 
+from statefun_nb.cli.main import _parser
+from statefun_nb.magics.parser import line_parser
+
 pytest.importorskip("anywidget")
 
 DOCS = Path(__file__).parent.parent / "docs"
 # What only a real cluster can run is written as a {code-block}: tests/cluster runs it.
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
-PAGES = {
-    str(path.relative_to(DOCS)): "\n".join(BLOCK.findall(path.read_text()))
+BLOCKS = {
+    str(path.relative_to(DOCS)): BLOCK.findall(path.read_text())
     for path in sorted(DOCS.rglob("*.md"))
-    if BLOCK.search(path.read_text())
 }
+# What only a notebook can run: each block is a cell there.
+CELLS = re.compile(r"^%|s\.export\(", re.MULTILINE)
+PAGES = {page: "\n".join(blocks) for page, blocks in BLOCKS.items() if blocks}
+NOTEBOOKS = [page for page, code in PAGES.items() if CELLS.search(code)]
+
+
+def need_what_is_imported(code):
+    for name in re.findall(r"^import (aiohttp|duckdb)", code, re.MULTILINE):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"the page needs {name}")
 
 
 def test_there_are_pages_with_code():
-    assert len(PAGES) >= 8
+    assert len(PAGES) >= 14
+    assert len(NOTEBOOKS) == 2
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in NOTEBOOKS])
 def test_the_code_of_a_page_runs(page, tmp_path):
+    need_what_is_imported(PAGES[page])
     path = tmp_path / "test_page.py"
     path.write_text(PAGES[page])
     is_test = "def test_" in PAGES[page]
@@ -37,6 +53,34 @@ def test_the_code_of_a_page_runs(page, tmp_path):
         capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_the_cells_of_a_page_run(page, tmp_path):
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    cells = [nbformat.v4.new_code_cell(block) for block in BLOCKS[page]]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    resources = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(notebook, timeout=60, resources=resources).execute()
+
+
+def commands(parser, *words):
+    """The commands that a parser knows, each as its words."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, child in action.choices.items():
+                yield from list(commands(child, *words, name)) or [(*words, name)]
+
+
+@pytest.mark.parametrize(
+    ("program", "parser"), [("%statefun", line_parser), ("statefun-nb", _parser)]
+)
+def test_the_page_on_commands_has_a_line_for_each(program, parser):
+    page = (DOCS / "howto" / "commands.md").read_text()
+    known = {" ".join(words) for words in commands(parser())}
+    shown = set(re.findall(rf"^\| `{program} ([a-z]+(?: [a-z]+(?![.a-z]))?)", page, re.MULTILINE))
+    assert shown == known
 
 
 def test_the_module_and_the_commands_of_the_page_on_other_languages(tmp_path):
