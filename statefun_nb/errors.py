@@ -179,8 +179,8 @@ def type_is_kept(function: str, name: str, known: str, wanted: str, holder: str 
     ``holder`` is an address that has a value of it, where such values can be cleared.
     """
     return (
-        f"state {name!r} of {function} is a {known} and cannot become a {wanted}: a cluster would "
-        f"fail here; {_instead(name, holder)}"
+        f"state {name!r} of {function} has the type {known} and cannot become {wanted}: a cluster "
+        f"would fail here; {_instead(name, holder)}"
     )
 
 

@@ -64,7 +64,7 @@ class Cell:
         self._value = _UNREAD
         if typename != plan.typename:
             raise ConversionTypeError(
-                f"state {plan.name!r} of {plan.function} holds a {typename}, but is declared as "
+                f"state {plan.name!r} of {plan.function} holds {typename}, but is declared as "
                 f"{plan.typename}: declare the type that is stored, or use a new name"
             )
 

@@ -79,8 +79,8 @@ class Check:
     def invoked(self, times: int) -> Check:
         """Was it invoked so many times, without an error?"""
         if len(self._good) != times:
-            self._fail(f"it was invoked {_times(len(self._good))}, not {_times(times)}")
-        return self._pass(f"invoked {_times(times)}")
+            self._fail(f"it was {_so_often('invoked', len(self._good))}{_expected(times)}")
+        return self._pass(_so_often("invoked", times))
 
     def sent(self, times: int, *, to: str, id: str | None = None, value: Any = ...) -> Check:
         """Did it send so many messages to a function (an instance of it, with a value)?"""
@@ -90,7 +90,7 @@ class Check:
     def delayed(self, times: int, *, to: str, id: str | None = None, value: Any = ...) -> Check:
         """Did it send so many delayed messages?"""
         sends = [send for each in self._good for send in each.delayed]
-        return self._count("sent with a delay", times, _messages(sends), to, id, value)
+        return self._count("sent", times, _messages(sends), to, id, value, " with a delay")
 
     def emitted(self, times: int, *, to: str, topic: str | None = None, value: Any = ...) -> Check:
         """Did so many records of it go to an egress (a topic of it, with a value)?"""
@@ -107,8 +107,8 @@ class Check:
         raised = [each for each in raised if error in (None, each)]
         if len(raised) != times:
             what = f"raised {error}" if error else "failed"
-            self._fail(f"it {what} {_times(len(raised))}, not {_times(times)}")
-        return self._pass(f"failed {_times(times)}")
+            self._fail(f"it {_so_often(what, len(raised))}{_expected(times)}")
+        return self._pass(_so_often("failed", times))
 
     def _count(
         self,
@@ -118,6 +118,7 @@ class Check:
         to: str,
         place: str | None,
         value: Any,
+        how: str = "",
     ) -> Check:
         matching = [
             (typename, where, what)
@@ -128,9 +129,10 @@ class Check:
         wanted += "" if value is ... else f" with the value {value!r}"
         if len(matching) != times:
             self._fail(
-                f"it {verb} {len(matching)} to {wanted}, not {times}; {_all_of(verb, found)}"
+                f"it {verb} {len(matching)}{how} to {wanted}, not {times}; "
+                f"{_all_of(verb, found, how)}"
             )
-        return self._pass(f"{verb} {times} to {wanted}")
+        return self._pass(f"{verb} {times}{how} to {wanted}")
 
     # Words.
 
@@ -195,13 +197,22 @@ def _times(count: int) -> str:
     return "once" if count == 1 else "never" if count == 0 else f"{count} times"
 
 
+def _so_often(verb: str, count: int) -> str:
+    return f"{verb} {_times(count)}" if count else f"never {verb}"
+
+
+def _expected(times: int) -> str:
+    return f" (expected: {_times(times)})"
+
+
 def _some(texts: Sequence[str]) -> str:
     shown = ", ".join(repr(shorten(text, 30)) for text in texts[:5])
     return f"{shown} …" if len(texts) > 5 else shown
 
 
-def _all_of(verb: str, found: list[tuple[str, str, Any]]) -> str:
+def _all_of(verb: str, found: list[tuple[str, str, Any]], how: str) -> str:
     if not found:
-        return f"it {verb} nothing at all"
+        return f"it {verb} nothing at all{how}"
     each = [f"{shorten(value, 30)!r} to {typename} {where!r}" for typename, where, value in found]
+    verb += f"{how}:" if how else ""
     return f"it {verb} {', '.join(each[:5])}{' …' if len(each) > 5 else ''}"

@@ -42,7 +42,7 @@ def test_a_name_keeps_its_type_and_its_expiration_while_there_is_a_value_of_it()
     mailbox.write(0, TypedValue("x/int", b"1"), 0)
     with pytest.raises(EngineError, match=r"expires 0:00:00.010000 after a write, and cannot"):
         counter.register(StateSpec("n", "x/int", ExpireMode.NONE, 0), 9)
-    with pytest.raises(EngineError, match="cannot become a x/other"):
+    with pytest.raises(EngineError, match="cannot become x/other"):
         counter.register(StateSpec("n", "x/other", ExpireMode.NONE, 0), 9)
     assert counter.specs[0].expire_after_ms == 10
 

@@ -63,7 +63,9 @@ WRONG = {
         lambda check: check.state(visit=2),
         r"state 'visit' is not there; it keeps {'visits': 2}; did you mean 'visits'\?",
     ),
-    "how often": (lambda check: check.invoked(1), "it was invoked 2 times, not once"),
+    "how often": (lambda check: check.invoked(1), r"it was invoked 2 times \(expected: once\)"),
+    "not at all": (lambda check: check.failed(2), r"it never failed \(expected: 2 times\)"),
+    "so often": (lambda check: check.invoked(0), r"it was invoked 2 times \(expected: never\)"),
     "a target": (
         lambda check: check.sent(1, to="k/greeter", id="al"),
         "it sent 0 to k/greeter 'al', not 1; it sent 'hello 1' to k/greeter 'bob', 'hello 2'",
@@ -74,11 +76,11 @@ WRONG = {
     ),
     "a delay": (
         lambda check: check.delayed(1, to="k/person"),
-        "it sent with a delay 0 to k/person, not 1; it sent with a delay '1' to k/greeter 'later'",
+        "it sent 0 with a delay to k/person, not 1; it sent with a delay: '1' to k/greeter 'later'",
     ),
     "an error": (
         lambda check: check.failed(error="KeyError"),
-        "it raised KeyError never, not once",
+        r"it never raised KeyError \(expected: once\)",
     ),
 }
 
