@@ -202,7 +202,7 @@ def _lab(options: argparse.Namespace) -> None:
     except ImportError as error:
         raise StatefunError('JupyterLab is missing: pip install "statefun_nb[lab]"') from error
     if not options.folder.is_dir():
-        raise StatefunError(f"{options.folder} is no folder")
+        raise StatefunError(f"{options.folder} is not a folder")
     tours = [options.folder / name for name in ("00_tour.ipynb", "notebooks/00_tour.ipynb")]
     found = [tour for tour in tours if tour.exists()]
     jupyter_lab([str(found[0] if found else options.folder)])

@@ -53,8 +53,8 @@ def export_notebook(notebook: Path, folder: Path, *, overwrite: bool = False) ->
         content: Any = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     except OSError as error:
         raise StatefunError(f"cannot read {notebook}: {error.strerror}") from error
-    except Exception as error:  # nbformat has several for what is no notebook
-        raise StatefunError(f"{notebook} is no notebook: {error}") from error
+    except Exception as error:  # nbformat has several for what is not a notebook
+        raise StatefunError(f"{notebook} is not a notebook: {error}") from error
     export = _EXPORT.format(folder=str(folder.absolute()), overwrite=overwrite)
     content.cells.append(nbformat.v4.new_code_cell(export))  # type: ignore[no-untyped-call]
     client = NotebookClient(

@@ -213,7 +213,7 @@ def check_docker() -> None:
     if shutil.which("docker") is None:
         raise EngineError(
             "Docker is not installed: install Docker Engine or Docker Desktop, or use "
-            'engine="flink", which needs none'
+            'engine="flink", which needs no Docker'
         )
     done = subprocess.run(
         ["docker", "info", "--format", "{{.ServerVersion}}"],

@@ -198,6 +198,8 @@ class Rest:
                 if "location" in operation:
                     location: str = operation["location"]
                     return location
-                raise EngineError(f"Flink made no savepoint: {operation.get('failure-cause')}")
+                raise EngineError(
+                    f"Flink could not make a savepoint: {operation.get('failure-cause')}"
+                )
             time.sleep(0.1)
         raise EngineError("Flink did not answer to the request for a savepoint")

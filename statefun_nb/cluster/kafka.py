@@ -106,7 +106,7 @@ class Clients:
                 future.result(30)
             except self._kafka.KafkaException as error:
                 if error.args[0].code() != self._kafka.KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise EngineError(f"Kafka made no topic: {error}") from error
+                    raise EngineError(f"Kafka could not create the topic: {error}") from error
 
     def produce(self, topic: str, key: bytes, value: bytes) -> None:
         """Hand in a record; waits while too many have not been sent."""

@@ -169,7 +169,7 @@ def _bind(document: Document) -> socket.socket:
     port, topics = document.spec["port"], document.spec.get("topics", [])
     where = f"module.yaml, line {document.line}"
     if not isinstance(port, int) or not 0 < port < 65536:
-        raise EngineError(f"{where}: {port!r} is no port from 1 to 65535")
+        raise EngineError(f"{where}: {port!r} is not a port from 1 to 65535")
     if not isinstance(topics, list):
         raise EngineError(f"{where}: topics is a list, not {topics!r}")
     try:

@@ -97,7 +97,7 @@ class Endpoint:
             When neither it nor one of the next hundred is free, or the endpoint listens already.
         """
         if self._server is not None:
-            raise EngineError(f"the endpoint listens already, on {self.url}")
+            raise EngineError(f"the endpoint is already listening on {self.url}")
         listener = bind_port(self._host, port, _PORTS_TRIED if others and port else 0)
         self._listener = listener
         self._thread.run(self._listen(listener))

@@ -46,7 +46,7 @@ def seconds(text: Any) -> float:
     """
     match = re.fullmatch(r"\s*(\d+)\s*([a-z]*)\s*", str(text))
     if match is None or (match[2] or "ms") not in _UNITS:
-        raise ValueError(f"{text!r} is no duration: write 30s, 2min or 500ms")
+        raise ValueError(f"{text!r} is not a duration: write 30s, 2min or 500ms")
     return float(int(match[1]) * _UNITS[match[2] or "ms"])
 
 
@@ -81,7 +81,7 @@ class RemoteEndpoint(NamedTuple):
                     f"urlPathTemplate {url!r}: the embedded engine speaks http and https"
                 )
             if not str(limit).lstrip("-").isdecimal():
-                raise ValueError(f"maxNumBatchRequests {limit!r} is no number")
+                raise ValueError(f"maxNumBatchRequests {limit!r} is not a number")
             call = seconds(times["call"]) if "call" in times else call
             connect = seconds(times["connect"]) if "connect" in times else connect
         except ValueError as error:

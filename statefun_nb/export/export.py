@@ -110,13 +110,13 @@ def export(
     Raises
     ------
     SessionError
-        When this is no notebook, nothing is declared, or a file is there already.
+        When this is not a notebook, nothing is declared, or a file is there already.
     DeclarationError
         When a name that a function needs is in no cell, or a program cannot have it.
     """
     cells = executed_cells()
     if cells is None:
-        raise SessionError("export reads the cells of a notebook, and this is none")
+        raise SessionError("export reads the cells of a notebook, and this is not one")
     check_free(folder, overwrite=overwrite)
     wanted = [_wanted(functions, typename) for typename in functions]
     if not wanted:

@@ -14,10 +14,10 @@ from .program import Refusal
 
 __all__ = ["A_SESSION", "live", "refusal"]
 
-A_SESSION = Refusal("a session, which a program has none of", "define that without it")
+A_SESSION = Refusal("a session, which a program does not have", "define that without it")
 _CURE = "make it where it is used: in the function, or in one with functools.cache that it calls"
 
-# By module and class, and not by the class itself: what is not imported here is no value here.
+# By module and class, and not by the class itself: what is not imported here is not a value here.
 _KINDS = {
     ("threading", "Thread"): "a thread",
     ("multiprocessing.process", "BaseProcess"): "a process",

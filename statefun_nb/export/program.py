@@ -44,15 +44,15 @@ _AWAITED = Refusal(
 # What a cell has without binding it.
 _OF_IPYTHON = {
     "display": Refusal(
-        "IPython's, which a program has none of", "import it: from IPython.display import display"
+        "IPython's, which a program does not have", "import it: from IPython.display import display"
     ),
     "get_ipython": Refusal(
-        "IPython's (a line with % or !), which a program has none of", "write it in Python"
+        "IPython's (a line with % or !), which a program does not have", "write it in Python"
     ),
 }
 _OF_SESSIONS = {
     name: Refusal(
-        "of a session, which a program has none of", "use ctx in functions, and plain values here"
+        "of a session, which a program does not have", "use ctx in functions, and plain values here"
     )
     for name in ("session", "start", "stop")
 }

@@ -28,7 +28,7 @@ def duration(text: str) -> timedelta:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", text)
     if match is None:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no duration: write 90, 250ms, 5m, 1.5h or 2d"
+            f"{text!r} is not a duration: write 90, 250ms, 5m, 1.5h or 2d"
         )
     return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
 

@@ -45,7 +45,9 @@ def decode_envelope(data: bytes) -> Envelope:
     try:
         message = _Message.FromString(data)
     except DecodeError as error:
-        raise ProtocolError(f"{len(data)} bytes are no message for the gateway: {error}") from error
+        raise ProtocolError(
+            f"{len(data)} bytes are not a message for the gateway: {error}"
+        ) from error
     target, value = message.target, message.argument
     return Envelope(
         address_of(f"{target.namespace}/{target.type}", target.id),

@@ -86,7 +86,7 @@ def read_wrapper(kind: str, data: bytes) -> object:
         return _WRAPPERS[kind].FromString(data).value
     except DecodeError as error:
         raise ProtocolError(
-            f"{len(data)} bytes are no payload of io.statefun.types/{kind}: {error}"
+            f"{len(data)} bytes are not a payload of io.statefun.types/{kind}: {error}"
         ) from error
 
 
@@ -103,7 +103,7 @@ def decode_kafka_record(data: bytes) -> KafkaRecord:
     try:
         record = KafkaProducerRecord.FromString(data)
     except DecodeError as error:
-        raise ProtocolError(f"{len(data)} bytes are no KafkaProducerRecord: {error}") from error
+        raise ProtocolError(f"{len(data)} bytes are not a KafkaProducerRecord: {error}") from error
     return KafkaRecord(record.topic, record.key, record.value_bytes)
 
 
@@ -123,7 +123,7 @@ def decode_kinesis_record(data: bytes) -> KinesisRecord:
     try:
         record = KinesisEgressRecord.FromString(data)
     except DecodeError as error:
-        raise ProtocolError(f"{len(data)} bytes are no KinesisEgressRecord: {error}") from error
+        raise ProtocolError(f"{len(data)} bytes are not a KinesisEgressRecord: {error}") from error
     return KinesisRecord(
         record.stream, record.partition_key, record.value_bytes, record.explicit_hash_key
     )

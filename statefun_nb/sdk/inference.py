@@ -133,7 +133,7 @@ def type_of_class(annotation: object) -> Type:
     origin = get_origin(annotation)  # dict[str, int] is a dict
     cls = origin if origin is not None else annotation
     if not isinstance(cls, type):
-        raise DeclarationTypeError(f"{annotation!r} is no type: use {_ACCEPTED}")
+        raise DeclarationTypeError(f"{annotation!r} is not a type: use {_ACCEPTED}")
     if origin is not None and dataclasses.is_dataclass(cls):
         return _generic(annotation)  # Box[int] tells what is in it
     return _SCALARS.get(cls) or _infer(cls)

@@ -170,9 +170,9 @@ def make_json_type(typename: str) -> Type[Any]:
         try:
             return json.dumps(value, ensure_ascii=False).encode()
         except TypeError as error:
-            raise ConversionTypeError(f"{_short(value)} is no JSON value: {error}") from error
+            raise ConversionTypeError(f"{_short(value)} is not a JSON value: {error}") from error
         except ValueError as error:
-            raise ConversionError(f"{_short(value)} is no JSON value: {error}") from error
+            raise ConversionError(f"{_short(value)} is not a JSON value: {error}") from error
 
     return simple_type(typename, serialize, json.loads)
 
@@ -192,14 +192,16 @@ def make_protobuf_type(cls: type[M], namespace: str | None = None) -> Type[M]:
         raise DeclarationError("the generated protobuf class is missing")
     name = getattr(getattr(cls, "DESCRIPTOR", None), "full_name", None)
     if not name:
-        raise DeclarationTypeError(f"{cls!r} is no generated protobuf class: it has no DESCRIPTOR")
+        raise DeclarationTypeError(
+            f"{cls!r} is not a generated protobuf class: it has no DESCRIPTOR"
+        )
 
     def serialize(value: Any) -> bytes:
         found = getattr(getattr(value, "DESCRIPTOR", None), "full_name", None)
         if found != name:  # by name: a module that was imported anew has classes of its own
             other = "" if found is None else f" but a {found}"
             raise ConversionTypeError(
-                f"{shown(value)} is no protobuf message {name}{other}{forgotten_await(value)}"
+                f"{shown(value)} is not a protobuf message {name}{other}{forgotten_await(value)}"
             )
         try:
             data: bytes = value.SerializeToString()
@@ -244,7 +246,7 @@ def _checked(kind: str, value: object, hint: str) -> bytes:
         return write_wrapper(kind, value)
     except TypeError as error:
         raise ConversionTypeError(
-            f"{_short(value)} ({type(value).__name__}) is no value of io.statefun.types/{kind}: "
+            f"{_short(value)} ({type(value).__name__}) is not a value of io.statefun.types/{kind}: "
             f"it takes {hint}{forgotten_await(value)}"
         ) from error
     except ValueError as error:

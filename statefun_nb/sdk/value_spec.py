@@ -96,17 +96,17 @@ def _check_name(name: object) -> None:
         raise DeclarationTypeError(f"the name of a state value is a string, not {name!r}")
     if not name.isidentifier():
         raise DeclarationError(
-            f"{name!r} is no name for a state value: letters, digits and underscores only, "
+            f"{name!r} is not a name for a state value: letters, digits and underscores only, "
             "not starting with a digit"
         )
     if iskeyword(name):
         raise DeclarationError(
-            f"{name!r} is no name for a state value: it is a Python keyword, and the name becomes "
+            f"{name!r} is not a name for a state value: it is a Python keyword, and becomes "
             "an attribute of ctx.storage"
         )
     if not name.islower():
         raise DeclarationError(
-            f"{name!r} is no name for a state value: only lower case is allowed "
+            f"{name!r} is not a name for a state value: only lower case is allowed "
             f"(try {name.lower()!r})"
         )
 

@@ -88,7 +88,7 @@ def full_path(durable: Any) -> str:
     try:
         return str(Path(durable).expanduser().absolute())
     except TypeError as error:
-        raise SessionError(f"durable={durable!r} is no path of a file") from error
+        raise SessionError(f"durable={durable!r} is not the path of a file") from error
 
 
 def _one_of(name: str, value: Any, names: Any) -> None:
@@ -101,4 +101,4 @@ def _whole(name: str, value: Any, low: int, high: int | None = None) -> None:
     fits = isinstance(value, int) and not isinstance(value, bool)
     if not fits or value < low or (high is not None and value > high):
         span = f"{low} or more" if high is None else f"{low} to {high}"
-        raise SessionError(f"{name}={value!r} is no whole number of {span}")
+        raise SessionError(f"{name}={value!r} is not a whole number: it takes {span}")

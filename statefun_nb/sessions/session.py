@@ -217,7 +217,7 @@ class Session(Control):
         Raises
         ------
         SessionError
-            When this is no notebook, nothing is declared, or a file is there already.
+            When this is not a notebook, nothing is declared, or a file is there already.
         DeclarationError
             When a function, or a name that it needs, is in no cell, or is what no program can
             have: a session, an open file or connection, what a top-level ``await`` gave.

@@ -194,4 +194,4 @@ def typed(written: dict[str, Any]) -> TypedValue:
             return TypedValue(typename, base64.b64decode(text, validate=True))
         case {"type": str(typename), **rest} if not rest:
             return TypedValue(typename, None)
-    raise ValueError(f"{json.dumps(written)} is no value")
+    raise ValueError(f"{json.dumps(written)} is not a value")

@@ -79,7 +79,7 @@ def read_value(tpe: Type, text: str) -> Any:
     except Exception as error:  # a deserializer of the user's may raise anything
         reason = "write true or false" if isinstance(error, KeyError) else str(error)
         shown = text if len(text) <= 100 else text[:99] + "…"
-        raise ConversionError(f"{shown!r} is no {typename}: {reason}") from error
+        raise ConversionError(f"{shown!r} is not a value of {typename}: {reason}") from error
 
 
 def _read_protobuf(tpe: Type, text: str) -> Any:

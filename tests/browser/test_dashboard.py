@@ -198,7 +198,7 @@ def test_the_form_sends_a_message(dashboard, notebook):
     expect(form.get_by_role("status")).to_have_text("sent to example/person/erin")
     form.get_by_label("Type").select_option("int")
     form.get_by_role("button", name="Send").click()
-    expect(form.get_by_role("status")).to_contain_text("is no io.statefun.types/int")
+    expect(form.get_by_role("status")).to_contain_text("is not a value of io.statefun.types/int")
     notebook.pane("Invocations")
     expect(row(dashboard, "example/person", "erin", "from the form")).to_have_count(1)
 
@@ -211,7 +211,9 @@ def test_a_state_value_is_edited_used_cleared_and_restored(dashboard, notebook, 
     bob.get_by_role("button", name="Edit visits").click()
     bob.get_by_label("New value of visits").fill("many")
     bob.get_by_role("button", name="Save").click()
-    expect(pane.get_by_role("alert")).to_contain_text("'many' is no io.statefun.types/long")
+    expect(pane.get_by_role("alert")).to_contain_text(
+        "'many' is not a value of io.statefun.types/long"
+    )
     bob.get_by_label("New value of visits").fill("41")
     bob.get_by_role("button", name="Save").click()
     expect(bob.locator(".sf-value")).to_contain_text("41")

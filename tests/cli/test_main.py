@@ -78,4 +78,4 @@ def test_the_doctor_sees_a_taken_port(capsys):
 def test_lab_without_a_folder_says_so(capsys):
     pytest.importorskip("jupyterlab")
     assert main(["lab", "/no/such/folder"]) == 1
-    assert "is no folder" in capsys.readouterr().err
+    assert "is not a folder" in capsys.readouterr().err

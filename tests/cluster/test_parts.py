@@ -194,7 +194,7 @@ def test_records_for_undeclared_egresses_go_by_ours(routes):
 def test_a_state_name_keeps_its_first_type_and_expiration(routes):
     for spec, says in [
         (sf.ValueSpec("n", sf.IntType), None),
-        (sf.ValueSpec("n", sf.LongType), "cannot become a io.statefun.types/long"),
+        (sf.ValueSpec("n", sf.LongType), "cannot become io.statefun.types/long"),
         (sf.ValueSpec("n", sf.IntType, timedelta(hours=1)), "that expires 1:00:00 after a call"),
         (sf.ValueSpec("n", sf.IntType), None),
     ]:

@@ -318,7 +318,7 @@ def test_records_from_before_the_port_was_opened_are_offered(functions, ports):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("kind: io.statefun.playground.v1/ingress\nspec: {port: x}\n", "line 1: 'x' is no port"),
+        ("kind: io.statefun.playground.v1/ingress\nspec: {port: x}\n", "line 1: 'x' is not a port"),
         (
             "kind: io.statefun.playground.v1/egress\nspec: {port: 1, topics: t}\n",
             "topics is a list",
@@ -330,7 +330,7 @@ def test_records_from_before_the_port_was_opened_are_offered(functions, ports):
                 "spec: {functions: a/b, urlPathTemplate: 'http://x',"
                 " timeouts: {call: soon}}\n"
             ),
-            "line 1: 'soon' is no duration",
+            "line 1: 'soon' is not a duration",
         ),
         (
             (
@@ -338,7 +338,7 @@ def test_records_from_before_the_port_was_opened_are_offered(functions, ports):
                 "spec: {functions: a/b, urlPathTemplate: 'http://x',"
                 " maxNumBatchRequests: many}\n"
             ),
-            "maxNumBatchRequests 'many' is no number",
+            "maxNumBatchRequests 'many' is not a number",
         ),
     ],
 )
@@ -367,7 +367,7 @@ def test_durations_are_read_as_flink_reads_them():
         60.0, 30.0, 0.5, 7200.0, 0.015,
     ]  # fmt: skip
     for wrong in ("soon", "1.5s", "-1s", "3 parsecs", None):
-        with pytest.raises(ValueError, match="is no duration"):
+        with pytest.raises(ValueError, match="is not a duration"):
             seconds(wrong)
 
 

@@ -64,7 +64,7 @@ def test_a_session_by_magics_alone(shell, capsys):
         ("begin", "invalid choice: 'begin'"),
         ("send m/f", "required: id, value"),
         ("send nonsense a 1", "'nonsense' is not a typename"),
-        ("send m/f a 1 --delay soon", "'soon' is no duration"),
+        ("send m/f a 1 --delay soon", "'soon' is not a duration"),
         ("start --port x", "invalid int value: 'x'"),
         ("start --port 70000", "port=70000"),
         ("state 'm/f", "No closing quotation"),

@@ -125,5 +125,5 @@ def test_an_envelope_reads_back_as_it_was_written(value):
 
 
 def test_what_is_no_envelope_is_refused():
-    with pytest.raises(sf.ProtocolError, match="no message for the gateway"):
+    with pytest.raises(sf.ProtocolError, match="not a message for the gateway"):
         decode_envelope(b"\xff\xff")

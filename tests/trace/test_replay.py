@@ -168,7 +168,7 @@ LINE: dict[str, Any] = {
     [
         ({"function": "nothing"}, "line 2: 'nothing' is not a typename"),
         ({"caller": "a/b"}, r"line 2: caller is null or \[typename, id\]"),
-        ({"message": {"type": "t/u", "value": 1}}, "line 2: .* is no value"),
+        ({"message": {"type": "t/u", "value": 1}}, "line 2: .* is not a value"),
         ({"message": {"type": "t/u", "base64": "ö"}}, "line 2: "),
         ({"message": {"type": "io.statefun.types/int", "value": 2**40}}, "line 2: "),
         ({"effects": {}}, "line 2: a recorded invocation has function, id"),

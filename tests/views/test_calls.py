@@ -100,9 +100,9 @@ def test_an_edited_value_is_what_the_function_sees(session, ask):
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [
-        ("n", "many", "'many' is no io.statefun.types/long"),
+        ("n", "many", "'many' is not a value of io.statefun.types/long"),
         ("n", str(2**63), "does not fit io.statefun.types/long"),
-        ("seen", "{", "is no a/seen"),
+        ("seen", "{", "is not a value of a/seen"),
         ("nothing", "1", "the type of state 'nothing' of a/person is not known"),
     ],
 )
