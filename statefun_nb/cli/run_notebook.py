@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import StatefunError
 from ..export.export import Exported, check_free
+from ..progress import progress_bar
 from ..sessions import default as default_session
 from ..sessions.session import Session
 
@@ -81,12 +82,10 @@ def _run(client: NotebookClient, notebook: Path) -> None:
     """
     from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import CellExecutionError
-    from tqdm import tqdm
 
     cells = client.nb.cells
     with tempfile.TemporaryFile() as words:
-        # disable=None: shown on a terminal only
-        bar = tqdm(total=len(cells), unit=" cells", delay=1, leave=False, disable=None)
+        bar = progress_bar(total=len(cells), unit=" cells")
         begun = 0
 
         def begins(cell: Any, cell_index: int) -> None:  # noqa: ARG001 - nbclient's names

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ..address import SdkAddress, address_of
 from ..effects import ExpireMode, Reply, StateSpec, TypedValue
+from ..progress import progress_bar
 from .base import Timer
 from .clock import Clock
 from .core import Core, OnError
@@ -148,9 +149,7 @@ class _RestoreBar:
     """A bar over all that is read back; it shows when that takes longer than a second."""
 
     def __init__(self, total: int) -> None:
-        from tqdm import tqdm  # 30 ms that a first cell need not wait for
-
-        self._bar = tqdm(total=total, unit=" rows", delay=1, mininterval=0.5, leave=False)
+        self._bar = progress_bar(total=total, unit=" rows")
 
     def __call__(self, rows: Iterable[T]) -> Iterator[T]:
         update = self._bar.update

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..errors import described
 from ..loop_thread import LoopThread
+from ..progress import progress_bar
 from ..sdk.registry import StatefulFunctions
 from ..tables import shorten
 from ..trace.case import Case, EffectsJson, readable, run_case
@@ -78,15 +79,13 @@ def choose(cases: Iterable[Case], functions: StatefulFunctions) -> Chosen:
 
 
 async def _choose(cases: Iterable[Case], functions: StatefulFunctions) -> Chosen:
-    from tqdm import tqdm  # 30 ms that a first cell need not wait for
-
     usable = _usable(cases, functions)
     order = {typename: _spread(found) for typename, found in usable.items()}
     spaces = _namespaces(functions)
     chosen: list[Case] = []
     reasons: dict[tuple[str, str], list[str]] = {}
     total = sum(map(len, order.values()))
-    with tqdm(total=total, desc="trying", unit=" invocations", delay=1, leave=False) as bar:
+    with progress_bar(total=total, desc="trying", unit=" invocations") as bar:
         for typename, found in order.items():
             tried: list[_Tried] = []
             end = time.monotonic() + _SECONDS

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from ..progress import progress_bar
+
 __all__ = ["Tried", "try_project"]
 
 _ROOT = Path(__file__).parents[2]
@@ -45,8 +47,6 @@ def try_project(
     seconds : float
         How long that may take; it is ended then.
     """
-    from tqdm import tqdm  # 30 ms that a first cell need not wait for
-
     program = _PROGRAM.format(
         root=str(_ROOT), registry=registry or "", wanted=list(wanted), seconds=seconds
     )
@@ -62,7 +62,7 @@ def try_project(
             stderr=errors,
             env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         ) as process,
-        tqdm(total=tests, desc="its tests", unit=" tests", delay=1, leave=False) as bar,
+        progress_bar(total=tests, desc="its tests", unit=" tests") as bar,
     ):
         try:
             for finding in _findings(process.stdout):

@@ -116,7 +116,7 @@ class Enums(Rule):
         if not is_named(cls):
             return cls(plain)
         if plain not in cls.__members__:
-            raise ValueError(f"{plain!r} is no member of it")
+            raise ValueError(f"{plain!r} is not a member of it")
         return cls[plain]
 
 

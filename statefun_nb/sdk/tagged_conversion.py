@@ -57,7 +57,7 @@ class Dataclasses(Rule):
 
         def structure(plain: Any, _: Any) -> Any:
             if not isinstance(plain, Mapping):
-                raise TypeError(f"{plain!r} is no object with fields")
+                raise TypeError(f"{plain!r} is not an object with fields")
             if untagged or TAG not in plain:
                 return read(plain, cls)
             found = _subclass(origin, plain[TAG])

@@ -7,9 +7,9 @@ from ..cluster.docker import docker_cluster
 from ..cluster.engine import ClusterEngine
 from ..cluster.external import ExternalCluster
 from ..cluster.local import local_cluster
-from ..cluster.progress import ProgressLine
 from ..endpoint.server import Endpoint
 from ..loop_thread import LoopThread
+from ..progress import ProgressLine
 from ..trace.traced import TracedHandler
 from .options import Options
 

@@ -10,6 +10,7 @@ from ..address import SdkAddress
 from ..effects import TypedValue
 from ..engine.base import IngressMessage
 from ..errors import ConversionTypeError
+from ..progress import progress_bar
 from ..protocol.wire import typed_value_bytes
 from ..sdk.messages import MISSING, Message, addressed, delay_ms
 from ..sdk.types import BUILT_IN_TYPES
@@ -50,13 +51,10 @@ def chunks(messages: Iterable[Any], *, progress: bool) -> Iterator[list[IngressM
     ----------
     messages : iterable of Message or (typename, id, value)
     """
-    from tqdm import tqdm  # 30 ms that a first cell need not wait for
-
     total = len(messages) if isinstance(messages, Sized) else None
     chunk: list[IngressMessage] = []
-    with tqdm(
-        total=total, unit=" messages", delay=1, mininterval=0.5, leave=False, disable=not progress
-    ) as bar:
+    hidden = {} if progress else {"disable": True}
+    with progress_bar(total=total, unit=" messages", **hidden) as bar:
         for message in messages:
             target, typed = _addressed(message)
             chunk.append(IngressMessage(target, typed_value_bytes(typed)))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ..progress import progress_bar
 from ..sdk.registry import StatefulFunctions
 from ..tables import html_list, html_table, shorten, text_table
 from .case import Case, EffectsJson, read_cases, run_case, typed
@@ -97,10 +98,8 @@ def cases_of(recorder: Recorder, seqs: Iterable[int] | None = None) -> list[Case
 
 async def replay(cases: Sequence[Case], functions: StatefulFunctions) -> Replay:
     """Run each once more, on the running loop, from the state it had; no effect goes anywhere."""
-    from tqdm import tqdm  # 30 ms that a first cell need not wait for
-
     items = []
-    with tqdm(cases, unit=" invocations", delay=1, mininterval=0.5, leave=False) as bar:
+    with progress_bar(cases, unit=" invocations") as bar:
         for index, case in enumerate(bar):
             now = await run_case(case, functions)
             found = tuple(differences(case.effects, now))

@@ -64,7 +64,7 @@ def test_what_a_real_cluster_cannot_do_says_so(shared):
     with pytest.raises(sf.EngineError, match="step needs engine='embedded'"):
         session.step()
     session.resume()
-    with pytest.raises(sf.EngineError, match="advance needs engine='embedded'"):
+    with pytest.raises(sf.EngineError, match="advance by 1 day, 0:00:00 needs engine='embedded'"):
         session.advance(timedelta(1))
     assert session.status().engine == "flink"
     assert {"kafka", "jobmanager", "taskmanager-1"} <= session.logs().keys()
@@ -382,7 +382,7 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(functions, monkeypatch):
         folder = session.engine.cluster.runner.folder
         module = "kind: io.statefun.endpoints.v2/http\nspec:\n  functions: broken\n"
         monkeypatch.setattr(
-            sys.modules["statefun_nb.cluster.remote"], "write_module", lambda _: module
+            sys.modules["statefun_nb.cluster.engine"], "write_module", lambda _: module
         )
         with pytest.raises(sf.EngineError, match=r"jobmanager ended: .*broken.*%statefun logs"):
             session.send("c/f", "a", 1)

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 import statefun_nb as sf
@@ -519,7 +520,8 @@ def a_message_waits_for_its_function(play):
         ctx.send(play.type("later"), "a", message.value)
 
     play.send("f", "a", "one")
-    play.send("later", "b", "two")
+    with pytest.warns(UserWarning, match="is declared: its messages wait until its cell is run"):
+        play.send("later", "b", "two")
     assert play.wait().parked == 2
 
     @play.declare("later", {"seen": str})
