@@ -85,7 +85,7 @@ def _run(client: NotebookClient, notebook: Path) -> None:
 
     cells = client.nb.cells
     with tempfile.TemporaryFile() as words:
-        bar = progress_bar(total=len(cells), unit=" cells")
+        bar = progress_bar(total=len(cells), unit=" cells", mininterval=0)
         begun = 0
 
         def begins(cell: Any, cell_index: int) -> None:  # noqa: ARG001 - nbclient's names

@@ -393,7 +393,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.mark.parametrize(
     ("second", "says"),
     [
-        (sf.ValueSpec("n", sf.StringType), "is a io.statefun.types/long and cannot become a"),
+        (sf.ValueSpec("n", sf.StringType), "has the type io.statefun.types/long and cannot become"),
         (sf.ValueSpec("n", sf.LongType, expire_after_write=MINUTE), "never expires, and cannot"),
     ],
     ids=["type", "expiration"],

@@ -252,8 +252,12 @@ def test_types_of_classes_inside_of_functions_are_named_after_these():
             dataclasses.make_dataclass("Item", [("sku", str)])("a"),
             "is no tests.sdk.values.Item",
         ),
-        (StringValue, Int32Value(value=1), "no protobuf message google.protobuf.StringValue but a"),
-        (StringValue, "text", "is no protobuf message google.protobuf.StringValue"),
+        (
+            StringValue,
+            Int32Value(value=1),
+            "not a protobuf message google.protobuf.StringValue but a",
+        ),
+        (StringValue, "text", "is not a protobuf message google.protobuf.StringValue"),
     ],
 )
 def test_a_value_of_another_class_is_refused_wherever_the_class_is_said(declared, value, says):

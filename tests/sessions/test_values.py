@@ -64,7 +64,7 @@ WRONG = [
     (Item, Invoice(700), r"Invoice\(cents=700\) \(Invoice\) is no Item"),
     (Item, 5, r"5 \(int\) is no Item"),
     (Person, Line(unitPrice=Decimal(1)), r"\(Line\) is no Person"),
-    (StringValue, Int32Value(value=1), "no protobuf message google.protobuf.StringValue but a"),
+    (StringValue, Int32Value(value=1), "not a protobuf message google.protobuf.StringValue but a"),
 ]
 
 
