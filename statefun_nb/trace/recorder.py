@@ -89,17 +89,20 @@ class Recorder:
         """Count what is new, and drop what no longer fits."""
         fresh, batches, sizes = self._fresh, self._batches, self._sizes
         kept, held, dropped = self._kept, self._bytes, self._dropped
+        last = self._last_seq
         while fresh:
             batch = fresh.popleft()
             size, count = measured = batch.measure()
             batches.append(batch)
             sizes.append(measured)
-            if batch.seq < self._last_seq:
+            seq = batch.seq
+            if seq < last:
                 self._in_order = False
-            self._last_seq = batch.seq
+            last = seq
             held += size
             kept += count
-            self._failures += batch.failures
+            if batch.error is not None or batch.skipped is not None:
+                self._failures += batch.failures
         while len(batches) > 1 and (kept > self.limit or held > self.limit_bytes):
             batches.popleft()
             size, count = sizes.popleft()
@@ -107,6 +110,7 @@ class Recorder:
             kept -= count
             dropped += count
         self._kept, self._bytes, self._dropped = kept, held, dropped
+        self._last_seq = last
 
     def replace(self, old: TracedBatch, new: TracedBatch) -> bool:
         """Put a batch in the place of one of the same size; False when that is no longer kept."""
