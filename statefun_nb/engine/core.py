@@ -301,7 +301,15 @@ class Core:
         Which steps there are, and when, is in ``TRANSITIONS``. Whoever moves one to BACKING_OFF or
         PARKED notes the time, or the reason, first; its messages are where they belong by then.
         """
-        before, mailbox.state = mailbox.state, state
+        before = mailbox.state
+        mailbox.state = state
+        if state is _IN_FLIGHT:
+            self.in_flight += 1
+            return  # it was READY, and was taken from there
+        if state is _READY:
+            self._ready.append(mailbox)
+        elif state is _PARKED:
+            self.waiting -= len(mailbox.waiting or ())
         if before is _IN_FLIGHT:
             self.in_flight -= 1
         elif before is _PARKED:
@@ -309,12 +317,6 @@ class Core:
             self.waiting += len(mailbox.waiting or ())
         elif before is _BACKING_OFF:
             del self._retries[mailbox]
-        if state is _READY:
-            self._ready.append(mailbox)
-        elif state is _IN_FLIGHT:
-            self.in_flight += 1
-        elif state is _PARKED:
-            self.waiting -= len(mailbox.waiting or ())
 
     def _check(self, mailbox: Mailbox, reply: Reply) -> None:
         """Raise for what fails the job on a cluster, before anything is applied."""

@@ -98,6 +98,9 @@ def address_bytes(typename: str, id: str) -> bytes:
     return address_head(typename) + b"\x1a" + length(key) + key if key else address_head(typename)
 
 
+_ID_HEADS = [b"\x1a" + bytes([size]) for size in range(128)]
+
+
 @lru_cache(maxsize=4096)
 def _parts_head(namespace: str, name: str) -> bytes:
     parts = ((b"\x0a", namespace), (b"\x12", name))
@@ -108,7 +111,11 @@ def sdk_address_bytes(address: SdkAddress) -> bytes:
     """An Address message from its parts, which a peer may have chosen more freely than we do."""
     namespace, name, id_, _ = address
     head = _parts_head(namespace, name)
-    return chunk(head + b"\x1a", id_.encode()) if id_ else head
+    if not id_:
+        return head
+    key = id_.encode()  # as chunk() does it: two for each request, which is 1 % of a small one
+    size = len(key)
+    return head + _ID_HEADS[size] + key if size < 128 else chunk(head + b"\x1a", key)
 
 
 @lru_cache(maxsize=4096)

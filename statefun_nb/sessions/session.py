@@ -139,7 +139,7 @@ class Session(Control):
 
     def _tell_undeclared(self, messages: Iterable[IngressMessage]) -> None:
         """Warn, once a name, of messages that wait for a function that nobody has declared."""
-        for typename in {each.target.typename for each in messages} - self._told:
+        for typename in {target.typename for target, _, _ in messages} - self._told:
             if self.functions.find(typename) is None and not covers(self._documents, typename):
                 self._told.add(typename)
                 warnings.warn(

@@ -37,18 +37,20 @@ class Failures:
     ----------
     recorder : Recorder or None
         Where the attempts of one message become one error with a count.
+
+    Attributes
+    ----------
+    last : dict
+        The last failure of each address whose message has not gone through yet.
     """
 
     def __init__(self, recorder: Recorder | None) -> None:
         self._recorder = recorder
-        self._last: dict[SdkAddress, LastFailure] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._last)
+        self.last: dict[SdkAddress, LastFailure] = {}
 
     def find(self, address: SdkAddress) -> LastFailure | None:
         """The last failure of an address, until its message has gone through."""
-        return self._last.get(address)
+        return self.last.get(address)
 
     def failed(self, request: Request, failure: Failure, batch: TracedBatch | None) -> bool:
         """Note a failure; False when it is one more attempt of a message that failed before.
@@ -57,16 +59,16 @@ class Failures:
         """
         message = _message(request, failure.position)
         line = place_of_traceback(failure.error.__traceback__)
-        before = self._last.pop(request.target, None)
+        before = self.last.pop(request.target, None)
         if before is not None and before.message == message:
             counted = self._count(before.batch, batch)
             if counted is not None or batch is None:
                 attempts = before.attempts + 1
-                self._last[request.target] = LastFailure(message, attempts, line, counted)
+                self.last[request.target] = LastFailure(message, attempts, line, counted)
                 return False
-        if len(self._last) >= _KEPT:
-            del self._last[next(iter(self._last))]  # the oldest
-        self._last[request.target] = LastFailure(message, 1, line, batch)
+        if len(self.last) >= _KEPT:
+            del self.last[next(iter(self.last))]  # the oldest
+        self.last[request.target] = LastFailure(message, 1, line, batch)
         return True
 
     def _count(self, before: TracedBatch | None, now: TracedBatch | None) -> TracedBatch | None:
@@ -76,17 +78,17 @@ class Failures:
 
     def served(self, request: Request) -> None:
         """Note that a request went well: if its message had failed, that is repaired."""
-        last = self._last.get(request.target)
+        last = self.last.get(request.target)
         if last is None:
             return
         if last.message in (_message(request, at) for at in range(len(request.invocations))):
-            del self._last[request.target]
+            del self.last[request.target]
             if self._recorder is not None and last.batch is not None:
                 self._recorder.repaired(last.batch)
 
     def forget(self, address: SdkAddress) -> None:
         """Drop a failure: its message is given up."""
-        self._last.pop(address, None)
+        self.last.pop(address, None)
 
 
 def _message(request: Request, position: int) -> bytes:

@@ -140,7 +140,7 @@ class TracedHandler:
             return outcome
         batch = None if self.recorder is None else served.traced(outcome)
         if outcome.failure is None:
-            if self.failures:
+            if self.failures.last:
                 self.failures.served(served.request)
             new = True
         else:
