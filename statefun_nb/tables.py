@@ -52,6 +52,15 @@ def html_list(title: str, lines: Iterable[str]) -> str:
     return f'<div class="statefun-nb"><div>{escape(title)}</div>{items}</div>'
 
 
+def _plain(text: str) -> str:
+    """Without what would move a terminal's cursor, or break the line."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else repr(character)[1:-1]
+
+
 def text_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table as text in columns, for a terminal.
 
@@ -63,7 +72,7 @@ def text_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
     bob  1
     al   20
     """
-    lines = [list(columns), *([shorten(cell, 60) for cell in row] for row in rows)]
+    lines = [list(columns), *([_plain(shorten(cell, 60)) for cell in row] for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
     text = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

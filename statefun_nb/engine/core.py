@@ -81,7 +81,6 @@ class Core:
         self.in_flight = 0
         self.waiting = 0  # messages in mailboxes that are not parked
         self.processed = 0
-        self.skipped = 0
 
     # Events.
 
@@ -379,7 +378,7 @@ class Core:
     def _skip(self, mailbox: Mailbox) -> None:
         mailbox.drop_head()
         self.waiting -= 1
-        self.skipped += 1
+        self.processed += 1  # nothing waits for it any more
         if mailbox.isolate:
             mailbox.isolate -= 1
         self._move(mailbox, _READY if mailbox.waiting else _IDLE)

@@ -176,7 +176,7 @@ class Driver:
 
     def report(self) -> Idle:
         """How many messages were processed since the last report, and what is left."""
-        processed = self.core.processed + self.core.skipped
+        processed = self.core.processed
         done, self._reported = processed - self._reported, processed
         parked = sum(len(mailbox.waiting or ()) for mailbox in self.core.parked())
         return Idle(done, parked, self.queued, len(self.core.timers))

@@ -16,7 +16,7 @@ from ..errors import described
 from ..loop_thread import LoopThread
 from ..progress import progress_bar
 from ..sdk.registry import StatefulFunctions
-from ..tables import shorten
+from ..tables import counted, shorten
 from ..trace.case import Case, EffectsJson, readable, run_case
 from ..trace.events import Payload
 from ..trace.replay import differences
@@ -44,8 +44,8 @@ class LeftOut(NamedTuple):
 
     def __str__(self) -> str:
         such = "it is" if self.number == 1 else "one is"
-        noun = "invocation" if self.number == 1 else "invocations"
-        return f"{self.number} {noun} of {self.function}: {self.reason}; {such} {self.example}"
+        what = counted(self.number, "invocation")
+        return f"{what} of {self.function}: {self.reason}; {such} {self.example}"
 
 
 class Chosen(NamedTuple):

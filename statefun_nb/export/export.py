@@ -13,7 +13,7 @@ from ..errors import SessionError
 from ..module_yaml import Document, with_endpoints, write_module
 from ..sdk.functions import default_functions
 from ..sdk.registry import StatefulFunctions
-from ..tables import html_list, html_table, text_table
+from ..tables import counted, html_list, html_table, text_table
 from ..testing import write_recorded
 from ..trace.invocations import Invocations
 from ..trace.recorder import Recorder
@@ -65,7 +65,7 @@ class Exported(NamedTuple):
             verb = "fails" if len(failed) == 1 else "fail"
             more = f"; and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
             found.append(
-                f"{len(failed)} of {_count(tests, 'test')} {verb}: "
+                f"{len(failed)} of {counted(tests, 'test')} {verb}: "
                 f"{'; '.join(failed[:_SHOWN])}{more}"
             )
         return "; ".join(found)
@@ -79,7 +79,7 @@ class Exported(NamedTuple):
 
     def _table(self) -> tuple[str, list[str], list[list[object]]]:
         rows: list[list[object]] = [[name, lines or ""] for name, lines in self.files.items()]
-        passed = _count(self.tried.tests, "test")
+        passed = counted(self.tried.tests, "test")
         verb = "passes" if self.tried.tests == 1 else "pass"
         told = "" if self.problem else f"; {passed} {verb}" if self.tried.tests else "; no tests"
         return f"exported to {self.folder}{told}", ["file", "lines"], rows
@@ -90,10 +90,6 @@ class Exported(NamedTuple):
     def _repr_html_(self) -> str:
         lines = self._lines()
         return html_table(*self._table()) + (html_list("", lines) if lines else "")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def export(

@@ -23,8 +23,11 @@ def make_engine(
     EngineError
         When something that it needs is not to be had.
     """
-    if options.engine == "embedded":
-        return embedded_engine(options, thread, endpoint, handler, clock)
-    from .cluster_engine import cluster_engine  # 12 ms that most notebooks need not wait for
+    match options.engine:
+        case "embedded":
+            return embedded_engine(options, thread, endpoint, handler, clock)
+        case "flink" | "docker":
+            # 12 ms that most notebooks need not wait for
+            from .cluster_engine import cluster_engine
 
-    return cluster_engine(options, thread, endpoint, handler)
+            return cluster_engine(options, thread, endpoint, handler)

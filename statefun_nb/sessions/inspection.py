@@ -8,19 +8,19 @@ from typing import Any, overload
 from ..address import address_of
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine
-from ..errors import SessionError
+from ..errors import SessionError, UnknownFunctionError, did_you_mean
 from ..loop_thread import LoopThread
-from ..module_yaml import with_endpoints, write_module
+from ..module_yaml import covers, with_endpoints, write_module
 from ..protocol.v3 import decode_typed_value
 from ..sdk.registry import StatefulFunctions, decode_state
 from ..tables import text_table
-from ..trace.events import EgressRecord, egress_record
+from ..trace.events import egress_record
 from ..trace.invocations import Invocations
 from ..trace.output import inside_function
 from ..trace.recorder import Recorder
 from ..trace.running import Blocked, Running
 from ..trace.traced import TracedHandler
-from ..views.listings import ParkedAddresses
+from ..views.listings import EgressRecords, ParkedAddresses
 from ..views.live import LiveViews
 from ..views.status import StateTable, Status
 from .options import Options
@@ -39,6 +39,7 @@ class Inspection:
     _views: LiveViews
     _thread: LoopThread
     _stopped: bool
+    _told: set[str]  # undeclared functions that a message was sent to
 
     def _check_running(self) -> None:
         if self._stopped:
@@ -53,6 +54,20 @@ class Inspection:
         self._check_running()
         if inside_function():
             raise SessionError(f"{call} is not for the inside of a function: {instead}")
+
+    def _check_known(self, typename: str) -> None:
+        """Raise for a function that there has never been: it would look like one without state."""
+        if self.functions.find(typename) is not None or typename in self.engine.types():
+            return
+        if typename in self._told:  # its message may be on its way
+            return
+        address_of(typename, "")  # which says what is wrong with a name that is none
+        if not covers(self.engine.documents(), typename):
+            known = {*self.functions, *self.engine.types()}
+            raise UnknownFunctionError(
+                f"no function {typename!r} is declared, and no message has gone to it"
+                f"{did_you_mean(typename, known)}"
+            )
 
     def _what_runs(self) -> str:
         """The functions that keep the loop from answering, in words."""
@@ -69,20 +84,30 @@ class Inspection:
 
         Empty when there is none. Of a real cluster it is what the endpoint saw last, which the
         table's ``observed`` says.
+
+        Raises
+        ------
+        UnknownFunctionError
+            When nobody has declared the function, and no message has gone to it.
         """
         self._check_running()
+        self._check_known(typename)
         if id is None:
             return StateTable.of(self.engine, self.functions, typename)
         values = self.engine.state(address_of(typename, id))
         return decode_state(self.functions.find(typename), values)
 
-    def egress(self, typename: str | None = None) -> list[EgressRecord]:
+    def egress(self, typename: str | None = None) -> EgressRecords:
         """The records that went to an egress, or to all of them, in order."""
         self._check_running()
-        return [
+        records = [
             egress_record(record.egress, decode_typed_value(record.argument))
             for record in self.engine.egress(typename)
         ]
+        if records or typename is None:
+            return EgressRecords(records, typename)
+        others = sorted({record.egress for record in self.engine.egress(None)})
+        return EgressRecords(records, typename, others)
 
     @property
     def functions(self) -> StatefulFunctions:

@@ -27,6 +27,21 @@ ClockName = Literal["system", "virtual"]
 DeliveryName = Literal["at-least-once", "exactly-once"]
 
 
+# The options that not every engine has: elsewhere they would be ignored without a word.
+_ENGINES_WITH: dict[str, tuple[EngineName, ...]] = {
+    "durable": ("embedded",),
+    "paused": ("embedded",),
+    "transport": ("embedded",),
+    "clock": ("embedded",),
+    "parallelism": ("flink", "docker"),
+    "delivery": ("flink", "docker"),
+    "bootstrap_servers": ("flink", "docker"),
+    "rest_url": ("flink", "docker"),
+    "image": ("docker",),
+    "kafka_image": ("docker",),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """The arguments of ``sf.start``, and their defaults; equal options mean the same session.
@@ -34,7 +49,7 @@ class Options:
     Raises
     ------
     SessionError
-        When an option has no such value.
+        When an option has no such value, or the engine has no such option.
     """
 
     functions: StatefulFunctions
@@ -62,12 +77,10 @@ class Options:
         _one_of("transport", self.transport, TransportName)
         _one_of("clock", self.clock, ClockName)
         _one_of("delivery", self.delivery, DeliveryName)
-        if self.engine != "embedded" and (self.clock, self.paused) != ("system", False):
-            raise SessionError(f"engine={self.engine!r} has no virtual clock and starts running")
-        if self.engine != "embedded" and self.durable is not None:
-            raise SessionError(
-                f"engine={self.engine!r} keeps its state itself: durable= is of the embedded engine"
-            )
+        for name, engines in _ENGINES_WITH.items():
+            if self.engine not in engines and getattr(self, name) != getattr(Options, name):
+                have = " or ".join(map(repr, engines))
+                raise SessionError(f"engine={self.engine!r} has no {name}=: it is for {have}")
         if (self.bootstrap_servers is None) != (self.rest_url is None):
             raise SessionError("an existing cluster is given by bootstrap_servers= and rest_url=")
         _whole("parallelism", self.parallelism, 1, 64)

@@ -55,7 +55,7 @@ class Session(Control):
         handler = TracedHandler(options.functions, self.recorder if options.trace else None)
         self._handler = handler
         self._documents: list[Document] = []  # of the user's module.yaml
-        self._told: set[str] = set()  # undeclared functions that a warning was given of
+        self._told: set[str] = set()
         self._stopped = False
         self._thread.start()
         self.endpoint: Endpoint = Endpoint(handler, self._thread)
@@ -179,8 +179,14 @@ class Session(Control):
         --------
         ``s.check("example/person", "bob").state(visits=3).sent(1, to="example/greeter")`` raises
         ``CheckFailed`` and says what is so instead, or shows what was right.
+
+        Raises
+        ------
+        UnknownFunctionError
+            When nobody has declared the function, and no message has gone to it.
         """
         self._check_outside("check", LATER)
+        self._check_known(typename)
         self.wait_idle(timers=False)
         return check_of(self.engine, self.recorder, self.functions, typename, id)
 

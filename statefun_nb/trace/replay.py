@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..progress import progress_bar
 from ..sdk.registry import StatefulFunctions
-from ..tables import html_list, html_table, shorten, text_table
+from ..tables import counted, html_list, html_table, shorten, text_table
 from .case import Case, EffectsJson, read_cases, run_case, typed
 from .events import Payload
 from .recorder import Recorder
@@ -59,7 +59,8 @@ class Replay(Sequence[Replayed]):
 
     def _table(self) -> tuple[str, list[str], list[list[object]]]:
         different = self.different
-        title = f"{len(self)} invocations run again: {len(self) - len(different)} did the same"
+        same = len(self) - len(different)
+        title = f"{counted(len(self), 'invocation')} run again: {same} did the same"
         if different:
             title += f", {len(different)} did not"
         if len(different) > _SHOWN:

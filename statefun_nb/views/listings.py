@@ -68,26 +68,24 @@ class ParkedAddresses(_Listing[ParkedAddress]):
 
 
 class EgressRecords(_Listing[EgressRecord]):
-    """What ``s.egress`` gives: records in order.
+    """What ``s.egress`` gives: the records in order, of one egress or (None) of all.
 
-    ``egress`` is the one that was asked for, None for all; ``known`` those that records went to.
+    ``others`` are the egresses that records did go to, for one that has none.
     """
 
     columns = ("egress", "topic", "key", "value")
 
     def __init__(
-        self, records: Sequence[EgressRecord], egress: str | None, known: Sequence[str]
+        self, records: Sequence[EgressRecord], egress: str | None, others: Sequence[str] = ()
     ) -> None:
         super().__init__(records)
         self.egress = egress
-        self.known = known
+        self.others = others
 
     def _title(self) -> str:
         where = f" of {self.egress}" if self.egress is not None else ""
-        title = f"{counted(len(self), 'record')}{where}"
-        if not self and self.known:
-            title += f"; records went to {', '.join(self.known)}"
-        return title
+        title = f"{counted(len(self), 'egress record')}{where}"
+        return f"{title}; there are some of {', '.join(self.others)}" if self.others else title
 
     def _row(self, each: EgressRecord) -> Sequence[object]:
         return (each.egress, each.topic or "", each.key or "", each.value)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..engine.base import Engine
 from ..sdk.registry import StatefulFunctions, decode_state
-from ..tables import html_table, text_table
+from ..tables import counted, html_table, text_table
 from ..trace.running import Blocked, Running
+from .listings import ends
 
 __all__ = ["StateTable", "Status"]
 
@@ -95,12 +97,15 @@ class StateTable(dict[str, dict[str, Any]]):
         present = {id_: values for id_, values in decoded if values}
         return cls(typename, present, observed=engine.cluster is not None)
 
-    def _table(self) -> tuple[str, list[str], list[list[object]]]:
+    def _table(self) -> tuple[str, list[str], list[Sequence[object]]]:
         names = list(dict.fromkeys(name for values in self.values() for name in values))
-        rows: list[list[object]] = [
-            [id_, *(values.get(name, "") for name in names)] for id_, values in self.items()
-        ]
-        return f"state of {self.typename}", ["id", *names], rows
+        rows = ends(
+            list(self.items()), lambda item: [item[0], *(item[1].get(name, "") for name in names)]
+        )
+        title = f"state of {self.typename}"
+        if len(rows) < len(self):
+            title += f": {counted(len(self), 'address', 'addresses')}"
+        return title, ["id", *names], rows
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
         printer.text(text_table(*self._table()))

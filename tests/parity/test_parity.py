@@ -10,14 +10,14 @@ from tests.parity.scenarios import SCENARIOS, Play
 from tests.requirements import need_flink
 
 
-@pytest.fixture(scope="module")
-def flink():
+@pytest.fixture(scope="module", params=["flink"])
+def other(request):
     """One real cluster for all scenarios: they differ in their function types."""
     need_flink()
     functions = sf.StatefulFunctions()
     # The namespace is known from the start: no restart between scenarios.
     sf.function("parity/nothing", functions=functions)(lambda ctx, message: None)
-    options = Options(engine="flink", port=0, functions=functions, trace_limit=100_000)
+    options = Options(engine=request.param, port=0, functions=functions, trace_limit=100_000)
     session = sf.Session(options)
     yield session, functions
     session.stop(30)
@@ -30,8 +30,8 @@ def run(name, session, functions):
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_both_engines_do_the_same(flink, functions, name):
-    session, real_functions = flink
+def test_both_engines_do_the_same(other, functions, name):
+    session, real_functions = other
     real = run(name, session, real_functions)
     with sf.start(port=0, functions=functions) as embedded:
         expected = run(name, embedded, functions)

@@ -96,13 +96,40 @@ def test_what_is_wrong_is_said_in_words(session, ask, words):
     [
         ("k/person", "bobb", r"no message has come to this id; did you mean 'bob'\?"),
         ("k/person", "zoe", "no message has come to this id; known ids: 'bob'"),
-        ("k/nobody", "bob", "no message has come to any k/nobody yet"),
         ("k/greeter", "bob", "though it was invoked 2 times: does it write its state"),
     ],
 )
 def test_an_address_that_keeps_nothing_says_why(session, typename, id_, words):
     with pytest.raises(sf.CheckFailed, match=words):
         session.check(typename, id_).state(visits=1)
+
+
+def test_a_function_that_there_has_never_been_is_not_checked(session):
+    with pytest.raises(
+        sf.UnknownFunctionError, match="no function 'k/persn' is declared, .*did you"
+    ):
+        session.check("k/persn", "bob")
+    with pytest.raises(sf.UnknownFunctionError, match=r"did you mean 'k/person'\?"):
+        session.state("k/persn")
+    with pytest.raises(sf.UnknownFunctionError, match="no message has gone to it"):
+        session.state("k/persn", "bob")
+    with pytest.raises(sf.DeclarationError, match="is not a typename"):
+        session.state("person")
+
+
+def test_a_function_that_waits_for_its_cell_has_no_state_yet(session):
+    with pytest.warns(UserWarning, match="no function 'k/later' is declared"):
+        session.send("k/later", "bob", 1)
+    assert session.state("k/later") == {}
+    assert session.state("k/later", "bob") == {}
+
+
+def test_an_egress_without_records_says_which_have_some(session):
+    session.wait_idle()
+    records = session.egress("k/outt")
+    assert records == []
+    assert repr(records) == "0 egress records of k/outt; there are some of k/out"
+    assert repr(session.egress("k/out")).startswith("2 egress records of k/out\n")
 
 
 def test_an_address_that_only_failed_says_with_what(session):
