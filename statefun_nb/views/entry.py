@@ -89,7 +89,13 @@ def _read_protobuf(tpe: Type, text: str) -> Any:
 
 
 def as_text(tpe: Type, value: Any) -> str:
-    """The text that ``read_value`` reads as the value."""
+    """The text that ``read_value`` reads as the value.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        When its bytes are no text: one with signs in their place would be read as another value.
+    """
     if isinstance(value, str) and tpe.typename == StringType.typename:
         return value
     if isinstance(value, bool):
@@ -100,5 +106,4 @@ def as_text(tpe: Type, value: Any) -> str:
         from google.protobuf import json_format
 
         return json_format.MessageToJson(value)
-    data = tpe.serializer().serialize(value)
-    return bytes(data).decode("utf-8", "replace")
+    return bytes(tpe.serializer().serialize(value)).decode()

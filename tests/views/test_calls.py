@@ -129,6 +129,23 @@ def test_what_the_editor_shows_is_what_it_takes(session, ask):
     assert session.state("a/person", "bob") == before
 
 
+def test_bytes_that_are_no_text_are_not_offered_for_editing(functions):
+    raw = sf.simple_type("my/raw", bytes, bytes)
+
+    @functions.bind("a/f", [sf.ValueSpec("x", raw)])
+    def f(ctx, message):
+        ctx.storage.x = message.as_type(raw)
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("a/f", "text", "ünïcode".encode(), type=raw)
+        session.send("a/f", "bytes", b"\xff\xfe\x01ok", type=raw)
+        session.wait_idle()
+        message = {"id": "", "name": "state", "arguments": {"typename": "a/f"}}
+        rows = Calls(session).answer(message)["result"]["rows"]
+        texts = {row["id"]: row["values"][0]["text"] for row in rows}
+        assert texts == {"text": "ünïcode", "bytes": None}
+
+
 def test_clear_and_undo(session, ask):
     send(session)
     ask("clear", typename="a/person", id="bob", name="n")
