@@ -4,9 +4,14 @@ import type { Connection } from "./connection";
 import { count, milliseconds } from "./format";
 import { message, useSession, useStore, useTrait } from "./hooks";
 import { Sparkline } from "./Sparkline";
-import type { Header } from "./wire";
+import { type Header, isOver } from "./wire";
 
-const SIGNS = { running: "●", paused: "❚❚", stopped: "■" } as const;
+const SIGNS: Record<Header["state"], string> = {
+  running: "●",
+  paused: "❚❚",
+  stopped: "■",
+  ended: "■",
+};
 
 export function HeaderBar() {
   const { connection } = useSession();
@@ -27,7 +32,7 @@ export function HeaderBar() {
       setNote(message(error));
     }
   };
-  const stopped = header.state === "stopped";
+  const over = isOver(header);
   return (
     <div class="sf-header">
       <div class="sf-bar">
@@ -46,11 +51,11 @@ export function HeaderBar() {
             ▶ Resume
           </button>
         ) : (
-          <button type="button" disabled={stopped} onClick={() => call("pause")}>
+          <button type="button" disabled={over} onClick={() => call("pause")}>
             ❚❚ Pause
           </button>
         )}
-        <button type="button" disabled={stopped} onClick={() => call("step")}>
+        <button type="button" disabled={over} onClick={() => call("step")}>
           Step
         </button>
         <button

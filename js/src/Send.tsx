@@ -1,7 +1,7 @@
 // A form that sends a message.
 import { useRef, useState } from "preact/hooks";
 import { message, useSession, useStore } from "./hooks";
-import { MESSAGE_TYPES } from "./wire";
+import { isOver, MESSAGE_TYPES } from "./wire";
 
 export function Send() {
   const { connection } = useSession();
@@ -59,7 +59,7 @@ export function Send() {
         </select>
       </label>
       <div class="sf-bar">
-        <button type="submit" disabled={store.header?.state === "stopped"}>
+        <button type="submit" disabled={store.header !== null && isOver(store.header)}>
           Send
         </button>
         <span role="status" class={failed ? "sf-problem" : "sf-dim"}>

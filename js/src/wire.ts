@@ -117,7 +117,7 @@ export function decodeEdge([kind, source, target, messages]: WireEdge): Edge {
 
 export interface Header {
   engine: string;
-  state: "running" | "paused" | "stopped";
+  state: "running" | "paused" | "stopped" | "ended";
   health: string;
   url: string;
   web_url: string;
@@ -136,6 +136,11 @@ export interface Header {
   running: string[];
   functions: string[];
   editable: boolean;
+}
+
+/** Will nothing be served any more? "ended" is a session whose thread ended without a stop. */
+export function isOver({ state }: Pick<Header, "state">): boolean {
+  return state === "stopped" || state === "ended";
 }
 
 export interface Update {

@@ -8,6 +8,7 @@ import {
   decodeOut,
   decodeRow,
   type Header,
+  isOver,
   MESSAGE_TYPES,
   type StatePage,
   type StateRow,
@@ -99,6 +100,13 @@ const TIMER: Record<keyof TimerRow, true> = {
   text: true,
 };
 
+const STATES: Record<Header["state"], true> = {
+  running: true,
+  paused: true,
+  stopped: true,
+  ended: true,
+};
+
 // A row has no names on the wire: what stands in each place here is the name it must come out by.
 const ROW = decodeRow(fields.Row.map((name) => (name === "out" ? [] : name)) as unknown as WireRow);
 const OUT = decodeOut(fields.Out as unknown as WireOut);
@@ -117,6 +125,12 @@ test.each([
   ["TimerRow", TIMER],
 ] as const)("%s has the fields of the kernel's side", (name, here) => {
   expect(Object.keys(here)).toEqual(fields[name]);
+});
+
+test("a session is in a state that the kernel's side knows, and is over in two of them", () => {
+  expect(Object.keys(STATES)).toEqual(fields.states);
+  const over = (Object.keys(STATES) as Header["state"][]).filter((state) => isOver({ state }));
+  expect(over).toEqual(["stopped", "ended"]);
 });
 
 test("each place of a row is what the kernel's side puts there", () => {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 from ..address import address_of
 from ..endpoint.server import Endpoint
@@ -162,7 +162,7 @@ class Inspection:
         self._check_running()
         return {} if self.engine.cluster is None else self.engine.cluster.logs()
 
-    def _state(self) -> str:
+    def _state(self) -> Literal["running", "paused", "stopped", "ended"]:
         if self._stopped:
             return "stopped"
         if not self._thread.alive:

@@ -185,12 +185,11 @@ class Feed:
     def _make_header(self) -> Header:
         source = self._source
         status = source.status()
-        stopped = status.state == "stopped"
         ordered = sorted(self._durations)
         return Header(
             engine=status.engine,
             state=status.state,
-            health="" if stopped else self._look(),
+            health="" if status.over else self._look(),
             url=status.url,
             web_url=status.web_url or "",
             now=round(source.engine.now() * 1000),
@@ -205,9 +204,9 @@ class Feed:
             rate=round(self._rate(status.traced), 1),
             p50=self._quantile(ordered, 0.5),
             p99=self._quantile(ordered, 0.99),
-            running=[] if stopped else self._running(),
+            running=[] if status.over else self._running(),
             functions=list(status.functions),
-            editable=source.engine.controls is not None and not stopped,
+            editable=source.engine.controls is not None and not status.over,
         )
 
     def _running(self) -> list[str]:

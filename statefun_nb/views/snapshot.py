@@ -100,7 +100,7 @@ def _invocations(newest: list[Invocation], count: int) -> str:
 
 
 def _states(source: Source) -> list[str]:
-    if source.status().state == "stopped":
+    if source.status().over:
         return []
     tables = []
     for typename, count in list(source.engine.types().items())[:_TYPES]:

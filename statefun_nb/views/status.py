@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..engine.base import Engine
 from ..sdk.registry import StatefulFunctions, decode_state
@@ -21,6 +21,7 @@ _NAMED = 5
 class Status(NamedTuple):
     """What a session is doing; it shows as a table.
 
+    ``state`` is "stopped" after ``stop``, "ended" when its thread has ended without it.
     ``processed`` counts messages, ``traced`` recorded invocations; ``web_url`` is Flink's web
     interface and ``durable`` the file that keeps everything, where there is one; ``running``
     requests are being served just now, and ``blocked`` are the last sync functions that held up
@@ -28,7 +29,7 @@ class Status(NamedTuple):
     """
 
     engine: str
-    state: str
+    state: Literal["running", "paused", "stopped", "ended"]
     url: str
     functions: tuple[str, ...]
     processed: int
@@ -43,6 +44,11 @@ class Status(NamedTuple):
     durable: str | None
     running: tuple[Running, ...]
     blocked: tuple[Blocked, ...]
+
+    @property
+    def over(self) -> bool:
+        """Will nothing be served any more?"""
+        return self.state in ("stopped", "ended")
 
     def _table(self) -> tuple[str, list[str], list[list[object]]]:
         title = f"StateFun session: {self.engine} engine, {self.state}, {self.url}"

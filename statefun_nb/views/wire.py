@@ -6,7 +6,7 @@ kernel sends ``update``, ``reply`` and ``problem``.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
 __all__ = ["CallReply", "Detail", "Edge", "Header", "Out", "Problem", "Row", "Update"]
 
@@ -51,7 +51,7 @@ class Header(TypedDict):
     """
 
     engine: str
-    state: str
+    state: Literal["running", "paused", "stopped", "ended"]
     health: str
     url: str
     web_url: str

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import statefun_nb as sf
 from statefun_nb.views.feed import Feed
+from statefun_nb.views.snapshot import snapshot_fragment
 from statefun_nb.views.wire import Update
 
 
@@ -155,6 +156,15 @@ def test_a_stopped_session_still_tells(session):
     session.stop()
     update = drain(Feed(session, clock=Clock()))[-1]
     assert (update["header"]["state"], update["header"]["traced"]) == ("stopped", 2)
+
+
+def test_a_session_whose_loop_has_ended_still_tells(session):
+    session.send("a/person", "bob", "hi")
+    session.wait_idle()
+    session._thread.stop()
+    header = drain(Feed(session, clock=Clock()))[-1]["header"]
+    assert (header["state"], header["traced"], header["editable"]) == ("ended", 2, False)
+    assert "2 invocations" in snapshot_fragment(session)
 
 
 @settings(max_examples=25, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -30,6 +31,10 @@ FIELDS = json.loads((Path(__file__).parent / "wire.json").read_text())
 )
 def test_declared_fields(name, here):
     assert list(here) == FIELDS[name]
+
+
+def test_declared_words():
+    assert list(get_args(get_type_hints(Header)["state"])) == FIELDS["states"]
 
 
 def test_what_is_really_sent_has_these_fields(functions):
