@@ -12,6 +12,7 @@ import type { DetailOut, Node, Row, Detail as Wire } from "./wire";
 export function Detail({ seq, select }: { seq: number; select: (seq: number) => void }) {
   const { connection } = useSession();
   const store = useStore();
+  const row = store.row(seq);
   const [detail, setDetail] = useState<Wire | null>(null);
   const [error, setError] = useState("");
   const [full, setFull] = useState(false);
@@ -27,8 +28,7 @@ export function Detail({ seq, select }: { seq: number; select: (seq: number) => 
     return () => {
       current = false;
     };
-  }, [connection, seq, full]);
-  const row = store.row(seq);
+  }, [connection, seq, full, row?.repaired]); // an open error may be repaired meanwhile
   const shown = detail?.seq === seq ? detail : null;
   return (
     <section class="sf-detail" aria-label={`Invocation ${seq}`}>
@@ -133,10 +133,17 @@ function SeqLink({
 function Body({ detail, row }: { detail: Wire; row: Row | undefined }) {
   return (
     <>
+      {row?.status === "rolled back" && (
+        <Part title="Rolled back">
+          ↶ Another message of its batch failed: this one comes again.
+        </Part>
+      )}
       {detail.error && (
         <Part title="Error">
-          <div class="sf-alarm">
-            ⚠ {detail.error.type}: <Leaf node={detail.error.message} />
+          {detail.error.repaired && <div>✓ Repaired: its message has gone through since.</div>}
+          <div class={detail.error.repaired ? "" : "sf-alarm"}>
+            {!detail.error.repaired && "⚠ "}
+            {detail.error.type}: <Leaf node={detail.error.message} />
             {detail.error.retries > 0 && ` (and ${detail.error.retries} times again)`}
           </div>
           <pre class="sf-pre">

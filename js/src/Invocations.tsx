@@ -2,14 +2,14 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Detail } from "./Detail";
 import { FIELDS, parseFilter } from "./filter";
-import { clock, count, milliseconds } from "./format";
+import { clock, count, isOpenError, milliseconds, outcome } from "./format";
 import { useStore, useTrait, useVirtual } from "./hooks";
 import type { Store } from "./store";
 import type { Out, Row } from "./wire";
 
 const HEIGHT = 26;
 
-type SortField = Exclude<keyof Row, "out">;
+type SortField = Exclude<keyof Row, "out" | "repaired">;
 
 interface Column {
   name: string;
@@ -280,8 +280,7 @@ interface RowLineProps {
 }
 
 function RowLine({ id, row, top, index, active, selected, open }: RowLineProps) {
-  const failed = row.status === "error";
-  const classes = ["sf-row", "sf-line", failed && "sf-failed", active && "sf-active"];
+  const classes = ["sf-row", "sf-line", isOpenError(row) && "sf-failed", active && "sf-active"];
   const cells: [string, string][] = [
     ["sf-c-time", clock(row.time)],
     ["sf-c-function", row.typename],
@@ -291,7 +290,7 @@ function RowLine({ id, row, top, index, active, selected, open }: RowLineProps) 
     ["sf-c-change", row.change],
     ["sf-c-sent", sentText(row)],
     ["sf-c-ms", milliseconds(row.ms)],
-    ["sf-c-status", failed ? `✗ ${row.error}` : "✓ ok"],
+    ["sf-c-status", outcome(row)],
   ];
   return (
     <div

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { StateDiff } from "./Detail";
 import { term, wanted } from "./filter";
-import { clock, count, duration } from "./format";
+import { clock, count, duration, isOpenError, outcome } from "./format";
 import {
   message,
   useAnswer,
@@ -310,7 +310,9 @@ export function WatchPane({ typename, id }: { typename: string; id: string }) {
           <li key={each.seq}>
             <span class="sf-dim">{clock(each.time)}</span> <bdi>{each.message}</bdi>
             <span class="sf-dim"> {each.change}</span>
-            {each.status === "error" && <span class="sf-alarm"> ✗ {each.error}</span>}
+            {each.status !== "ok" && (
+              <span class={isOpenError(each) ? "sf-alarm" : "sf-dim"}> {outcome(each)}</span>
+            )}
           </li>
         ))}
       </ol>

@@ -1,6 +1,6 @@
 // One causal chain over time: a bar for each invocation, below the one that caused it.
 import { chain } from "./chain";
-import { milliseconds } from "./format";
+import { isOpenError, milliseconds } from "./format";
 import { useStore } from "./hooks";
 
 export function Waterfall({ seq, select }: { seq: number; select: (seq: number) => void }) {
@@ -17,7 +17,7 @@ export function Waterfall({ seq, select }: { seq: number; select: (seq: number) 
       {links.map(({ row, depth }) => {
         const left = ((row.time - begin) / span) * 100;
         const width = (row.ms / span) * 100;
-        const failed = row.status === "error";
+        const failed = isOpenError(row);
         return (
           <button
             key={row.seq}
@@ -28,6 +28,7 @@ export function Waterfall({ seq, select }: { seq: number; select: (seq: number) 
           >
             <span class="sf-chain-name" style={{ paddingLeft: `${Math.min(depth, 12) * 10}px` }}>
               {failed && "✗ "}
+              {row.status === "rolled back" && "↶ "}
               <bdi>{`${row.typename}/${row.id}`}</bdi>
             </span>
             <span class="sf-chain-track" aria-hidden="true">

@@ -4,6 +4,7 @@
 //   id:bob  id:"two words"                             the instance
 //   caller:greeter                                     who sent the message
 //   status:error  error:  error:Value                  what failed, and with which words
+//   status:repaired  status:rolled                     errors repaired since; what was undone
 //   state:visits  message:hi  sent:greetings           text in the change, message or effects
 //   seq:7  cause:7  ms:>5                              numbers, also with > or <
 //   -term                                              not so
@@ -92,7 +93,7 @@ function fieldTest(field: Field, value: string): Test | string {
     case "id":
       return pattern(value, (row) => row.id);
     case "status":
-      return (row) => row.status.startsWith(value.toLowerCase());
+      return statusTest(value.toLowerCase());
     case "error":
       return (row) => row.status === "error" && includes(row.error, value);
     case "state":
@@ -104,6 +105,12 @@ function fieldTest(field: Field, value: string): Test | string {
     default:
       return numberTest(field, value);
   }
+}
+
+/** A repaired error is found as an error, too. */
+function statusTest(value: string): Test {
+  const repaired = "repaired".startsWith(value);
+  return (row) => row.status.startsWith(value) || (repaired && row.repaired);
 }
 
 /** Exact, on the whole typename or its name alone; `*` stands for anything. */
@@ -148,6 +155,7 @@ function anywhere(text: string): Test {
     has(row.change) ||
     has(row.error) ||
     has(row.status) ||
+    (row.repaired && has("repaired")) ||
     row.out.some((out) => has(outWords(out)));
 }
 

@@ -1,4 +1,5 @@
-// Numbers and times as a person reads them.
+// Numbers, times and what became of an invocation, as a person reads them.
+import type { Row } from "./wire";
 
 const CLOCK = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
@@ -38,4 +39,18 @@ export function duration(ms: number): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 48) return `${hours}:${pad(minutes % 60)}:${pad(whole % 60)}`;
   return `${Math.floor(hours / 24)} days`;
+}
+
+type Outcome = Pick<Row, "status" | "error" | "repaired">;
+
+/** Is it an error that nothing has repaired yet? */
+export function isOpenError({ status, repaired }: Outcome): boolean {
+  return status === "error" && !repaired;
+}
+
+/** What became of an invocation; a repaired error keeps its words. */
+export function outcome({ status, error, repaired }: Outcome): string {
+  if (status === "rolled back") return "↶ rolled back";
+  if (status === "ok") return "✓ ok";
+  return repaired ? `✓ repaired (${error})` : `✗ ${error}`;
 }

@@ -14,6 +14,9 @@ export type Node =
   | ["object", string]
   | ["deep"];
 
+/** What became of an invocation; "rolled back": undone, for another one of its batch failed. */
+export type Status = "ok" | "error" | "rolled back";
+
 export type OutKind = "message" | "delayed" | "egress" | "cancel";
 
 /** One thing that an invocation sent, at a glance: `where` is a typename, `id` the target's. */
@@ -26,7 +29,10 @@ export interface Out {
   readonly text: string;
 }
 
-/** One invocation at a glance; `time` in milliseconds since the epoch, `cause` 0: none. */
+/**
+ * One invocation at a glance; `time` in milliseconds since the epoch, `cause` 0: none. `repaired`
+ * says of an error that its message has gone through since.
+ */
 export interface Row {
   readonly seq: number;
   readonly time: number;
@@ -38,8 +44,9 @@ export interface Row {
   readonly out: readonly Out[];
   readonly outs: number;
   readonly ms: number;
-  readonly status: "ok" | "error";
+  readonly status: Status;
   readonly error: string;
+  readonly repaired: boolean;
   readonly cause: number;
 }
 
@@ -73,8 +80,9 @@ export type WireRow = [
   out: WireOut[],
   outs: number,
   ms: number,
-  status: "ok" | "error",
+  status: Status,
   error: string,
+  repaired: boolean,
   cause: number,
 ];
 
@@ -92,8 +100,22 @@ export function decodeOut([kind, where, id, topic, key, text]: WireOut): Out {
 }
 
 export function decodeRow(row: WireRow): Row {
-  const [seq, time, typename, id, caller, message, change, out, outs, ms, status, error, cause] =
-    row;
+  const [
+    seq,
+    time,
+    typename,
+    id,
+    caller,
+    message,
+    change,
+    out,
+    outs,
+    ms,
+    status,
+    error,
+    repaired,
+    cause,
+  ] = row;
   return {
     seq,
     time,
@@ -107,6 +129,7 @@ export function decodeRow(row: WireRow): Row {
     ms,
     status,
     error,
+    repaired,
     cause,
   };
 }
@@ -187,7 +210,13 @@ export interface Detail {
   after: Node;
   out: DetailOut[];
   stdout: Node;
-  error: { type: string; message: Node; traceback: Node; retries: number } | null;
+  error: {
+    type: string;
+    message: Node;
+    traceback: Node;
+    retries: number;
+    repaired: boolean;
+  } | null;
   function_version: number;
   batch: number;
 }

@@ -15,6 +15,7 @@ const SENT: WireRow = [
   0.25,
   "error",
   "ValueError: no",
+  true,
   3,
 ];
 const ROW = {
@@ -39,6 +40,7 @@ const ROW = {
   ms: 0.25,
   status: "error",
   error: "ValueError: no",
+  repaired: true,
   cause: 3,
 };
 

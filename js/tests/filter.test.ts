@@ -61,6 +61,26 @@ describe("a filter takes", () => {
   });
 });
 
+describe("a filter knows what became of an invocation", () => {
+  const OPEN = row(1, { status: "error", error: "ValueError: no" });
+  const REPAIRED = row(2, { status: "error", error: "ValueError: no", repaired: true });
+  const UNDONE = row(3, { status: "rolled back" });
+  const FINE = row(4);
+  test.each([
+    ["status:error", [1, 2]],
+    ["error:", [1, 2]],
+    ["status:repaired", [2]],
+    ["repaired", [2]],
+    ["status:error -status:repaired", [1]],
+    ["status:rolled", [3]],
+    ['status:"rolled back"', [3]],
+    ["status:ok", [4]],
+  ])("%s", (text, found) => {
+    const rows = [OPEN, REPAIRED, UNDONE, FINE].filter(parseFilter(text).test);
+    expect(rows.map(({ seq }) => seq)).toEqual(found);
+  });
+});
+
 describe("a filter says what it does not understand", () => {
   test.each([
     ["typ:person", '"typ:" is not known'],

@@ -15,6 +15,7 @@ export function row(seq: number, more: Partial<Row> = {}): Row {
     ms: 0.5,
     status: "ok",
     error: "",
+    repaired: false,
     cause: 0,
     ...more,
   };
@@ -43,6 +44,7 @@ function encodeRow(row: Row): WireRow {
     row.ms,
     row.status,
     row.error,
+    row.repaired,
     row.cause,
   ];
 }

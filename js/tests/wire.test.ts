@@ -13,6 +13,7 @@ import {
   type StatePage,
   type StateRow,
   type StateValue,
+  type Status,
   type TimerRow,
   type Update,
   type WireEdge,
@@ -100,6 +101,7 @@ const TIMER: Record<keyof TimerRow, true> = {
   text: true,
 };
 
+const STATUSES: Record<Status, true> = { ok: true, error: true, "rolled back": true };
 const STATES: Record<Header["state"], true> = {
   running: true,
   paused: true,
@@ -125,6 +127,10 @@ test.each([
   ["TimerRow", TIMER],
 ] as const)("%s has the fields of the kernel's side", (name, here) => {
   expect(Object.keys(here)).toEqual(fields[name]);
+});
+
+test("an invocation has a status that the kernel's side knows", () => {
+  expect(Object.keys(STATUSES)).toEqual(fields.statuses);
 });
 
 test("a session is in a state that the kernel's side knows, and is over in two of them", () => {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..address import SdkAddress
 from ..effects import TypedValue
@@ -149,7 +149,7 @@ class Invocation:
     rolled_back: bool = False
 
     @property
-    def status(self) -> str:
+    def status(self) -> Literal["ok", "error", "rolled back"]:
         """``ok``, ``error``, or ``rolled back``: undone, for another message of its batch failed.
 
         What was rolled back has no error of its own, and its message comes again.

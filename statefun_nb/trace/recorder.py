@@ -19,6 +19,8 @@ from .events import InvocationError
 
 __all__ = ["Recorder", "Snapshot"]
 
+# So many replaced batches are remembered for those who have read the old ones.
+_REPLACED = 1_000
 # So many batches are added before the oldest are dropped, unless one is large.
 _FRESH = 64
 _LARGE = 64 * 1024
@@ -66,6 +68,8 @@ class Recorder:
         self._kept = 0
         self._dropped = 0
         self._failures = 0
+        self._replaced: deque[int] = deque(maxlen=_REPLACED)  # their numbers
+        self._replacements = 0  # since the start
         self._in_order = True  # has each batch begun after the one that ended before it?
         self._last_seq = 0
         self._next_seq = 1  # these two: the loop's alone
@@ -119,8 +123,18 @@ class Recorder:
             for index in range(len(self._batches) - 1, -1, -1):
                 if self._batches[index] is old:
                     self._batches[index] = new
+                    self._replaced.append(new.number)
+                    self._replacements += 1
                     return True
         return False
+
+    def replaced(self, since: int = 0) -> tuple[list[TracedBatch], int]:
+        """What was replaced after the cursor ``since`` and is still kept, and the cursor now."""
+        with self._lock:
+            new = min(self._replacements - since, len(self._replaced))
+            numbers = set(islice(reversed(self._replaced), new))
+            found = [each for each in self._batches if each.number in numbers] if numbers else []
+            return found, self._replacements
 
     def failed_again(self, before: TracedBatch, error: InvocationError) -> TracedBatch | None:
         """Count one more failure of a request; None when its first one is no longer kept."""

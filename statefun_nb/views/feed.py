@@ -62,6 +62,8 @@ class Feed:
         self._flows = Flows()
         self._waiting: deque[tuple[TracedBatch, int]] = deque()  # and how many of it are to be sent
         self._waiting_rows = 0
+        _, self._replaced = source.recorder.replaced()  # a cursor of the recorder
+        self._changed: dict[int, TracedBatch] = {}  # by number: their rows are to be sent again
         self._durations: deque[float] = deque(maxlen=_DURATIONS)
         self._counts: deque[tuple[float, int]] = deque([(clock(), 0)])
         self._header: Header | None = None
@@ -91,7 +93,10 @@ class Feed:
         self._flows.add(fresh)
         self._time(fresh)
         self._keep(fresh)
-        rows = self._take(_LIVE_ROWS if fresh else _QUIET_ROWS)
+        self._exchange()
+        limit = _LIVE_ROWS if fresh else _QUIET_ROWS
+        found = [*self._take(limit), *self._take_changed()]
+        rows = sorted({row.seq: row for row in found}.values())  # what is new and changed: once
         self.behind = bool(fresh) and self._waiting_rows > 0
         first = self._first_kept()
         header = self._make_header()
@@ -131,6 +136,24 @@ class Feed:
             _, count = self._waiting.popleft()
             self._waiting_rows -= count
 
+    def _exchange(self) -> None:
+        """Note which errors were tried again or repaired since they were recorded."""
+        changed, self._replaced = self._source.recorder.replaced(self._replaced)
+        if not changed or not self._rows:
+            return
+        now = {batch.number: batch for batch in changed}
+        self._waiting = deque((now.get(batch.number, batch), n) for batch, n in self._waiting)
+        self._changed.update(now)
+
+    def _take_changed(self) -> list[Row]:
+        """The rows of what has changed: of a batch only the last one, which is the error's."""
+        rows: list[Row] = []
+        while self._changed and len(rows) < _LIVE_ROWS:
+            batch = self._changed.pop(next(iter(self._changed)))
+            last = batch.invocations
+            rows += map(row_of, read_batch(batch, self._source.recorder.id, max(0, last - 1), last))
+        return rows
+
     def _take(self, limit: int) -> list[Row]:
         """The newest rows that have not been sent."""
         if not self._rows:
@@ -145,7 +168,6 @@ class Feed:
             self._waiting_rows -= count - start
             if start:
                 self._waiting.append((batch, start))
-        rows.sort()  # by seq
         return rows
 
     def _first_kept(self) -> int:

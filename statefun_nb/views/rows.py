@@ -39,6 +39,7 @@ def row_of(each: Invocation) -> Row:
         round(each.duration * 1000, 4),
         each.status,
         error,
+        each.repaired,
         each.cause or 0,
     )
 
@@ -87,6 +88,7 @@ def detail_of(each: Invocation, limits: Bounds = GLANCE) -> Detail:
             "message": tree(each.error.message, limits),
             "traceback": tree(each.error.traceback, limits),
             "retries": each.error.retries,
+            "repaired": each.error.repaired,
         }
     return Detail(
         seq=each.seq,

@@ -90,13 +90,20 @@ def _invocations(newest: list[Invocation], count: int) -> str:
             preview(each.message.value, 60),
             preview(each.state_after, 60) if each.changed else "",
             len(each.sent) + len(each.delayed) + len(each.egress),
-            each.status if each.error is None else preview(each.error.text, 80),
+            _status(each),
         ]
         for each in newest
     ]
     title = f"The last {len(rows)} of {count:,} invocations" if count > len(rows) else "Invocations"
     columns = ["seq", "function", "id", "message", "state", "sent", "status"]
     return html_table(title, columns, rows)
+
+
+def _status(each: Invocation) -> str:
+    if each.error is None:
+        return each.status
+    text = preview(each.error.text, 80)
+    return f"repaired ({text})" if each.repaired else text
 
 
 def _states(source: Source) -> list[str]:

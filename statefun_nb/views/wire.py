@@ -26,7 +26,10 @@ class Out(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One invocation, at a glance. ``time`` in milliseconds since the epoch, ``cause`` 0: none."""
+    """One invocation, at a glance. ``time`` in milliseconds since the epoch, ``cause`` 0: none.
+
+    ``repaired`` says of an error that its message has gone through since.
+    """
 
     seq: int
     time: float
@@ -38,8 +41,9 @@ class Row(NamedTuple):
     out: list[Out]
     outs: int
     ms: float
-    status: str
+    status: Literal["ok", "error", "rolled back"]
     error: str
+    repaired: bool
     cause: int
 
 
@@ -84,6 +88,7 @@ class Edge(NamedTuple):
 class Update(TypedDict):
     """What has changed since the last one.
 
+    ``rows`` are new, or have changed since they were sent: an error was tried again, or repaired.
     ``first`` is the oldest invocation that is still kept; ``waiting`` rows will follow; ``missed``
     invocations were dropped before the view saw them: they are in no count but ``header``'s.
     ``types`` holds the counts of invocations and of errors by typename.

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import statefun_nb as sf
+from statefun_nb.views.calls import Calls
 from statefun_nb.views.feed import Feed
 from statefun_nb.views.snapshot import snapshot_fragment
 from statefun_nb.views.wire import Update
@@ -156,6 +157,58 @@ def test_a_stopped_session_still_tells(session):
     session.stop()
     update = drain(Feed(session, clock=Clock()))[-1]
     assert (update["header"]["state"], update["header"]["traced"]) == ("stopped", 2)
+
+
+def test_a_row_comes_again_when_its_error_is_repaired(functions):
+    bad = {"boom"}
+
+    @functions.bind("a/f")
+    def f(ctx, message):
+        if message.as_string() in bad:
+            raise ValueError("boom")
+
+    with sf.start(port=0, functions=functions) as session:
+        feed = Feed(session, clock=Clock())
+        session.pause()
+        session.send("a/f", "x", "fine")
+        session.send("a/f", "x", "boom")
+        session.resume()
+        session.wait_idle()
+        rows = {row.seq: row for update in drain(feed) for row in update["rows"]}
+        (failed,) = (row for row in rows.values() if row.status == "error")
+        assert (failed.error, failed.repaired) == ("ValueError: boom", False)
+        assert rows[failed.seq - 1].status == "rolled back"
+        bad.clear()
+        session.retry()
+        session.wait_idle()
+        again = {row.seq: row for update in drain(feed) for row in update["rows"]}
+        assert again[failed.seq] == failed._replace(repaired=True)
+        assert [row.status for seq, row in again.items() if seq not in rows][-1] == "ok"
+        message = {"id": "", "name": "detail", "arguments": {"seq": failed.seq}}
+        assert Calls(session).answer(message)["result"]["error"]["repaired"] is True
+        assert "repaired (ValueError: boom)" in snapshot_fragment(session)
+
+
+def test_a_row_that_waits_is_sent_as_it_is_by_then(functions):
+    bad = {"boom"}
+
+    @functions.bind("a/f")
+    def f(ctx, message):
+        if message.as_string() in bad:
+            raise ValueError("boom")
+
+    with sf.start(port=0, functions=functions) as session:
+        feed = Feed(session, clock=Clock())
+        session.send("a/f", "bad", "boom")
+        session.send_many((("a/f", str(n), "fine") for n in range(200)), progress=False)
+        session.wait_idle()
+        update = update_of(feed)
+        assert update["waiting"] == 161
+        bad.clear()
+        session.retry()
+        session.wait_idle()
+        rows = [row for update in drain(feed) for row in update["rows"]]
+        assert {row.repaired for row in rows if row.status == "error"} == {True}
 
 
 def test_a_session_whose_loop_has_ended_still_tells(session):

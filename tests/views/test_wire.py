@@ -34,6 +34,7 @@ def test_declared_fields(name, here):
 
 
 def test_declared_words():
+    assert list(get_args(get_type_hints(Row)["status"])) == FIELDS["statuses"]
     assert list(get_args(get_type_hints(Header)["state"])) == FIELDS["states"]
 
 
