@@ -6,9 +6,12 @@ kernel sends ``update``, ``reply`` and ``problem``.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict
 
 __all__ = ["CallReply", "Detail", "Edge", "Header", "Out", "Problem", "Row", "Update"]
+
+# A value as ``tree`` has cut it; the head of ``tree.py`` lists what it may be.
+Node: TypeAlias = Any
 
 
 class Out(NamedTuple):
@@ -122,15 +125,15 @@ class Problem(TypedDict):
 
 
 class Detail(TypedDict):
-    """One invocation, opened."""
+    """One invocation, opened. What it printed is cut like any other text."""
 
     seq: int
     message_type: str
-    message: Any
-    before: Any
-    after: Any
+    message: Node
+    before: Node
+    after: Node
     out: list[dict[str, Any]]
-    stdout: str
+    stdout: Node
     error: dict[str, Any] | None
     function_version: int
     batch: int

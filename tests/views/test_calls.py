@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import get_type_hints
 
 import pytest
 
 import statefun_nb as sf
 from statefun_nb.views.calls import Calls
+from statefun_nb.views.wire import Detail, Node
 
 
 @pytest.fixture
@@ -65,6 +67,20 @@ def test_an_invocation_opens(session, ask):
     assert detail["before"] == ["map", [], 0]
     assert detail["after"][1][0] == ["n", 1]
     assert [out["kind"] for out in detail["out"]] == ["egress", "delayed"]
+
+
+def test_what_was_printed_is_cut_like_any_text(functions):
+    @functions.bind("a/f")
+    def f(ctx, message):
+        print("x" * 5_000)
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("a/f", "1", "hi")
+        session.wait_idle()
+        message = {"id": "", "name": "detail", "arguments": {"seq": 1}}
+        detail = Calls(session).answer(message)["result"]
+        assert detail["stdout"] == ["text", "x" * 2_000, 5_001]
+        assert get_type_hints(Detail)["stdout"] == Node
 
 
 def test_an_invocation_that_is_gone_says_so(ask):
