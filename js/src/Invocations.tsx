@@ -318,7 +318,7 @@ function sentText(row: Row): string {
   return outText(first) + more;
 }
 
-export function outText({ kind, where, id, topic, key }: Out): string {
+function outText({ kind, where, id, topic, key }: Out): string {
   if (kind === "cancel") return `cancel ${key}`;
   if (kind === "egress") return `⇥ ${where}${topic ? ` ${topic}` : ""}`;
   return `${kind === "delayed" ? "⇢" : "→"} ${where}/${id}`;

@@ -139,7 +139,7 @@ export function edgeKey({ kind, source, target }: Omit<Edge, "messages">): strin
 }
 
 /** The index of the first row whose seq is not smaller. */
-export function lowerBound(rows: Row[], seq: number): number {
+function lowerBound(rows: Row[], seq: number): number {
   let low = 0;
   let high = rows.length;
   while (low < high) {
