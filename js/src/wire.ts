@@ -202,6 +202,14 @@ export interface DetailOut {
   value?: Node;
 }
 
+export interface DetailError {
+  type: string;
+  message: Node;
+  traceback: Node;
+  retries: number;
+  repaired: boolean;
+}
+
 export interface Detail {
   seq: number;
   message_type: string;
@@ -210,13 +218,7 @@ export interface Detail {
   after: Node;
   out: DetailOut[];
   stdout: Node;
-  error: {
-    type: string;
-    message: Node;
-    traceback: Node;
-    retries: number;
-    repaired: boolean;
-  } | null;
+  error: DetailError | null;
   function_version: number;
   batch: number;
 }

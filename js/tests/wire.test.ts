@@ -3,20 +3,26 @@ import { expect, test } from "vitest";
 import fields from "../../tests/views/wire.json";
 import { FIELDS } from "../src/filter";
 import {
+  type CallReply,
   type Detail,
+  type DetailError,
+  type DetailOut,
   decodeEdge,
   decodeOut,
   decodeRow,
   type Header,
   isOver,
   MESSAGE_TYPES,
+  type Problem,
   type StatePage,
   type StateRow,
   type StateValue,
   type Status,
+  type TimerPage,
   type TimerRow,
   type Update,
   type WireEdge,
+  type WireHistoryEntry,
   type WireOut,
   type WireRow,
 } from "../src/wire";
@@ -55,6 +61,16 @@ const UPDATE: Record<keyof Update, true> = {
   edges: true,
   types: true,
 };
+const CALL_REPLY: Record<keyof CallReply, true> = {
+  kind: true,
+  id: true,
+  result: true,
+  error: true,
+};
+const PROBLEM: Record<keyof Problem, true> = {
+  kind: true,
+  text: true,
+};
 const DETAIL: Record<keyof Detail, true> = {
   seq: true,
   message_type: true,
@@ -66,6 +82,23 @@ const DETAIL: Record<keyof Detail, true> = {
   error: true,
   function_version: true,
   batch: true,
+};
+const DETAIL_OUT: Record<keyof DetailOut, true> = {
+  kind: true,
+  where: true,
+  id: true,
+  topic: true,
+  key: true,
+  delay: true,
+  type: true,
+  value: true,
+};
+const DETAIL_ERROR: Record<keyof DetailError, true> = {
+  type: true,
+  message: true,
+  traceback: true,
+  retries: true,
+  repaired: true,
 };
 const STATE_PAGE: Record<keyof StatePage, true> = {
   types: true,
@@ -91,6 +124,11 @@ const STATE_VALUE: Record<keyof StateValue, true> = {
   text: true,
   expires: true,
 };
+const HISTORY_ENTRY: Record<keyof WireHistoryEntry, true> = {
+  row: true,
+  before: true,
+  after: true,
+};
 const TIMER: Record<keyof TimerRow, true> = {
   number: true,
   due: true,
@@ -101,6 +139,11 @@ const TIMER: Record<keyof TimerRow, true> = {
   text: true,
 };
 
+const TIMER_PAGE: Record<keyof TimerPage, true> = {
+  now: true,
+  total: true,
+  rows: true,
+};
 const STATUSES: Record<Status, true> = { ok: true, error: true, "rolled back": true };
 const STATES: Record<Header["state"], true> = {
   running: true,
@@ -120,11 +163,17 @@ test.each([
   ["Edge", EDGE],
   ["Header", HEADER],
   ["Update", UPDATE],
+  ["CallReply", CALL_REPLY],
+  ["Problem", PROBLEM],
   ["Detail", DETAIL],
+  ["DetailOut", DETAIL_OUT],
+  ["DetailError", DETAIL_ERROR],
   ["StatePage", STATE_PAGE],
   ["StateRow", STATE_ROW],
   ["StateValue", STATE_VALUE],
+  ["HistoryEntry", HISTORY_ENTRY],
   ["TimerRow", TIMER],
+  ["TimerPage", TIMER_PAGE],
 ] as const)("%s has the fields of the kernel's side", (name, here) => {
   expect(Object.keys(here)).toEqual(fields[name]);
 });

@@ -14,14 +14,23 @@ from ..errors import EngineError, StatefunError
 from ..protocol.v3 import decode_typed_value
 from ..sdk.registry import decode_state
 from ..sdk.unreadable import Unreadable
-from ..trace.events import Payload, egress_record
+from ..trace.events import Invocation, Payload, egress_record
 from ..trace.history import find_invocation, history, last_changes
 from .entry import MESSAGE_TYPES, as_text, literal, read_value
 from .rows import detail_of, row_of, short_id
 from .source import Source
 from .state_editor import StateEditor, type_of_state
 from .tree import FULL, GLANCE, preview, tree
-from .wire import CallReply
+from .wire import (
+    CallReply,
+    Detail,
+    HistoryEntry,
+    StatePage,
+    StateRow,
+    StateValue,
+    TimerPage,
+    TimerRow,
+)
 
 __all__ = ["Calls"]
 
@@ -101,7 +110,7 @@ class Calls:
         known = MESSAGE_TYPES[type]
         self._source.send(typename, id, read_value(known, text), type=known)
 
-    def _detail(self, seq: int, full: bool = False) -> Any:
+    def _detail(self, seq: int, full: bool = False) -> Detail:
         found = find_invocation(self._source.recorder, seq)
         if found is None:
             raise EngineError(
@@ -110,7 +119,7 @@ class Calls:
             )
         return detail_of(found, FULL if full else GLANCE)
 
-    def _state(self, typename: str = "", search: str = "", limit: int = 50) -> Any:
+    def _state(self, typename: str = "", search: str = "", limit: int = 50) -> StatePage:
         source = self._source
         types = {**dict.fromkeys(source.functions, 0), **source.engine.types()}
         total = 0
@@ -118,43 +127,43 @@ class Calls:
         if typename:
             total, found = source.engine.page(typename, search, min(limit, _MOST_ADDRESSES))
         changes = last_changes(source.recorder, typename, {each.id for each in found})
-        return {
-            "types": types,
-            "typename": typename,
-            "total": total,
-            "observed": source.engine.cluster is not None,
-            "undoable": self._editor.undoable,
-            "rows": [self._address(typename, each, changes.get(each.id)) for each in found],
-        }
+        return StatePage(
+            types=types,
+            typename=typename,
+            total=total,
+            observed=source.engine.cluster is not None,
+            undoable=self._editor.undoable,
+            rows=[self._address(typename, each, changes.get(each.id)) for each in found],
+        )
 
-    def _address(self, typename: str, stored: StoredState, change: Any) -> dict[str, Any]:
+    def _address(self, typename: str, stored: StoredState, change: Invocation | None) -> StateRow:
         exact = len(stored.id) <= _LONGEST_ID
-        return {
-            "id": stored.id if exact else short_id(stored.id),
-            "exact": exact,
-            "values": self._values(typename, stored) if exact else [],
-            "seq": 0 if change is None else change.seq,
-            "time": 0 if change is None else change.time.timestamp() * 1000,
-            "by": "" if change is None or change.caller is None else preview(str(change.caller)),
-        }
+        return StateRow(
+            id=stored.id if exact else short_id(stored.id),
+            exact=exact,
+            values=self._values(typename, stored) if exact else [],
+            seq=0 if change is None else change.seq,
+            time=0 if change is None else change.time.timestamp() * 1000,
+            by="" if change is None or change.caller is None else preview(str(change.caller)),
+        )
 
-    def _values(self, typename: str, stored: StoredState) -> list[dict[str, Any]]:
+    def _values(self, typename: str, stored: StoredState) -> list[StateValue]:
         spec = self._source.functions.find(typename)
         names = dict.fromkeys([*(spec.layout.specs if spec else ()), *stored.values])
-        shown = []
+        shown: list[StateValue] = []
         for name in names:
             value = stored.values.get(name)
             known = type_of_state(self._source, typename, name, value)
             decoded = self._decode(typename, name, value)
             shown.append(
-                {
-                    "name": name,
-                    "type": known.typename if known else value.typename if value else "",
-                    "present": value is not None,
-                    "value": tree(decoded),
-                    "text": _editable_text(known, decoded) if value is not None else "",
-                    "expires": stored.expires.get(name, 0) * 1000,
-                }
+                StateValue(
+                    name=name,
+                    type=known.typename if known else value.typename if value else "",
+                    present=value is not None,
+                    value=tree(decoded),
+                    text=_editable_text(known, decoded) if value is not None else "",
+                    expires=stored.expires.get(name, 0) * 1000,
+                )
             )
         return shown
 
@@ -162,14 +171,14 @@ class Calls:
         spec = self._source.functions.find(typename)
         return decode_state(spec, {name: value}).get(name)
 
-    def _history(self, typename: str, id: str) -> Any:
+    def _history(self, typename: str, id: str) -> list[HistoryEntry]:
         found = history(self._source.recorder, address_of(typename, id), _HISTORY)
         return [
-            {
-                "row": row_of(each),
-                "before": tree(each.state_before),
-                "after": tree(each.state_after),
-            }
+            HistoryEntry(
+                row=row_of(each),
+                before=tree(each.state_before),
+                after=tree(each.state_after),
+            )
             for each in found
         ]
 
@@ -182,13 +191,13 @@ class Calls:
     def _undo(self) -> str:
         return self._editor.undo()
 
-    def _timers(self) -> Any:
+    def _timers(self) -> TimerPage:
         pending = self._source.engine.timers()
-        return {
-            "now": self._source.engine.now() * 1000,
-            "total": len(pending),
-            "rows": [_timer(each) for each in pending[:_MOST_TIMERS]],
-        }
+        return TimerPage(
+            now=self._source.engine.now() * 1000,
+            total=len(pending),
+            rows=[_timer(each) for each in pending[:_MOST_TIMERS]],
+        )
 
     def _cancel(self, number: int) -> bool:
         return controls_of(self._source.engine, "cancelling a delayed message").cancel(number)
@@ -225,17 +234,17 @@ def _editable_text(known: Any, value: Any) -> str | None:
     return text if len(text) <= _EDITABLE else None
 
 
-def _timer(timer: Timer) -> dict[str, Any]:
+def _timer(timer: Timer) -> TimerRow:
     message = decode_typed_value(timer.argument)
-    return {
-        "number": timer.number,
-        "due": timer.due_ms,
-        "owner": preview(str(timer.owner)) if timer.owner else "",
-        "token": short_id(timer.token),
-        "typename": timer.target.typename,
-        "id": short_id(timer.target.id),
-        "text": preview(Payload(*message).value),
-    }
+    return TimerRow(
+        number=timer.number,
+        due=timer.due_ms,
+        owner=preview(str(timer.owner)) if timer.owner else "",
+        token=short_id(timer.token),
+        typename=timer.target.typename,
+        id=short_id(timer.target.id),
+        text=preview(Payload(*message).value),
+    )
 
 
 def _json_default(value: Any) -> Any:

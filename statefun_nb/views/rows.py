@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..trace.events import Invocation, differs
 from .tree import GLANCE, Bounds, plain_text, preview, tree
-from .wire import Detail, Out, Row
+from .wire import Detail, DetailError, DetailOut, Out, Row
 
 __all__ = ["detail_of", "row_of", "short_id"]
 
@@ -81,7 +79,7 @@ def _outs(each: Invocation) -> list[Out]:
 
 def detail_of(each: Invocation, limits: Bounds = GLANCE) -> Detail:
     """An invocation, opened: trees of its payloads, cut by ``limits``."""
-    error: dict[str, Any] | None = None
+    error: DetailError | None = None
     if each.error is not None:
         error = {
             "type": each.error.type,
@@ -104,8 +102,8 @@ def detail_of(each: Invocation, limits: Bounds = GLANCE) -> Detail:
     )
 
 
-def _all_outs(each: Invocation, limits: Bounds) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [
+def _all_outs(each: Invocation, limits: Bounds) -> list[DetailOut]:
+    found: list[DetailOut] = [
         {
             "kind": "message",
             "where": s.target.typename,

@@ -8,7 +8,24 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict
 
-__all__ = ["CallReply", "Detail", "Edge", "Header", "Out", "Problem", "Row", "Update"]
+__all__ = [
+    "CallReply",
+    "Detail",
+    "DetailError",
+    "DetailOut",
+    "Edge",
+    "Header",
+    "HistoryEntry",
+    "Out",
+    "Problem",
+    "Row",
+    "StatePage",
+    "StateRow",
+    "StateValue",
+    "TimerPage",
+    "TimerRow",
+    "Update",
+]
 
 # A value as ``tree`` has cut it; the head of ``tree.py`` lists what it may be.
 Node: TypeAlias = Any
@@ -124,6 +141,29 @@ class Problem(TypedDict):
     text: str
 
 
+class DetailOut(TypedDict, total=False):
+    """One thing that an invocation sent, with its whole value; each ``kind`` has its own fields."""
+
+    kind: str
+    where: str
+    id: str
+    topic: str
+    key: str
+    delay: str
+    type: str
+    value: Node
+
+
+class DetailError(TypedDict):
+    """What an invocation raised, how often it was tried again, and whether it has gone through."""
+
+    type: str
+    message: Node
+    traceback: Node
+    retries: int
+    repaired: bool
+
+
 class Detail(TypedDict):
     """One invocation, opened. What it printed is cut like any other text."""
 
@@ -132,8 +172,78 @@ class Detail(TypedDict):
     message: Node
     before: Node
     after: Node
-    out: list[dict[str, Any]]
+    out: list[DetailOut]
     stdout: Node
-    error: dict[str, Any] | None
+    error: DetailError | None
     function_version: int
     batch: int
+
+
+class StateValue(TypedDict):
+    """One state value. ``text`` is what an editor starts with, None where no text can stand for it.
+
+    ``expires`` in milliseconds since the epoch, 0: never.
+    """
+
+    name: str
+    type: str
+    present: bool
+    value: Node
+    text: str | None
+    expires: float
+
+
+class StateRow(TypedDict):
+    """What one address keeps, and the last invocation that changed it; ``seq`` 0: none is kept.
+
+    An id that is not ``exact`` was cut, and nothing can be asked about its address.
+    """
+
+    id: str
+    exact: bool
+    values: list[StateValue]
+    seq: int
+    time: float
+    by: str
+
+
+class StatePage(TypedDict):
+    """Some addresses of a function type, of ``total`` that match, and how many each type has.
+
+    ``observed``: it is what the endpoint saw last. ``undoable`` counts edits.
+    """
+
+    types: dict[str, int]
+    typename: str
+    total: int
+    observed: bool
+    undoable: int
+    rows: list[StateRow]
+
+
+class HistoryEntry(TypedDict):
+    """One invocation of an address, with the state that it found and left."""
+
+    row: Row
+    before: Node
+    after: Node
+
+
+class TimerRow(TypedDict):
+    """A delayed message that is pending; ``due`` in milliseconds since the epoch."""
+
+    number: int
+    due: float
+    owner: str
+    token: str
+    typename: str
+    id: str
+    text: str
+
+
+class TimerPage(TypedDict):
+    """The first delayed messages of ``total``; ``now`` is the engine's clock, in milliseconds."""
+
+    now: float
+    total: int
+    rows: list[TimerRow]

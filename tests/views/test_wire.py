@@ -9,28 +9,27 @@ from typing import get_args, get_type_hints
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.views import wire
 from statefun_nb.views.calls import Calls
 from statefun_nb.views.entry import MESSAGE_TYPES
 from statefun_nb.views.feed import Feed
-from statefun_nb.views.wire import Detail, Edge, Header, Out, Row, Update
+from statefun_nb.views.wire import Header, Row
 
 FIELDS = json.loads((Path(__file__).parent / "wire.json").read_text())
 
 
-@pytest.mark.parametrize(
-    ("name", "here"),
-    [
-        ("Row", Row._fields),
-        ("Out", Out._fields),
-        ("Edge", Edge._fields),
-        ("Header", Header.__annotations__),
-        ("Update", Update.__annotations__),
-        ("Detail", Detail.__annotations__),
-        ("message_types", MESSAGE_TYPES),
-    ],
-)
-def test_declared_fields(name, here):
-    assert list(here) == FIELDS[name]
+@pytest.mark.parametrize("name", wire.__all__)
+def test_declared_fields(name):
+    assert list(getattr(wire, name).__annotations__) == FIELDS[name]
+
+
+def test_nothing_else_is_listed():
+    words = {"statuses", "states", "filter", "message_types"}
+    assert set(FIELDS) == {*wire.__all__, *words}
+
+
+def test_message_types():
+    assert list(MESSAGE_TYPES) == FIELDS["message_types"]
 
 
 def test_declared_words():
@@ -44,7 +43,12 @@ def test_what_is_really_sent_has_these_fields(functions):
     @functions.bind("a/f", [sf.ValueSpec("n", sf.IntType)])
     def f(ctx, message):
         ctx.storage.n = 1
+        ctx.send(sf.message_builder("a/fails", "x", str_value="hi"))
         ctx.send_after(timedelta(hours=1), sf.message_builder("a/f", "x", int_value=1))
+
+    @functions.bind("a/fails")
+    def fails(ctx, message):
+        raise ValueError("no")
 
     with sf.start(port=0, functions=functions) as session:
         session.send("a/f", "x", "hi")
@@ -57,9 +61,15 @@ def test_what_is_really_sent_has_these_fields(functions):
         def ask(name, **arguments):
             return Calls(session).answer({"id": "", "name": name, "arguments": arguments})["result"]
 
-        assert list(ask("detail", seq=1)) == FIELDS["Detail"]
+        detail = ask("detail", seq=1)
+        assert list(detail) == FIELDS["Detail"]
+        assert all(set(out) <= set(FIELDS["DetailOut"]) for out in detail["out"])
+        assert list(ask("detail", seq=2)["error"]) == FIELDS["DetailError"]
         page = ask("state", typename="a/f")
         assert list(page) == FIELDS["StatePage"]
         assert list(page["rows"][0]) == FIELDS["StateRow"]
         assert list(page["rows"][0]["values"][0]) == FIELDS["StateValue"]
-        assert list(ask("timers")["rows"][0]) == FIELDS["TimerRow"]
+        assert list(ask("history", typename="a/f", id="x")[0]) == FIELDS["HistoryEntry"]
+        timers = ask("timers")
+        assert list(timers) == FIELDS["TimerPage"]
+        assert list(timers["rows"][0]) == FIELDS["TimerRow"]
