@@ -69,6 +69,10 @@ def failed_row(view, text):
     return rows(view).filter(has_text=f"✗ {text}")
 
 
+def repaired_row(view, text):
+    return rows(view).filter(has_text=f"✓ repaired ({text}")
+
+
 def detail_of(view):
     return view.get_by_role("region", name=re.compile("Invocation"))
 
@@ -99,7 +103,7 @@ def test_the_quickstart_is_seen_as_it_runs(notebook, picture):
     notebook.open(cells[0], SHOW, *cells[1:-1]).run_all()
     view = notebook.view()
     expect(row(view, "example/reminder").first).to_be_visible()
-    expect(failed_row(view, "TypeError").first).to_be_visible()
+    expect(repaired_row(view, "TypeError").first).to_be_visible()
     count = int(notebook.result("s.status().traced"))
     expect(view.locator(".sf-metric", has_text="invocations").last).to_contain_text(str(count))
     notebook.page.locator(".jp-Cell").nth(1).scroll_into_view_if_needed()
@@ -136,6 +140,22 @@ def test_an_error_opens_to_its_traceback_and_the_line_in_the_cell(dashboard, not
     expect(detail.locator("mark").last).to_contain_text('raise ValueError("no such greeting")')
     expect(dashboard.get_by_role("status").first).to_contain_text("1 parked")
     expect(dashboard.locator(".sf-metric", has_text="errors")).to_contain_text("⚠")
+
+
+def test_an_error_whose_message_has_gone_through_is_shown_as_repaired(dashboard, notebook):
+    notebook.run('s.send("example/person", "bob", "boom")')
+    failed_row(dashboard, "ValueError: no such greeting").first.click()
+    detail = detail_of(dashboard)
+    expect(detail).to_contain_text("⚠ ValueError")
+    mended = FUNCTIONS.partition('@sf.function("example/greeter')[0].replace('"boom"', "None")
+    notebook.run(mended + "\ns.retry()\ns.wait_idle()")
+    expect(repaired_row(dashboard, "ValueError: no such greeting)")).to_have_count(1)
+    expect(failed_row(dashboard, "ValueError")).to_have_count(0)
+    expect(detail).to_contain_text("its message has gone through since")
+    expect(detail.locator("mark").last).to_contain_text('raise ValueError("no such greeting")')
+    expect(dashboard.locator(".sf-metric", has_text="errors")).to_contain_text("1")
+    dashboard.get_by_label("Filter invocations").fill("status:repaired")
+    expect(rows(dashboard)).to_have_count(1)
 
 
 def test_the_filter_narrows_and_the_notebook_shares_it(dashboard, notebook):

@@ -1,0 +1,35 @@
+// @vitest-environment happy-dom
+import { h, render } from "preact";
+import { expect, test, vi } from "vitest";
+import type { Connection } from "../src/connection";
+import { HeaderBar } from "../src/HeaderBar";
+import { SessionContext } from "../src/hooks";
+import { Store } from "../src/store";
+import type { Header } from "../src/wire";
+import { HEADER, update } from "./rows";
+
+// There is no canvas to draw on here.
+vi.mock("../src/Sparkline", () => ({ Sparkline: () => null }));
+
+/** What the header says of a session in this state, and the buttons that can be pressed. */
+function shown(state: Header["state"]): [string, string[]] {
+  const store = new Store();
+  store.apply(update([], { header: { ...HEADER, state } }));
+  const connection = { store, gone: false, late: 0 } as Connection;
+  const model = { get: () => 0, set() {}, save_changes() {}, on() {}, off() {}, send() {} };
+  const session = { connection, store, model };
+  const root = document.createElement("div");
+  render(h(SessionContext.Provider, { value: session, children: h(HeaderBar, {}) }), root);
+  const status = root.querySelector("[role=status]")?.textContent ?? "";
+  const buttons = [...root.querySelectorAll("button")].filter((button) => !button.disabled);
+  return [status, buttons.map((button) => button.textContent ?? "")];
+}
+
+test.each([
+  ["running", "● embedded, running", ["❚❚ Pause", "Step", "Clear view"]],
+  ["paused", "❚❚ embedded, paused", ["▶ Resume", "Step", "Clear view"]],
+  ["stopped", "■ embedded, stopped", ["Clear view"]],
+  ["ended", "■ embedded, ended", ["Clear view"]],
+] as const)("a session that is %s", (state, words, buttons) => {
+  expect(shown(state)).toEqual([words, buttons]);
+});
