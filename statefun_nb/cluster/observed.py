@@ -21,7 +21,10 @@ __all__ = ["Observed"]
 
 
 class Observed:
-    """Messages and state as the endpoint sees them. Belongs to the loop, but for ``posted``.
+    """Messages and state as the endpoint sees them.
+
+    Written on the loop; ``posted`` by who hands in messages, one thread at a time. ``state``, the
+    counts and ``page`` are read from any thread, where they may be a moment old.
 
     Parameters
     ----------
@@ -34,12 +37,14 @@ class Observed:
         self.received = 0
         self.last_activity = time.monotonic()
         self.state: dict[str, dict[str, dict[str, TypedValue | None]]] = {}
+        # Adding to a count is no single step: each has one writer, ``posted`` and the loop.
+        self._posted = 0
         self._sent = 0
         self._timers = Timers()
 
     def posted(self) -> None:
         """Count a message that is handed in from outside; a delayed one: ``posted_later``, too."""
-        self._sent += 1
+        self._posted += 1
         self.last_activity = time.monotonic()
 
     def posted_later(self, message: IngressMessage) -> None:
@@ -105,7 +110,7 @@ class Observed:
     @property
     def under_way(self) -> int:
         """Messages in the cluster that are not waiting for their time."""
-        return self._sent - self.received - self.delayed()
+        return self._posted + self._sent - self.received - self.delayed()
 
 
 def _now_ms() -> int:

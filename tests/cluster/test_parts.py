@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -231,6 +232,21 @@ def test_the_balance_knows_what_is_under_way():
     observed.served(decode_request(request), encode_result([cancel_chunk("t")]))
     assert (observed.under_way, observed.delayed()) == (0, 2)
     assert not observed.pending(decode_request(request).target, "t")
+
+
+def test_a_message_that_is_posted_while_a_reply_is_counted_is_counted_too():
+    observed = Observed(lambda typename: posted_meanwhile())
+
+    def posted_meanwhile():
+        thread = Thread(target=observed.posted)
+        thread.start()
+        thread.join()
+        return True
+
+    request = decode_request(peer.request(("a/f", "x"), [peer.text("m")]))
+    reply = encode_result([send_chunk("a/g", "1", "t/y", b"1", b"")])
+    observed.served(request, reply)
+    assert observed.under_way == 2  # what the reply sent, and what was posted
 
 
 def test_an_empty_incomplete_context_is_two_bytes_of_tag_and_no_length():
