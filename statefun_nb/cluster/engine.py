@@ -263,11 +263,11 @@ class ClusterEngine:
         return f"the job is not running just now: {self.cluster.web_url}"
 
     def egress(self, typename: str | None) -> list[Emit]:
-        egresses = [typename] if typename is not None else sorted(self._routes.emitted)
+        egresses = [typename] if typename is not None else sorted(self._observed.emitted)
         return [record for egress in egresses for record in self._egress(egress)]
 
     def _egress(self, typename: str) -> Iterator[Emit]:
-        for topic, count in tuple(self._routes.emitted.get(typename, {}).items()):
+        for topic, count in tuple(self._observed.emitted.get(typename, {}).items()):
             records = self._topic(topic, typename if topic == EGRESS_TOPIC else None, count)
             for record in records:
                 if topic == EGRESS_TOPIC:

@@ -12,16 +12,19 @@ import time
 from collections.abc import Callable
 
 from ..address import SdkAddress
-from ..effects import CancelDelayed, Request, TypedValue
+from ..effects import CancelDelayed, Emit, Request, TypedValue
 from ..engine.base import IngressMessage, StoredState, Timer
 from ..engine.timers import Timers
-from ..protocol.v3 import decode_reply, has_caller
+from ..protocol.records import KAFKA_RECORD, decode_kafka_record
+from ..protocol.v3 import decode_reply, decode_typed_value, has_caller
 
 __all__ = ["Observed"]
 
 
 class Observed:
-    """Messages and state as the endpoint sees them.
+    """Messages, records and state as the endpoint sees them.
+
+    ``emitted`` counts the records that went to each topic of Kafka, by egress.
 
     Written on the loop; ``posted`` by who hands in messages, one thread at a time. ``state``, the
     counts and ``page`` are read from any thread, where they may be a moment old.
@@ -37,6 +40,7 @@ class Observed:
         self.received = 0
         self.last_activity = time.monotonic()
         self.state: dict[str, dict[str, dict[str, TypedValue | None]]] = {}
+        self.emitted: dict[str, dict[str, int]] = {}
         # Adding to a count is no single step: each has one writer, ``posted`` and the loop.
         self._posted = 0
         self._sent = 0
@@ -71,9 +75,19 @@ class Observed:
                 if self.pending(owner, each.token):
                     self._cancel(owner, each.token)  # the cluster has let go of it already
                 self._timers.add(due_ms, owner, each.token, each.target, each.argument)
+        for emit in effects.egress:
+            self._emitted(emit)
         values = self.state.setdefault(owner.typename, {}).setdefault(owner.id, {})
         values.update(request.state)
         values.update(effects.mutations)
+
+    def _emitted(self, emit: Emit) -> None:
+        # Counted here and not as functions emit them: what a failed one emitted goes nowhere.
+        value = decode_typed_value(emit.argument)
+        if value.typename == KAFKA_RECORD:
+            topic = decode_kafka_record(value.value or b"").topic
+            topics = self.emitted.setdefault(emit.egress, {})
+            topics[topic] = topics.get(topic, 0) + 1
 
     def _cancel(self, owner: SdkAddress, token: str) -> None:
         if self.pending(owner, token):

@@ -31,8 +31,6 @@ EGRESS = "statefun_nb/egress"
 class ClusterRoutes:
     """The routes of one session on a real cluster.
 
-    ``emitted`` counts the records that went to each topic, by egress.
-
     Parameters
     ----------
     pending : callable
@@ -47,7 +45,6 @@ class ClusterRoutes:
         self._led: dict[str, bool] = {}
         self._state_specs: dict[tuple[str, str], StateSpec] = {}
         self._agreed: dict[str, Mapping[str, ValueSpec]] = {}
-        self.emitted: dict[str, dict[str, int]] = {}
 
     @property
     def documents(self) -> Sequence[Document]:
@@ -105,13 +102,8 @@ class ClusterRoutes:
         """The record as it goes to Kafka; as it stands where module.yaml declares its egress."""
         declared = typename in self._egresses
         if value.typename == KAFKA_RECORD:
-            topic = decode_kafka_record(value.value or b"").topic
-        elif declared:
-            return typename, value
-        else:
-            topic = EGRESS_TOPIC
-            record = KafkaRecord(topic, typename, typed_value_bytes(value))
+            decode_kafka_record(value.value or b"")  # one that is none would fail the whole job
+        elif not declared:
+            record = KafkaRecord(EGRESS_TOPIC, typename, typed_value_bytes(value))
             value = TypedValue(KAFKA_RECORD, encode_kafka_record(record))
-        topics = self.emitted.setdefault(typename, {})
-        topics[topic] = topics.get(topic, 0) + 1
         return (typename if declared else EGRESS), value

@@ -32,6 +32,7 @@ from statefun_nb.protocol.v3 import (
     send_chunk,
 )
 from statefun_nb.sdk.egress import kafka_egress_message
+from statefun_nb.trace.traced import Serving, TracedHandler
 from tests import peer
 from tests.waiting import eventually
 
@@ -189,7 +190,24 @@ def test_records_for_undeclared_egresses_go_by_ours(routes):
     assert routes.egress("x/out", kafka) == (EGRESS, kafka)
     typename, wrapped = routes.egress("x/other", TypedValue("t/y", b"1"))
     assert (typename, wrapped.typename) == (EGRESS, kafka.typename)
-    assert routes.emitted == {"x/out": {"topic": 1}, "x/other": {"statefun_nb.egress": 1}}
+
+
+def test_only_records_that_go_out_are_waited_for(routes, functions):
+    @sf.function("a/f", functions=functions)
+    def f(ctx, message):
+        ctx.send_egress(kafka_egress_message("x/out", "topic", "v"))
+        ctx.send_egress(sf.EgressMessage("x/other", TypedValue("t/y", b"1")))
+        if message.as_string() == "bad":
+            raise ValueError("bad")
+
+    observed = Observed(lambda typename: True)
+    bad = peer.request(("a/f", "x"), [peer.text("bad")])
+    mixed = peer.request(("a/f", "x"), [peer.text("good"), peer.text("bad")])
+    for skip, data in ((False, bad), (True, mixed)):
+        handler = TracedHandler(functions, None)
+        handler.attach(Serving(routes=routes, skip=skip, watch=observed.served))
+        handler.start(data)
+    assert observed.emitted == {"x/out": {"topic": 1}, "x/other": {"statefun_nb.egress": 1}}
 
 
 def test_a_state_name_keeps_its_first_type_and_expiration(routes):
