@@ -29,6 +29,7 @@ from .gateway import MESSAGES_TOPIC, gateway_documents, gateway_functions
 from .kafka import Clients, Record
 from .observed import Observed
 from .routes import ClusterRoutes
+from .undeclared import Undeclared
 
 __all__ = ["ClusterEngine"]
 
@@ -101,7 +102,7 @@ class ClusterEngine:
         self._user_documents: list[Document] = []
         self._lock = threading.RLock()  # guards starting and restarting, and what follows
         self._running = False
-        self._waiting: list[IngressMessage] = []  # for function types that nobody has declared
+        self._undeclared = Undeclared()
         self._read: dict[str, list[Record]] = {}  # by topic, and where to read on, by partition
         self._read_to: dict[str, dict[int, int]] = {}
         self._clients = Clients(cluster.bootstrap_servers)
@@ -129,8 +130,7 @@ class ClusterEngine:
                 self._restart(documents, f"to know {', '.join(new)}/*")
             else:
                 self._start(documents)
-            waiting, self._waiting = self._waiting, []
-            self.post(waiting)
+            self.post(self._undeclared.take())
 
     def _namespaces(self) -> set[str]:
         return {typename.partition("/")[0] for typename in self._handler.functions}
@@ -213,7 +213,7 @@ class ClusterEngine:
             observed.received,
             in_flight,
             max(0, observed.under_way - in_flight),
-            len(self._parking.held),
+            len(self._parking.held) + len(self._undeclared.addresses),
             observed.delayed(),
         )
 
@@ -225,7 +225,7 @@ class ClusterEngine:
             for message in messages:
                 target = message.target
                 if not self._running or not covers(self._routes.documents, target.typename):
-                    self._waiting.append(message)
+                    self._undeclared.add(message)
                     continue
                 value = encode_envelope(*message, next(self._numbers))
                 self._observed.posted()
@@ -233,7 +233,8 @@ class ClusterEngine:
                     self._thread.post(self._observed.posted_later, message)
                 key = f"{target.typename}/{target.id}".encode()
                 self._clients.produce(MESSAGES_TOPIC, key, value)
-            if any(self._handler.functions.find(m.target.typename) for m in self._waiting):
+            find = self._handler.functions.find
+            if any(find(address.typename) for address in self._undeclared.addresses):
                 self.prepare()
 
     def release(self, typename: str) -> None:
@@ -306,9 +307,7 @@ class ClusterEngine:
             for address, each in held.items()
         ]
         with self._lock:
-            waiting: dict[SdkAddress, int] = {}
-            for message in self._waiting:
-                waiting[message.target] = waiting.get(message.target, 0) + 1
+            waiting = dict(self._undeclared.addresses)
         reason = "no function of that type is declared yet"
         return addresses + [
             ParkedAddress(address, reason, "", 0, count, undeclared=True)
@@ -320,10 +319,9 @@ class ClusterEngine:
 
     def discard(self, address: SdkAddress) -> TypedValue:
         with self._lock:
-            for index, message in enumerate(self._waiting):
-                if message.target == address:
-                    del self._waiting[index]
-                    return decode_typed_value(message.argument)
+            message = self._undeclared.discard(address)
+        if message is not None:
+            return decode_typed_value(message.argument)
         return self._thread.call(self._parking.discard, address)
 
     # Controlling.
@@ -371,7 +369,7 @@ class ClusterEngine:
         observed = self._observed
         done, self._reported = observed.received - self._reported, observed.received
         under_way = max(0, observed.under_way)
-        parked = (under_way if self._parking.held else 0) + len(self._waiting)
+        parked = (under_way if self._parking.held else 0) + len(self._undeclared)
         return Idle(done, parked, under_way if self.paused else 0, observed.delayed())
 
     async def close(self) -> None:

@@ -19,6 +19,7 @@ from statefun_nb.cluster import artifacts
 from statefun_nb.cluster.observed import Observed
 from statefun_nb.cluster.processes import Processes, free_ports, root_cause
 from statefun_nb.cluster.routes import EGRESS, ClusterRoutes
+from statefun_nb.cluster.undeclared import Undeclared
 from statefun_nb.effects import TypedValue
 from statefun_nb.engine.base import IngressMessage
 from statefun_nb.module_yaml import http_endpoint
@@ -265,6 +266,23 @@ def test_a_message_that_is_posted_while_a_reply_is_counted_is_counted_too():
     reply = encode_result([send_chunk("a/g", "1", "t/y", b"1", b"")])
     observed.served(request, reply)
     assert observed.under_way == 2  # what the reply sent, and what was posted
+
+
+def test_messages_for_undeclared_types_keep_their_order_and_are_counted_by_address():
+    undeclared = Undeclared()
+    ann, bob = address_of("a/f", "ann"), address_of("a/f", "bob")
+    first, *_, last = messages = [
+        IngressMessage(to, b"%d" % i) for i, to in enumerate([ann, bob, ann])
+    ]
+    for message in messages:
+        undeclared.add(message)
+    assert (len(undeclared), undeclared.addresses) == (3, {ann: 2, bob: 1})
+    assert undeclared.discard(ann) == first
+    assert undeclared.discard(bob) == messages[1]
+    assert undeclared.discard(bob) is None
+    assert (len(undeclared), undeclared.addresses) == (1, {ann: 1})
+    assert undeclared.take() == [last]
+    assert (len(undeclared), undeclared.addresses) == (0, {})
 
 
 def test_an_empty_incomplete_context_is_two_bytes_of_tag_and_no_length():
