@@ -112,7 +112,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
         parking = self.parking
         gone: Sequence[int] = ()
         if parking is not None:
-            if parking.takes(connection, request, body):
+            if parking.hold_if_due(connection, request, body):
                 return
             gone = parking.discarded_in(request)
         asked = _Asked(connection, request.target, gone)

@@ -77,8 +77,10 @@ class Parking:
         """Are all requests held?"""
         return self._closed
 
-    def takes(self, connection: httputil.HTTPConnection, request: Request, body: bytes) -> bool:
-        """Is this request one to hold, without serving it?"""
+    def hold_if_due(
+        self, connection: httputil.HTTPConnection, request: Request, body: bytes
+    ) -> bool:
+        """Hold a request that is not to be served now; False when it is."""
         if self._closed:
             self._waiting.append((connection, request, body))
             return True
