@@ -212,10 +212,14 @@ class ClusterEngine:
         return Progress(
             observed.received,
             in_flight,
-            max(0, observed.under_way - in_flight),
+            max(0, self._under_way - in_flight),
             len(self._parking.held) + len(self._undeclared.addresses),
             observed.delayed(),
         )
+
+    @property
+    def _under_way(self) -> int:
+        return self._observed.under_way - self._parking.given_up
 
     def now(self) -> float:
         return time.time()
@@ -362,13 +366,13 @@ class ClusterEngine:
             return False
         quiet = time.monotonic() - observed.last_activity
         if self._trusted and not self._parking.held:
-            return observed.under_way == 0
+            return self._under_way == 0
         return quiet > (_PARKED_QUIET_SECONDS if self._trusted else _QUIET_SECONDS)
 
     def _report_idle(self) -> Idle:
         observed = self._observed
         done, self._reported = observed.received - self._reported, observed.received
-        under_way = max(0, observed.under_way)
+        under_way = max(0, self._under_way)
         parked = (under_way if self._parking.held else 0) + len(self._undeclared)
         return Idle(done, parked, under_way if self.paused else 0, observed.delayed())
 

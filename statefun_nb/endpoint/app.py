@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from tornado import httputil, web
 
-from ..address import SdkAddress
 from ..effects import Request
 from ..errors import ProtocolError, UnknownFunctionError, described
 from ..protocol.v3 import decode_request, without_messages
@@ -38,10 +37,10 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class _Asked(NamedTuple):
-    """Whom to answer, for which address, and which messages of the request were left out."""
+    """Whom to answer, what the request was, and which of its messages were left out."""
 
     connection: httputil.HTTPConnection
-    target: SdkAddress
+    request: Request
     gone: Sequence[int]
 
     def position(self, served: int) -> int:
@@ -115,7 +114,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
             if parking.hold_if_due(connection, request, body):
                 return
             gone = parking.discarded_in(request)
-        asked = _Asked(connection, request.target, gone)
+        asked = _Asked(connection, request, gone)
         if gone:
             body = without_messages(body, gone)
             if not body:  # every message was given up: none has an effect
@@ -151,7 +150,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
         failure = outcome.failure
         if failure is None:
             if self.parking is not None and not outcome.missing:
-                self.parking.answered(asked.target)
+                self.parking.answered(asked.request, asked.gone)
             _answer(asked.connection, 200, outcome.reply)
             return
         why = Why(described(failure.error), asked.position(failure.position))
@@ -159,7 +158,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
 
     def _answer_failure(self, asked: _Asked, status: int, why: Why, *, hold: bool) -> None:
         if hold and self.parking is not None:
-            self.parking.failed(asked.connection, asked.target, why)
+            self.parking.failed(asked.connection, asked.request.target, why)
         else:
             _answer(asked.connection, status, why.reason)
 

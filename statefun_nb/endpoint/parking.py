@@ -11,7 +11,7 @@ asynchronously, and that one is held (source: ``RequestReplyFunction``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from tornado import httputil
 from ..address import SdkAddress
 from ..effects import Request, TypedValue
 from ..errors import EngineError
-from ..protocol.v3 import encode_missing
+from ..protocol.v3 import encode_missing, has_caller
 from ..sdk.messages import own_typed_value
 
 __all__ = ["Held", "Parking", "Why"]
@@ -69,6 +69,8 @@ class Parking:
         self._sent_back: dict[SdkAddress, Why] = {}
         # Messages that somebody gave up, by address: they come again with each try of their batch.
         self._discarded: dict[SdkAddress, list[bytes]] = {}
+        # Messages that the cluster has had an answer for without their being served.
+        self.given_up = 0
         self._closed = False
         self._waiting: list[tuple[httputil.HTTPConnection, Request, bytes]] = []
 
@@ -139,9 +141,11 @@ class Parking:
                 positions.append(position)
         return positions
 
-    def answered(self, target: SdkAddress) -> None:
-        """Note that a request went through: it does not come again."""
-        self._discarded.pop(target, None)
+    def answered(self, request: Request, gone: Sequence[int]) -> None:
+        """Note that a request went through, without the messages at ``gone``: none comes again."""
+        self._discarded.pop(request.target, None)
+        # As elsewhere: what has no caller came from an ingress of the user's, which nobody counts.
+        self.given_up += sum(has_caller(request.invocations[position]) for position in gone)
 
     def close(self) -> None:
         """Hold every request from now on."""

@@ -146,6 +146,54 @@ def test_an_address_is_parked_while_others_go_on(shared):
     assert session.engine.cluster.restored() == before  # the job never failed
 
 
+def test_a_parked_message_is_tried_again_and_given_up(shared):
+    session, functions = shared
+
+    @sf.function("c/fragile", state={"seen": list}, functions=functions)
+    def fragile(ctx, message):
+        if message.value == 2:
+            raise ValueError("not 2")
+        ctx.storage.seen = [*(ctx.storage.seen or []), message.value]
+
+    session.send("c/fragile", "a", 1)
+    session.wait_idle(30)
+    session.send("c/fragile", "a", 2)
+    session.wait_idle(30)
+    (parked,) = session.parked
+    assert (str(parked.address), parked.reason) == ("c/fragile 'a'", "ValueError: not 2")
+    assert (parked.attempts, parked.waiting, parked.undeclared) == (1, 1, False)
+    assert parked.line.startswith("test_flink.py, line ")
+    session.send_many([("c/fragile", "a", n) for n in (3, 2, 4)])
+    assert session.wait_idle(30).parked == 4
+    assert session.retry("c/fragile", "b") == 0
+    assert session.retry("c/fragile", "a") == 1
+    # It fails again, and is held again when the cluster has sent it once more.
+    eventually(lambda: [each.attempts for each in session.parked] == [2])
+    assert session.status().parked == 1
+    assert session.discard("c/fragile", "a").value == 2
+    assert session.wait_idle(30).parked == 3  # the others came as one batch, which fails
+    assert session.discard("c/fragile", "a").value == 2
+    idle = session.wait_idle(30)
+    assert (idle.processed, idle.parked) == (2, 0)
+    assert session.parked == []
+    assert session.state("c/fragile", "a") == {"seen": [1, 3, 4]}
+    with pytest.raises(sf.EngineError, match="c/fragile 'a' is not parked"):
+        session.discard("c/fragile", "a")
+
+
+def test_messages_for_a_namespace_that_nobody_declared_are_parked(shared):
+    session, _ = shared
+    session.wait_idle(30)
+    with pytest.warns(UserWarning, match="is declared"):
+        session.send_many(("unknown/f", id_, i) for i, id_ in enumerate("aba"))
+    assert session.wait_idle(30).parked == 3
+    assert {each.address.id: each.waiting for each in session.parked} == {"a": 2, "b": 1}
+    assert session.status().parked == 2
+    assert [session.discard("unknown/f", id_).value for id_ in "aab"] == [0, 2, 1]
+    assert session.parked == []
+    assert session.status().parked == 0
+
+
 def test_a_target_that_no_endpoint_covers_is_an_error_of_the_sender(shared):
     session, functions = shared
 

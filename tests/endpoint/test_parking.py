@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.address import address_of
 from statefun_nb.endpoint.parking import AGAIN
 from statefun_nb.endpoint.server import Endpoint
 from statefun_nb.loop_thread import LoopThread
@@ -83,6 +84,54 @@ def test_a_cluster_that_gives_up_a_request_is_forgotten(parked):
         eventually(lambda: parking.held)
     eventually(lambda: not parking.held)
     assert ask(endpoint, request())[::2] == (200, AGAIN)  # it comes again, from the start
+
+
+def test_what_is_given_up_is_left_out_of_its_batch_and_the_rest_served(parked, functions):
+    endpoint, parking, thread = parked
+
+    @sf.function("p/f", functions=functions)
+    def picky(ctx, message):
+        if message.as_string().startswith("bad"):
+            raise ValueError(message.as_string())
+        ctx.send("p/g", "y", message.value)
+
+    texts = [peer.text(each) for each in ("a", "bad 1", "b", "bad 2")]
+    caller = ("statefun_nb/gateway", "")
+    batch = post(peer.request(("p/f", "x"), texts, caller=caller))
+    with pytest.raises(sf.EngineError, match="p/f 'x' is not parked"):
+        thread.call(parking.discard, address_of("p/f", "x"))
+    assert ask(endpoint, batch)[::2] == (200, AGAIN)
+    with connect(endpoint) as held:
+        held.sendall(batch)
+        for reason in ("bad 1", "bad 2"):
+            eventually(lambda: parking.held)
+            (what,) = parking.held.values()
+            assert what.why.reason == f"ValueError: {reason}"
+            given_up = thread.call(parking.discard, address_of("p/f", "x"))
+            assert given_up == peer.text(reason)
+            status, _, body = read_response(held)
+            assert status == 200
+            if reason == "bad 1":  # the rest failed, too: it is sent back, and comes again
+                assert body == AGAIN
+                assert parking.given_up == 0
+                held.sendall(batch)
+    sent = peer.reply(body).invocation_result.outgoing_messages
+    assert [each.argument.value for each in sent] == [texts[0][1], texts[2][1]]
+    assert (parking.held, parking.given_up) == ({}, 2)
+    again = post(peer.request(("p/f", "x"), [peer.text("bad 1")]))  # another message like it
+    assert ask(endpoint, again)[::2] == (200, AGAIN)
+
+
+def test_a_batch_of_which_all_is_given_up_has_no_effect(parked):
+    endpoint, parking, thread = parked
+    single = post(peer.request(("p/f", "x"), [peer.text("m")]))  # of an ingress of the user's
+    ask(endpoint, single)
+    with connect(endpoint) as held:
+        held.sendall(single)
+        eventually(lambda: parking.held)
+        thread.call(parking.discard, address_of("p/f", "x"))
+        assert read_response(held)[::2] == (200, b"")
+    assert parking.given_up == 0  # nobody has counted it when it came
 
 
 def test_while_closed_all_requests_wait(parked, functions):
