@@ -16,12 +16,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from statefun_nb.cluster.artifacts import FLINK, KAFKA, bundled_java, resolve
+from statefun_nb.cluster.artifacts import FLINK_VERSION, KAFKA_VERSION, bundled_java, resolve
 from statefun_nb.cluster.docker import build_image, check_docker, has_image
 
 DEBIAN = "statefun-nb/debian:bookworm"
-FLINK_BASE = f"statefun-nb/flink:{FLINK}"
-KAFKA_IMAGE = f"statefun-nb/kafka:{KAFKA}"
+FLINK_BASE = f"statefun-nb/flink:{FLINK_VERSION}"
+KAFKA_IMAGE = f"statefun-nb/kafka:{KAFKA_VERSION}"
 
 DOCKERFILE = """\
 FROM {base}

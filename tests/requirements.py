@@ -9,13 +9,13 @@ import shutil
 import pytest
 
 import statefun_nb as sf
-from statefun_nb.cluster.artifacts import find_java
+from statefun_nb.cluster.artifacts import KAFKA_VERSION, find_java
 from statefun_nb.cluster.docker import IMAGE, check_docker, has_image
 
 __all__ = ["CHROMIUM", "KAFKA_IMAGE", "find_chromium", "need_browser", "need_docker", "need_flink"]
 
 # What docker/base_images.py builds where no image registry can be reached.
-KAFKA_IMAGE = "statefun-nb/kafka:3.9.1"
+KAFKA_IMAGE = f"statefun-nb/kafka:{KAFKA_VERSION}"
 
 CHROMIUM = [
     "--no-sandbox",

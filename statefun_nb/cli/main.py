@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from .. import __version__
 from ..cluster import artifacts, detached
+from ..cluster.docker import KAFKA_IMAGE
 from ..demos.flights import flight_functions, flight_messages, load_flights
 from ..demos.greeter import greeter_functions, greetings
 from ..endpoint.server import LOOPBACK
@@ -91,7 +92,7 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
         "--parallelism", type=int, default=tasks, metavar="N", help=f"TaskManagers ({tasks})"
     )
     up.add_argument("--image", help="of StateFun and Flink; built on first use when left out")
-    up.add_argument("--kafka-image", help="of Kafka (apache/kafka:3.9.1)")
+    up.add_argument("--kafka-image", help=f"of Kafka ({KAFKA_IMAGE})")
     up.set_defaults(run=_cluster_up)
     commands.add_parser("status", help="where it is").set_defaults(run=_cluster_status)
     logs = commands.add_parser("logs", help="what its containers have written")

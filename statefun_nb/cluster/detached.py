@@ -24,7 +24,7 @@ from ..module_yaml import (
 )
 from .artifacts import cache_folder
 from .cluster import Cluster
-from .docker import FLINK, KAFKA, Compose, get_images
+from .docker import CONTAINER_FLINK, CONTAINER_KAFKA, Compose, get_images
 from .flink import Rest
 from .gateway import MESSAGES_TOPIC, gateway_documents
 from .kafka import Clients
@@ -80,7 +80,7 @@ def up(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     compose = Compose(folder, _PROJECT, *images)
-    cluster = Cluster("docker", compose, FLINK, KAFKA, parallelism)
+    cluster = Cluster("docker", compose, CONTAINER_FLINK, CONTAINER_KAFKA, parallelism)
     try:
         documents = read_module(module.replace(KAFKA_PLACE, cluster.bootstrap_servers))
         if not any(document.is_endpoint for document in documents):

@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EngineError
-from .artifacts import STATEFUN, statefun_jars
+from .artifacts import FLINK_VERSION, KAFKA_VERSION, STATEFUN_VERSION, statefun_jars
 from .cluster import Cluster
 from .processes import Processes
 from .runtime import Runtime
 
 __all__ = [
     "BASE_IMAGE",
-    "FLINK",
+    "CONTAINER_FLINK",
+    "CONTAINER_KAFKA",
     "IMAGE",
-    "KAFKA",
     "KAFKA_IMAGE",
     "Compose",
     "build_image",
@@ -38,12 +38,12 @@ __all__ = [
 ]
 
 # StateFun's own images end at 3.2.0: its newest release on the official image of its Flink.
-BASE_IMAGE = "flink:1.16.2-scala_2.12-java11"
-IMAGE = f"statefun-nb/statefun:{STATEFUN}"
-KAFKA_IMAGE = "apache/kafka:3.9.1"
+BASE_IMAGE = f"flink:{FLINK_VERSION}-scala_2.12-java11"
+IMAGE = f"statefun-nb/statefun:{STATEFUN_VERSION}"
+KAFKA_IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 
-FLINK = Runtime("java", "/opt/flink/lib/*")
-KAFKA = Runtime("java", "/opt/kafka/libs/*")
+CONTAINER_FLINK = Runtime("java", "/opt/flink/lib/*")
+CONTAINER_KAFKA = Runtime("java", "/opt/kafka/libs/*")
 _OUT_OF_MEMORY = 137
 # The user's own, so that what the containers write can be removed.
 _USER = f"{os.getuid()}:{os.getgid()}" if os.name == "posix" else "0:0"
@@ -182,7 +182,9 @@ def docker_cluster(
         When Docker is not installed, does not run, or has no such image and cannot get it.
     """
     images = get_images(report, image, kafka_image)
-    return Cluster("docker", SupervisedCompose(*images), FLINK, KAFKA, parallelism)
+    return Cluster(
+        "docker", SupervisedCompose(*images), CONTAINER_FLINK, CONTAINER_KAFKA, parallelism
+    )
 
 
 def get_images(
