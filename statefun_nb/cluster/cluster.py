@@ -80,7 +80,7 @@ class Cluster:
     def start_job(self, module: str, savepoint: str | None = None) -> None:
         """Start JobManager and TaskManagers with this module.yaml; does not wait."""
         folder = self.runner.folder
-        flink.write_module(folder, module)
+        flink.put_module(folder, module)
         self._generation += 1
         self.runner.start(
             self._name("jobmanager"), flink.job_manager(self._flink, folder, savepoint)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..errors import EngineError
 from .runtime import Runtime
 
-__all__ = ["FlinkPorts", "Rest", "job_manager", "task_manager", "write_config", "write_module"]
+__all__ = ["FlinkPorts", "Rest", "job_manager", "put_module", "task_manager", "write_config"]
 
 _OPENED = ("lang", "net", "io", "nio", "text", "time", "util", "util.concurrent",
            "util.concurrent.atomic", "util.concurrent.locks", "lang.reflect")  # fmt: skip
@@ -78,8 +78,8 @@ def write_config(folder: Path, ports: FlinkPorts, parallelism: int) -> None:
     )
 
 
-def write_module(folder: Path, text: str) -> None:
-    """module.yaml, where StateFun finds it: on the class path."""
+def put_module(folder: Path, text: str) -> None:
+    """Put module.yaml where StateFun finds it: on the class path."""
     modules = folder / "modules"
     modules.mkdir(exist_ok=True)
     (modules / "module.yaml").write_text(text)
