@@ -21,16 +21,18 @@ class ExternalCluster:
 
     Parameters
     ----------
+    name : str
+        As in ``sf.start(engine=...)``.
     bootstrap_servers : str
         Of Kafka.
     rest_url : str
         Of Flink's JobManager.
     """
 
-    name = "docker"
     parallelism = 1
 
-    def __init__(self, bootstrap_servers: str, rest_url: str) -> None:
+    def __init__(self, name: str, bootstrap_servers: str, rest_url: str) -> None:
+        self.name = name
         self.bootstrap_servers = bootstrap_servers
         self.rest = Rest(rest_url)
 

@@ -43,7 +43,7 @@ def cluster_engine(
 
 def _cluster(options: Options, report: ProgressLine) -> Cluster | ExternalCluster:
     if options.bootstrap_servers is not None and options.rest_url is not None:
-        return ExternalCluster(options.bootstrap_servers, options.rest_url)
+        return ExternalCluster(options.engine, options.bootstrap_servers, options.rest_url)
     if options.engine == "flink":
         return local_cluster(options.parallelism, report)
     return docker_cluster(

@@ -33,6 +33,7 @@ from statefun_nb.protocol.v3 import (
     send_chunk,
 )
 from statefun_nb.sdk.egress import kafka_egress_message
+from statefun_nb.sessions.options import Options
 from statefun_nb.trace.traced import Serving, TracedHandler
 from tests import peer
 from tests.waiting import eventually
@@ -283,6 +284,14 @@ def test_messages_for_undeclared_types_keep_their_order_and_are_counted_by_addre
     assert (len(undeclared), undeclared.addresses) == (1, {ann: 1})
     assert undeclared.take() == [last]
     assert (len(undeclared), undeclared.addresses) == (0, {})
+
+
+@pytest.mark.parametrize("name", ["flink", "docker"])
+def test_an_existing_cluster_has_the_name_it_was_asked_for_by(functions, name):
+    pytest.importorskip("confluent_kafka")
+    nowhere = {"bootstrap_servers": "127.0.0.1:1", "rest_url": "http://127.0.0.1:1"}
+    with sf.Session(Options(engine=name, port=0, functions=functions, **nowhere)) as session:
+        assert session.status().engine == name
 
 
 def test_an_empty_incomplete_context_is_two_bytes_of_tag_and_no_length():
