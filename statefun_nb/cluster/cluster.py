@@ -64,8 +64,8 @@ class Cluster:
         """Start the broker; does not wait."""
         self.runner.start("kafka", kafka.broker_command(self._kafka, self.runner.folder))
 
-    def wait_for_kafka(self, clients: kafka.Clients) -> float:
-        """Wait until the broker answers; the seconds it took.
+    def wait_for_kafka(self, clients: kafka.Clients) -> None:
+        """Wait until the broker answers.
 
         Raises
         ------
@@ -75,7 +75,6 @@ class Cluster:
         begin = time.monotonic()
         while not clients.wait(1.0):
             self._check("kafka", begin, _KAFKA_SECONDS)
-        return time.monotonic() - begin
 
     def start_job(self, module: str, savepoint: str | None = None) -> None:
         """Start JobManager and TaskManagers with this module.yaml; does not wait."""
@@ -96,8 +95,8 @@ class Cluster:
     def _name(self, process: str) -> str:
         return process if self._generation == 1 else f"{process}.{self._generation}"
 
-    def wait_for_job(self, report: Report = lambda _: None) -> float:
-        """Wait until all tasks run; the seconds it took.
+    def wait_for_job(self, report: Report = lambda _: None) -> None:
+        """Wait until all tasks run.
 
         Raises
         ------
@@ -109,7 +108,6 @@ class Cluster:
             self._check(self._name("jobmanager"), begin, _JOB_SECONDS)
             report("StateFun is starting" if self.rest.job() is None else "its job is starting")
             time.sleep(_POLL_SECONDS)
-        return time.monotonic() - begin
 
     def stop_job(self) -> str:
         """Take a savepoint, end the job's processes, and return the savepoint's path."""

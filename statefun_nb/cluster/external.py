@@ -44,11 +44,10 @@ class ExternalCluster:
     def start_kafka(self) -> None:
         """Do nothing: it runs already."""
 
-    def wait_for_kafka(self, clients: Clients) -> float:
+    def wait_for_kafka(self, clients: Clients) -> None:
         """Raise when the broker does not answer."""
         if not clients.wait(_SECONDS):
             raise EngineError(f"no Kafka answers at {self.bootstrap_servers}")
-        return 0.0
 
     def start_job(self, module: str, savepoint: str | None = None) -> None:
         """Do nothing: its job runs already, with a module.yaml of its own."""
@@ -56,14 +55,13 @@ class ExternalCluster:
     def wait_for_job(
         self,
         report: Callable[[str], object] = lambda _: None,  # noqa: ARG002 - there is nothing to wait for
-    ) -> float:
+    ) -> None:
         """Raise when no job runs there."""
         if not self.rest.running():
             raise EngineError(
                 f"no StateFun job runs at {self.rest.url}: deploy one with the module.yaml that "
                 "s.module_yaml() gives"
             )
-        return 0.0
 
     def stop_job(self) -> str:
         """Raise: whoever runs it decides when its job stops."""
