@@ -304,7 +304,7 @@ class ClusterEngine:
                 address=address,
                 reason=each.why.reason,
                 line="",
-                attempts=0 if each.why.position is None else 1,
+                attempts=0,
                 waiting=len(each.request.invocations),
                 undeclared=each.why.position is None,
             )

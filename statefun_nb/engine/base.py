@@ -62,7 +62,8 @@ class ParkedAddress(NamedTuple):
     line : str
         Where that was raised in the user's code, as in "Cell In[3], line 5"; "" where unknown.
     attempts : int
-        How often the message at its head was tried; 0 when its function is not declared.
+        How often the message at its head was tried; 0 when its function is not declared, and
+        where that is not known.
     waiting : int
         Messages, that one included.
     undeclared : bool
@@ -237,7 +238,10 @@ class Engine(Protocol):
         """The records of one egress, or of all, in order."""
 
     def parked(self) -> list[ParkedAddress]:
-        """The addresses that wait for a corrected or missing function; without ``line``."""
+        """The addresses that wait for a corrected or missing function.
+
+        Without ``line`` and ``attempts``, which are "" and 0: an engine does not know them.
+        """
 
     def documents(self) -> list[Document]:
         """The module.yaml that serves what is declared by now."""

@@ -250,7 +250,7 @@ class EmbeddedEngine:
                 address=mailbox.address,
                 reason=why.reason,
                 line="",
-                attempts=0 if isinstance(why, Undeclared) else 1,
+                attempts=0,
                 waiting=len(mailbox.waiting or ()),
                 undeclared=isinstance(why, Undeclared),
             )

@@ -45,6 +45,7 @@ def test_retry_tries_again_and_marks_the_error_repaired(engine, functions):
     assert len(engine.parked) == 2
     assert engine.retry("r/f", "a") == 1  # it fails again: one error still, one more attempt
     engine.wait_idle()
+    assert {each.attempts for each in engine.engine.parked()} == {0}  # the session knows them
     assert {each.address.id: each.attempts for each in engine.parked} == {"a": 2, "b": 1}
     assert engine.status().errors == 2
     bad.clear()
