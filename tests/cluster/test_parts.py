@@ -289,8 +289,14 @@ def test_messages_for_undeclared_types_keep_their_order_and_are_counted_by_addre
 @pytest.mark.parametrize("name", ["flink", "docker"])
 def test_an_existing_cluster_has_the_name_it_was_asked_for_by(functions, name):
     pytest.importorskip("confluent_kafka")
-    nowhere = {"bootstrap_servers": "127.0.0.1:1", "rest_url": "http://127.0.0.1:1"}
-    with sf.Session(Options(engine=name, port=0, functions=functions, **nowhere)) as session:
+    options = Options(
+        engine=name,
+        port=0,
+        functions=functions,
+        bootstrap_servers="127.0.0.1:1",
+        rest_url="http://127.0.0.1:1",
+    )
+    with sf.Session(options) as session:
         assert session.status().engine == name
 
 
