@@ -27,7 +27,6 @@ def make_engine(
         case "embedded":
             return embedded_engine(options, thread, endpoint, handler, clock)
         case "flink" | "docker":
-            # 12 ms that most notebooks need not wait for
-            from .cluster_engine import cluster_engine
+            from .cluster_engine import cluster_engine  # 12 ms that most need not wait for
 
             return cluster_engine(options, thread, endpoint, handler)

@@ -279,7 +279,7 @@ def test_a_folder_that_is_not_there_a_folder_and_no_path(path, functions):
         start(path.parent, functions)
     with pytest.raises(sf.SessionError, match="durable=5 is not the path of a file"):
         start(5, functions)
-    with pytest.raises(sf.SessionError, match="keeps its state itself"):
+    with pytest.raises(sf.SessionError, match="has no durable="):
         start(path, functions, engine="flink")
 
 

@@ -105,9 +105,7 @@ def test_an_address_that_keeps_nothing_says_why(session, typename, id_, words):
 
 
 def test_a_function_that_there_has_never_been_is_not_checked(session):
-    with pytest.raises(
-        sf.UnknownFunctionError, match="no function 'k/persn' is declared, .*did you"
-    ):
+    with pytest.raises(sf.UnknownFunctionError, match="no function 'k/persn' is declared"):
         session.check("k/persn", "bob")
     with pytest.raises(sf.UnknownFunctionError, match=r"did you mean 'k/person'\?"):
         session.state("k/persn")

@@ -51,9 +51,28 @@ def test_the_magic_has_the_defaults_of_start():
     ],
 )
 def test_a_name_that_is_none_is_refused_with_all_that_are(functions, name, names):
-    given: dict[str, Any] = {"functions": functions}
+    engine = "flink" if name == "delivery" else "embedded"
+    given: dict[str, Any] = {"functions": functions, "engine": engine}
     with pytest.raises(sf.SessionError, match=f"{name}='spark' is not known") as caught:
         Options(**given | {name: "spark"})
     for each in get_args(names):
         assert repr(each) in str(caught.value)
         Options(**given | {name: each})
+
+
+@pytest.mark.parametrize(
+    ("engine", "option", "its"),
+    [
+        ("embedded", {"rest_url": "http://localhost:8081"}, "'flink' or 'docker'"),
+        ("embedded", {"parallelism": 4}, "'flink' or 'docker'"),
+        ("embedded", {"image": "other"}, "'docker'"),
+        ("flink", {"image": "other"}, "'docker'"),
+        ("flink", {"durable": "demo.db"}, "'embedded'"),
+        ("docker", {"clock": "virtual"}, "'embedded'"),
+        ("docker", {"transport": "http"}, "'embedded'"),
+    ],
+)
+def test_an_option_of_other_engines_is_not_ignored(functions, engine, option, its):
+    (name,) = option
+    with pytest.raises(sf.SessionError, match=f"engine='{engine}' has no {name}=: it is for {its}"):
+        Options(functions=functions, engine=engine, **option)
