@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import re
 import shlex
 from typing import Any, NoReturn
 
@@ -60,7 +62,33 @@ def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
         When it asked for help.
     """
     try:
-        words = shlex.split(line)
+        words = _words(line)
     except ValueError as error:
         raise UsageError(f"{parser.prog}: {error} in {line!r}") from error
     return parser.parse_args(words)
+
+
+def _words(line: str) -> list[str]:
+    """The line as a shell splits it, but that a list or a dict is one word, quotes and all."""
+    for bracket in re.finditer(r"(?<!\S)[\[{(]", line):
+        begin = bracket.start()
+        try:
+            words = shlex.split(line[:begin])
+        except ValueError:  # it is within quotes
+            continue
+        options = [
+            option.start() for option in re.finditer(r"\s--", line) if option.start() > begin
+        ]
+        for end in (len(line), *reversed(options)):
+            literal = line[begin:end].strip()
+            if _is_literal(literal):
+                return [*words, literal, *shlex.split(line[end:])]
+    return shlex.split(line)
+
+
+def _is_literal(text: str) -> bool:
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True

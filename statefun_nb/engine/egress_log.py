@@ -13,26 +13,19 @@ EGRESS_LIMIT = 1_000_000
 
 
 class EgressLog:
-    """The last ``limit`` egress records, in order; counts those that it no longer keeps."""
+    """The last ``limit`` egress records, in order."""
 
     def __init__(self, limit: int = EGRESS_LIMIT) -> None:
         # Plain tuples: the garbage collector leaves those of text and bytes alone, but visits
         # every named tuple again and again.
         self._records: deque[tuple[str, bytes]] = deque(maxlen=limit)
-        self.count = 0
         self.listener: Callable[[Emit], None] | None = None  # told of each record
 
     def append(self, record: Emit) -> None:
         """Keep a record."""
         self._records.append((record.egress, record.argument))
-        self.count += 1
         if self.listener is not None:
             self.listener(record)
-
-    @property
-    def dropped(self) -> int:
-        """Records that are no longer kept."""
-        return self.count - len(self._records)
 
     def records(self, egress: str | None = None) -> list[Emit]:
         """The kept records of one egress, or of all."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from IPython.core.magic import no_var_expand
+
 from ..cells.arguments import cell_parser
 from .cell import statefun_function, statefun_module
 from .complete import complete
@@ -27,7 +29,8 @@ def register(ipython: Any) -> None:
     module_magic.__doc__ = module_parser().format_help()
     cell_magic.__doc__ = cell_parser().format_help()  # what %%statefun_function? shows
     statefun.__doc__ = line_parser().format_help()
-    ipython.register_magic_function(statefun, "line", "statefun")
+    # {"k": 1} is a value to send: IPython would take it for a name of the notebook's, and format it.
+    ipython.register_magic_function(no_var_expand(statefun), "line", "statefun")
     # Of lines, too, so that %%statefun_function --help works without a body.
     ipython.register_magic_function(cell_magic, "line_cell", "statefun_function")
     ipython.register_magic_function(module_magic, "line_cell", "statefun_module")

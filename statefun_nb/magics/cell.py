@@ -10,12 +10,13 @@ from ..cells.arguments import HelpShown, UsageError, cell_parser, parse
 from ..cells.body import compile_body
 from ..errors import StatefunError
 from ..sdk.functions import function
+from ..sdk.inference import CLASS_TYPES
 from ..sessions.default import session
 from .parser import module_parser
 
 __all__ = ["statefun_function", "statefun_module"]
 
-_CLASSES = {each.__name__: each for each in (int, float, bool, str, dict, list)}
+_CLASSES = {each.__name__: each for each in CLASS_TYPES}
 
 
 def statefun_function(ipython: Any, line: str, cell: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import SessionError
 from ..sdk.functions import default_functions
 from ..sessions.default import session
+from .line import VIEWS
 from .parser import line_parser
 
 __all__ = ["complete", "suggestions"]
@@ -35,9 +36,8 @@ def suggestions(line: str) -> list[str]:
         found = []
     elif current.startswith("-"):
         found = sorted(o for a in commands[words[1]]._actions for o in a.option_strings)
-    elif words[1] in ("send", "state", "show") and len(words) == 2:
-        found = _typenames()
-        found += ["dashboard", "graph", "table"] if words[1] == "show" else []
+    elif words[-1] == "--type" or (len(words) == 2 and _first(commands[words[1]]) in _NAMED):
+        found = [*_typenames(), *(VIEWS if words[1] == "show" else ())]
     else:
         found = _choices(commands[words[1]], words[-1])
     return [each for each in found if each.startswith(current)]
@@ -48,6 +48,15 @@ def _commands() -> dict[str, argparse.ArgumentParser]:
         if isinstance(action, argparse._SubParsersAction):
             return dict(action.choices)
     return {}
+
+
+# What arguments that are names of functions are called in the table.
+_NAMED = {"typename", "what"}
+
+
+def _first(command: argparse.ArgumentParser) -> str:
+    """The first argument of a command that is no option; "" when it has none."""
+    return next((each.dest for each in command._actions if not each.option_strings), "")
 
 
 def _typenames() -> list[str]:

@@ -13,7 +13,7 @@ from ..sessions.session import Session
 from ..views.entry import literal
 from .parser import line_parser
 
-__all__ = ["statefun"]
+__all__ = ["VIEWS", "statefun"]
 
 
 def statefun(line: str) -> Any:
@@ -51,17 +51,17 @@ def _show(arguments: argparse.Namespace) -> Any:
     session = sessions.session()
     if arguments.id is not None:
         return session.watch(arguments.what, arguments.id)
-    if arguments.what not in _VIEWS:
+    if arguments.what not in VIEWS:
         raise UsageError(f"%statefun show {arguments.what}: which id? Or show one of {_KNOWN}")
-    return _VIEWS[arguments.what](session)
+    return VIEWS[arguments.what](session)
 
 
-_VIEWS: dict[str, Callable[[Session], Any]] = {
+VIEWS: dict[str, Callable[[Session], Any]] = {
     "dashboard": Session.dashboard,
     "graph": Session.graph,
     "table": Session.table,
 }
-_KNOWN = ", ".join(_VIEWS)
+_KNOWN = ", ".join(VIEWS)
 
 
 def _send(arguments: argparse.Namespace) -> None:

@@ -9,8 +9,7 @@ from typing import Any, get_args
 
 from ..cells.arguments import Parser
 from ..sessions.options import EngineName, OnErrorName, Options, TransportName
-
-STATUSES = ("ok", "error", "rolled back")
+from ..trace.events import InvocationStatus
 
 __all__ = ["duration", "line_parser", "module_parser"]
 
@@ -68,7 +67,7 @@ def line_parser() -> argparse.ArgumentParser:
     trace = commands.add_parser("trace", help="the last invocations")
     trace.add_argument("--type", help="only of this function type")
     trace.add_argument("--id", help="only of this instance")
-    trace.add_argument("--status", choices=STATUSES)
+    trace.add_argument("--status", choices=get_args(InvocationStatus))
     trace.add_argument("-n", type=int, default=20, help="the last so many (20)")
 
     _add_repair(commands)
@@ -122,7 +121,7 @@ def _add_replay_and_export(commands: Any) -> None:
     )
     replay.add_argument("--type", help="only of this function type")
     replay.add_argument("--id", help="only of this instance")
-    replay.add_argument("--status", choices=STATUSES)
+    replay.add_argument("--status", choices=get_args(InvocationStatus))
 
     export = commands.add_parser(
         "export", help="write functions, module.yaml and tests to a folder"

@@ -131,7 +131,7 @@ class Context(ABC):
 
 
 class Routes(Protocol):
-    """Where a real cluster can deliver to: asked for each effect, at the user's line."""
+    """What an engine says to a function's effects: asked for each of them, at the user's line."""
 
     @property
     def check_target(self) -> Callable[[str], None] | None:
@@ -141,7 +141,10 @@ class Routes(Protocol):
         """Raise when a delayed message of ``owner`` is pending under this token."""
 
     def check_state(self, typename: str, specs: Mapping[str, ValueSpec]) -> None:
-        """Raise when a state name was declared with another type before."""
+        """Take in how a function declares its state; raise when that cannot be.
+
+        A name that has values keeps its type and its expiration.
+        """
 
     def egress(self, typename: str, value: TypedValue) -> tuple[str, TypedValue]:
         """The egress that takes a record for ``typename``, and the record as that one takes it."""

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from .pydantic_types import ModelSerializer
 
-__all__ = ["SCALARS", "Enums", "Foreign", "Numpy", "Rule", "is_named", "json_text"]
+__all__ = ["CONVERTED", "Enums", "Foreign", "Numpy", "Rule", "is_named", "json_text"]
 
 
 def json_text(plain: Any) -> str:
@@ -59,7 +59,7 @@ def _duration(text: str) -> timedelta:
 
 
 # A class, how its values are written and how they are read, where cattrs does not know that.
-SCALARS: tuple[tuple[type, Callable[[Any], Any], Callable[[Any], Any]], ...] = (
+CONVERTED: tuple[tuple[type, Callable[[Any], Any], Callable[[Any], Any]], ...] = (
     (Decimal, str, _decimal),
     (UUID, str, UUID),
     (time, lambda value: value.isoformat(), time.fromisoformat),

@@ -26,7 +26,7 @@ from typing import Any
 
 from cattrs.preconf.json import make_converter
 
-from .conversion import SCALARS, Enums, Foreign, Numpy, json_text
+from .conversion import CONVERTED, Enums, Foreign, Numpy, json_text
 from .mapping_conversion import Keys, Mappings
 from .tagged_conversion import Dataclasses, Unions
 
@@ -38,7 +38,7 @@ class Converter:
 
     def __init__(self) -> None:
         self._made = made = make_converter()
-        for cls, write, read in SCALARS:
+        for cls, write, read in CONVERTED:
             made.register_unstructure_hook(cls, write)
             made.register_structure_hook(cls, _without_class(read))
         enums = Enums(made)

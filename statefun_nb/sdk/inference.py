@@ -45,7 +45,14 @@ from .types import (
     simple_type,
 )
 
-__all__ = ["JSON", "JSON_NAMESPACE", "decode_value", "type_of_class", "type_of_value"]
+__all__ = [
+    "CLASS_TYPES",
+    "JSON",
+    "JSON_NAMESPACE",
+    "decode_value",
+    "type_of_class",
+    "type_of_value",
+]
 
 JSON_NAMESPACE = "statefun_nb.json"
 _NO_NAME = re.compile(r"[\s<>*/]")  # as in <lambda>, or Pair[int, str]
@@ -78,7 +85,8 @@ _NESTING = (dict, list, tuple)
 _json = make_json_type("statefun_nb/json").serializer()
 JSON = simple_type("statefun_nb/json", _checked_json, _json.deserialize)
 
-_SCALARS: dict[type, Type] = {
+# The plain classes whose values have a type of their own.
+CLASS_TYPES: dict[type, Type] = {
     bool: BoolType,
     int: LongType,
     float: DoubleType,
@@ -108,7 +116,7 @@ def type_of_value(value: object, explicit: object = None) -> Type:
     if explicit is not None:
         return type_of_class(explicit)
     cls: type = type(value)
-    known = _SCALARS.get(cls)
+    known = CLASS_TYPES.get(cls)
     if known is not None:
         return known
     try:
@@ -136,12 +144,12 @@ def type_of_class(annotation: object) -> Type:
         raise DeclarationTypeError(f"{annotation!r} is not a type: use {_ACCEPTED}")
     if origin is not None and dataclasses.is_dataclass(cls):
         return _generic(annotation)  # Box[int] tells what is in it
-    return _SCALARS.get(cls) or _infer(cls)
+    return CLASS_TYPES.get(cls) or _infer(cls)
 
 
 @cache
 def _infer(cls: type) -> Type:
-    for base, known in _SCALARS.items():  # bool before int: True is an int, too
+    for base, known in CLASS_TYPES.items():  # bool before int: True is an int, too
         if issubclass(cls, base):
             return known
     if hasattr(cls, "DESCRIPTOR") and hasattr(cls, "SerializeToString"):

@@ -8,7 +8,7 @@ from typing import Any
 from ..address import SdkAddress, address_of
 from ..effects import TypedValue, TypedValueLike, new_tuple
 from ..errors import ConversionError, ConversionTypeError, DeclarationError
-from .inference import decode_value, type_of_class, type_of_value
+from .inference import CLASS_TYPES, decode_value, type_of_class, type_of_value
 from .types import (
     BUILT_IN_TYPES,
     BoolType,
@@ -235,7 +235,8 @@ def typed_value(tpe: Type, value: Any) -> TypedValue:
 # What most values are: their typenames and serializers, looked up once.
 SCALARS = {
     cls: (tpe.typename, tpe.serializer().serialize)
-    for cls, tpe in ((str, StringType), (int, LongType), (bool, BoolType), (float, DoubleType))
+    for cls, tpe in CLASS_TYPES.items()
+    if tpe.typename in BUILT_IN_TYPES
 }
 
 

@@ -25,7 +25,7 @@ LATER = "it would wait for this very function; return, and call it in a cell"
 
 
 class Control(Inspection):
-    """A base of ``Session``, which has these parts and gives them their documentation."""
+    """The part of ``Session`` that says how to go on: a base class, to keep the files small."""
 
     # What waits, and what to do about it.
 

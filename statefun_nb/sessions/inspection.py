@@ -1,4 +1,4 @@
-"""What a session shows and answers; nothing here changes anything."""
+"""What a session shows and answers; nothing here changes what it does."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["Inspection"]
 
 
 class Inspection:
-    """The base of ``Session``, which has these parts and gives them their documentation."""
+    """The part of ``Session`` that answers and shows: a base class, to keep the files small."""
 
     options: Options
     recorder: Recorder

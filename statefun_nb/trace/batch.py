@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 from ..effects import CancelDelayed, DelayedSend, Emit, Received, Reply, Request, Send
 from ..protocol.v3 import decode_reply, decode_request
 from ..sdk.types import Type
-from .events import InvocationError
+from .events import InvocationError, InvocationStatus
 
 __all__ = ["Part", "TracedBatch", "TracedFunction", "TracedLayout", "TracedValue", "row"]
 
@@ -133,7 +133,7 @@ class TracedBatch(NamedTuple):
         """How many of them raised."""
         return 1 if self.error is not None else len(self.skipped or ())
 
-    def status(self, place: int) -> str:
+    def status(self, place: int) -> InvocationStatus:
         """What became of one invocation: "ok", "error" or "rolled back" (``Invocation.status``)."""
         if self.error is not None:
             return "error" if place == self.invocations - 1 else "rolled back"

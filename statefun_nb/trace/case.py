@@ -159,7 +159,8 @@ def readable(value: TypedValue) -> dict[str, Any]:
         serializer = known.serializer()
         try:
             decoded = serializer.deserialize(data)
-            if serializer.serialize(decoded) == data:
+            plain = isinstance(decoded, (bool, int, float, str))  # what JSON can hold
+            if plain and serializer.serialize(decoded) == data:
                 return {"type": typename, "value": decoded}
         except (StatefunError, ValueError):
             pass  # others may send anything under that typename

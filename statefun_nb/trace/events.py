@@ -28,11 +28,15 @@ __all__ = [
     "EgressRecord",
     "Invocation",
     "InvocationError",
+    "InvocationStatus",
     "Payload",
     "Sent",
     "differs",
     "egress_record",
 ]
+
+# What can become of an invocation; the last of a batch that failed takes the others back.
+InvocationStatus = Literal["ok", "error", "rolled back"]
 
 
 class Payload(NamedTuple):
@@ -149,7 +153,7 @@ class Invocation:
     rolled_back: bool = False
 
     @property
-    def status(self) -> Literal["ok", "error", "rolled back"]:
+    def status(self) -> InvocationStatus:
         """``ok``, ``error``, or ``rolled back``: undone, for another message of its batch failed.
 
         What was rolled back has no error of its own, and its message comes again.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 import statefun_nb as sf
@@ -111,6 +113,28 @@ def test_help_is_shown_and_nothing_else_happens(shell, capsys, line):
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"k": 1}', {"k": 1}),
+        ("{'k': 'two words', \"l\": ['--delay']}", {"k": "two words", "l": ["--delay"]}),
+        ('[1, "two words"]', [1, "two words"]),
+        ('{"k": [1, 2]} --delay 1s', {"k": [1, 2]}),
+        ("{k}", "{k}"),  # what is not a literal is text: no evaluation
+        ('"a [bracket] in quotes"', "a [bracket] in quotes"),
+        ("two words", "two words"),
+        ("1.5", 1.5),
+    ],
+)
+def test_what_is_sent_is_the_literal_that_was_written(shell, text, value):
+    sf.function("m/f")(lambda ctx, message: None)
+    shell.run_cell("k = 5")
+    session = sf.start(port=0, clock="virtual")
+    shell.run_line_magic("statefun", f"send m/f a {text}")
+    session.advance(timedelta(seconds=1))
+    assert session.invocations[-1].message.value == value
+
+
+@pytest.mark.parametrize(
     ("line", "found"),
     [
         ("%statefun sta", ["start", "state", "status"]),
@@ -120,6 +144,10 @@ def test_help_is_shown_and_nothing_else_happens(shell, capsys, line):
         ("%statefun send m/", ["m/one", "m/two"]),
         ("%statefun show m/", ["m/one", "m/two"]),
         ("%statefun show g", ["graph"]),
+        ("%statefun retry ", ["m/one", "m/two"]),
+        ("%statefun discard m/o", ["m/one"]),
+        ("%statefun trace --type ", ["m/one", "m/two"]),
+        ("%statefun trace --status ", ["ok", "error", "rolled back"]),
     ],
 )
 def test_completion(shell, line, found):
