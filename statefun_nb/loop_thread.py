@@ -250,6 +250,9 @@ class LoopThread:
             raise BusyError(
                 f"the engine did not answer within {timeout:g} s" + (f": {runs}" if runs else "")
             ) from None
+        except BaseException:  # Ctrl-C: nobody waits for it any more
+            future.cancel()
+            raise
 
     def __enter__(self) -> LoopThread:
         self.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -262,4 +263,6 @@ def main(arguments: list[str] | None = None) -> int:
     except StatefunError as error:
         print(f"statefun-nb: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # whoever pressed Ctrl-C knows why it ended
+        return 128 + signal.SIGINT
     return 0

@@ -29,7 +29,7 @@ def register(ipython: Any) -> None:
     module_magic.__doc__ = module_parser().format_help()
     cell_magic.__doc__ = cell_parser().format_help()  # what %%statefun_function? shows
     statefun.__doc__ = line_parser().format_help()
-    # {"k": 1} is a value to send: IPython would take it for a name of the notebook's, and format it.
+    # {"k": 1} is a value to send: IPython would format it, as a name of the notebook's.
     ipython.register_magic_function(no_var_expand(statefun), "line", "statefun")
     # Of lines, too, so that %%statefun_function --help works without a body.
     ipython.register_magic_function(cell_magic, "line_cell", "statefun_function")

@@ -49,6 +49,9 @@ class Waiting:
                 return waiting.result()
             waiting.cancel()
             raise self._timed_out(timeout) from None
+        except BaseException:  # Ctrl-C: the next one to wait is told of what was processed
+            waiting.cancel()
+            raise
 
     async def idle(self, timeout: float, *, timers: bool) -> Idle:
         """The same to ``await``, on the caller's own loop."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +32,21 @@ def test_the_demo_runs_the_greeter_and_some_flights():
     assert "20,000 messages to 100 persons" in done.stdout
     assert "2,000 records" in done.stdout
     assert "alerts of late arrivals" in done.stdout
+
+
+def test_ctrl_c_ends_it_without_a_traceback():
+    pytest.importorskip("pandas")
+    demo = subprocess.Popen(
+        [sys.executable, "-u", "-m", "statefun_nb.cli", "demo"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with demo:
+        assert demo.stdout is not None
+        assert demo.stdout.readline()
+        demo.send_signal(signal.SIGINT)
+        _, errors = demo.communicate(timeout=60)
+    assert demo.returncode == 130
+    assert "Traceback" not in errors
 
 
 def test_help_and_version():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import threading
@@ -444,3 +445,28 @@ def test_a_session_is_refused_in_a_forked_child(functions, tmp_path, durable):
         session.send("s/f", "x", 1)
         session.wait_idle()
         assert session.state("s/f", "x") == {"n": 1}
+
+
+def test_ctrl_c_while_waiting_leaves_nobody_waiting(functions):
+    go_on = threading.Event()
+
+    @sf.function("s/slow", functions=functions)
+    async def slow(ctx, message):
+        await asyncio.to_thread(go_on.wait, 30)
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("s/slow", "a", 1)
+        driver = session.engine._driver  # type: ignore[attr-defined]
+
+        def interrupt():
+            eventually(lambda: driver._waiters)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+        finger = threading.Thread(target=interrupt)
+        finger.start()
+        with pytest.raises(KeyboardInterrupt):
+            session.wait_idle(30)
+        finger.join()
+        eventually(lambda: not driver._waiters)
+        go_on.set()
+        assert session.wait_idle().processed == 1  # not told to who has gone
