@@ -460,7 +460,7 @@ def test_ctrl_c_while_waiting_leaves_nobody_waiting(functions):
 
         def interrupt():
             eventually(lambda: driver._waiters)
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
         finger = threading.Thread(target=interrupt)
         finger.start()
