@@ -68,6 +68,11 @@ class Status(NamedTuple):
         rows += [["blocked", f"{b.address} for {b.seconds:.1f} s"] for b in self.blocked[-_NAMED:]]
         return title, ["", ""], rows
 
+    def __repr__(self) -> str:
+        title, columns, rows = self._table()
+        # As the dict that it is, unless that fills screens.
+        return super().__repr__() if len(rows) == len(self) else text_table(title, columns, rows)
+
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
         printer.text(text_table(*self._table()))
 

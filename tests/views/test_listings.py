@@ -19,6 +19,7 @@ def test_a_long_table_shows_both_ends_and_how_many_there_are(functions):
         assert len(state) == len(records) == 1000
         for shown, ends in (
             (state._repr_html_(), ["1,000 addresses", "<td>0000</td>", "<td>0999</td>"]),
+            (repr(state), ["state of l/f: 1,000 addresses", "\n0000", "\n0999"]),
             (repr(records), ["1,000 egress records of l/out", "\nl/out   numbers"]),
         ):
             assert all(each in shown for each in ends)
