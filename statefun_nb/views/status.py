@@ -68,11 +68,6 @@ class Status(NamedTuple):
         rows += [["blocked", f"{b.address} for {b.seconds:.1f} s"] for b in self.blocked[-_NAMED:]]
         return title, ["", ""], rows
 
-    def __repr__(self) -> str:
-        title, columns, rows = self._table()
-        # As the dict that it is, unless that fills screens.
-        return super().__repr__() if len(rows) == len(self) else text_table(title, columns, rows)
-
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
         printer.text(text_table(*self._table()))
 
@@ -117,6 +112,11 @@ class StateTable(dict[str, dict[str, Any]]):
         if len(rows) < len(self):
             title += f": {counted(len(self), 'address', 'addresses')}"
         return title, ["id", *names], rows
+
+    def __repr__(self) -> str:
+        title, columns, rows = self._table()
+        # As the dict that it is, unless that fills screens.
+        return super().__repr__() if len(rows) == len(self) else text_table(title, columns, rows)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
         printer.text(text_table(*self._table()))
