@@ -24,6 +24,7 @@ code written for that SDK catches what it always caught.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable
+from types import TracebackType
 
 __all__ = [
     "BusyError",
@@ -135,6 +136,30 @@ def forgotten_await(value: object) -> str:
     return "; did you forget `await`?"
 
 
+def class_of(value: object) -> str:
+    """The name of a value's class, past whatever a metaclass of the user's has in its place.
+
+    Examples
+    --------
+    >>> class_of(1)
+    'int'
+    """
+    name: str = _class_name(type(value))
+    return name
+
+
+_class_name = type.__dict__["__name__"].__get__
+
+
+def traceback_of(error: BaseException) -> TracebackType | None:
+    """The traceback of an error, past whatever a class of the user's has in its place."""
+    trace: TracebackType | None = _traceback(error)
+    return trace
+
+
+_traceback = BaseException.__dict__["__traceback__"].__get__
+
+
 def text_of(error: BaseException) -> str:
     r"""The text of an error that a user's code raised; one that cannot be made says so.
 
@@ -147,7 +172,7 @@ def text_of(error: BaseException) -> str:
         # Not of a subclass of str, whose methods are the user's too; UTF-8 carries no half pairs.
         return str.__str__(str(error)).encode("utf-8", "backslashreplace").decode()
     except BaseException as reason:  # whatever an error of the user's does when it is asked
-        return f"(its text cannot be made: {type(reason).__name__} in {type(error).__name__})"
+        return f"(its text cannot be made: {class_of(reason)} in {class_of(error)})"
 
 
 def described(error: BaseException) -> str:
@@ -158,8 +183,8 @@ def described(error: BaseException) -> str:
     >>> described(ValueError("no"))
     'ValueError: no'
     """
-    text = text_of(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    text, name = text_of(error), class_of(error)
+    return f"{name}: {text}" if text else name
 
 
 # Said by the embedded engine and by the endpoint of a real cluster alike.

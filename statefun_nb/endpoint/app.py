@@ -126,6 +126,10 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
         except UnknownFunctionError as error:
             self._answer_failure(asked, error.status_hint, Why(str(error), None), hold=True)
             return
+        except BaseException as error:  # whoever asked would wait till its time is up
+            why = Why(described(error), None)
+            self._answer_failure(asked, 500, why, hold=not self.retry)
+            return
         if isinstance(outcome, Outcome):
             if parking is None and outcome.failure is None and isinstance(connection, Exchange):
                 connection.respond(200, _OCTETS_BYTES, outcome.reply)  # nearly always
@@ -143,6 +147,9 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
         asked.connection.set_close_callback(None)  # type: ignore[attr-defined]  # see Exchange
         if task.cancelled():
             _answer(asked.connection, 503, "the endpoint is stopping: this was not served")
+        elif (error := task.exception()) is not None:
+            why = Why(described(error), None)
+            self._answer_failure(asked, 500, why, hold=not self.retry)
         else:
             self._answer_outcome(asked, task.result())
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from ..address import SdkAddress
 from ..effects import Reply, StateSpec, TypedValue
-from ..errors import EngineError
+from ..errors import EngineError, described
 from ..protocol.v3 import encode_request
 from .answers import Answer, Cancelled, Failed
 from .base import Idle, IngressMessage
@@ -269,8 +269,12 @@ class Driver:
     def _send(self, pending: Pending, handshakes: int = 0) -> None:
         mailbox = pending.mailbox
         target = mailbox.address
-        data = encode_request(target, pending.state, pending.batch)
-        answer = self._transport.send(target, pending.state, data)
+        answer: Answer | asyncio.Future[Answer]
+        try:
+            data = encode_request(target, pending.state, pending.batch)
+            answer = self._transport.send(target, pending.state, data)
+        except BaseException as error:  # without an answer the address would wait for ever
+            answer = Failed(described(error))
         if not isinstance(answer, asyncio.Future):
             self._answered(mailbox, handshakes, answer)
             return
@@ -279,7 +283,13 @@ class Driver:
 
     def _arrived(self, mailbox: Mailbox, handshakes: int, future: asyncio.Future[Answer]) -> None:
         self._requests.discard(future)
-        answer = Cancelled() if future.cancelled() else future.result()
+        answer: Answer
+        if future.cancelled():
+            answer = Cancelled()
+        elif (error := future.exception()) is not None:
+            answer = Failed(described(error))
+        else:
+            answer = future.result()
         self._answered(mailbox, handshakes, answer)
         self.wake()
 
@@ -294,8 +304,8 @@ class Driver:
                 raise EngineError(
                     f"{mailbox.address} asked {handshakes} times for state names it was given"
                 )
-        except EngineError as error:
-            self.core.failed(mailbox, Failed(f"{type(error).__name__}: {error}"), now_ms)
+        except Exception as error:  # what the core refuses, and what it stumbles over
+            self.core.failed(mailbox, Failed(described(error)), now_ms)
             return
         if not done:
             self._send(self.core.again(mailbox, now_ms), handshakes + 1)

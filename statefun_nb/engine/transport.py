@@ -63,12 +63,14 @@ class DirectTransport:
     ) -> Answer | asyncio.Future[Answer]:
         try:
             outcome = self._handler.start(data)
+            if isinstance(outcome, Outcome):
+                return _answer(outcome)
         except UnknownFunctionError as error:
             return Undeclared(str(error))
         except ProtocolError as error:
             return Failed(str(error))
-        if isinstance(outcome, Outcome):
-            return _answer(outcome)
+        except BaseException as error:  # without an answer the address would wait for ever
+            return Failed(described(error))
         return asyncio.ensure_future(_wait(outcome))
 
     async def close(self) -> None:

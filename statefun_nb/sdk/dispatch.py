@@ -18,7 +18,7 @@ from .storage import Cell, current_storage
 if TYPE_CHECKING:  # 20 ms that a program with sync functions need not wait for
     import asyncio
 
-__all__ = ["SERVING_CODE", "Failure", "Observer", "Outcome", "dispatch", "withdraw"]
+__all__ = ["SERVING_CODE", "Failure", "Observer", "Outcome", "dispatch", "is_withdrawal", "withdraw"]
 
 # Tasks that serve, and were told to stop by whoever waits for them.
 _withdrawn: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
@@ -98,15 +98,15 @@ def _run(
 ) -> Outcome:
     (_, _, id_, typename), _, invocations = request
     fun = spec.fun
-    token = current_storage.set(context.storage) if spec.uses_handles else None
+    token = current_storage.set(context._storage) if spec.uses_handles else None
     undo = None
-    storage = context.storage
+    storage = context._storage
     held, kept = getrefcount(context), getrefcount(storage)
     try:
         for index, received in enumerate(invocations):
             if skip:
                 undo = context.mark(cells)
-            context.received = received
+            context._received = received
             try:
                 result = fun(context, received_message(typename, id_, received.argument))
                 if result is not None:
@@ -122,7 +122,7 @@ def _run(
                 undo = None  # it holds the context, too
             if getrefcount(context) != held or getrefcount(storage) != kept:
                 context = _renewed(context, observer, token)
-                storage = context.storage
+                storage = context._storage
                 held, kept = getrefcount(context), getrefcount(storage)
     finally:
         if token is not None:
@@ -140,19 +140,19 @@ async def _run_async(
     skip: bool,
 ) -> Outcome:
     (_, _, id_, typename), _, invocations = request
-    token = current_storage.set(context.storage) if spec.uses_handles else None
-    storage = context.storage
+    token = current_storage.set(context._storage) if spec.uses_handles else None
+    storage = context._storage
     held, kept = getrefcount(context), getrefcount(storage)
     try:
         for index, received in enumerate(invocations):
             undo = context.mark(cells) if skip else None
-            context.received = received
+            context._received = received
             try:
                 running = spec.fun(context, received_message(typename, id_, received.argument))
                 if hasattr(running, "__await__"):  # a wrapper may have awaited it already
                     await running
             except BaseException as error:
-                if _is_withdrawal(error):
+                if is_withdrawal(error):
                     raise
                 if (failed := _failed(index, error, undo, observer)) is not None:
                     context.end()
@@ -163,7 +163,7 @@ async def _run_async(
             undo = running = None
             if getrefcount(context) != held or getrefcount(storage) != kept:
                 context = _renewed(context, observer, token)
-                storage = context.storage
+                storage = context._storage
                 held, kept = getrefcount(context), getrefcount(storage)
     finally:
         if token is not None:
@@ -186,7 +186,7 @@ def _renewed(
     """
     context = context.renew()
     if token is not None:
-        current_storage.set(context.storage)
+        current_storage.set(context._storage)
     if observer is not None:
         observer.renewed(context)
     return context
@@ -201,7 +201,8 @@ def withdraw(task: asyncio.Task[Outcome]) -> None:
     task.cancel()
 
 
-def _is_withdrawal(error: BaseException) -> bool:
+def is_withdrawal(error: BaseException) -> bool:
+    """Is it that nobody waits for the current task any more, and no failure?"""
     import asyncio  # loaded long since, when a coroutine runs: 0 ms
 
     return isinstance(error, asyncio.CancelledError) and asyncio.current_task() in _withdrawn

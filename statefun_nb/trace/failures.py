@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ..address import SdkAddress
 from ..cells.places import place_of_traceback
 from ..effects import Request
+from ..errors import traceback_of
 from ..sdk.dispatch import Failure
 from .batch import TracedBatch
 from .recorder import Recorder
@@ -58,7 +59,7 @@ class Failures:
         Such an attempt is counted in the record of the first, and ``batch`` is not to be kept.
         """
         message = _message(request, failure.position)
-        line = place_of_traceback(failure.error.__traceback__)
+        line = place_of_traceback(traceback_of(failure.error))
         before = self.last.pop(request.target, None)
         if before is not None and before.message == message:
             counted = self._count(before.batch, batch)

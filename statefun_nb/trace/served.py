@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from ..effects import Request, new_tuple
-from ..errors import StatefunError, described, text_of
+from ..errors import StatefunError, class_of, described, text_of, traceback_of
 from ..sdk.context import InvocationContext
 from ..sdk.dispatch import Failure, Outcome
 from ..sdk.registry import FunctionSpec
@@ -176,10 +176,10 @@ _now = time.perf_counter
 def invocation_error(failure: Failure) -> InvocationError:
     """What the trace keeps of a failure."""
     error = failure.error
-    trace = error.__traceback__
+    trace = traceback_of(error)
     if trace is not None and trace.tb_next is not None:
         trace = trace.tb_next  # the first frame is dispatch's own
-    return InvocationError(type(error).__name__, text_of(error), _traceback(error, trace))
+    return InvocationError(class_of(error), text_of(error), _traceback(error, trace))
 
 
 def _traceback(error: BaseException, trace: TracebackType | None) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 from ..effects import Request
 from ..protocol.v3 import decode_request
 from ..sdk.context import Routes
-from ..sdk.dispatch import Outcome, dispatch
+from ..sdk.dispatch import Failure, Outcome, dispatch, is_withdrawal
 from ..sdk.registry import FunctionSpec, StatefulFunctions
 from . import output
 from .failures import Failures
@@ -114,6 +114,8 @@ class TracedHandler:
             outcome = dispatch(spec, request, observer, routes=asked.routes, skip=asked.skip)
             assert isinstance(outcome, Outcome)  # a sync function's
             return self._finish(served, outcome)
+        except BaseException as error:
+            return self._broken(served, error)
         finally:
             self._leave(served)
 
@@ -127,8 +129,23 @@ class TracedHandler:
             if not isinstance(outcome, Outcome):
                 outcome = await outcome
             return self._finish(served, outcome)
+        except BaseException as error:
+            if is_withdrawal(error):
+                raise
+            return self._broken(served, error)
         finally:
             self._leave(served)
+
+    def _broken(self, served: Served, error: BaseException) -> Outcome:
+        """The failure of a request around which something has raised, and not the function in it.
+
+        Whoever has asked waits for an answer: its address would take no message any more.
+        """
+        outcome = Outcome(b"", False, Failure(0, error))
+        try:
+            return self._finish(served, outcome)
+        except BaseException:  # it cannot be recorded either
+            return outcome
 
     def _leave(self, served: Served) -> None:
         self._running.remove(served)

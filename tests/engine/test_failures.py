@@ -208,3 +208,82 @@ def test_a_session_whose_function_was_stopped_in_the_middle_goes_on_from_its_fil
     with sf.start(**options) as session:
         assert session.wait_idle().processed == 1
     assert started == [1, 1]
+
+
+@pytest.mark.parametrize("style", ["sync", "async"])
+@pytest.mark.parametrize("name", ["storage", "address"])
+def test_what_a_context_has_cannot_be_replaced(engine, functions, name, style):
+    def replace(ctx):
+        setattr(ctx, name, {"n": 1})
+
+    if style == "sync":
+
+        @sf.function("f/replaces", state={"n": int}, functions=functions)
+        def replaces(ctx, message):
+            replace(ctx)
+
+    else:
+
+        @sf.function("f/replaces", state={"n": int}, functions=functions)
+        async def replaces_later(ctx, message):
+            replace(ctx)
+
+    engine.send("f/replaces", "x", 1)
+    assert engine.wait_idle().parked == 1
+    (parked,) = engine.parked
+    assert parked.reason.startswith(f"StateNameError: ctx.{name} cannot be replaced")
+    assert "write `ctx.storage.n = …`" in parked.reason
+    assert parked.line.startswith("test_failures.py") or "test_failures" in parked.line
+
+
+@pytest.mark.parametrize("style", ["sync", "async"])
+@pytest.mark.parametrize("broken", ["Served.begin", "Served.traced", "_done", "TracedHandler._leave"])
+def test_what_raises_around_a_function_parks_its_message(
+    engine, functions, monkeypatch, style, broken
+):
+    def breaks(*_):
+        raise SystemExit("around it")
+
+    where = {
+        "Served.begin": "statefun_nb.trace.served.Served.begin",
+        "Served.traced": "statefun_nb.trace.served.Served.traced",
+        "_done": "statefun_nb.sdk.dispatch._done",
+        "TracedHandler._leave": "statefun_nb.trace.traced.TracedHandler._leave",
+    }[broken]
+
+    if style == "sync":
+
+        @sf.function("f/fine", functions=functions)
+        def fine(ctx, message):
+            pass
+
+    else:
+
+        @sf.function("f/fine", functions=functions)
+        async def fine_later(ctx, message):
+            await asyncio.sleep(0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(where, breaks)
+        engine.send("f/fine", "x", 1)
+        assert engine.wait_idle().parked == 1
+    (parked,) = engine.parked
+    assert "SystemExit: around it" in parked.reason
+    assert engine.retry("f/fine", "x") == 1
+    assert engine.wait_idle().processed == 1
+
+
+def test_what_the_engine_stumbles_over_parks_the_message(engine, functions, monkeypatch):
+    @sf.function("f/fine", functions=functions)
+    def fine(ctx, message):
+        pass
+
+    def breaks(*_):
+        raise RuntimeError("in the core")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("statefun_nb.engine.core.Core.replied", breaks)
+        engine.send("f/fine", "x", 1)
+        assert engine.wait_idle().parked == 1
+    (parked,) = engine.parked
+    assert parked.reason == "RuntimeError: in the core"
