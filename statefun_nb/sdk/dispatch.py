@@ -205,7 +205,9 @@ def is_withdrawal(error: BaseException) -> bool:
     """Is it that nobody waits for the current task any more, and no failure?"""
     import asyncio  # loaded long since, when a coroutine runs: 0 ms
 
-    return isinstance(error, asyncio.CancelledError) and asyncio.current_task() in _withdrawn
+    # By its type: what it says of its __class__ is the user's.
+    withdrawal = issubclass(type(error), asyncio.CancelledError)
+    return withdrawal and asyncio.current_task() in _withdrawn
 
 
 def _failed(

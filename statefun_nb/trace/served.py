@@ -187,6 +187,6 @@ def _traceback(error: BaseException, trace: TracebackType | None) -> str:
         lines = traceback.format_exception(type(error), error, trace)
     except BaseException:  # notes and causes of the user's may raise anything when they are asked
         lines = [*traceback.format_tb(trace), described(error) + "\n"]
-    if isinstance(error, StatefunError):
+    if issubclass(type(error), StatefunError):  # its __class__ is the user's
         lines[-1] = described(error) + "\n"  # by its name alone, without the module's
     return "".join(lines).encode("utf-8", "backslashreplace").decode()

@@ -29,6 +29,26 @@ class HostileError(Exception):
         raise KeyboardInterrupt
 
 
+class Traceless(Exception):  # noqa: N818 - what it lacks
+    @property
+    def __traceback__(self):  # type: ignore[override]  # see HostileError
+        raise SystemExit(4)
+
+    @property
+    def __class__(self):  # type: ignore[override]
+        raise SystemExit(4)
+
+
+class Nameless(type):
+    @property
+    def __name__(cls):  # type: ignore[override]  # see HostileError
+        raise SystemExit(5)
+
+
+class OfNamelessClass(Exception, metaclass=Nameless):  # noqa: N818 - what it lacks
+    pass
+
+
 class OfNoClass(BaseException):
     pass
 
@@ -68,6 +88,8 @@ RAISERS = {
         lambda: raise_(HostileError()),
         "HostileError: (its text cannot be made: SystemExit",
     ),
+    "traceless": (lambda: raise_(Traceless("no")), "Traceless: no"),
+    "nameless": (lambda: raise_(OfNamelessClass("no")), "OfNamelessClass: no"),
     "surrogates": (lambda: raise_(ValueError("a \ud800")), "ValueError: a \\ud800"),
     "recursion": (recurse, "RecursionError: maximum recursion"),
     "memory": (lambda: raise_(MemoryError()), "MemoryError"),
