@@ -226,7 +226,7 @@ class StorageLayout:
                 raise DeclarationTypeError(f"specs holds ValueSpecs, not {spec!r}")
             if spec.name in self.specs:
                 raise DeclarationError(f"duplicate registered value name: {spec.name!r}")
-            if spec.name in ("_cells", "_typename"):
+            if spec.name == "_typename" or hasattr(Storage, spec.name):
                 raise DeclarationError(f"the state name {spec.name!r} is reserved")
             self.specs[spec.name] = spec
             members[spec.name] = _attribute(spec.name)

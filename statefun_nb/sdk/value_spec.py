@@ -104,6 +104,11 @@ def _check_name(name: object) -> None:
             f"{name!r} is not a name for a state value: it is a Python keyword, and becomes "
             "an attribute of ctx.storage"
         )
+    if name.startswith("__") and name.endswith("__"):
+        raise DeclarationError(
+            f"{name!r} is not a name for a state value: Python keeps such names for itself "
+            f"(try {name.strip('_') or 'value'!r})"
+        )
     if not name.islower():
         raise DeclarationError(
             f"{name!r} is not a name for a state value: only lower case is allowed "

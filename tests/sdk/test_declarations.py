@@ -187,3 +187,17 @@ def test_a_function_is_taken_back(functions):
     assert not list(functions)
     with pytest.raises(sf.UnknownFunctionError, match="no function 'd/f' is declared"):
         sf.undeclare("d/f", functions=functions)
+
+
+@pytest.mark.parametrize("name", ["__init__", "__slots__", "__class__", "__dict__", "__n__"])
+def test_a_name_of_pythons_own_is_no_state_name(functions, name):
+    with pytest.raises(sf.DeclarationError, match="Python keeps such names for itself"):
+        sf.function("s/f", state={name: int}, functions=functions)(lambda ctx, message: None)
+    with pytest.raises(sf.DeclarationError, match="Python keeps such names for itself"):
+        sf.ValueSpec(name, sf.IntType)
+
+
+@pytest.mark.parametrize("name", ["_cells", "_typename", "_unknown"])
+def test_a_name_that_the_storage_has_itself_is_reserved(functions, name):
+    with pytest.raises(sf.DeclarationError, match="is reserved"):
+        sf.function("s/f", state={name: int}, functions=functions)(lambda ctx, message: None)
