@@ -23,6 +23,15 @@ _CANCEL_SECONDS = 2.0
 T = TypeVar("T")
 
 
+def _keep_for_ever(task: asyncio.Task[Any]) -> None:
+    """Keep a task till the process is gone, also through the end of the interpreter.
+
+    Whoever lets go of it closes its coroutine, and waits till it ends: one that goes on whatever is
+    raised in it would never give that thread back.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
+
+
 class Interrupted(BaseException):
     """Raised in what keeps the loop from stopping, at whatever line it is."""
 
@@ -45,6 +54,7 @@ class LoopThread:
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._ready = threading.Event()
         self._ending = False  # written on the loop
+        self.left: list[asyncio.Task[Any]] = []  # those that would not be cancelled
         self._process = os.getpid()
         self.what_runs: Callable[[], str] = str  # said of a loop that does not answer
 
@@ -84,6 +94,9 @@ class LoopThread:
             task.cancel()
         if tasks:
             self.loop.run_until_complete(asyncio.wait(tasks, timeout=_CANCEL_SECONDS))
+            self.left = list(asyncio.all_tasks(self.loop))
+            for task in self.left:
+                _keep_for_ever(task)
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 
@@ -161,7 +174,8 @@ class LoopThread:
         -------
         bool
             False when the thread did not end within ``timeout`` seconds, because a function
-            blocks it; it is a daemon and ends with the process.
+            blocks it; it is a daemon and ends with the process. And when it did, but a task would
+            not be cancelled: that is ``left`` where it is.
         """
         done: Future[None] = Future()
         if self._thread.is_alive():
@@ -171,7 +185,11 @@ class LoopThread:
             self._thread.join(timeout)
         if done.done():
             done.result()
-        return not self._thread.is_alive()
+        return self._ended
+
+    @property
+    def _ended(self) -> bool:
+        return not self._thread.is_alive() and not self.left
 
     def interrupt(self, timeout: float, blocked: Callable[[], bool]) -> bool:
         """Raise ``Interrupted`` in what blocks the loop, again and again until the thread ends.
@@ -188,7 +206,7 @@ class LoopThread:
         Returns
         -------
         bool
-            Has the thread ended?
+            Has the thread ended, and all that it ran?
         """
         deadline = time.monotonic() + timeout
         while self._thread.is_alive() and time.monotonic() < deadline:
@@ -196,7 +214,7 @@ class LoopThread:
                 ident = ctypes.c_ulong(self._thread.ident or 0)
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(Interrupted))
             self._thread.join(0.1)
-        return not self._thread.is_alive()
+        return self._ended
 
     def _stop_after(
         self, last: Callable[[], Coroutine[Any, Any, object]] | None, done: Future[None]

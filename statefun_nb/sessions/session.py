@@ -287,10 +287,18 @@ class Session(Control):
         what = self._what_runs()
         if self._thread.interrupt(_BREAK_OFF_SECONDS, lambda: bool(self._what_runs())):
             return True
-        warnings.warn(
-            f"{what or 'a function'}; it cannot be interrupted: its thread goes on till it returns",
-            stacklevel=3,
-        )
+        what = what or "; ".join(each.text for each in self.running) or "a function"
+        if self._thread.left:
+            warnings.warn(
+                f"{what}; it cannot be cancelled: it goes on whatever is raised in it, as a bare "
+                "`except:` does, and is left where it is",
+                stacklevel=3,
+            )
+        else:
+            warnings.warn(
+                f"{what}; it cannot be interrupted: its thread goes on till it returns",
+                stacklevel=3,
+            )
         return False
 
     async def _shut_down(self) -> None:

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -346,6 +347,47 @@ def test_stopping_with_a_function_that_cannot_be_interrupted_says_so(functions):
     release.set()
     session._thread._thread.join(30)
     assert not session._thread.alive
+
+
+SWALLOWS = """
+import asyncio, gc, sys, warnings
+import statefun_nb as sf
+
+@sf.function("s/swallows")
+async def swallows(ctx, message):
+    while True:
+        try:
+            await asyncio.sleep(1)
+        except:
+            pass
+
+session = sf.start(port=0)
+session.send("s/swallows", "a", 1)
+while not session.running:
+    pass
+if "stop" in sys.argv:
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        print(session.stop(), *[each.message for each in heard])
+    del session
+    gc.collect()
+print("end")
+"""
+
+
+@pytest.mark.parametrize("how", ["stop", "exit"])
+def test_a_coroutine_that_swallows_its_cancellation_holds_up_nobody(how):
+    found = subprocess.run(
+        [sys.executable, "-c", SWALLOWS, how],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert found.stdout.endswith("end\n")
+    if how == "stop":
+        assert found.stdout.startswith("False s/swallows 'a' has been running for ")
+        assert "it cannot be cancelled" in found.stdout
 
 
 def test_a_session_whose_thread_has_ended_is_noticed_and_gives_its_file_back(functions, tmp_path):
