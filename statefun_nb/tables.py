@@ -5,14 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-__all__ = ["counted", "html_list", "html_table", "shorten", "text_table"]
+from .errors import class_of
+
+__all__ = ["counted", "html_list", "html_table", "repr_of", "shorten", "text_table"]
 
 _LONGEST = 120
 
 
+def repr_of(value: object) -> str:
+    """The repr of a value; where it raises, as a user's may, that it does.
+
+    Examples
+    --------
+    >>> class Cart:
+    ...     def __repr__(self):
+    ...         return self.owner
+    >>> repr_of({"n": 1, "cart": Cart()})
+    "{'n': 1, 'cart': <Cart that cannot be shown: AttributeError>}"
+    """
+    try:
+        return repr(value)
+    except KeyboardInterrupt:  # of whoever looks at it, too
+        raise
+    except BaseException as error:
+        if issubclass(type(value), dict):
+            items: dict[object, object] = value  # type: ignore[assignment]
+            pairs = dict.items(items)
+            return "{" + ", ".join(f"{repr_of(k)}: {repr_of(each)}" for k, each in pairs) + "}"
+        return f"<{class_of(value)} that cannot be shown: {class_of(error)}>"
+
+
 def shorten(value: object, longest: int = _LONGEST) -> str:
     """The repr of a value, text as it is, cut to ``longest`` characters."""
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else repr_of(value)
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 

@@ -18,7 +18,7 @@ from ..tables import shorten
 from .context import Context
 from .messages import Message
 from .storage import StorageLayout
-from .unreadable import plain_value, read_or_raw
+from .unreadable import StateValues, plain_value, read_or_raw
 from .value_spec import ValueSpec
 
 __all__ = ["FunctionSpec", "StatefulFunctions", "check_decorator", "decode_state"]
@@ -178,7 +178,7 @@ def decode_state(
     one cannot be read, an ``Unreadable`` says why and what is there.
     """
     declared = {} if spec is None else spec.layout.specs
-    decoded = {}
+    decoded = StateValues()
     for name in dict.fromkeys([*declared, *values]):
         value = values.get(name)
         if value is None or value.value is None:

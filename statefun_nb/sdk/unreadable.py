@@ -7,11 +7,11 @@ from typing import Any
 
 from ..effects import TypedValue
 from ..errors import ConversionError, described
-from ..tables import shorten
+from ..tables import repr_of, shorten
 from .inference import decode_value
 from .types import Type
 
-__all__ = ["Unreadable", "plain_value", "read_or_raw", "why_unreadable"]
+__all__ = ["StateValues", "Unreadable", "plain_value", "read_or_raw", "why_unreadable"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -31,6 +31,22 @@ class Unreadable:
 
     def __repr__(self) -> str:
         return f"<{self.reason}; stored: {self.value!r}>"
+
+
+class StateValues(dict[str, Any]):
+    """Values by name, which shows the others where one of a user's class cannot be shown."""
+
+    def __repr__(self) -> str:
+        return repr_of(dict(self))
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
+        plain = dict(self)
+        try:
+            repr(plain)
+        except Exception:  # a repr of the user's may raise anything
+            printer.text(repr_of(plain))
+        else:
+            printer.pretty(plain)
 
 
 def read_or_raw(tpe: Type[Any], data: bytes) -> Any:

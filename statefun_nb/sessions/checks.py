@@ -9,7 +9,7 @@ from ..address import SdkAddress, address_of
 from ..engine.base import Engine
 from ..errors import CheckFailed, did_you_mean
 from ..sdk.registry import StatefulFunctions, decode_state
-from ..tables import html_list, shorten
+from ..tables import html_list, repr_of, shorten
 from ..trace.events import Delayed, Invocation, Sent, differs
 from ..trace.history import history
 from ..trace.recorder import Recorder
@@ -73,8 +73,8 @@ class Check:
                 if differs(found, value)
                 else f" ({type(found).__name__}, {type(value).__name__})"
             )
-            self._fail(f"state {name!r} is {found!r}, not {value!r}{kinds}{self._changed(name)}")
-        return self._pass("state " + ", ".join(f"{k}={v!r}" for k, v in expected.items()))
+            self._fail(f"state {name!r} is {repr_of(found)}, not {repr_of(value)}{kinds}{self._changed(name)}")
+        return self._pass("state " + ", ".join(f"{k}={repr_of(v)}" for k, v in expected.items()))
 
     def invoked(self, times: int) -> Check:
         """Was it invoked so many times, without an error?"""
@@ -126,7 +126,7 @@ class Check:
             if typename == to and place in (None, where) and (value is ... or _same(what, value))
         ]
         wanted = f"{to} {place!r}" if place is not None else to
-        wanted += "" if value is ... else f" with the value {value!r}"
+        wanted += "" if value is ... else f" with the value {repr_of(value)}"
         if len(matching) != times:
             self._fail(
                 f"it {verb} {len(matching)}{how} to {wanted}, not {times}; "

@@ -9,7 +9,7 @@ from typing import Any
 from ..effects import CancelDelayed, DelayedSend
 from ..protocol.v3 import decode_causes, decode_typed_value, read_caller
 from ..sdk.messages import own_typed_value
-from ..sdk.unreadable import read_or_raw
+from ..sdk.unreadable import StateValues, read_or_raw
 from .batch import TracedBatch, TracedFunction
 from .events import (
     Cancellation,
@@ -82,7 +82,7 @@ def _delayed(send: DelayedSend) -> Delayed:
 
 def _decode_state(spec: TracedFunction, state: Sequence[bytes | None]) -> dict[str, Any]:
     """The values that are there, by name, decoded by the types of the function that ran."""
-    values = {}
+    values = StateValues()
     for value_spec, data in zip(spec.layout.specs.values(), state, strict=True):
         if data is not None:
             values[value_spec.name] = read_or_raw(value_spec.type, data)

@@ -331,3 +331,44 @@ def test_a_corrected_declaration_is_kept_in_the_file(functions, tmp_path, first)
         session.check("a/f", "x").state(n="text")
         session.advance(timedelta(hours=1))
         session.check("a/f", "x").state(n=None)
+
+
+class Cart:
+    def __repr__(self):
+        raise AttributeError("no owner")
+
+
+def test_a_value_that_cannot_be_shown_hides_only_itself(functions):
+    carts = sf.simple_type(
+        "s/cart", serialize_fn=lambda _: b"cart", deserialize_fn=lambda _: Cart()
+    )
+
+    @sf.function("s/keeps", state={"n": int, "cart": carts}, functions=functions)
+    def keeps(ctx, message):
+        ctx.storage.n = message.value
+        ctx.storage.cart = Cart()
+
+    hidden = "<Cart that cannot be shown: AttributeError>"
+    with sf.start(port=0, functions=functions) as session:
+        session.send("s/keeps", "a", 7)
+        session.wait_idle()
+        state = session.state("s/keeps", "a")
+        assert isinstance(state["cart"], Cart)
+        assert repr(state) == f"{{'n': 7, 'cart': {hidden}}}"
+        assert hidden in pretty(state)
+        assert hidden in pretty(session.state("s/keeps"))
+        assert hidden in repr(session.state("s/keeps"))
+        assert hidden.replace("<", "&lt;")[:-1] in session.state("s/keeps")._repr_html_()
+        assert f"'n': 7, 'cart': {hidden}"[:50] in repr(session.invocations)
+        assert "Cart that cannot be shown" in session.invocations._repr_html_()
+        assert hidden in repr(session.invocations[-1])
+        with pytest.raises(sf.CheckFailed, match="state 'cart' is <Cart that cannot be shown"):
+            session.check("s/keeps", "a").state(cart=Cart())
+        with pytest.raises(sf.CheckFailed, match="it keeps {'n': 7, 'cart': <Cart that cannot"):
+            session.check("s/keeps", "a").state(wagon=1)
+
+
+def pretty(value):
+    from IPython.lib.pretty import pretty
+
+    return pretty(value)
