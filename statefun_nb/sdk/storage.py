@@ -80,7 +80,7 @@ class Cell:
         plan = self.plan
         try:
             value = plan.deserialize(data)
-        except Exception as error:  # a deserializer of the user's may raise anything
+        except (Exception, SystemExit, GeneratorExit) as error:  # a deserializer of the user's
             raise ConversionError(
                 f"state {plan.name!r} of {plan.function} {why_unreadable(plan.typename, error)}; "
                 "declare it with migrate=, or set another value: "

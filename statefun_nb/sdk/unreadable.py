@@ -53,11 +53,13 @@ def read_or_raw(tpe: Type[Any], data: bytes) -> Any:
     """The value that a type reads from its bytes; where it cannot, an ``Unreadable``."""
     try:
         return tpe.serializer().deserialize(data)
-    except Exception as error:  # a type of the user's may raise anything
+    except KeyboardInterrupt:  # of whoever looks at it
+        raise
+    except BaseException as error:  # a type of the user's may raise anything, SystemExit too
         return Unreadable(why_unreadable(tpe.typename, error), plain_value(tpe.typename, data))
 
 
-def why_unreadable(typename: str, error: Exception) -> str:
+def why_unreadable(typename: str, error: BaseException) -> str:
     """Why a value cannot be read, in words that follow "state 'cart' of shop/cart"."""
     if isinstance(error, ConversionError):  # it begins with "cannot be read as"
         return str(error)

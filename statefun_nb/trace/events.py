@@ -216,7 +216,9 @@ def differs(before: object, after: object) -> bool:
     """Are two state values different? Some of a user's, arrays for one, cannot say so in a word."""
     try:
         return bool(before != after)
-    except Exception:  # a comparison of the user's may raise anything
+    except KeyboardInterrupt:  # of whoever looks at it
+        raise
+    except BaseException:  # a comparison of the user's may raise anything
         return before is not after
 
 

@@ -372,3 +372,57 @@ def pretty(value):
     from IPython.lib.pretty import pretty
 
     return pretty(value)
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), KeyboardInterrupt()])
+@pytest.mark.parametrize("where", ["post_init", "deserializer", "migrate"])
+def test_what_leaves_a_deserializer_is_shown_in_the_place_of_the_value(functions, where, error):
+    bad = []
+
+    def read(_=b""):
+        if bad:
+            raise error
+        return 1
+
+    @dataclasses.dataclass
+    class Cart:
+        n: int = 1
+
+        def __post_init__(self):
+            if where == "post_init":
+                read()
+            if where == "migrate" and bad:
+                raise ValueError("no more")
+
+    kept: Any = Cart
+    if where == "deserializer":
+        kept = sf.simple_type("s/cart", serialize_fn=lambda _: b"1", deserialize_fn=read)
+    elif where == "migrate":
+        kept = sf.State(Cart, migrate=read)
+
+    @sf.function("s/keeps", state={"cart": kept}, functions=functions)
+    def keeps(ctx, message):
+        assert not bad or ctx.storage.cart
+        ctx.storage.cart = 1 if where == "deserializer" else Cart()
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("s/keeps", "a", 7)
+        session.wait_idle()
+        bad.append(True)
+        looks = [
+            lambda: session.state("s/keeps", "a"),
+            lambda: session.state("s/keeps")["a"],
+            lambda: session.invocations[-1].state_after,
+            lambda: session.check("s/keeps", "a")._state,
+        ]
+        for look in looks:
+            if isinstance(error, KeyboardInterrupt):  # it may be that of whoever looks
+                with pytest.raises(KeyboardInterrupt):
+                    look()
+            else:
+                assert isinstance(look()["cart"], Unreadable)
+                assert type(error).__name__ in repr(look())
+        session.replay()
+        session.send("s/keeps", "a", 8)
+        assert session.wait_idle().parked == 1
+        assert type(error).__name__ in session.parked[0].reason
