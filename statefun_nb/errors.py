@@ -187,6 +187,28 @@ def described(error: BaseException) -> str:
     return f"{name}: {text}" if text else name
 
 
+def in_brief(error: BaseException) -> str:
+    """``described``, cut to what a line of a table and a log can hold."""
+    return cut(described(error), _BRIEF)
+
+
+_BRIEF = 400
+
+
+def cut(text: str, longest: int) -> str:
+    """A text without its middle, where it is longer than that.
+
+    Examples
+    --------
+    >>> cut("no " * 1000 + "more", 10)
+    'no no… 2,994 characters … more'
+    """
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    return f"{text[:half]}… {len(text) - 2 * half:,} characters …{text[-half:]}"
+
+
 # Said by the embedded engine and by the endpoint of a real cluster alike.
 
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from ..address import SdkAddress
 from ..effects import Reply, StateSpec, TypedValue
-from ..errors import EngineError, described
+from ..errors import EngineError, in_brief
 from ..protocol.v3 import encode_request
 from .answers import Answer, Cancelled, Failed
 from .base import Idle, IngressMessage
@@ -274,7 +274,7 @@ class Driver:
             data = encode_request(target, pending.state, pending.batch)
             answer = self._transport.send(target, pending.state, data)
         except BaseException as error:  # without an answer the address would wait for ever
-            answer = Failed(described(error))
+            answer = Failed(in_brief(error))
         if not isinstance(answer, asyncio.Future):
             self._answered(mailbox, handshakes, answer)
             return
@@ -287,7 +287,7 @@ class Driver:
         if future.cancelled():
             answer = Cancelled()
         elif (error := future.exception()) is not None:
-            answer = Failed(described(error))
+            answer = Failed(in_brief(error))
         else:
             answer = future.result()
         self._answered(mailbox, handshakes, answer)
@@ -305,7 +305,7 @@ class Driver:
                     f"{mailbox.address} asked {handshakes} times for state names it was given"
                 )
         except Exception as error:  # what the core refuses, and what it stumbles over
-            self.core.failed(mailbox, Failed(described(error)), now_ms)
+            self.core.failed(mailbox, Failed(in_brief(error)), now_ms)
             return
         if not done:
             self._send(self.core.again(mailbox, now_ms), handshakes + 1)

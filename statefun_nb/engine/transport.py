@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ..address import SdkAddress
 from ..effects import TypedValue
-from ..errors import EngineError, ProtocolError, UnknownFunctionError, described
+from ..errors import EngineError, ProtocolError, UnknownFunctionError, cut, in_brief
 from ..protocol.v3 import decode_reply
 from ..sdk.dispatch import Outcome, withdraw
 from ..trace.traced import TracedHandler
@@ -31,6 +31,8 @@ _LATER = frozenset({408, 409, 420, 429, 499, 502, 503, 504})
 _FIRST_BACKOFF = 0.01
 _LAST_BACKOFF = 1.0
 _LARGE = 256 * 1024
+# Of what another endpoint says of its failure.
+_LONGEST_REASON = 500
 
 
 class Transport(Protocol):
@@ -70,7 +72,7 @@ class DirectTransport:
         except ProtocolError as error:
             return Failed(str(error))
         except BaseException as error:  # without an answer the address would wait for ever
-            return Failed(described(error))
+            return Failed(in_brief(error))
         return asyncio.ensure_future(_wait(outcome))
 
     async def close(self) -> None:
@@ -89,7 +91,7 @@ async def _wait(task: asyncio.Task[Outcome]) -> Answer:
 def _answer(outcome: Outcome) -> Answer:
     if outcome.failure is None:
         return decode_reply(outcome.reply)
-    return Failed(described(outcome.failure.error))
+    return Failed(in_brief(outcome.failure.error))
 
 
 class HttpClient:
@@ -193,4 +195,5 @@ def _read_answer(status: int, content_type: str, body: bytes) -> Answer:
         except ProtocolError as error:
             return Failed(f"{type(error).__name__}: {error}")
     reason = body.decode(errors="replace").strip() or f"HTTP status {status}"
+    reason = cut(reason, _LONGEST_REASON)
     return Undeclared(reason) if status == 404 else Failed(reason)

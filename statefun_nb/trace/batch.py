@@ -193,7 +193,7 @@ class TracedBatch(NamedTuple):
 
     def measure(self) -> tuple[int, int]:
         """The bytes that it holds in memory, about; and how many invocations it has."""
-        _, _, _, _, spec, request, reply, rows, stdout, _, _ = self
+        _, _, _, _, spec, request, reply, rows, stdout, error, skipped = self
         width = _STATE + len(spec.layout.specs)
         count = len(rows) // width
         size = len(request) + len(reply) + _BATCH_BYTES + _ROW_BYTES * count
@@ -209,6 +209,10 @@ class TracedBatch(NamedTuple):
                     before = data
         if stdout:
             size += sum(map(len, stdout.values()))
+        if error is not None:
+            size += len(error.message) + len(error.traceback)
+        if skipped:
+            size += sum(len(each.message) + len(each.traceback) for each in skipped.values())
         return size, count
 
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from ..effects import Request, new_tuple
-from ..errors import StatefunError, class_of, described, text_of, traceback_of
+from ..errors import StatefunError, class_of, cut, described, text_of, traceback_of
 from ..sdk.context import InvocationContext
 from ..sdk.dispatch import Failure, Outcome
 from ..sdk.registry import FunctionSpec
@@ -171,6 +171,8 @@ class _Successor:
 
 
 _now = time.perf_counter
+# Of an error's text, and of its traceback, so many characters are kept: it may hold all of a table.
+_LONGEST = 10_000
 
 
 def invocation_error(failure: Failure) -> InvocationError:
@@ -179,7 +181,8 @@ def invocation_error(failure: Failure) -> InvocationError:
     trace = traceback_of(error)
     if trace is not None and trace.tb_next is not None:
         trace = trace.tb_next  # the first frame is dispatch's own
-    return InvocationError(class_of(error), text_of(error), _traceback(error, trace))
+    text, lines = text_of(error), _traceback(error, trace)
+    return InvocationError(class_of(error), cut(text, _LONGEST), cut(lines, _LONGEST))
 
 
 def _traceback(error: BaseException, trace: TracebackType | None) -> str:

@@ -309,3 +309,24 @@ def test_what_the_engine_stumbles_over_parks_the_message(engine, functions, monk
         assert engine.wait_idle().parked == 1
     (parked,) = engine.parked
     assert parked.reason == "RuntimeError: in the core"
+
+
+def test_what_is_kept_of_a_long_error_is_its_beginning_and_its_end(engine, functions):
+    @sf.function("f/long", functions=functions)
+    def long(ctx, message):
+        raise ValueError("begin" + 1_000_000 * "x" + "end")
+
+    for id_ in range(20):
+        engine.send("f/long", str(id_), 1)
+    assert engine.wait_idle().parked == 20
+    for parked in engine.parked:
+        assert parked.reason.startswith("ValueError: beginxxx")
+        assert parked.reason.endswith("xxxend")
+        assert "… 999," in parked.reason
+        assert len(parked.reason) < 500
+    error = engine.invocations[-1].error
+    for text in (error.message, error.traceback):
+        assert "xxx… " in text
+        assert text.rstrip().endswith("xxxend")
+        assert 10_000 < len(text) < 10_100
+    assert 20 * 20_000 < engine.recorder.bytes < 20 * 30_000
