@@ -260,6 +260,9 @@ class LoopThread:
     def _wait(self, future: Future[T], timeout: float | None) -> T:
         try:
             return future.result(timeout)
+        except KeyboardInterrupt:
+            future.cancel()  # or what nobody waits for would go on
+            raise
         except FutureTimeout:
             if future.done():
                 raise  # the work itself raised a TimeoutError

@@ -209,7 +209,8 @@ class Session(Control):
         """
         self._check_outside("replay", LATER)
         seqs = None if invocations is None else [each.seq for each in invocations]
-        again = replay(cases_of(self.recorder, seqs), self.functions)
+        cases = cases_of(self.recorder, seqs)
+        again = replay(cases, self.functions, self._handler.serving_now)
         return self._thread.run(again, timeout=None)
 
     def export(self, folder: str | Path, *, overwrite: bool = False) -> Exported:

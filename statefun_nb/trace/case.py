@@ -6,6 +6,7 @@ run: so one comparison serves replay and tests.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from typing import Any, NamedTuple
 
 from ..address import SdkAddress
 from ..effects import CancelDelayed, DelayedSend, Emit, Reply, TypedValue
-from ..errors import ProtocolError, StatefunError, described
+from ..errors import ProtocolError, SessionError, StatefunError, described
+from ..loop_thread import Interrupted
 from ..protocol.v3 import (
     decode_reply,
     decode_typed_value,
@@ -21,13 +23,14 @@ from ..protocol.v3 import (
     read_caller,
 )
 from ..protocol.wire import typed_value_bytes
-from ..sdk.dispatch import Outcome
+from ..sdk.dispatch import Outcome, withdraw
 from ..sdk.messages import own_typed_value
 from ..sdk.registry import StatefulFunctions
 from ..sdk.types import BUILT_IN_TYPES
 from .batch import TracedBatch
 from .events import egress_record
 from .recorder import Recorder
+from .served import Served
 from .traced import TracedHandler
 
 __all__ = ["Case", "EffectsJson", "read_cases", "readable", "run_case", "typed"]
@@ -87,13 +90,21 @@ def read_cases(batch: TracedBatch) -> Iterator[Case]:
         )
 
 
-async def run_case(case: Case, functions: StatefulFunctions) -> EffectsJson:
+async def run_case(
+    case: Case, functions: StatefulFunctions, serving_now: set[Served] | None = None
+) -> EffectsJson:
     """Serve its message once more, on the running loop; nothing of it goes anywhere.
 
-    A state name that was declared since is not there yet, as on an engine.
+    A state name that was declared since is not there yet, as on an engine. ``serving_now`` holds it
+    as long as it runs.
+
+    Raises
+    ------
+    SessionError
+        When it was interrupted.
     """
     recorder = Recorder()
-    handler = TracedHandler(functions, recorder)
+    handler = TracedHandler(functions, recorder, serving_now)
     state: dict[str, TypedValue | None] = dict(case.state)
     message = typed_value_bytes(case.message)
     while True:
@@ -102,7 +113,9 @@ async def run_case(case: Case, functions: StatefulFunctions) -> EffectsJson:
         except ProtocolError as error:  # nobody declares its function any more
             return _effects(case.state, _NOTHING, described(error))
         if not isinstance(outcome, Outcome):
-            outcome = await outcome
+            outcome = await _outcome(outcome)
+        if outcome.failure is not None and type(outcome.failure.error) is Interrupted:
+            raise SessionError(f"the session was stopped while {case.address} was run again")
         if not outcome.missing:
             break
         missing = decode_reply(outcome.reply).missing or ()
@@ -110,6 +123,15 @@ async def run_case(case: Case, functions: StatefulFunctions) -> EffectsJson:
     (batch,) = recorder.snapshot().batches
     (again,) = read_cases(batch)
     return again.effects
+
+
+async def _outcome(task: asyncio.Task[Outcome]) -> Outcome:
+    try:
+        await asyncio.wait((task,))
+    except asyncio.CancelledError:
+        withdraw(task)  # or it would be the failure of the function
+        raise
+    return task.result()
 
 
 _NOTHING = Reply((), (), (), (), None)

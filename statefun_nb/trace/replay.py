@@ -13,6 +13,7 @@ from ..tables import counted, html_list, html_table, shorten, text_table
 from .case import Case, EffectsJson, read_cases, run_case, typed
 from .events import Payload
 from .recorder import Recorder
+from .served import Served
 
 __all__ = ["Replay", "Replayed", "cases_of", "differences", "replay"]
 
@@ -97,12 +98,17 @@ def cases_of(recorder: Recorder, seqs: Iterable[int] | None = None) -> list[Case
     return sorted(found, key=lambda case: case.seq)
 
 
-async def replay(cases: Sequence[Case], functions: StatefulFunctions) -> Replay:
-    """Run each once more, on the running loop, from the state it had; no effect goes anywhere."""
+async def replay(
+    cases: Sequence[Case], functions: StatefulFunctions, serving_now: set[Served] | None = None
+) -> Replay:
+    """Run each once more, on the running loop, from the state it had; no effect goes anywhere.
+
+    ``serving_now`` holds the one that runs; a session's own is what its ``stop`` interrupts.
+    """
     items = []
     with progress_bar(cases, unit=" invocations") as bar:
         for index, case in enumerate(bar):
-            now = await run_case(case, functions)
+            now = await run_case(case, functions, serving_now)
             found = tuple(differences(case.effects, now))
             message = Payload(*case.message).value
             items.append(Replayed(case.seq, case.address.typename, case.address.id, message, found))

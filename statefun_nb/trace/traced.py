@@ -58,20 +58,29 @@ class Serving:
 
 
 class TracedHandler:
-    """Serves requests for a set of functions, and records them unless there is no recorder."""
+    """Serves requests for a set of functions, and records them unless there is no recorder.
 
-    def __init__(self, functions: StatefulFunctions, recorder: Recorder | None) -> None:
+    ``serving_now`` is what it serves just now, written on the loop only; handlers that share one
+    are asked together.
+    """
+
+    def __init__(
+        self,
+        functions: StatefulFunctions,
+        recorder: Recorder | None,
+        serving_now: set[Served] | None = None,
+    ) -> None:
         self.functions = functions
         self.recorder = recorder
         self._serving = Serving()
         self.blocked: deque[Blocked] = deque(maxlen=100)
         self.failures = Failures(recorder)
-        self._running: set[Served] = set()  # written on the loop only
+        self.serving_now: set[Served] = set() if serving_now is None else serving_now
 
     @property
     def running(self) -> list[Running]:
         """What is being served just now; callable from any thread."""
-        return running_now(tuple(self._running))
+        return running_now(tuple(self.serving_now))
 
     def attach(self, serving: Serving) -> None:
         """Serve as an engine asks for; once, before its first request."""
@@ -107,7 +116,7 @@ class TracedHandler:
 
     def _serve(self, spec: FunctionSpec, request: Request, data: bytes) -> Outcome:
         served = Served(spec, request, data, self.recorder)
-        self._running.add(served)
+        self.serving_now.add(served)
         try:
             observer = None if self.recorder is None else served
             asked = self._serving
@@ -121,7 +130,7 @@ class TracedHandler:
 
     async def _serve_async(self, spec: FunctionSpec, request: Request, data: bytes) -> Outcome:
         served = Served(spec, request, data, self.recorder)
-        self._running.add(served)
+        self.serving_now.add(served)
         try:
             observer = None if self.recorder is None else served
             asked = self._serving
@@ -148,7 +157,7 @@ class TracedHandler:
             return outcome
 
     def _leave(self, served: Served) -> None:
-        self._running.remove(served)
+        self.serving_now.remove(served)
         served.printer = None
         output.printer.reset(served.token)
 

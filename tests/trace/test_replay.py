@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from statefun_nb.effects import TypedValue
 from statefun_nb.testing import recorded, write_recorded
 from statefun_nb.trace.case import readable, typed
 from statefun_nb.trace.replay import cases_of
+from tests.waiting import eventually
 
 
 @dataclass
@@ -199,3 +201,48 @@ BUILT_IN = ["bool", "int", "float", "long", "double", "string"]
 def test_whatever_the_bytes_are_writing_them_down_loses_nothing(typename, data):
     value = TypedValue(typename, data)
     assert typed(json.loads(json.dumps(readable(value)))) == value
+
+
+@pytest.mark.parametrize("style", ["sync", "async"])
+def test_a_replay_that_does_not_end_is_named_and_ends_with_its_session(functions, style):
+    slow = []
+
+    @sf.function("t/f", functions=functions)
+    def f(ctx, message):
+        while slow:
+            pass
+
+    @sf.function("t/g", functions=functions)
+    async def g(ctx, message):
+        while slow:
+            await asyncio.sleep(0.01)
+
+    session = sf.start(port=0, functions=functions)
+    for _ in range(50):
+        session.send("t/f" if style == "sync" else "t/g", "a", 1)
+    session.wait_idle()
+    slow.append(True)
+    heard: list[BaseException] = []
+
+    def again():
+        try:
+            session.replay()
+        except BaseException as error:
+            heard.append(error)
+
+    thread = threading.Thread(target=again)
+    thread.start()
+    eventually(lambda: session.running)
+    (running,) = session.running
+    assert running.address.id == "a"
+    if style == "sync":
+        eventually(lambda: session.running[0].line.startswith("test_replay.py, line "))
+    assert session.stop(timeout=0.3)
+    thread.join(30)
+    assert not thread.is_alive()
+    assert session.running == []
+    (error,) = heard
+    if style == "sync":
+        assert isinstance(error, sf.SessionError)
+        assert "was run again" in str(error)
+    assert len(session.invocations) == 50
