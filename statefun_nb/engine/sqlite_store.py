@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 
 from ..address import SdkAddress, address_of
 from ..effects import Emit, ExpireMode, StateSpec
@@ -41,6 +42,10 @@ CREATE TABLE egress (number INTEGER PRIMARY KEY, egress TEXT NOT NULL, argument 
 """
 
 
+# By path, those of this process that are open.
+_open_here: weakref.WeakValueDictionary[str, SqliteStore] = weakref.WeakValueDictionary()
+
+
 class SqliteStore:
     """An open file; no other process, and no other store, can open it meanwhile.
 
@@ -67,6 +72,7 @@ class SqliteStore:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
             raise EngineError(f"durable={path!r} cannot be opened: {error.strerror}") from error
+        self.what_runs: Callable[[], str] = str  # of the session whose file it is
         # Made in the caller's thread and used in the loop's, never in both at once.
         self._db = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
         try:
@@ -76,6 +82,7 @@ class SqliteStore:
             if isinstance(error, sqlite3.Error):
                 raise EngineError(self._why_not_opened(error)) from error
             raise
+        _open_here[os.path.realpath(path)] = self
 
     def _open(self, clock: str) -> None:
         db = self._db
@@ -112,11 +119,23 @@ class SqliteStore:
 
     def _why_not_opened(self, error: sqlite3.Error) -> str:
         if "locked" in str(error):
+            holder = _open_here.get(os.path.realpath(self.path))
+            if holder is not None:
+                return f"durable={self.path!r} is in use by {holder._as_holder()}"
             return (
                 f"durable={self.path!r} is in use by another session: call sf.stop() there, or "
                 "end that kernel or program"
             )
         return f"durable={self.path!r} cannot be used: {error}"
+
+    def _as_holder(self) -> str:
+        runs = self.what_runs()
+        if runs:
+            return (
+                f"a session of this very kernel or program that cannot end yet: {runs}; wait till "
+                "that returns, or restart the kernel"
+            )
+        return "another session of this very kernel or program: call its stop()"
 
     # Reading, once, when a session starts.
 
@@ -257,6 +276,9 @@ class SqliteStore:
     def close(self) -> None:
         """Close the file: another session may open it."""
         self._db.close()
+        path = os.path.realpath(self.path)
+        if _open_here.get(path) is self:
+            del _open_here[path]
 
 
 def _parts(address: SdkAddress | None) -> tuple[str | None, str | None]:

@@ -18,7 +18,15 @@ from .storage import Cell, current_storage
 if TYPE_CHECKING:  # 20 ms that a program with sync functions need not wait for
     import asyncio
 
-__all__ = ["SERVING_CODE", "Failure", "Observer", "Outcome", "dispatch", "is_withdrawal", "withdraw"]
+__all__ = [
+    "SERVING_CODE",
+    "Failure",
+    "Observer",
+    "Outcome",
+    "dispatch",
+    "is_withdrawal",
+    "withdraw",
+]
 
 # Tasks that serve, and were told to stop by whoever waits for them.
 _withdrawn: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()

@@ -73,7 +73,8 @@ class Check:
                 if differs(found, value)
                 else f" ({type(found).__name__}, {type(value).__name__})"
             )
-            self._fail(f"state {name!r} is {repr_of(found)}, not {repr_of(value)}{kinds}{self._changed(name)}")
+            is_, wanted = repr_of(found), repr_of(value)
+            self._fail(f"state {name!r} is {is_}, not {wanted}{kinds}{self._changed(name)}")
         return self._pass("state " + ", ".join(f"{k}={repr_of(v)}" for k, v in expected.items()))
 
     def invoked(self, times: int) -> Check:

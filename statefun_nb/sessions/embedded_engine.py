@@ -34,7 +34,10 @@ def embedded_engine(
         When its file cannot be had, or something that it needs is not installed.
     """
     transport = _transport(options, endpoint, handler)
-    store = None if options.durable is None else _store(options.durable, options.clock)
+    store = None
+    if options.durable is not None:
+        store = _store(options.durable, options.clock)
+        store.what_runs = lambda: thread.what_runs()  # noqa: PLW0108 - it is set later
     try:
         engine = EmbeddedEngine(
             thread,

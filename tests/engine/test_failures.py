@@ -30,8 +30,8 @@ class HostileError(Exception):
 
 
 class Traceless(Exception):  # noqa: N818 - what it lacks
-    @property
-    def __traceback__(self):  # type: ignore[override]  # see HostileError
+    @property  # type: ignore[misc]  # see HostileError
+    def __traceback__(self):
         raise SystemExit(4)
 
     @property
@@ -259,7 +259,9 @@ def test_what_a_context_has_cannot_be_replaced(engine, functions, name, style):
 
 
 @pytest.mark.parametrize("style", ["sync", "async"])
-@pytest.mark.parametrize("broken", ["Served.begin", "Served.traced", "_done", "TracedHandler._leave"])
+@pytest.mark.parametrize(
+    "broken", ["Served.begin", "Served.traced", "_done", "TracedHandler._leave"]
+)
 def test_what_raises_around_a_function_parks_its_message(
     engine, functions, monkeypatch, style, broken
 ):

@@ -390,6 +390,32 @@ def test_a_coroutine_that_swallows_its_cancellation_holds_up_nobody(how):
         assert "it cannot be cancelled" in found.stdout
 
 
+def test_a_file_that_a_function_of_this_kernel_still_holds(functions, tmp_path):
+    release = threading.Event()
+
+    @sf.function("s/f", functions=functions)
+    def f(ctx, message):
+        if message.value:
+            release.wait(100)
+
+    options = {"port": 0, "functions": functions, "durable": tmp_path / "kept.db"}
+    session = sf.start(**options)
+    session.send("s/f", "a", 1)
+    eventually(lambda: session.running)
+    with pytest.warns(UserWarning, match="cannot be interrupted"):
+        session.stop(timeout=0.1)
+    with pytest.raises(
+        sf.EngineError,
+        match=r"in use by a session of this very kernel .* s/f 'a' has been running for .*, "
+        r"at .*; wait till that returns, or restart the kernel",
+    ):
+        sf.start(**options)
+    release.set()
+    session._thread._thread.join(30)
+    with sf.start(**options) as again:
+        again.wait_idle()
+
+
 def test_a_session_whose_thread_has_ended_is_noticed_and_gives_its_file_back(functions, tmp_path):
     options = {"port": 0, "functions": functions, "durable": tmp_path / "kept.db"}
     session = sf.start(**options)

@@ -364,7 +364,7 @@ def test_a_value_that_cannot_be_shown_hides_only_itself(functions):
         assert hidden in repr(session.invocations[-1])
         with pytest.raises(sf.CheckFailed, match="state 'cart' is <Cart that cannot be shown"):
             session.check("s/keeps", "a").state(cart=Cart())
-        with pytest.raises(sf.CheckFailed, match="it keeps {'n': 7, 'cart': <Cart that cannot"):
+        with pytest.raises(sf.CheckFailed, match=r"it keeps {'n': 7, 'cart': <Cart that cannot"):
             session.check("s/keeps", "a").state(wagon=1)
 
 
@@ -377,7 +377,7 @@ def pretty(value):
 @pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), KeyboardInterrupt()])
 @pytest.mark.parametrize("where", ["post_init", "deserializer", "migrate"])
 def test_what_leaves_a_deserializer_is_shown_in_the_place_of_the_value(functions, where, error):
-    bad = []
+    bad: list[bool] = []
 
     def read(_=b""):
         if bad:

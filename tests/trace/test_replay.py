@@ -205,7 +205,7 @@ def test_whatever_the_bytes_are_writing_them_down_loses_nothing(typename, data):
 
 @pytest.mark.parametrize("style", ["sync", "async"])
 def test_a_replay_that_does_not_end_is_named_and_ends_with_its_session(functions, style):
-    slow = []
+    slow: list[bool] = []
 
     @sf.function("t/f", functions=functions)
     def f(ctx, message):
