@@ -29,7 +29,7 @@ __all__ = ["LOOPBACK", "Endpoint", "bind_port"]
 
 LOOPBACK = "127.0.0.1"
 # How many ports after the wanted one are tried before giving up.
-_PORTS_TRIED = 100
+PORTS_TRIED = 100
 _BACKLOG = 1024
 
 
@@ -98,7 +98,7 @@ class Endpoint:
         """
         if self._server is not None:
             raise EngineError(f"the endpoint is already listening on {self.url}")
-        listener = bind_port(self._host, port, _PORTS_TRIED if others and port else 0)
+        listener = bind_port(self._host, port, PORTS_TRIED if others and port else 0)
         self._listener = listener
         self._thread.run(self._listen(listener))
         self.port = listener.getsockname()[1]

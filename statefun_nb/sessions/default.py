@@ -19,6 +19,7 @@ from .options import (
     TransportName,
     full_path,
 )
+from .preflight import check_before
 from .session import Session
 
 __all__ = ["session", "start", "stop"]
@@ -132,6 +133,7 @@ def _started(options: Options) -> Session:
     elif running.options == options:
         return running
     else:
+        check_before(options, running)
         kept = running.options.durable
         warnings.warn(
             "a session with other options was running: it is stopped, and its state is "

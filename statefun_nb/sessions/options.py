@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..errors import SessionError
 from ..sdk.registry import StatefulFunctions
+from .arguments import a_path, one_of, shown, truth, whole
 
 __all__ = [
     "ClockName",
@@ -72,22 +72,32 @@ class Options:
     rest_url: str | None = None
 
     def __post_init__(self) -> None:
-        _one_of("engine", self.engine, EngineName)
-        _one_of("on_error", self.on_error, OnErrorName)
-        _one_of("transport", self.transport, TransportName)
-        _one_of("clock", self.clock, ClockName)
-        _one_of("delivery", self.delivery, DeliveryName)
+        if not isinstance(self.functions, StatefulFunctions):
+            raise SessionError(
+                f"functions={shown(self.functions)}: it takes sf.StatefulFunctions()"
+            )
+        one_of("engine", self.engine, get_args(EngineName))
+        one_of("on_error", self.on_error, get_args(OnErrorName))
+        one_of("transport", self.transport, get_args(TransportName))
+        one_of("clock", self.clock, get_args(ClockName))
+        one_of("delivery", self.delivery, get_args(DeliveryName))
+        truth("paused", self.paused)
+        truth("trace", self.trace)
+        for name in ("image", "kafka_image", "bootstrap_servers", "rest_url"):
+            given = getattr(self, name)
+            if given is not None and not (isinstance(given, str) and given):
+                raise SessionError(f"{name}={shown(given)}: it takes text, or None")
         for name, engines in _ENGINES_WITH.items():
             if self.engine not in engines and getattr(self, name) != getattr(Options, name):
                 have = " or ".join(map(repr, engines))
                 raise SessionError(f"engine={self.engine!r} has no {name}=: it is for {have}")
         if (self.bootstrap_servers is None) != (self.rest_url is None):
             raise SessionError("an existing cluster is given by bootstrap_servers= and rest_url=")
-        _whole("parallelism", self.parallelism, 1, 64)
-        _whole("port", self.port, 0, 65535)
-        _whole("batch_limit", self.batch_limit, 0)
-        _whole("trace_limit", self.trace_limit, 1)
-        _whole("trace_bytes", self.trace_bytes, 1)
+        whole("parallelism", self.parallelism, 1, 64)
+        whole("port", self.port, 0, 65535)
+        whole("batch_limit", self.batch_limit, 0)
+        whole("trace_limit", self.trace_limit, 1)
+        whole("trace_bytes", self.trace_bytes, 1)
 
 
 def full_path(durable: Any) -> str:
@@ -98,20 +108,4 @@ def full_path(durable: Any) -> str:
     SessionError
         When it is no path.
     """
-    try:
-        return str(Path(durable).expanduser().absolute())
-    except TypeError as error:
-        raise SessionError(f"durable={durable!r} is not the path of a file") from error
-
-
-def _one_of(name: str, value: Any, names: Any) -> None:
-    allowed = get_args(names)
-    if value not in allowed:
-        raise SessionError(f"{name}={value!r} is not known: use {', '.join(map(repr, allowed))}")
-
-
-def _whole(name: str, value: Any, low: int, high: int | None = None) -> None:
-    fits = isinstance(value, int) and not isinstance(value, bool)
-    if not fits or value < low or (high is not None and value > high):
-        span = f"{low} or more" if high is None else f"{low} to {high}"
-        raise SessionError(f"{name}={value!r} is not a whole number: it takes {span}")
+    return str(a_path("durable", durable).absolute())

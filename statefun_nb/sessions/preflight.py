@@ -1,0 +1,51 @@
+"""What can be known of a new session before the running one makes way for it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import TYPE_CHECKING
+
+from ..endpoint.server import LOOPBACK, PORTS_TRIED, bind_port
+from ..errors import EngineError
+from .options import Options
+
+if TYPE_CHECKING:
+    from .session import Session
+
+__all__ = ["check_before"]
+
+
+def check_before(options: Options, running: Session) -> None:
+    """Raise when a session with these options could not start: ``running`` then goes on.
+
+    The new one cannot be made first: it may want the port and the file of the running one.
+
+    Raises
+    ------
+    EngineError
+        As the start itself would.
+    """
+    if options.transport == "http" and importlib.util.find_spec("aiohttp") is None:
+        raise EngineError(
+            'functions over HTTP need aiohttp: pip install "statefun_nb[http]"'
+        )  # as HttpTransport says
+    own = running.endpoint.port
+    if options.port and not options.port <= own <= options.port + PORTS_TRIED:
+        bind_port(LOOPBACK, options.port, PORTS_TRIED).close()
+    if options.durable is not None:
+        _check_file(options.durable, options.clock, running.options)
+
+
+def _check_file(path: str, clock: str, running: Options) -> None:
+    """Last of all, as it makes the file where there is none."""
+    from ..engine.sqlite_store import SqliteStore  # SQLite takes 4 ms that few need wait for
+
+    kept = running.durable
+    if kept is not None and os.path.realpath(kept) == os.path.realpath(path):
+        if running.clock != clock:  # all that can be wrong with a file that is open here
+            raise EngineError(
+                f"the times in durable={path!r} are those of clock={running.clock!r}: start it so"
+            )
+        return
+    SqliteStore(path, clock).close()
