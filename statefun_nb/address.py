@@ -44,7 +44,6 @@ class SdkAddress(NamedTuple):
         return f"{self.typename} {self.id!r}"
 
 
-@lru_cache(maxsize=4096)
 def parse_typename(typename: str) -> tuple[str, str]:
     """Split ``namespace/name``.
 
@@ -61,10 +60,15 @@ def parse_typename(typename: str) -> tuple[str, str]:
     >>> parse_typename("example/person")
     ('example', 'person')
     """
-    if not isinstance(typename, str):
+    if not isinstance(typename, str):  # before the cache, which asks a list for its hash
         raise DeclarationTypeError(
-            f"a typename is a string 'namespace/name', not {typename!r} ({type(typename).__name__})"
+            f"a typename is a string 'namespace/name', not {_shown(typename)}"
         )
+    return _parsed(typename)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(typename: str) -> tuple[str, str]:
     namespace, slash, name = typename.partition("/")
     if not slash or not namespace or not name or "/" in name:
         raise DeclarationError(
@@ -98,6 +102,15 @@ def address_of(typename: str, id: str) -> SdkAddress:
     namespace, name = parse_typename(typename)
     if not isinstance(id, str):
         raise DeclarationTypeError(
-            f"the id of a {typename} is a string, not {id!r} ({type(id).__name__})"
+            f"the id of a {typename} is a string, not {_shown(id)}"
         )
     return SdkAddress(namespace, name, id, typename)
+
+
+def _shown(value: object) -> str:
+    """The repr and the class; of 10**5000, which has no repr, the class alone."""
+    try:
+        text = repr(value)
+    except Exception:  # whatever an object of the user's does when it is asked
+        return f"a {type(value).__name__}"
+    return f"{text if len(text) <= 200 else text[:199] + '…'} ({type(value).__name__})"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 
-__all__ = ["Clock", "VirtualClock"]
+__all__ = ["LAST_MS", "Clock", "VirtualClock"]
+
+# The last day that a datetime has is left out: a time zone may be ahead.
+LAST_MS = 253_402_214_400_000
 
 
 class Clock:

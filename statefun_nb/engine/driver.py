@@ -23,11 +23,11 @@ from typing import NamedTuple
 
 from ..address import SdkAddress
 from ..effects import Reply, StateSpec, TypedValue
-from ..errors import EngineError, in_brief
+from ..errors import ConversionError, EngineError, in_brief
 from ..protocol.v3 import encode_request
 from .answers import Answer, Cancelled, Failed
 from .base import Idle, IngressMessage
-from .clock import Clock
+from .clock import LAST_MS, Clock
 from .core import Core, Pending
 from .mailbox import Mailbox
 from .mailbox_state import MailboxState
@@ -146,6 +146,10 @@ class Driver:
     async def advance(self, duration: timedelta) -> None:
         """Move the clock; what falls due on the way is served in order, each at its own time."""
         remaining = duration // timedelta(milliseconds=1)
+        if self._clock.now_ms() + remaining > LAST_MS:
+            raise ConversionError(
+                f"the clock cannot move by {duration}: no time after the year 9999 can be shown"
+            )
         while True:
             await self.idle(0)
             due = self.core.next_due_ms()

@@ -29,7 +29,10 @@ def duration(text: str) -> timedelta:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a duration: write 90, 250ms, 5m, 1.5h or 2d"
         )
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    try:
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    except OverflowError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is longer than any time span") from error
 
 
 def line_parser() -> argparse.ArgumentParser:

@@ -9,6 +9,7 @@ from ..address import SdkAddress, address_of
 from ..effects import TypedValue, TypedValueLike, new_tuple
 from ..errors import ConversionError, ConversionTypeError, DeclarationError
 from .inference import CLASS_TYPES, decode_value, type_of_class, type_of_value
+from .round_trip import shown
 from .types import (
     BUILT_IN_TYPES,
     BoolType,
@@ -33,6 +34,7 @@ __all__ = [
     "not_utf8",
     "own_typed_value",
     "received_message",
+    "target_of",
     "typed_value",
 ]
 
@@ -41,10 +43,25 @@ _new_object = object.__new__
 
 
 def own_typed_value(value: TypedValueLike) -> TypedValue:
-    """Our record of a typed value, also when it is the protobuf message of some SDK."""
+    """Our record of a typed value, also when it is the protobuf message of some SDK.
+
+    Raises
+    ------
+    ConversionTypeError
+        When it is none.
+    """
     if type(value) is TypedValue:
         return value
-    return TypedValue(value.typename, bytes(value.value or b"") if value.has_value else None)
+    try:
+        typename, has_value, data = value.typename, value.has_value, value.value
+    except AttributeError:
+        typename, has_value, data = None, False, None
+    if not isinstance(typename, str) or not isinstance(data, (bytes, bytearray, type(None))):
+        raise ConversionTypeError(
+            f"{shown(value)} is not a TypedValue: use sf.message_builder or an egress builder, or "
+            "ctx.send(typename, id, value), which make one of a value"
+        )
+    return TypedValue(typename, bytes(data or b"") if has_value else None)
 
 
 _DESERIALIZERS = {name: tpe.serializer().deserialize for name, tpe in BUILT_IN_TYPES.items()}
@@ -280,27 +297,50 @@ def addressed(
     """
     if isinstance(message, Message):
         address = address_of(message.target_typename, message.target_id)
-        typed = own_typed_value(message.typed_value)
+        check_utf8(address)  # a message that has arrived may have an empty id
+        try:
+            typed = own_typed_value(message.typed_value)
+        except ConversionError as error:
+            raise about(error, address.typename, address.id) from error
     else:
         if id is MISSING or value is MISSING:
             raise ConversionTypeError(
-                f"send takes a Message, or a typename, an id and a value; given only {message!r}"
+                f"send takes a Message, or a typename, an id and a value; given only {shown(message)}"
             )
-        address = address_of(message, id)
-        if not id:
-            raise ConversionError(f"the id of a message to {message} can not be empty")
+        address = target_of(message, id)
         if value is None:
             raise ConversionError(f"value can not be missing (message to {address})")
         try:
             typed = inferred_value(value, type)
         except ConversionError as error:
             raise about(error, message, id) from error
+    return address, typed
+
+
+def target_of(typename: str, id: str) -> SdkAddress:
+    """The address of an instance that a message can go to.
+
+    Raises
+    ------
+    ConversionError
+        When the id is empty, or no UTF-8 can carry it.
+    DeclarationError
+        When the typename is not ``namespace/name``, or the id is no text.
+    """
+    address = address_of(typename, id)
+    if not id:
+        raise ConversionError(f"the id of a message to {typename} can not be empty")
+    check_utf8(address)
+    return address
+
+
+def check_utf8(address: SdkAddress) -> None:
+    """Raise for an id with half surrogates."""
     if not address.id.isascii():
         try:
             address.id.encode()
         except UnicodeEncodeError as error:
             raise not_utf8(address.typename, address.id) from error
-    return address, typed
 
 
 def about(error: ConversionError, typename: str, id: str) -> ConversionError:
@@ -323,7 +363,7 @@ def delay_ms(duration: Any, typename: str) -> int:
     """
     if not isinstance(duration, timedelta):
         raise ConversionTypeError(
-            f"the delay of a message to {typename} is a timedelta, not {duration!r}"
+            f"the delay of a message to {typename} is a timedelta, not {shown(duration)}"
         )
     if duration < timedelta(0):
         raise ConversionError(f"the delay of a message to {typename} is negative: {duration}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import ConversionError, ConversionTypeError, SessionError
 
-__all__ = ["a_duration", "a_path", "one_of", "seconds", "shown", "truth", "whole"]
+__all__ = ["a_duration", "a_path", "not_opened", "one_of", "seconds", "shown", "truth", "whole"]
 
 # What every system can wait for; 32 bits of milliseconds end at 49 days.
 _LONGEST_WAIT = 4_000_000
@@ -116,3 +116,9 @@ def a_path(name: str, value: Any) -> Path:
     if b"\0" in encoded or not os.fspath(value):
         raise SessionError(f"{name}={shown(value)} is not the path of a file")
     return path
+
+
+def not_opened(name: str, value: object, error: OSError | UnicodeError) -> SessionError:
+    """What to say of a file that cannot be read or written."""
+    why = (error.strerror or error) if isinstance(error, OSError) else "it is not text in UTF-8"
+    return SessionError(f"{name}={str(value)!r} cannot be opened: {why}")

@@ -7,10 +7,11 @@ from typing import Any
 
 from ..address import address_of
 from ..engine.base import Idle, controls_of
-from ..errors import ConversionError, EngineError, SessionError
+from ..errors import EngineError, SessionError
 from ..sdk.messages import MISSING
 from ..trace.events import Invocation, Payload
 from ..trace.history import find_invocation
+from .arguments import a_duration, seconds, whole
 from .inspection import Inspection
 from .sending import message_again
 from .state_writing import write_state
@@ -37,12 +38,19 @@ class Control(Inspection):
         typename, id : str, optional
             Only those of a function type, or of one address; all when left out.
 
+        Raises
+        ------
+        UnknownFunctionError
+            When nobody has declared the function, and no message has gone to it.
+
         Examples
         --------
         ``s.retry()`` once the service that a function calls is there again.
         """
         self._check_outside("retry", LATER)
         _check_meant(typename, id)
+        if typename is not None:
+            self._check_known(typename)
         return self.engine.retry(typename, id)
 
     def discard(self, typename: str, id: str) -> Payload:
@@ -79,6 +87,7 @@ class Control(Inspection):
             When the trace does not keep that invocation.
         """
         self._check_outside("resend", USE_CONTEXT)
+        whole("seq", seq, 0)
         found = find_invocation(self.recorder, seq)
         if found is None:
             raise EngineError(
@@ -125,6 +134,7 @@ class Control(Inspection):
     def step(self, timeout: float = 30.0) -> Invocation | None:
         """Pause, serve one message, and return its invocation; None when none is ready."""
         self._check_outside("step", LATER)
+        timeout = seconds(timeout)
         controls = controls_of(self.engine, "step")
         self.pause()
         if not self._thread.run(controls.step(), timeout) or not self.options.trace:
@@ -141,10 +151,14 @@ class Control(Inspection):
             Not negative.
         timeout : float
             Seconds to wait for what falls due.
+
+        Raises
+        ------
+        ConversionError
+            When it is no timedelta, is negative, or would end after the year 9999.
         """
         self._check_outside("advance", LATER)
-        if duration < timedelta(0):
-            raise ConversionError(f"the clock cannot go back: {duration}")
+        duration, timeout = a_duration(duration, "advance"), seconds(timeout)
         controls = controls_of(self.engine, f"advance by {duration}")
         return self._thread.run(controls.advance(duration), timeout)
 

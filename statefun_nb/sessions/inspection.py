@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from ..address import address_of
+from ..address import address_of, parse_typename
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine
 from ..errors import SessionError, UnknownFunctionError, did_you_mean
@@ -23,6 +23,7 @@ from ..trace.traced import TracedHandler
 from ..views.listings import EgressRecords, ParkedAddresses
 from ..views.live import LiveViews
 from ..views.status import StateTable, Status
+from .arguments import a_path, not_opened
 from .options import Options
 
 __all__ = ["Inspection"]
@@ -57,11 +58,11 @@ class Inspection:
 
     def _check_known(self, typename: str) -> None:
         """Raise for a function that there has never been: it would look like one without state."""
+        parse_typename(typename)  # which says what is wrong with a name that is none
         if self.functions.find(typename) is not None or typename in self.engine.types():
             return
         if typename in self._told:  # its message may be on its way
             return
-        address_of(typename, "")  # which says what is wrong with a name that is none
         if not covers(self.engine.documents(), typename):
             known = {*self.functions, *self.engine.types()}
             raise UnknownFunctionError(
@@ -98,8 +99,16 @@ class Inspection:
         return decode_state(self.functions.find(typename), values)
 
     def egress(self, typename: str | None = None) -> EgressRecords:
-        """The records that went to an egress, or to all of them, in order."""
+        """The records that went to an egress, or to all of them, in order.
+
+        Raises
+        ------
+        DeclarationError
+            When the egress' name is no ``namespace/name``.
+        """
         self._check_running()
+        if typename is not None:
+            parse_typename(typename)
         records = [
             egress_record(record.egress, decode_typed_value(record.argument))
             for record in self.engine.egress(typename)
@@ -214,8 +223,18 @@ class Inspection:
         return self._views.table(filter)
 
     def snapshot_html(self, path: str | Path) -> Path:
-        """Write what the session has done to one self-contained HTML page; returns its path."""
-        return self._views.snapshot_html(path)
+        """Write what the session has done to one self-contained HTML page; returns its path.
+
+        Raises
+        ------
+        SessionError
+            When no file can be written there.
+        """
+        target = a_path("path", path)
+        try:
+            return self._views.snapshot_html(target)
+        except OSError as error:
+            raise not_opened("path", target, error) from error
 
     def _ipython_display_(self) -> None:
         """In a notebook a session displays as its dashboard, elsewhere as a table."""

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from datetime import timedelta
 from typing import Any
 
 from ..address import SdkAddress
 from ..effects import TypedValue
 from ..engine.base import IngressMessage
-from ..errors import ConversionTypeError
+from ..errors import ConversionTypeError, SessionError, StatefunError
 from ..progress import progress_bar
 from ..protocol.wire import typed_value_bytes
 from ..sdk.messages import MISSING, Message, addressed, delay_ms
 from ..sdk.types import BUILT_IN_TYPES
 from ..trace.events import Invocation
+from .arguments import shown
 
-__all__ = ["chunks", "ingress_message", "message_again"]
+__all__ = ["chunks", "ingress_message", "message_again", "seqs_of"]
 
 # Handed in at once: with fewer there are fewer for each address, and smaller batches.
 _CHUNK = 10_000
@@ -50,13 +51,28 @@ def chunks(messages: Iterable[Any], *, progress: bool) -> Iterator[list[IngressM
     Parameters
     ----------
     messages : iterable of Message or (typename, id, value)
+
+    Raises
+    ------
+    ConversionError, DeclarationError
+        Which message it is that cannot be sent; those of its own chunk are not sent, either.
     """
+    if not isinstance(messages, Iterable) or isinstance(messages, (str, bytes, Mapping, Message)):
+        raise ConversionTypeError(
+            "send_many takes an iterable of Messages or (typename, id, value) tuples, such as a "
+            f"list, not {shown(messages)}"
+        )
     total = len(messages) if isinstance(messages, Sized) else None
     chunk: list[IngressMessage] = []
     hidden = {} if progress else {"disable": True}
     with progress_bar(total=total, unit=" messages", **hidden) as bar:
-        for message in messages:
-            target, typed = _addressed(message)
+        for number, message in enumerate(messages, 1):
+            try:
+                target, typed = _addressed(message)
+            except StatefunError as error:
+                sent = number - 1 - len(chunk)
+                before = f"the first {sent:,} were sent" if sent else "none was sent"
+                raise type(error)(f"item {number:,}: {error}; {before}") from error
             chunk.append(IngressMessage(target, typed_value_bytes(typed)))
             if len(chunk) == _CHUNK:
                 yield chunk
@@ -74,6 +90,29 @@ def _addressed(message: Any) -> tuple[SdkAddress, TypedValue]:
         typename, id_, value = message
     except (TypeError, ValueError) as error:
         raise ConversionTypeError(
-            f"a message is a Message or a tuple (typename, id, value), not {message!r}"
+            f"a message is a Message or a tuple (typename, id, value), not {shown(message)}"
         ) from error
     return addressed(typename, id_, value)
+
+
+def seqs_of(invocations: Any) -> list[int]:
+    """The numbers of what ``Session.replay`` was given.
+
+    Raises
+    ------
+    SessionError
+        When it is something else than invocations.
+    """
+    each: Any = invocations
+    if isinstance(invocations, Iterable) and not isinstance(invocations, Invocation):
+        found = []
+        for each in invocations:
+            if not isinstance(each, Invocation):
+                break
+            found.append(each.seq)
+        else:
+            return found
+    raise SessionError(
+        "replay takes invocations, such as s.invocations.filter(type=...) or "
+        f"s.invocations[-3:], not {shown(each)}"
+    )

@@ -23,11 +23,12 @@ from ..trace.recorder import Recorder
 from ..trace.replay import Replay, cases_of, replay
 from ..trace.traced import TracedHandler
 from ..views.live import LiveViews
+from .arguments import a_path, not_opened, seconds
 from .checks import Check, check_of
 from .control import LATER, USE_CONTEXT, Control
 from .engines import make_engine
 from .options import Options
-from .sending import chunks, ingress_message
+from .sending import chunks, ingress_message, seqs_of
 from .waiting import Waiting
 
 if TYPE_CHECKING:
@@ -125,6 +126,11 @@ class Session(Control):
 
         A progress bar appears when it takes longer than a second. Sending waits while the engine
         is far behind, so that any number of messages fits into memory.
+
+        Raises
+        ------
+        ConversionError
+            When one cannot be sent; it says which, and how many were sent before.
         """
         self._check_outside("send_many", USE_CONTEXT)
         count = 0
@@ -163,11 +169,13 @@ class Session(Control):
             When something still moved after ``timeout`` seconds; it says what.
         """
         self._check_outside("wait_idle", LATER)
+        timeout = seconds(timeout)
         return self._waiting.wait_idle(timeout, timers=timers)
 
     async def idle(self, timeout: float = 10.0, *, timers: bool = True) -> Idle:
         """``wait_idle`` to ``await``, for cells and tests that run in an event loop."""
         self._check_outside("idle", LATER)
+        timeout = seconds(timeout)
         return await self._waiting.idle(timeout, timers=timers)
 
     # Asking.
@@ -208,7 +216,7 @@ class Session(Control):
         ``s.replay().different`` is empty when that is nothing.
         """
         self._check_outside("replay", LATER)
-        seqs = None if invocations is None else [each.seq for each in invocations]
+        seqs = None if invocations is None else seqs_of(invocations)
         cases = cases_of(self.recorder, seqs)
         again = replay(cases, self.functions, self._handler.serving_now)
         return self._thread.run(again, timeout=None)
@@ -229,9 +237,9 @@ class Session(Control):
             When a function, or a name that it needs, is in no cell, or is what no program can
             have: a session, an open file or connection, what a top-level ``await`` gave.
         """
+        target = a_path("folder", folder)
         from ..export.export import export  # 6 ms that most notebooks need not wait for
 
-        target = Path(folder).expanduser()
         return export(
             target,
             self.functions,
@@ -250,10 +258,18 @@ class Session(Control):
             When it is not as it should be; with the line.
         EngineError
             When this engine cannot do what it asks for.
+        SessionError
+            When there is no such file.
         """
         self._check_running()
         cluster = self.engine.cluster
-        documents = read_source(source, "" if cluster is None else cluster.bootstrap_servers)
+        broker = "" if cluster is None else cluster.bootstrap_servers
+        if not (isinstance(source, str) and "\n" in source):
+            source = a_path("source", source)
+        try:
+            documents = read_source(source, broker)
+        except (OSError, UnicodeError) as error:
+            raise not_opened("source", source, error) from error
         self.engine.load(documents)
         self._documents += documents
 
@@ -263,7 +279,13 @@ class Session(Control):
         """Stop engine and endpoint. True when all of it ended within ``timeout`` seconds.
 
         The trace stays readable.
+
+        Raises
+        ------
+        SessionError
+            When ``timeout`` is no number of seconds, or inside a function.
         """
+        timeout = seconds(timeout)  # before anything is stopped
         if self._stopped:
             return True
         if self._thread.forked:  # what this process sees of it is a copy

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..address import SdkAddress, address_of
+from ..address import SdkAddress
 from ..effects import TypedValue
 from ..engine.base import Engine, controls_of
 from ..errors import ConversionError, StateNameError, did_you_mean
-from ..sdk.messages import typed_value
+from ..sdk.messages import target_of, typed_value
 from ..sdk.registry import StatefulFunctions
 from ..sdk.value_spec import ValueSpec
 
@@ -20,7 +20,7 @@ def write_state(
     engine: Engine, functions: StatefulFunctions, typename: str, id: str, values: Mapping[str, Any]
 ) -> None:
     """Set these values of one address, all or none; see ``Session.set_state``."""
-    address = address_of(typename, id)
+    address = target_of(typename, id)
     controls = controls_of(engine, f"setting the state of {address}")
     found = functions.find(typename)
     declared = {} if found is None else found.layout.specs

@@ -62,3 +62,120 @@ def test_the_file_of_the_running_session_can_be_opened_by_the_next(functions, tm
     with pytest.warns(UserWarning, match="its state is kept in"):
         following = sf.start(port=0, functions=functions, durable=file, paused=True)
     assert following.status().state == "paused"
+
+
+@pytest.fixture
+def session(functions, tmp_path):
+    @functions.bind("a/counter", [sf.ValueSpec("n", sf.LongType)])
+    def counter(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+
+    durable = tmp_path / "arguments.db"
+    with sf.start(port=0, functions=functions, clock="virtual", durable=durable) as running:
+        running.send("a/counter", "x", 1)
+        running.wait_idle()
+        yield running
+
+
+def _looks(session):
+    status = session.status()
+    return (status.state, status.traced, status.queued, status.delayed, session.state("a/counter"))
+
+
+HUGE = 10**5000
+NO_SECONDS: list[Any] = [
+    float("inf"), 10**10, None, timedelta(seconds=1), "5", float("nan"), -1, Decimal("NaN"), HUGE,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", NO_SECONDS, ids=lambda each: f"{type(each).__name__}")
+def test_a_time_to_wait_is_a_number_of_seconds(session, wrong):
+    before = _looks(session)
+    for call in (
+        session.wait_idle,
+        session.step,
+        session.stop,
+        lambda timeout: session.advance(timedelta(1), timeout),
+    ):
+        with pytest.raises(sf.SessionError, match=r"timeout=.*: it takes seconds, 0 or more"):
+            call(wrong)
+    assert repr(_looks(session)) == repr(before)
+
+
+async def _idle(session, wrong):
+    await session.idle(wrong)
+
+
+def test_a_time_to_wait_is_checked_in_an_event_loop_too(session):
+    import asyncio
+
+    with pytest.raises(sf.SessionError, match="timeout='5': it takes seconds"):
+        asyncio.run(_idle(session, "5"))
+
+
+WRONG_CALLS: list[tuple[str, tuple[Any, ...], type[sf.StatefunError], str]] = [
+    ("advance", ("x",), sf.ConversionTypeError, r"a timedelta, such as timedelta\(minutes=5\)"),
+    ("advance", (5,), sf.ConversionTypeError, r"a timedelta, such as timedelta\(minutes=5\)"),
+    ("advance", (None,), sf.ConversionTypeError, r"a timedelta, such as timedelta\(minutes=5\)"),
+    ("advance", (timedelta(-1),), sf.ConversionError, "cannot go back"),
+    ("advance", (timedelta.max,), sf.ConversionError, "after the year 9999"),
+    ("send", ([], "i", 1), sf.DeclarationTypeError, r"a typename is a string .* not \[\]"),
+    ("send", ({}, "i", 1), sf.DeclarationTypeError, "a typename is a string"),
+    ("send", (HUGE, "i", 1), sf.DeclarationTypeError, "not a int"),
+    ("send", ("a/counter", HUGE, 1), sf.DeclarationTypeError, "is a string, not a int"),
+    ("send", (sf.Message("a/counter", "i", "t"),), sf.ConversionTypeError, "not a TypedValue"),  # type: ignore[arg-type]
+    ("state", ([],), sf.DeclarationTypeError, "a typename is a string"),
+    ("check", ([], "i"), sf.DeclarationTypeError, "a typename is a string"),
+    ("retry", ("a/conter",), sf.UnknownFunctionError, "did you mean 'a/counter'"),
+    ("egress", (5,), sf.DeclarationTypeError, "a typename is a string"),
+    ("egress", ("typo",), sf.DeclarationError, "is not a typename"),
+    ("send_many", (None,), sf.ConversionTypeError, "send_many takes an iterable"),
+    ("send_many", ("text",), sf.ConversionTypeError, "send_many takes an iterable"),
+    ("send_many", ([5],), sf.ConversionTypeError, "item 1: a message is .*; none was sent"),
+    ("send_many", ([("a/counter", "", 1)],), sf.ConversionError, "item 1: the id of"),
+    ("replay", (5,), sf.SessionError, "replay takes invocations, .*, not 5"),
+    ("replay", ([5],), sf.SessionError, "replay takes invocations, .*, not 5"),
+    ("replay", ("x",), sf.SessionError, "replay takes invocations, .*, not 'x'"),
+    ("resend", ("1",), sf.SessionError, "seq='1' is not a whole number"),
+    ("resend", (None,), sf.SessionError, "seq=None is not a whole number"),
+    ("load_module", ("nofile.yaml",), sf.SessionError, "'nofile.yaml' cannot be opened: No such"),
+    ("load_module", ("",), sf.SessionError, "source='' is not the path"),
+    ("load_module", (None,), sf.SessionError, "source=None is not the path"),
+    ("snapshot_html", ("no/dir.html",), sf.SessionError, "cannot be opened: No such"),
+    ("snapshot_html", (None,), sf.SessionError, "path=None is not the path"),
+    ("export", (None,), sf.SessionError, "folder=None is not the path"),
+    ("export", ("~nouser-of-that-name/x",), sf.SessionError, "is not the path"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "given", "error", "said"), WRONG_CALLS)
+def test_a_wrong_argument_says_what_is_wrong_and_changes_nothing(
+    session, call, given, error, said, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    before = repr(_looks(session))
+    with pytest.raises(error, match=said):
+        getattr(session, call)(*given)
+    assert repr(_looks(session)) == before
+    session.advance(timedelta(minutes=1))  # the clock is as good as before
+    session.send("a/counter", "x", 1)
+    session.wait_idle()
+    assert session.state("a/counter", "x") == {"n": 2}
+
+
+@pytest.mark.parametrize("wrong", ["", "\ud800"])
+def test_state_is_set_for_ids_that_a_message_can_have(session, wrong):
+    with pytest.raises(sf.ConversionError) as sent:
+        session.send("a/counter", wrong, 1)
+    with pytest.raises(sf.ConversionError) as written:
+        session.set_state("a/counter", wrong, n=5)
+    assert str(written.value) == str(sent.value)
+    assert len(session.state("a/counter")) == 1
+
+
+def test_send_many_says_which_item_is_wrong_and_how_many_were_sent(session):
+    items: list[Any] = [("a/counter", "y", 1)] * 10_000 + [("a/counter", "y", 1), ("a/counter", 5)]
+    with pytest.raises(sf.ConversionTypeError, match=r"item 10,002: .*; the first 10,000 were sent"):
+        session.send_many(items, progress=False)
+    session.wait_idle()
+    assert session.state("a/counter", "y") == {"n": 10_000}
