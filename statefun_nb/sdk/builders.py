@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, overload
 
+from ..address import parse_typename
 from ..errors import ConversionError, ConversionTypeError, DeclarationError
 from .inference import type_of_class
-from .messages import EgressMessage, Message, about, typed_value
+from .messages import EgressMessage, Message, about, target_of, typed_value
 from .types import BoolType, DoubleType, FloatType, IntType, LongType, StringType, Type, V
 
 __all__ = ["egress_message_builder", "message_builder"]
@@ -76,6 +77,11 @@ def message_builder(target_typename: str, target_id: str, **kwargs: Any) -> Mess
             f"a message to {target_typename} takes exactly one of {', '.join(_KEYWORD_TYPES)}, or "
             f"value= with value_type=; given: {', '.join(kwargs) or 'none'}"
         )
+    if not target_typename:
+        raise DeclarationError("target_typename can not be missing")
+    if target_id is None or target_id == "":
+        raise DeclarationError(f"target_id can not be missing (message to {target_typename})")
+    target_of(target_typename, target_id)
     if value is None:
         raise ConversionError(f"value can not be missing (message to {target_typename})")
     if not tpe:
@@ -98,6 +104,7 @@ def egress_message_builder(
     """
     if not target_typename:
         raise DeclarationError("the egress' typename is missing")
+    parse_typename(target_typename)
     if value is None:
         raise ConversionError(f"value can not be missing (egress {target_typename})")
     try:

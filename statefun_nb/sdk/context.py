@@ -31,6 +31,7 @@ from .messages import (
     not_utf8,
     own_typed_value,
 )
+from .round_trip import shown
 from .storage import Cell, end_storage
 from .types import Type
 from .value_spec import ValueSpec
@@ -260,14 +261,14 @@ class InvocationContext(Context):
         if self._check_target is not None:
             self._check_target(target.typename)
         if not isinstance(token, str):
-            raise ConversionTypeError(f"a cancellation token is a string, not {token!r}")
-        if token and self.routes is not None:
-            self._take_token(self.routes, token)
+            raise ConversionTypeError(f"a cancellation token is a string, not {shown(token)}")
         cause = cause_bytes(self.recorder, self.seq) if self.seq else b""
         try:
             chunk = delayed_chunk(delay, target.typename, target.id, typed, token, cause)
         except UnicodeEncodeError as error:
             raise ConversionError(f"the token {token!r} cannot be written as UTF-8") from error
+        if token and self.routes is not None:
+            self._take_token(self.routes, token)
         self.delayed.append(chunk)
 
     def _take_token(self, routes: Routes, token: str) -> None:
@@ -282,19 +283,29 @@ class InvocationContext(Context):
         if not isinstance(cancellation_token, str) or not cancellation_token:
             raise ConversionError(
                 "cancel_delayed_message needs the token that the message was sent with, not "
-                f"{cancellation_token!r}: an empty one fails the job on a cluster"
+                f"{shown(cancellation_token)}: an empty one fails the job on a cluster"
             )
+        try:
+            chunk = cancel_chunk(cancellation_token)
+        except UnicodeEncodeError as error:
+            raise ConversionError(
+                f"the token {cancellation_token!r} cannot be written as UTF-8"
+            ) from error
         self._tokens[cancellation_token] = False
-        self.delayed.append(cancel_chunk(cancellation_token))
+        self.delayed.append(chunk)
 
     def send_egress(self, message: EgressMessage) -> None:
         if not isinstance(message, EgressMessage):
             raise ConversionTypeError(
-                f"send_egress takes what an egress builder makes, not {message!r}: "
+                f"send_egress takes what an egress builder makes, not {shown(message)}: "
                 "see sf.kafka_egress_message"
             )
-        typename, value = message.typename, own_typed_value(message.typed_value)
+        typename = message.typename
         parts = parse_typename(typename)
+        try:
+            value = own_typed_value(message.typed_value)
+        except ConversionError as error:
+            raise error.__class__(f"egress {typename}: {error}") from error
         if self.routes is None:
             self.egress.append(egress_chunk(*parts, value))
             return

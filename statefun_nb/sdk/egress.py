@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any, overload
 
+from ..address import parse_typename
 from ..effects import TypedValue
 from ..errors import ConversionError, ConversionTypeError
 from ..protocol.records import (
@@ -17,6 +18,7 @@ from ..protocol.records import (
 )
 from .inference import type_of_class
 from .messages import EgressMessage, typed_value
+from .round_trip import shown
 from .types import Type, V
 
 __all__ = ["kafka_egress_message", "kinesis_egress_message"]
@@ -63,13 +65,14 @@ def kafka_egress_message(
     >>> kafka_egress_message("example/out", "greetings", "hi", key="bob").typename
     'example/out'
     """
+    parse_typename(typename)
     try:
         if not topic:
             raise ConversionError("a destination topic is missing")
         payload = _payload(value, value_type, numbers=True)
-        record = KafkaRecord(_text(topic, "topic"), _text(key or "", "key"), payload)
+        record = KafkaRecord(_text(topic, "topic"), _text("" if key is None else key, "key"), payload)
     except ConversionError as error:
-        raise type(error)(f"Kafka egress {typename}, topic {topic!r}: {error}") from error
+        raise type(error)(f"Kafka egress {typename}, topic {_named(topic)}: {error}") from error
     return EgressMessage(typename, TypedValue(KAFKA_RECORD, encode_kafka_record(record)))
 
 
@@ -115,6 +118,7 @@ def kinesis_egress_message(
     ConversionError
         When stream, value or partition key are missing, or the value cannot be converted.
     """
+    parse_typename(typename)
     try:
         if not stream:
             raise ConversionError("a destination stream is missing")
@@ -124,16 +128,20 @@ def kinesis_egress_message(
             _text(stream, "stream"),
             _text(partition_key, "partition key"),
             _payload(value, value_type, numbers=False),
-            _text(explicit_hash_key or "", "explicit hash key"),
+            _text("" if explicit_hash_key is None else explicit_hash_key, "explicit hash key"),
         )
     except ConversionError as error:
-        raise type(error)(f"Kinesis egress {typename}, stream {stream!r}: {error}") from error
+        raise type(error)(f"Kinesis egress {typename}, stream {_named(stream)}: {error}") from error
     return EgressMessage(typename, TypedValue(KINESIS_RECORD, encode_kinesis_record(record)))
+
+
+def _named(place: Any) -> str:
+    return repr(place) if isinstance(place, str) else shown(place)
 
 
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str):
-        raise ConversionTypeError(f"the {what} is text, not {value!r}")
+        raise ConversionTypeError(f"the {what} is text, not {shown(value)}")
     if not value.isascii():
         try:
             value.encode()
@@ -157,12 +165,12 @@ def _payload(value: Any, value_type: Type[Any] | type[Any] | None, *, numbers: b
             return struct.pack(">i", value)
         except struct.error as error:
             raise ConversionError(
-                f"{value} does not fit the 4 bytes of a Kafka integer: pass value_type="
+                f"{shown(value)} does not fit the 4 bytes of a Kafka integer: pass value_type="
             ) from error
     if numbers and isinstance(value, float):
         return struct.pack(">d", value)
     kinds = "str, bytes, int or float" if numbers else "str or bytes"
     raise ConversionTypeError(
-        f"cannot convert {value!r} ({type(value).__name__}) to bytes: "
+        f"cannot convert {shown(value)} to bytes: "
         f"use {kinds}, or pass value_type="
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, get_origin, overload
 
 from ..errors import DeclarationError, DeclarationTypeError
-from ..tables import shorten
 from .context import Context
 from .inference import type_of_class
 from .messages import Message
 from .registry import StatefulFunctions, check_decorator
+from .round_trip import shown
 from .state import State
 from .types import Type
 from .value_spec import ValueSpec
@@ -91,7 +91,12 @@ def function(
     ...     ctx.storage.visits = (ctx.storage.visits or 0) + 1
     """
     check_decorator("sf.function", typename)
-    target = default_functions if functions is None else functions
+    target = _set_of(functions, typename)
+    if not isinstance(state, (Mapping, Iterable, type(None))) or isinstance(state, (str, bytes)):
+        raise DeclarationTypeError(
+            f'{typename}: state= takes names and their types, such as {{"visits": int}}, not '
+            f"{shown(state)}"
+        )
 
     def decorate(declared: D) -> D:
         if isinstance(declared, type):
@@ -102,7 +107,7 @@ def function(
             target._declare(typename, declared, _specs(typename, state), uses_handles=False)
         else:
             raise DeclarationTypeError(
-                f"{typename}: {shorten(declared)} is neither function nor class"
+                f"{typename}: {shown(declared)} is neither function nor class"
             )
         return declared
 
@@ -128,7 +133,17 @@ def undeclare(typename: str, *, functions: StatefulFunctions | None = None) -> N
     ... def mistake(ctx, message): ...
     >>> undeclare("example/mistake")
     """
-    (default_functions if functions is None else functions).undeclare(typename)
+    _set_of(functions, typename).undeclare(typename)
+
+
+def _set_of(functions: StatefulFunctions | None, typename: object) -> StatefulFunctions:
+    if functions is None:
+        return default_functions
+    if not isinstance(functions, StatefulFunctions):
+        raise DeclarationTypeError(
+            f"{typename}: functions= takes sf.StatefulFunctions(), not {shown(functions)}"
+        )
+    return functions
 
 
 def _specs(typename: str, state: Mapping[str, Any] | Iterable[ValueSpec] | None) -> list[ValueSpec]:
@@ -186,5 +201,16 @@ def _declare_instance(
     handles: dict[str, State] = {}
     for base in reversed(type(instance).__mro__):
         handles.update({k: v for k, v in vars(base).items() if isinstance(v, State)})
-    specs = [handle.spec() for handle in handles.values()]
+        for name, value in vars(base).items():
+            if (get_origin(value) or value) is State:  # sf.State, or sf.State[int]
+                raise DeclarationTypeError(
+                    f"{typename}: {name} of {base.__name__} is the class State itself: write "
+                    f"{name} = sf.State(type), such as sf.State(int)"
+                )
+    specs = []
+    for name, handle in handles.items():
+        try:
+            specs.append(handle.spec())
+        except DeclarationError as error:
+            raise type(error)(f"{typename}, state {name!r}: {error}") from error
     functions._declare(typename, instance.invoke, specs, uses_handles=bool(specs))

@@ -16,6 +16,7 @@ pydantic model            JSON, typename ``statefun_nb.json/<class name>``
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -60,7 +61,8 @@ _PROTOBUF_PREFIX = "type.googleapis.com/"
 
 
 def _checked_json(value: Any) -> bytes:
-    _check_keys(value, "")
+    with contextlib.suppress(RecursionError):  # the json module says so, too
+        _check_keys(value, "")
     return _json.serialize(value)
 
 
@@ -123,7 +125,7 @@ def type_of_value(value: object, explicit: object = None) -> Type:
         return _infer(cls)
     except DeclarationTypeError:
         raise ConversionTypeError(
-            f"cannot tell which StateFun type {value!r} ({type(value).__name__}) has: "
+            f"cannot tell which StateFun type {shown(value)} has: "
             f"use {_ACCEPTED}{forgotten_await(value)}"
         ) from None
 
@@ -141,7 +143,7 @@ def type_of_class(annotation: object) -> Type:
     origin = get_origin(annotation)  # dict[str, int] is a dict
     cls = origin if origin is not None else annotation
     if not isinstance(cls, type):
-        raise DeclarationTypeError(f"{annotation!r} is not a type: use {_ACCEPTED}")
+        raise DeclarationTypeError(f"{shown(annotation)} is not a type: use {_ACCEPTED}")
     if origin is not None and dataclasses.is_dataclass(cls):
         return _generic(annotation)  # Box[int] tells what is in it
     return CLASS_TYPES.get(cls) or _infer(cls)

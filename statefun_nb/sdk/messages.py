@@ -20,6 +20,7 @@ from .types import (
     StringType,
     Type,
     V,
+    serialized,
 )
 
 __all__ = [
@@ -237,15 +238,10 @@ def typed_value(tpe: Type, value: Any) -> TypedValue:
     Raises
     ------
     ConversionError
-        When the value does not fit the type, or the serializer returned something else than bytes.
+        When the value does not fit the type, or the serializer raised, or returned something else
+        than bytes.
     """
-    data = tpe.serializer().serialize(value)
-    if type(data) is not bytes:
-        if not isinstance(data, (bytearray, memoryview)):
-            raise ConversionTypeError(
-                f"the serializer of {tpe.typename} returned {type(data).__name__}, not bytes"
-            )
-        data = bytes(data)
+    data = serialized(tpe.serializer().serialize, tpe.typename, value)
     return new_tuple(TypedValue, (tpe.typename, data))
 
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from ..address import check_function_typename
+from ..address import check_function_typename, parse_typename
 from ..effects import TypedValue
 from ..errors import (
     DeclarationError,
@@ -14,9 +14,9 @@ from ..errors import (
     UnknownFunctionError,
     did_you_mean,
 )
-from ..tables import shorten
 from .context import Context
 from .messages import Message
+from .round_trip import shown
 from .storage import StorageLayout
 from .unreadable import StateValues, plain_value, read_or_raw
 from .value_spec import ValueSpec
@@ -70,7 +70,7 @@ class StatefulFunctions:
             When something is missing, the typename is not ``namespace/name``, a state name stands
             twice, or the function does not take exactly (context, message).
         """
-        self._declare(typename, fun, specs or [], uses_handles=False)
+        self._declare(typename, fun, [] if specs is None else specs, uses_handles=False)
 
     def bind(self, typename: str, specs: Iterable[ValueSpec] | None = None) -> Callable[[F], F]:
         """The decorator form of ``register``.
@@ -96,6 +96,8 @@ class StatefulFunctions:
         UnknownFunctionError
             When none is declared; it is a KeyError, too.
         """
+        if not isinstance(typename, str):
+            parse_typename(typename)  # which says so
         spec = self._functions.get(typename)
         if spec is None:
             declared = ", ".join(sorted(self._functions)) or "none"
@@ -135,7 +137,7 @@ class StatefulFunctions:
             raise DeclarationError("function typename must be provided")
         check_function_typename(typename)
         if not callable(fun):
-            raise DeclarationTypeError(f"{typename}: {shorten(fun)} cannot be called")
+            raise DeclarationTypeError(f"{typename}: {shown(fun)} cannot be called")
         _check_signature(typename, fun)
         _refuse_generators(typename, fun)
         layout = StorageLayout(typename, specs)

@@ -10,7 +10,7 @@ from ..errors import ConversionTypeError, StateNameError
 from .inference import type_of_class
 from .storage import Cell, current_storage
 from .types import Type, V
-from .value_spec import ValueSpec
+from .value_spec import ValueSpec, check_expiration, check_migrate
 
 __all__ = ["State"]
 
@@ -54,7 +54,10 @@ class State(Generic[V]):
         expire_after_write: timedelta | None = None,
         migrate: Callable[[Any], V] | None = None,
     ) -> None:
+        owner = "sf.State" if name is None else f"state {name!r}"
         self._type = type_of_class(type)
+        check_expiration(owner, expire_after_call, expire_after_write)
+        check_migrate(owner, migrate)
         self.name = name
         self._after_call = expire_after_call
         self._after_write = expire_after_write

@@ -16,6 +16,8 @@ from ..errors import (
     StateNameError,
     did_you_mean,
 )
+from .round_trip import shown
+from .types import serialized
 from .unreadable import why_unreadable
 from .value_spec import ValueSpec
 
@@ -101,22 +103,12 @@ class Cell:
                 f"to delete it write del ctx.storage.{plan.name}"
             )
         try:
-            data = plan.serialize(value)
+            data = serialized(plan.serialize, plan.typename, value)
         except ConversionError as error:
             raise type(error)(f"state {plan.name!r} of {self.plan.function}: {error}") from error
-        if type(data) is not bytes:
-            data = self._as_bytes(data)
         self.data = data
         self.dirty = True
         self._value = value if type(value) is plan.exact else _UNREAD
-
-    def _as_bytes(self, data: Any) -> bytes:
-        if isinstance(data, (bytearray, memoryview)):
-            return bytes(data)
-        raise ConversionTypeError(
-            f"state {self.plan.name!r} of {self.plan.function}: the serializer of "
-            f"{self.plan.typename} returned {type(data).__name__}, not bytes"
-        )
 
     def clear(self) -> None:
         """Delete the value."""
@@ -221,9 +213,15 @@ class StorageLayout:
     def __init__(self, typename: str, specs: Iterable[ValueSpec]) -> None:
         self.specs: dict[str, ValueSpec] = {}
         members: dict[str, Any] = {"__slots__": (), "_typename": typename}
+        if not isinstance(specs, Iterable):
+            raise DeclarationTypeError(
+                f"{typename}: specs holds ValueSpecs, and is not {shown(specs)}"
+            )
         for spec in specs:
             if not isinstance(spec, ValueSpec):
-                raise DeclarationTypeError(f"specs holds ValueSpecs, not {spec!r}")
+                raise DeclarationTypeError(
+                    f"{typename}: specs holds ValueSpecs, not {shown(spec)}"
+                )
             if spec.name in self.specs:
                 raise DeclarationError(f"duplicate registered value name: {spec.name!r}")
             if spec.name == "_typename" or hasattr(Storage, spec.name):

@@ -14,10 +14,10 @@ from ..errors import (
     ConversionTypeError,
     DeclarationError,
     DeclarationTypeError,
+    described,
     forgotten_await,
 )
 from ..protocol.records import read_wrapper, write_wrapper
-from ..tables import shorten
 from .round_trip import shown
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ __all__ = [
     "TypeSerializer",
     "make_json_type",
     "make_protobuf_type",
+    "serialized",
     "simple_type",
 ]
 
@@ -97,6 +98,31 @@ class Type(ABC, Generic[V]):
 
     def __repr__(self) -> str:
         return f"<Type {self.typename}>"
+
+
+def serialized(serialize: Callable[[Any], Any], typename: str, value: Any) -> bytes:
+    """The bytes of ``value``, whatever a serializer of the user's does.
+
+    Raises
+    ------
+    ConversionError
+        When the serializer raises, or returns something else than bytes.
+    """
+    try:
+        data = serialize(value)
+    except ConversionError:
+        raise
+    except Exception as error:
+        raise ConversionError(
+            f"the serializer of {typename} raised {described(error)}, for {shown(value)}"
+        ) from error
+    if type(data) is bytes:
+        return data
+    if not isinstance(data, (bytearray, memoryview)):
+        raise ConversionTypeError(
+            f"the serializer of {typename} returned {type(data).__name__}, not bytes"
+        )
+    return bytes(data)
 
 
 class _FunctionSerializer(TypeSerializer[Any]):
@@ -155,6 +181,11 @@ def simple_type(
         raise DeclarationError(f"serialize_fn is missing for type {typename!r}")
     if not deserialize_fn:
         raise DeclarationError(f"deserialize_fn is missing for type {typename!r}")
+    for name, given in (("serialize_fn", serialize_fn), ("deserialize_fn", deserialize_fn)):
+        if not callable(given):
+            raise DeclarationTypeError(
+                f"{name} of type {typename!r} is a function, not {shown(given)}"
+            )
     return _SimpleType(typename, serialize_fn, deserialize_fn)
 
 
@@ -171,12 +202,12 @@ def make_json_type(typename: str) -> Type[Any]:
         try:
             return json.dumps(value, ensure_ascii=False).encode()
         except TypeError as error:
-            raise ConversionTypeError(
-                f"{shorten(repr(value), 200)} is not a JSON value: {error}"
-            ) from error
+            raise ConversionTypeError(f"{shown(value)} is not a JSON value: {error}") from error
         except ValueError as error:
+            raise ConversionError(f"{shown(value)} is not a JSON value: {error}") from error
+        except RecursionError as error:
             raise ConversionError(
-                f"{shorten(repr(value), 200)} is not a JSON value: {error}"
+                f"a {type(value).__name__} is not a JSON value: it is nested too deep, or in itself"
             ) from error
 
     return simple_type(typename, serialize, json.loads)
@@ -198,8 +229,10 @@ def make_protobuf_type(cls: type[M], namespace: str | None = None) -> Type[M]:
     name = getattr(getattr(cls, "DESCRIPTOR", None), "full_name", None)
     if not name:
         raise DeclarationTypeError(
-            f"{cls!r} is not a generated protobuf class: it has no DESCRIPTOR"
+            f"{shown(cls)} is not a generated protobuf class: it has no DESCRIPTOR"
         )
+    if namespace is not None and not isinstance(namespace, str):
+        raise DeclarationTypeError(f"the namespace of {name} is a string, not {shown(namespace)}")
 
     def serialize(value: Any) -> bytes:
         found = getattr(getattr(value, "DESCRIPTOR", None), "full_name", None)
@@ -246,12 +279,12 @@ def _checked(kind: str, value: object, hint: str) -> bytes:
         return write_wrapper(kind, value)
     except TypeError as error:
         raise ConversionTypeError(
-            f"{shorten(repr(value), 200)} ({type(value).__name__}) is not a value of "
+            f"{shown(value)} is not a value of "
             f"io.statefun.types/{kind}: it takes {hint}{forgotten_await(value)}"
         ) from error
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         raise ConversionError(
-            f"{shorten(repr(value), 200)} does not fit io.statefun.types/{kind}: it takes {hint}"
+            f"{shown(value)} does not fit io.statefun.types/{kind}: it takes {hint}"
         ) from error
 
 

@@ -9,9 +9,12 @@ from typing import Any
 from ..effects import ExpireMode, StateSpec
 from ..errors import DeclarationError, DeclarationTypeError
 from .migration import Migrate, with_migration
+from .round_trip import shown
 from .types import Type
 
-__all__ = ["ValueSpec"]
+__all__ = ["ValueSpec", "check_expiration", "check_migrate"]
+
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class ValueSpec:
@@ -64,17 +67,17 @@ class ValueSpec:
             raise DeclarationError(f"the type of state {name!r} can not be missing")
         if not isinstance(type, Type):
             raise DeclarationTypeError(
-                f"the type of state {name!r} is a StateFun Type such as sf.IntType, not {type!r}"
+                f"the type of state {name!r} is a StateFun Type such as sf.IntType, not {shown(type)}"
             )
-        if expire_after_call and expire_after_write:
-            raise DeclarationError(
-                f"state {name!r}: set either expire_after_call or expire_after_write, not both"
-            )
+        owner = f"state {name!r}"
+        check_expiration(owner, expire_after_call, expire_after_write)
+        check_migrate(owner, migrate)
         self.name = name
         self.type = with_migration(type, migrate)
         self.after_call = bool(expire_after_call)
         self.after_write = bool(expire_after_write)
-        self.duration = _milliseconds(name, expire_after_call or expire_after_write)
+        duration = expire_after_call or expire_after_write
+        self.duration = 0 if duration is None else duration // _MILLISECOND
 
     def wire_spec(self) -> StateSpec:
         """The spec as the runtime gets to know it."""
@@ -93,7 +96,7 @@ def _check_name(name: object) -> None:
     if not name:
         raise DeclarationError("the name of a state value can not be missing")
     if not isinstance(name, str):
-        raise DeclarationTypeError(f"the name of a state value is a string, not {name!r}")
+        raise DeclarationTypeError(f"the name of a state value is a string, not {shown(name)}")
     if not name.isidentifier():
         raise DeclarationError(
             f"{name!r} is not a name for a state value: letters, digits and underscores only, "
@@ -116,9 +119,42 @@ def _check_name(name: object) -> None:
         )
 
 
-def _milliseconds(name: str, duration: timedelta | None) -> int:
-    if not duration:
-        return 0
-    if duration < timedelta(milliseconds=1):
-        raise DeclarationError(f"state {name!r} must expire after at least 1 ms, not {duration}")
-    return duration // timedelta(milliseconds=1)
+def check_expiration(owner: str, after_call: Any, after_write: Any) -> None:
+    """Raise when a state value cannot expire so.
+
+    Raises
+    ------
+    DeclarationError
+        When both are given, or one is no timedelta of a millisecond or more.
+    """
+    given = {"expire_after_call": after_call, "expire_after_write": after_write}
+    for keyword, duration in given.items():
+        if duration is None:
+            continue
+        if not isinstance(duration, timedelta):
+            raise DeclarationTypeError(
+                f"{owner}: {keyword}= takes a timedelta, such as timedelta(minutes=5), not "
+                f"{shown(duration)}"
+            )
+        if duration < _MILLISECOND:
+            raise DeclarationError(
+                f"{owner} must expire after at least 1 ms, not {duration}: leave {keyword}= out "
+                "for a value that stays"
+            )
+    if after_call is not None and after_write is not None:
+        raise DeclarationError(
+            f"{owner}: set either expire_after_call or expire_after_write, not both"
+        )
+
+
+def check_migrate(owner: str, migrate: Any) -> None:
+    """Raise when it cannot be called.
+
+    Raises
+    ------
+    DeclarationTypeError
+    """
+    if migrate is not None and not callable(migrate):
+        raise DeclarationTypeError(
+            f"{owner}: migrate= takes a function of the plain value, not {shown(migrate)}"
+        )
