@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..address import SdkAddress, address_of
+from ..address import SdkAddress, address_of, parse_typename
 from ..engine.base import Engine
-from ..errors import CheckFailed, did_you_mean
+from ..errors import CheckFailed, DeclarationError, SessionError, did_you_mean
 from ..sdk.registry import StatefulFunctions, decode_state
 from ..tables import html_list, repr_of, shorten
 from ..trace.events import Delayed, Invocation, Sent, differs
 from ..trace.history import history
 from ..trace.recorder import Recorder
+from .arguments import shown, whole
 
 __all__ = ["Check", "check_of"]
 
@@ -78,7 +79,14 @@ class Check:
         return self._pass("state " + ", ".join(f"{k}={repr_of(v)}" for k, v in expected.items()))
 
     def invoked(self, times: int) -> Check:
-        """Was it invoked so many times, without an error?"""
+        """Was it invoked so many times, without an error?
+
+        Raises
+        ------
+        SessionError
+            When ``times`` is no whole number; so do the other questions.
+        """
+        whole("times", times, 0)
         if len(self._good) != times:
             self._fail(f"it was {_so_often('invoked', len(self._good))}{_expected(times)}")
         return self._pass(_so_often("invoked", times))
@@ -100,10 +108,16 @@ class Check:
             for each in self._good
             for record in each.egress
         ]
-        return self._count("emitted", times, found, to, topic, value)
+        return self._count("emitted", times, found, to, topic, value, named="topic")
 
-    def failed(self, times: int = 1, error: str | None = None) -> Check:
-        """Did it raise so many times (an error of that class)?"""
+    def failed(
+        self, times: int = 1, error: str | type[BaseException] | None = None
+    ) -> Check:
+        """Did it raise so many times (an error of that class, or of a class of that name)?"""
+        whole("times", times, 0)
+        if isinstance(error, type) and issubclass(error, BaseException):
+            error = error.__name__
+        _text("error", error, "the name of a class such as 'ValueError', or the class")
         raised = [each.error.type for each in self._invocations if each.error is not None]
         raised = [each for each in raised if error in (None, each)]
         if len(raised) != times:
@@ -120,7 +134,11 @@ class Check:
         place: str | None,
         value: Any,
         how: str = "",
+        named: str = "id",
     ) -> Check:
+        whole("times", times, 0)
+        _typename("to", to)
+        _text(named, place, "text")
         matching = [
             (typename, where, what)
             for typename, where, what in found
@@ -183,6 +201,18 @@ def check_of(
     invocations = history(recorder, address, recorder.limit)[::-1]
     _, known = engine.page(typename, "", _KNOWN_IDS)
     return Check(address, state, invocations, [each.id for each in known])
+
+
+def _typename(name: str, value: Any) -> None:
+    try:
+        parse_typename(value)
+    except DeclarationError as error:
+        raise type(error)(f"{name}=: {error}") from error
+
+
+def _text(name: str, value: Any, what: str) -> None:
+    if value is not None and not isinstance(value, str):
+        raise SessionError(f"{name}={shown(value)}: it takes {what}")
 
 
 def _same(found: Any, expected: Any) -> bool:

@@ -208,3 +208,19 @@ def test_a_wrong_cell_declares_nothing(shell, capsys, line, cell, says):
 def test_parsing_is_pure():
     arguments = parse(line_parser(), "send a/b id 'two words'")
     assert (arguments.typename, arguments.id, arguments.value) == ("a/b", "id", ["two words"])
+
+
+@pytest.mark.parametrize("line", ["advance 9999999999d", "send a/b i 1 --delay 99999999999999d"])
+def test_a_time_longer_than_any_is_told_in_a_line(shell, capsys, line):
+    statefun(shell, "start --port 0")
+    capsys.readouterr()
+    assert statefun(shell, line) is None
+    assert "is longer than any time span" in "".join(capsys.readouterr())
+
+
+def test_the_clock_cannot_pass_the_year_9999(shell, capsys):
+    statefun(shell, "start --port 0")
+    capsys.readouterr()
+    assert statefun(shell, "advance 99999999d") is None
+    assert "no time after the year 9999" in capsys.readouterr().out
+    assert sf.session().status().state == "running"

@@ -179,3 +179,40 @@ def test_send_many_says_which_item_is_wrong_and_how_many_were_sent(session):
         session.send_many(items, progress=False)
     session.wait_idle()
     assert session.state("a/counter", "y") == {"n": 10_000}
+
+
+WRONG_QUESTIONS: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
+    ("sent", (0,), {"to": 5}, "to=: a typename is a string"),
+    ("sent", (0,), {"to": None}, "to=: a typename is a string"),
+    ("sent", (0,), {"to": "typo"}, "to=: 'typo' is not a typename"),
+    ("sent", (0,), {"to": "a/counter", "id": 5}, "id=5: it takes text"),
+    ("delayed", (0,), {"to": "a/counter", "id": 5}, "id=5: it takes text"),
+    ("emitted", (0,), {"to": "a/counter", "topic": 5}, "topic=5: it takes text"),
+    ("emitted", (-1,), {"to": "a/counter"}, "times=-1: it takes 0 or more"),
+    ("invoked", ("0",), {}, "times='0' is not a whole number"),
+    ("failed", ("0",), {}, "times='0' is not a whole number"),
+    ("failed", (0, ValueError()), {}, "error=ValueError.*: it takes the name of a class"),
+    ("failed", (0, int), {}, "error=<class 'int'>: it takes the name of a class"),
+]
+
+
+@pytest.mark.parametrize(("question", "given", "named", "said"), WRONG_QUESTIONS)
+def test_a_question_that_can_only_be_answered_no_is_refused(session, question, given, named, said):
+    check = session.check("a/counter", "x")
+    with pytest.raises((sf.SessionError, sf.DeclarationError), match=said):
+        getattr(check, question)(*given, **named)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_failures_are_asked_for_by_class_or_by_its_name(functions):
+    @functions.bind("a/failing")
+    def failing(ctx, message):
+        raise ValueError("no")
+
+    with sf.start(port=0, functions=functions) as running:
+        running.send("a/failing", "x", 1)
+        running.wait_idle()
+        check = running.check("a/failing", "x")
+        check.failed(1, ValueError).failed(1, "ValueError").failed(0, KeyError)
+        with pytest.raises(sf.CheckFailed):
+            check.failed(0, ValueError)
