@@ -101,9 +101,7 @@ def address_of(typename: str, id: str) -> SdkAddress:
     """The address of instance ``id`` of function type ``typename``."""
     namespace, name = parse_typename(typename)
     if not isinstance(id, str):
-        raise DeclarationTypeError(
-            f"the id of a {typename} is a string, not {_shown(id)}"
-        )
+        raise DeclarationTypeError(f"the id of a {typename} is a string, not {_shown(id)}")
     return SdkAddress(namespace, name, id, typename)
 
 

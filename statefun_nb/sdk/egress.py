@@ -70,7 +70,9 @@ def kafka_egress_message(
         if not topic:
             raise ConversionError("a destination topic is missing")
         payload = _payload(value, value_type, numbers=True)
-        record = KafkaRecord(_text(topic, "topic"), _text("" if key is None else key, "key"), payload)
+        record = KafkaRecord(
+            _text(topic, "topic"), _text("" if key is None else key, "key"), payload
+        )
     except ConversionError as error:
         raise type(error)(f"Kafka egress {typename}, topic {_named(topic)}: {error}") from error
     return EgressMessage(typename, TypedValue(KAFKA_RECORD, encode_kafka_record(record)))
@@ -171,6 +173,5 @@ def _payload(value: Any, value_type: Type[Any] | type[Any] | None, *, numbers: b
         return struct.pack(">d", value)
     kinds = "str, bytes, int or float" if numbers else "str or bytes"
     raise ConversionTypeError(
-        f"cannot convert {shown(value)} to bytes: "
-        f"use {kinds}, or pass value_type="
+        f"cannot convert {shown(value)} to bytes: use {kinds}, or pass value_type="
     )

@@ -301,7 +301,8 @@ def addressed(
     else:
         if id is MISSING or value is MISSING:
             raise ConversionTypeError(
-                f"send takes a Message, or a typename, an id and a value; given only {shown(message)}"
+                "send takes a Message, or a typename, an id and a value; given only "
+                f"{shown(message)}"
             )
         address = target_of(message, id)
         if value is None:

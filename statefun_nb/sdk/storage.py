@@ -219,9 +219,7 @@ class StorageLayout:
             )
         for spec in specs:
             if not isinstance(spec, ValueSpec):
-                raise DeclarationTypeError(
-                    f"{typename}: specs holds ValueSpecs, not {shown(spec)}"
-                )
+                raise DeclarationTypeError(f"{typename}: specs holds ValueSpecs, not {shown(spec)}")
             if spec.name in self.specs:
                 raise DeclarationError(f"duplicate registered value name: {spec.name!r}")
             if spec.name == "_typename" or hasattr(Storage, spec.name):

@@ -201,10 +201,9 @@ def make_json_type(typename: str) -> Type[Any]:
     def serialize(value: Any) -> bytes:
         try:
             return json.dumps(value, ensure_ascii=False).encode()
-        except TypeError as error:
-            raise ConversionTypeError(f"{shown(value)} is not a JSON value: {error}") from error
-        except ValueError as error:
-            raise ConversionError(f"{shown(value)} is not a JSON value: {error}") from error
+        except (TypeError, ValueError) as error:
+            kind = ConversionTypeError if isinstance(error, TypeError) else ConversionError
+            raise kind(f"{shown(value)} is not a JSON value: {error}") from error
         except RecursionError as error:
             raise ConversionError(
                 f"a {type(value).__name__} is not a JSON value: it is nested too deep, or in itself"

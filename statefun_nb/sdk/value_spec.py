@@ -67,7 +67,8 @@ class ValueSpec:
             raise DeclarationError(f"the type of state {name!r} can not be missing")
         if not isinstance(type, Type):
             raise DeclarationTypeError(
-                f"the type of state {name!r} is a StateFun Type such as sf.IntType, not {shown(type)}"
+                f"the type of state {name!r} is a StateFun Type such as sf.IntType, not "
+                f"{shown(type)}"
             )
         owner = f"state {name!r}"
         check_expiration(owner, expire_after_call, expire_after_write)

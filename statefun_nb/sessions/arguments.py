@@ -1,4 +1,4 @@
-"""What a session's calls take: seconds, durations, whole numbers and paths, checked in one place."""
+"""What a session's calls take: seconds, durations, whole numbers, paths; checked in one place."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def whole(name: str, value: Any, low: int, high: int | None = None) -> None:
     span = f"{low} or more" if high is None else f"{low} to {high}"
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise SessionError(f"{name}={shown(value)} is not a whole number: it takes {span}")
-    if value < low or (high is not None and value > high):
+    number = int(value)
+    if number < low or (high is not None and number > high):
         raise SessionError(f"{name}={shown(value)}: it takes {span}")
 
 

@@ -110,9 +110,7 @@ class Check:
         ]
         return self._count("emitted", times, found, to, topic, value, named="topic")
 
-    def failed(
-        self, times: int = 1, error: str | type[BaseException] | None = None
-    ) -> Check:
+    def failed(self, times: int = 1, error: str | type[BaseException] | None = None) -> Check:
         """Did it raise so many times (an error of that class, or of a class of that name)?"""
         whole("times", times, 0)
         if isinstance(error, type) and issubclass(error, BaseException):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -175,7 +174,9 @@ def test_state_is_set_for_ids_that_a_message_can_have(session, wrong):
 
 def test_send_many_says_which_item_is_wrong_and_how_many_were_sent(session):
     items: list[Any] = [("a/counter", "y", 1)] * 10_000 + [("a/counter", "y", 1), ("a/counter", 5)]
-    with pytest.raises(sf.ConversionTypeError, match=r"item 10,002: .*; the first 10,000 were sent"):
+    with pytest.raises(
+        sf.ConversionTypeError, match=r"item 10,002: .*; the first 10,000 were sent"
+    ):
         session.send_many(items, progress=False)
     session.wait_idle()
     assert session.state("a/counter", "y") == {"n": 10_000}
