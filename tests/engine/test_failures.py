@@ -30,12 +30,12 @@ class HostileError(Exception):
 
 
 class Traceless(Exception):  # noqa: N818 - what it lacks
-    @property  # type: ignore[misc]  # see HostileError
-    def __traceback__(self):
+    @property
+    def __traceback__(self):  # type: ignore[override]  # see HostileError
         raise SystemExit(4)
 
-    @property
-    def __class__(self):  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self):
         raise SystemExit(4)
 
 

@@ -63,7 +63,8 @@ def test_only_what_is_meant_is_tried_again(engine, functions):
     engine.send("r/f", "a", 1)
     engine.wait_idle()
     assert engine.retry("r/f", "b") == 0
-    assert engine.retry("r/other") == 0
+    with pytest.raises(sf.UnknownFunctionError, match="no function 'r/other' is declared"):
+        engine.retry("r/other")
     assert engine.retry("r/f") == 1
     with pytest.raises(sf.SessionError, match="of which function"):
         engine.retry(id="a")
