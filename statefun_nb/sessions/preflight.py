@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..endpoint.server import LOOPBACK, PORTS_TRIED, bind_port
@@ -48,4 +50,10 @@ def _check_file(path: str, clock: str, running: Options) -> None:
                 f"the times in durable={path!r} are those of clock={running.clock!r}: start it so"
             )
         return
-    SqliteStore(path, clock).close()
+    store = SqliteStore(path, clock)
+    try:
+        with store.reading():  # all of it: a damaged row is found nowhere else
+            rows = (store.specs(), store.values(), store.mail(), store.timers(), store.egress())
+            deque(chain(*rows), maxlen=0)
+    finally:
+        store.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import sqlite3
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -61,6 +63,17 @@ def test_the_file_of_the_running_session_can_be_opened_by_the_next(functions, tm
     with pytest.warns(UserWarning, match="its state is kept in"):
         following = sf.start(port=0, functions=functions, durable=file, paused=True)
     assert following.status().state == "paused"
+
+
+def test_a_file_that_cannot_be_read_leaves_the_running_session(functions, tmp_path):
+    file = tmp_path / "damaged.db"
+    sf.start(port=0, functions=functions, durable=file).stop()
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
+        db.execute("INSERT INTO mail VALUES (1, 'no typename', 'x', NULL, NULL, x'')")
+    running = sf.start(port=0, functions=functions)
+    with pytest.raises(sf.EngineError, match="cannot be read"):
+        sf.start(port=0, functions=functions, durable=file)
+    assert sf.session() is running
 
 
 @pytest.fixture
