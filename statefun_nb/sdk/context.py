@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from operator import attrgetter
 from typing import Any, Protocol, overload
 
 from ..address import SdkAddress, parse_typename
@@ -15,7 +14,6 @@ from ..errors import (
     ConversionError,
     ConversionTypeError,
     EngineError,
-    StateNameError,
     token_is_pending,
 )
 from ..protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, read_caller, send_chunk
@@ -153,18 +151,6 @@ class Routes(Protocol):
         """The egress that takes a record for ``typename``, and the record as that one takes it."""
 
 
-def _refuse_assignment(name: str) -> Callable[[object, object], None]:
-    """For a property: what it says at the user's line, where the engine would stumble later."""
-
-    def refuse(_: object, value: object) -> None:  # noqa: ARG001 - what a setter is given
-        raise StateNameError(
-            f"ctx.{name} cannot be replaced: to set a state value write `ctx.storage.n = …`, "
-            "where n is the name that it was declared with"
-        )
-
-    return refuse
-
-
 class InvocationContext(Context):
     """The context of one request: shared by the invocations of its batch, in order.
 
@@ -172,29 +158,30 @@ class InvocationContext(Context):
     and an object that is changed after it was sent is sent as it was.
     """
 
-    # The caller is looked up only when it is asked for.
+    # Slots where Context has properties: read without a call into Python, and some functions read
+    # each of them for every message. The caller is looked up only when it is asked for.
     __slots__ = (
-        "_address",
         "_check_target",
         "_received",
-        "_storage",
         "_tokens",
+        "address",
         "delayed",
         "egress",
         "recorder",
         "routes",
         "sent",
         "seq",
+        "storage",
     )
-    _address: SdkAddress
-    _storage: Any
+    address: SdkAddress
+    storage: Any
     routes: Routes | None
     recorder: int
     seq: int
 
     def __init__(self, address: SdkAddress, storage: Any, routes: Routes | None = None) -> None:
-        self._address = address
-        self._storage = storage
+        self.address = address
+        self.storage = storage
         self.routes = routes
         self._check_target = None if routes is None else routes.check_target
         self._received: Received | None = None  # the message that is being served
@@ -205,10 +192,6 @@ class InvocationContext(Context):
         self.sent: list[bytes] = []
         self.delayed: list[bytes] = []
         self.egress: list[bytes] = []
-
-    # Some functions read each of them for every message: half the time of a method of Python's.
-    address = property(attrgetter("_address"), _refuse_assignment("address"))
-    storage = property(attrgetter("_storage"), _refuse_assignment("storage"))
 
     @property
     def caller(self) -> SdkAddress | None:
@@ -274,9 +257,9 @@ class InvocationContext(Context):
     def _take_token(self, routes: Routes, token: str) -> None:
         pending = self._tokens.get(token)
         if pending is None:
-            routes.check_token(self._address, token)
+            routes.check_token(self.address, token)
         elif pending:
-            raise EngineError(token_is_pending(self._address, token))
+            raise EngineError(token_is_pending(self.address, token))
         self._tokens[token] = True
 
     def cancel_delayed_message(self, cancellation_token: str) -> None:
@@ -319,8 +302,8 @@ class InvocationContext(Context):
         The old ones refuse everything from now on: what a task or a thread does with them after
         their invocation would otherwise be booked on another.
         """
-        storage = self._storage
-        fresh = InvocationContext(self._address, type(storage)(storage._cells), self.routes)
+        storage = self.storage
+        fresh = InvocationContext(self.address, type(storage)(storage._cells), self.routes)
         fresh._received, fresh.recorder, fresh.seq = self._received, self.recorder, self.seq
         fresh._tokens = self._tokens
         fresh.sent, fresh.delayed, fresh.egress = self.sent, self.delayed, self.egress
@@ -329,7 +312,7 @@ class InvocationContext(Context):
 
     def end(self) -> None:
         """Refuse everything from now on: the invocation is over."""
-        end_storage(self._storage)
+        end_storage(self.storage)
         self.__class__ = _EndedContext
 
     def mark(self, cells: list[Cell]) -> Callable[[], None]:
@@ -354,7 +337,7 @@ class _EndedContext(InvocationContext):
 
     def _refuse(self, *_: object, **__: object) -> Any:
         raise ContextEndedError(
-            f"the invocation of {self._address} that this context belongs to is over: what goes on "
+            f"the invocation of {self.address} that this context belongs to is over: what goes on "
             "after it, a task or a thread, cannot send, or use its state; await it in the function"
         )
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Coroutine
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from ..address import SdkAddress
 from ..effects import Request, StateSpec, new_tuple
-from ..errors import DeclarationTypeError, StatefunError
+from ..errors import DeclarationTypeError, StatefunError, StateNameError
 from ..protocol.v3 import encode_missing, encode_result, mutation_chunk
 from .context import InvocationContext, Routes
 from .messages import received_message
@@ -104,11 +105,12 @@ def _run(
     observer: Observer | None,
     skip: bool,
 ) -> Outcome:
-    (_, _, id_, typename), _, invocations = request
+    target, _, invocations = request
+    _, _, id_, typename = target
     fun = spec.fun
-    token = current_storage.set(context._storage) if spec.uses_handles else None
+    token = current_storage.set(context.storage) if spec.uses_handles else None
     undo = None
-    storage = context._storage
+    storage = context.storage
     held, kept = getrefcount(context), getrefcount(storage)
     try:
         for index, received in enumerate(invocations):
@@ -119,6 +121,8 @@ def _run(
                 result = fun(context, received_message(typename, id_, received.argument))
                 if result is not None:
                     _refuse_awaitable(typename, result)
+                if context.storage is not storage or context.address is not target:
+                    _refuse_replaced(context, storage, target)
             except BaseException as error:
                 if (failed := _failed(index, error, undo, observer)) is not None:
                     context.end()
@@ -130,7 +134,7 @@ def _run(
                 undo = None  # it holds the context, too
             if getrefcount(context) != held or getrefcount(storage) != kept:
                 context = _renewed(context, observer, token)
-                storage = context._storage
+                storage = context.storage
                 held, kept = getrefcount(context), getrefcount(storage)
     finally:
         if token is not None:
@@ -147,9 +151,10 @@ async def _run_async(
     observer: Observer | None,
     skip: bool,
 ) -> Outcome:
-    (_, _, id_, typename), _, invocations = request
-    token = current_storage.set(context._storage) if spec.uses_handles else None
-    storage = context._storage
+    target, _, invocations = request
+    _, _, id_, typename = target
+    token = current_storage.set(context.storage) if spec.uses_handles else None
+    storage = context.storage
     held, kept = getrefcount(context), getrefcount(storage)
     try:
         for index, received in enumerate(invocations):
@@ -159,6 +164,8 @@ async def _run_async(
                 running = spec.fun(context, received_message(typename, id_, received.argument))
                 if hasattr(running, "__await__"):  # a wrapper may have awaited it already
                     await running
+                if context.storage is not storage or context.address is not target:
+                    _refuse_replaced(context, storage, target)
             except BaseException as error:
                 if is_withdrawal(error):
                     raise
@@ -171,7 +178,7 @@ async def _run_async(
             undo = running = None
             if getrefcount(context) != held or getrefcount(storage) != kept:
                 context = _renewed(context, observer, token)
-                storage = context._storage
+                storage = context.storage
                 held, kept = getrefcount(context), getrefcount(storage)
     finally:
         if token is not None:
@@ -194,10 +201,20 @@ def _renewed(
     """
     context = context.renew()
     if token is not None:
-        current_storage.set(context._storage)
+        current_storage.set(context.storage)
     if observer is not None:
         observer.renewed(context)
     return context
+
+
+def _refuse_replaced(context: InvocationContext, storage: Any, target: SdkAddress) -> None:
+    """Give the context back what it had, and say what to write: setters would slow each read."""
+    name = "storage" if context.storage is not storage else "address"
+    context.storage, context.address = storage, target
+    raise StateNameError(
+        f"ctx.{name} cannot be replaced: to set a state value write `ctx.storage.n = …`, where n "
+        "is the name that it was declared with"
+    )
 
 
 def withdraw(task: asyncio.Task[Outcome]) -> None:
