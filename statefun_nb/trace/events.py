@@ -192,7 +192,7 @@ class Invocation:
             for each in self.egress
         ]
         if self.stdout:
-            rows.append(("printed", self.stdout))
+            rows.append(("printed", self.stdout.rstrip("\n")))
         if self.error:
             rows.append(("error", self.error.text))
             if self.error.retries:
