@@ -20,7 +20,9 @@ def progress_bar(items: Any = None, **options: Any) -> Any:
     """
     from tqdm import tqdm  # 30 ms that a first cell need not wait for
 
-    settings = {"delay": 1, "mininterval": 0.5, "leave": False, "disable": not _somebody_looks()}
+    settings: dict[str, Any] = {"delay": 1, "mininterval": 0.5, "leave": False}
+    if not _somebody_looks():  # and else as the environment says (TQDM_DISABLE)
+        settings["disable"] = True
     return tqdm(items, **(settings | options))
 
 
