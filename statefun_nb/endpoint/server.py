@@ -116,7 +116,7 @@ class Endpoint:
     def stop(self, grace: float = 1.0) -> None:
         """Stop listening; requests being served get ``grace`` seconds, then are cancelled."""
         if self._server is not None:
-            self._thread.run(self.close(grace), timeout=grace + 5)
+            self._thread.run(self.close(grace), timeout=grace + 10)
 
     def abandon(self) -> None:
         """Give the port back, when the loop's thread has ended without ``close``."""

@@ -331,20 +331,22 @@ def test_an_endless_coroutine_is_named_too(functions):
 
 
 def test_stopping_with_a_function_that_cannot_be_interrupted_says_so(functions):
-    release = threading.Event()
+    held = threading.Lock()
+    held.acquire()
 
     @sf.function("s/f", functions=functions)
     def f(ctx, message):
-        release.wait(100)
+        held.acquire(timeout=100)  # in C: what interrupts it is raised when it returns
 
     session = sf.start(port=0, functions=functions)
     session.send("s/f", "a", 1)
-    eventually(lambda: session.running)
+    thread = session._thread._thread.ident or 0
+    eventually(lambda: sys._current_frames()[thread].f_code is f.__code__)
     begin = time.perf_counter()
     with pytest.warns(UserWarning, match=r"s/f 'a' has been running .* cannot be interrupted"):
         assert session.stop(timeout=0.3) is False
     assert time.perf_counter() - begin < 20
-    release.set()
+    held.release()
     session._thread._thread.join(30)
     assert not session._thread.alive
 
