@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from .errors import DeclarationError, DeclarationTypeError
+from .tables import shown
 
 __all__ = ["GATEWAY", "SdkAddress", "address_of", "check_function_typename", "parse_typename"]
 
@@ -62,7 +63,7 @@ def parse_typename(typename: str) -> tuple[str, str]:
     """
     if not isinstance(typename, str):  # before the cache, which asks a list for its hash
         raise DeclarationTypeError(
-            f"a typename is a string 'namespace/name', not {_shown(typename)}"
+            f"a typename is a string 'namespace/name', not {shown(typename)}"
         )
     return _parsed(typename)
 
@@ -101,14 +102,5 @@ def address_of(typename: str, id: str) -> SdkAddress:
     """The address of instance ``id`` of function type ``typename``."""
     namespace, name = parse_typename(typename)
     if not isinstance(id, str):
-        raise DeclarationTypeError(f"the id of a {typename} is a string, not {_shown(id)}")
+        raise DeclarationTypeError(f"the id of a {typename} is a string, not {shown(id)}")
     return SdkAddress(namespace, name, id, typename)
-
-
-def _shown(value: object) -> str:
-    """The repr and the class; of 10**5000, which has no repr, the class alone."""
-    try:
-        text = repr(value)
-    except Exception:  # whatever an object of the user's does when it is asked
-        return f"a {type(value).__name__}"
-    return f"{text if len(text) <= 200 else text[:199] + '…'} ({type(value).__name__})"

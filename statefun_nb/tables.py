@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Any
 
 from .errors import class_of
 
-__all__ = ["counted", "html_list", "html_table", "repr_of", "shorten", "text_table"]
+__all__ = [
+    "class_name",
+    "counted",
+    "html_list",
+    "html_table",
+    "repr_of",
+    "shorten",
+    "shown",
+    "text_table",
+]
 
 _LONGEST = 120
 
@@ -39,6 +49,23 @@ def shorten(value: object, longest: int = _LONGEST) -> str:
     """The repr of a value, text as it is, cut to ``longest`` characters."""
     text = value if isinstance(value, str) else repr_of(value)
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def shown(value: object) -> str:
+    """A value and its class, cut to 200 characters; of one that cannot be shown the class alone."""
+    try:
+        text = shorten(" ".join(repr(value).split("\n")).strip(), 200)
+    except Exception:  # a repr of the user's may raise anything
+        return f"a {class_name(type(value))}"
+    return f"{text} ({class_name(type(value))})"
+
+
+def class_name(cls: Any) -> str:
+    """A class as its user wrote it: ``Order.Item``."""
+    name = getattr(cls, "__qualname__", None)
+    if name is None or hasattr(cls, "__args__"):
+        return repr(cls)
+    return str(name).rpartition("<locals>.")[2]
 
 
 def counted(number: int, one: str, many: str = "") -> str:

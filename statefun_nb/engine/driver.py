@@ -68,9 +68,8 @@ class Driver:
         self._commit = commit
         self.failure = ""  # why nothing is written down, and so nothing served, any more
         self._loop = asyncio.get_running_loop()
-        self._inbox: deque[IngressMessage] = (
-            deque()
-        )  # appended to by any thread, emptied by the loop
+        # Appended to by any thread, emptied by the loop.
+        self._inbox: deque[IngressMessage] = deque()
         self._awake = False
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[_Waiter] = []

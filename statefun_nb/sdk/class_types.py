@@ -10,8 +10,8 @@ from abc import abstractmethod
 from typing import Any, get_origin
 
 from ..errors import ConversionError, ConversionTypeError, described, forgotten_await
-from ..tables import shorten
-from .round_trip import class_name, first_difference, same_class, shown
+from ..tables import class_name, shorten, shown
+from .round_trip import first_difference, same_class
 from .types import Type, TypeSerializer
 
 __all__ = ["ClassSerializer", "ClassType"]

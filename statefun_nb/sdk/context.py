@@ -18,6 +18,7 @@ from ..errors import (
 )
 from ..protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, read_caller, send_chunk
 from ..protocol.wire import cause_bytes
+from ..tables import shown
 from .messages import (
     MISSING,
     SCALARS,
@@ -29,7 +30,6 @@ from .messages import (
     not_utf8,
     own_typed_value,
 )
-from .round_trip import shown
 from .storage import Cell, end_storage
 from .types import Type
 from .value_spec import ValueSpec

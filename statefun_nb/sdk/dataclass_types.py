@@ -8,9 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..errors import ConversionError, DeclarationError, described, text_of
-from ..tables import shorten
+from ..tables import class_name, shorten, shown
 from .class_types import ClassSerializer
-from .round_trip import class_name, shown
 
 if TYPE_CHECKING:
     from .converter import Converter

@@ -16,9 +16,9 @@ from ..protocol.records import (
     encode_kafka_record,
     encode_kinesis_record,
 )
+from ..tables import shown
 from .inference import type_of_class
 from .messages import EgressMessage, typed_value
-from .round_trip import shown
 from .types import Type, V
 
 __all__ = ["kafka_egress_message", "kinesis_egress_message"]

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, get_origin, overload
 
 from ..errors import DeclarationError, DeclarationTypeError
+from ..tables import shown
 from .context import Context
 from .inference import type_of_class
 from .messages import Message
 from .registry import StatefulFunctions, check_decorator
-from .round_trip import shown
 from .state import State
 from .types import Type
 from .value_spec import ValueSpec

@@ -30,10 +30,10 @@ from ..errors import (
     DeclarationTypeError,
     forgotten_await,
 )
+from ..tables import shown
 from .class_types import ClassType
 from .dataclass_types import DataclassSerializer
 from .pydantic_types import ModelSerializer
-from .round_trip import shown
 from .types import (
     BUILT_IN_TYPES,
     BoolType,

@@ -8,8 +8,8 @@ from typing import Any
 from ..address import SdkAddress, address_of
 from ..effects import TypedValue, TypedValueLike, new_tuple
 from ..errors import ConversionError, ConversionTypeError, DeclarationError
+from ..tables import shown
 from .inference import CLASS_TYPES, decode_value, type_of_class, type_of_value
-from .round_trip import shown
 from .types import (
     BUILT_IN_TYPES,
     BoolType,

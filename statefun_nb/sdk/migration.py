@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import ConversionError, DeclarationTypeError, described
-from ..tables import shorten
-from .round_trip import shown
+from ..tables import shorten, shown
 from .types import Type, TypeSerializer
 from .unreadable import plain_value, why_unreadable
 

@@ -7,9 +7,8 @@ import json
 from typing import Any
 
 from ..errors import ConversionError, text_of
-from ..tables import shorten
+from ..tables import shorten, shown
 from .class_types import ClassSerializer
-from .round_trip import shown
 
 __all__ = ["ModelSerializer"]
 

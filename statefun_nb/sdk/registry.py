@@ -14,9 +14,9 @@ from ..errors import (
     UnknownFunctionError,
     did_you_mean,
 )
+from ..tables import shown
 from .context import Context
 from .messages import Message
-from .round_trip import shown
 from .storage import StorageLayout
 from .unreadable import StateValues, plain_value, read_or_raw
 from .value_spec import ValueSpec

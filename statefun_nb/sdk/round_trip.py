@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any, NamedTuple
 
-from ..tables import shorten
+from ..tables import shown
 
-__all__ = ["Difference", "class_name", "first_difference", "same_class", "shown"]
+__all__ = ["Difference", "first_difference", "same_class"]
 
 _MISSING: Any = object()
 _KEY: Any = object()
@@ -41,23 +41,6 @@ class Difference(NamedTuple):
             )
         became = "be lost" if self.read is _MISSING else f"come back as {shown(self.read)}"
         return f"{where}{shown(self.wrote)} would {became}"
-
-
-def shown(value: object) -> str:
-    """A value and its class, cut to 200 characters; of one that cannot be shown the class alone."""
-    try:
-        text = shorten(" ".join(repr(value).split("\n")).strip(), 200)
-    except Exception:  # a repr of the user's may raise anything
-        return f"a {class_name(type(value))}"
-    return f"{text} ({class_name(type(value))})"
-
-
-def class_name(cls: Any) -> str:
-    """A class as its user wrote it: ``Order.Item``."""
-    name = getattr(cls, "__qualname__", None)
-    if name is None or hasattr(cls, "__args__"):
-        return repr(cls)
-    return str(name).rpartition("<locals>.")[2]
 
 
 def same_class(one: type, other: type) -> bool:

@@ -16,7 +16,7 @@ from ..errors import (
     StateNameError,
     did_you_mean,
 )
-from .round_trip import shown
+from ..tables import shown
 from .types import serialized
 from .unreadable import why_unreadable
 from .value_spec import ValueSpec

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from ..errors import DeclarationError
+from ..tables import class_name
 from .conversion import Rule
-from .round_trip import class_name, same_class
+from .round_trip import same_class
 
 __all__ = ["Dataclasses", "Unions"]
 

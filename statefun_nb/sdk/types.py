@@ -18,7 +18,7 @@ from ..errors import (
     forgotten_await,
 )
 from ..protocol.records import read_wrapper, write_wrapper
-from .round_trip import shown
+from ..tables import shown
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message as ProtobufMessage

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..effects import ExpireMode, StateSpec
 from ..errors import DeclarationError, DeclarationTypeError
+from ..tables import shown
 from .migration import Migrate, with_migration
-from .round_trip import shown
 from .types import Type
 
 __all__ = ["ValueSpec", "check_expiration", "check_migrate"]
