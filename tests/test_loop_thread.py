@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -73,3 +75,31 @@ def test_a_blocking_function_does_not_make_stop_wait_for_ever():
     assert not loop.stop(timeout=0.05)
     release.set()
     assert loop.stop(timeout=30)
+
+
+WAITS = """
+import sys, threading, time
+from statefun_nb.loop_thread import LoopThread
+
+loop, started, release = LoopThread("waits"), threading.Event(), threading.Lock()
+release.acquire()
+
+def waits_in_c():
+    started.set()
+    release.acquire(timeout=60)
+
+loop.start()
+loop.post(waits_in_c)
+started.wait()
+sys.settrace(lambda *args: None)
+begin = time.monotonic()
+ended = loop.stop(timeout=0.1) or loop.interrupt(1, lambda: True)
+print(ended, (lambda: time.monotonic() - begin < 30)())
+"""
+
+
+def test_breaking_off_beside_a_debugger_holds_up_no_other_thread():
+    """Python 3.11 with a tracer: an exception that waits for a thread in C stops all the others."""
+    run = [sys.executable, "-c", WAITS]
+    found = subprocess.run(run, capture_output=True, text=True, timeout=120, check=True)
+    assert found.stdout == "False True\n"
