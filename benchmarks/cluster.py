@@ -16,7 +16,7 @@ from statefun_nb.cluster.cluster import Cluster
 from statefun_nb.cluster.kafka import Clients
 from statefun_nb.cluster.local import local_cluster
 from statefun_nb.demos.greeter import greetings
-from statefun_nb.module_yaml import (
+from statefun_nb.protocol.module_yaml import (
     KAFKA_EGRESS,
     KAFKA_INGRESS,
     Document,

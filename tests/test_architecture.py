@@ -27,7 +27,7 @@ ROOMS = {
     "traitlets": {"views"},
     "ipywidgets": set(),
     "pandas": {"trace", "demos"},
-    "yaml": {"module_yaml"},
+    "yaml": {"protocol"},
     "confluent_kafka": {"cluster"},
     "jupyterlab": {"cli"},
     "jgo": {"cluster"},
@@ -36,6 +36,8 @@ ROOMS = {
     "threading": {"loop_thread", "trace", "sessions", "cluster"},
 }
 
+# How one enters: `import statefun_nb`, `python -m statefun_nb`.
+DOORS = {"__init__", "__main__"}
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 ROW_OF = {
@@ -64,8 +66,8 @@ def graph():
 
 def test_every_room_has_its_place():
     rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in sources()}
-    assert rooms - {"__init__"} == ROW_OF.keys()
-    assert len(rooms) <= 22
+    assert rooms - DOORS == ROW_OF.keys()
+    assert len([each for each in PACKAGE.iterdir() if each.name != "__pycache__"]) <= 22
 
 
 def test_imports_go_downward_only(graph):
@@ -74,7 +76,7 @@ def test_imports_go_downward_only(graph):
     for module in graph.modules:
         for imported in graph.find_modules_directly_imported_by(module):
             here, there = room(module), room(imported)
-            if "__init__" in (here, there) or here == there:
+            if DOORS & {here, there} or here == there:
                 continue
             beside = ROW_OF[here] == ROW_OF[there] and is_loose(here) and is_loose(there)
             if not beside and ROW_OF[there] <= ROW_OF[here]:

@@ -98,7 +98,7 @@ def test_the_module_and_the_commands_of_the_page_on_other_languages(tmp_path):
     assert len(commands) == 2
     for command in commands:
         with subprocess.Popen(
-            [sys.executable, "-m", "statefun_nb.cli", *command.split(), "--port", "0"],
+            [sys.executable, "-m", "statefun_nb", *command.split(), "--port", "0"],
             cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         ) as running:  # fmt: skip
             try:

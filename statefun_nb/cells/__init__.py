@@ -1,1 +1,1 @@
-"""Cells of a notebook: the arguments of magics, and functions of which a cell is the body."""
+"""Cells of a notebook: magics' arguments, cells that are functions, where they are, bars below."""

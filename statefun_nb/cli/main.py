@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from .. import __version__
+from ..cells.progress import ProgressLine
 from ..cluster import artifacts, detached
 from ..cluster.docker import KAFKA_IMAGE
 from ..demos.flights import flight_functions, flight_messages, load_flights
 from ..demos.greeter import greeter_functions, greetings
 from ..endpoint.server import LOOPBACK
 from ..errors import StatefunError
-from ..progress import ProgressLine
 from ..sdk.registry import StatefulFunctions
 from ..sessions.default import start
 from ..sessions.options import OnErrorName, Options

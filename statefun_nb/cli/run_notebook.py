@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from ..cells.progress import progress_bar
 from ..errors import StatefunError
 from ..export.export import Exported, check_free
-from ..progress import progress_bar
 from ..sessions import default as default_session
 from ..sessions.session import Session
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..address import GATEWAY
 from ..errors import EngineError
-from ..module_yaml import (
+from ..protocol.module_yaml import (
     KAFKA_INGRESS,
     KAFKA_PLACE,
     Document,

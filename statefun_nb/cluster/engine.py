@@ -17,8 +17,8 @@ from ..endpoint.server import Endpoint
 from ..engine.base import Idle, IngressMessage, ParkedAddress, Progress, StoredState, Timer
 from ..errors import EngineError
 from ..loop_thread import LoopThread
-from ..module_yaml import Document, covers, http_endpoint, write_module
 from ..protocol.envelope import encode_envelope
+from ..protocol.module_yaml import Document, covers, http_endpoint, write_module
 from ..protocol.records import EGRESS_TOPIC, KAFKA_RECORD, KafkaRecord, encode_kafka_record
 from ..protocol.v3 import decode_typed_value
 from ..protocol.wire import typed_value_bytes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ..address import GATEWAY
-from ..module_yaml import KAFKA_EGRESS, KAFKA_INGRESS, Document
 from ..protocol.envelope import decode_envelope
+from ..protocol.module_yaml import KAFKA_EGRESS, KAFKA_INGRESS, Document
 from ..sdk.context import Context
 from ..sdk.messages import Message, received_message
 from ..sdk.registry import StatefulFunctions

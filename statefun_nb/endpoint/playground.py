@@ -20,7 +20,7 @@ from tornado.httpserver import HTTPServer
 from ..address import SdkAddress, address_of
 from ..effects import TypedValue
 from ..errors import DeclarationError, EngineError, ProtocolError
-from ..module_yaml import Document
+from ..protocol.module_yaml import Document
 from ..protocol.records import PLAYGROUND_RECORD, decode_playground_record
 from .app import is_loopback_origin, no_access_log
 from .server import LOOPBACK, bind_port

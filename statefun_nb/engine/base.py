@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from ..address import SdkAddress
 from ..effects import Emit, StateSpec, TypedValue
 from ..errors import EngineError
-from ..module_yaml import Document
+from ..protocol.module_yaml import Document
 
 __all__ = [
     "Controls",

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from ..address import SdkAddress, address_of
+from ..cells.progress import progress_bar
 from ..effects import ExpireMode, Reply, StateSpec, TypedValue
-from ..progress import progress_bar
 from .base import Timer
 from .clock import Clock
 from .core import Core, OnError

@@ -9,7 +9,7 @@ from ..address import SdkAddress
 from ..effects import Emit, TypedValue
 from ..errors import EngineError, token_is_pending
 from ..loop_thread import LoopThread
-from ..module_yaml import PLAYGROUND_EGRESS, PLAYGROUND_INGRESS, Document
+from ..protocol.module_yaml import PLAYGROUND_EGRESS, PLAYGROUND_INGRESS, Document
 from ..protocol.v3 import decode_typed_value
 from ..protocol.wire import typed_value_bytes
 from ..sdk.registry import StatefulFunctions

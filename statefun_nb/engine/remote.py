@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from ..address import SdkAddress
 from ..effects import TypedValue
 from ..errors import EngineError, ProtocolError
-from ..module_yaml import Document
+from ..protocol.module_yaml import Document
 from ..protocol.v3 import decode_reply
 from ..sdk.registry import StatefulFunctions
 from ..trace.remote import RemoteTrace

@@ -12,9 +12,9 @@ from inspect import unwrap
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+from ..cells.progress import progress_bar
 from ..errors import described
 from ..loop_thread import LoopThread
-from ..progress import progress_bar
 from ..sdk.registry import StatefulFunctions
 from ..tables import counted, shorten
 from ..trace.case import Case, EffectsJson, readable, run_case

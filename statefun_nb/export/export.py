@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..cells.history import executed_cells, name_of, named
 from ..errors import SessionError
-from ..module_yaml import Document, with_endpoints, write_module
+from ..protocol.module_yaml import Document, with_endpoints, write_module
 from ..sdk.functions import default_functions
 from ..sdk.registry import StatefulFunctions
 from ..tables import counted, html_list, html_table, text_table

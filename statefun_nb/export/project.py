@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ..module_yaml import KAFKA_EGRESS, KAFKA_INGRESS, KAFKA_PLACE, Document
+from ..protocol.module_yaml import KAFKA_EGRESS, KAFKA_INGRESS, KAFKA_PLACE, Document
 from ..protocol.records import KAFKA_RECORD
 from ..trace.events import Invocation
 from .modules import Imports

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from ..progress import progress_bar
+from ..cells.progress import progress_bar
 
 __all__ = ["Tried", "try_project"]
 

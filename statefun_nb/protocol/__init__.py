@@ -1,1 +1,1 @@
-"""The v3 request-reply protocol: bytes in, bytes out, no I/O."""
+"""What StateFun speaks: its v3 request-reply protocol, and module.yaml; no I/O."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..cells.progress import ProgressLine
 from ..cluster.cluster import Cluster
 from ..cluster.docker import docker_cluster
 from ..cluster.engine import ClusterEngine
@@ -9,7 +10,6 @@ from ..cluster.external import ExternalCluster
 from ..cluster.local import local_cluster
 from ..endpoint.server import Endpoint
 from ..loop_thread import LoopThread
-from ..progress import ProgressLine
 from ..trace.traced import TracedHandler
 from .options import Options
 

@@ -10,7 +10,7 @@ from ..endpoint.server import Endpoint
 from ..engine.base import Engine
 from ..errors import SessionError, UnknownFunctionError, did_you_mean
 from ..loop_thread import LoopThread
-from ..module_yaml import covers, with_endpoints, write_module
+from ..protocol.module_yaml import covers, with_endpoints, write_module
 from ..protocol.v3 import decode_typed_value
 from ..sdk.registry import StatefulFunctions, decode_state
 from ..tables import text_table

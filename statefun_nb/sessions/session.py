@@ -14,7 +14,7 @@ from ..engine.base import Engine, Idle, IngressMessage
 from ..engine.clock import Clock, VirtualClock
 from ..errors import SessionError, did_you_mean
 from ..loop_thread import LoopThread
-from ..module_yaml import Document, covers, read_source
+from ..protocol.module_yaml import Document, covers, read_source
 from ..sdk.messages import MISSING, Message
 from ..sdk.types import Type
 from ..trace.events import Invocation

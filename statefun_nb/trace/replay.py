@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..progress import progress_bar
+from ..cells.progress import progress_bar
 from ..sdk.registry import StatefulFunctions
 from ..tables import counted, html_list, html_table, shorten, text_table
 from .case import Case, EffectsJson, read_cases, run_case, typed

@@ -17,7 +17,7 @@ from statefun_nb.cli.main import main
 
 def run(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "statefun_nb.cli", *arguments],
+        [sys.executable, "-m", "statefun_nb", *arguments],
         capture_output=True,
         text=True,
         timeout=120,
@@ -37,7 +37,7 @@ def test_the_demo_runs_the_greeter_and_some_flights():
 def test_ctrl_c_ends_it_without_a_traceback():
     pytest.importorskip("pandas")
     demo = subprocess.Popen(
-        [sys.executable, "-u", "-m", "statefun_nb.cli", "demo"],
+        [sys.executable, "-u", "-m", "statefun_nb", "demo"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     with demo:

@@ -58,7 +58,7 @@ def test_the_commands_of_a_cluster_that_stays(tmp_path):
         if words[1] == "up":
             words += ["--kafka-image", KAFKA_IMAGE]
         done = subprocess.run(
-            [sys.executable, "-m", "statefun_nb.cli", *words],
+            [sys.executable, "-m", "statefun_nb", *words],
             capture_output=True, text=True, check=False, cwd=tmp_path, env=environment, timeout=180,
         )  # fmt: skip
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"

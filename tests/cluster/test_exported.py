@@ -31,7 +31,7 @@ def run(command, cwd, environment):
 
 def _words(command):
     program, *words = shlex.split(command)
-    return [sys.executable, *(["-m", "statefun_nb.cli"] if program != "python" else []), *words]
+    return [sys.executable, *(["-m", "statefun_nb"] if program != "python" else []), *words]
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ import pytest
 import statefun_nb as sf
 from statefun_nb.effects import TypedValue
 from statefun_nb.engine.remote import seconds
-from statefun_nb.module_yaml import read_module
+from statefun_nb.protocol.module_yaml import read_module
 from tests.waiting import eventually
 
 pytest.importorskip("aiohttp")
@@ -438,7 +438,7 @@ def answer(ctx, message):
     with official(port):
         for turn in (1, 2):
             with subprocess.Popen(
-                [sys.executable, "-m", "statefun_nb.cli", *arguments],
+                [sys.executable, "-m", "statefun_nb", *arguments],
                 cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             ) as running:  # fmt: skip
                 assert running.stdout is not None
@@ -464,7 +464,7 @@ def test_a_module_that_cannot_be_run_says_why(tmp_path):
         if text is not None:
             (tmp_path / name).write_text(text)
         done = subprocess.run(
-            [sys.executable, "-m", "statefun_nb.cli", "run", name, "--port", "0"],
+            [sys.executable, "-m", "statefun_nb", "run", name, "--port", "0"],
             cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         assert done.returncode == 1

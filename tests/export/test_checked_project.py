@@ -188,7 +188,7 @@ def test_a_folder_with_a_project_is_refused_before_the_notebook_is_run(tmp_path)
     (tmp_path / "project").mkdir()
     check_free(tmp_path / "project", overwrite=False)
     (tmp_path / "project" / "module.yaml").write_text("mine")
-    command = [sys.executable, "-m", "statefun_nb.cli", "export", str(notebook), "project"]
+    command = [sys.executable, "-m", "statefun_nb", "export", str(notebook), "project"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("statefun-nb: project has module.yaml already: take another")
@@ -222,7 +222,7 @@ def command(notebook_cells, folder):
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "n.ipynb")
     (folder / "beside.py").write_text("def shout(text):\n    return text.upper()")
     return subprocess.run(
-        [sys.executable, "-m", "statefun_nb.cli", "export", "n.ipynb", "project"],
+        [sys.executable, "-m", "statefun_nb", "export", "n.ipynb", "project"],
         cwd=folder, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
 

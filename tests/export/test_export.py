@@ -17,7 +17,7 @@ import pytest
 
 import statefun_nb as sf
 from statefun_nb.effects import TypedValue
-from statefun_nb.module_yaml import read_module
+from statefun_nb.protocol.module_yaml import read_module
 from statefun_nb.protocol.v3 import decode_reply, encode_request
 from statefun_nb.protocol.wire import typed_value_bytes
 from statefun_nb.testing import recorded
@@ -64,7 +64,7 @@ def exported(tmp_path_factory):
     """The project of a notebook that stops its session at its end, as most do."""
     folder = tmp_path_factory.mktemp("exported")
     source = notebook(folder / "greeter.ipynb", [*CELLS, "sf.stop()"])
-    done = command("statefun_nb.cli", "export", str(source), str(folder / "project"), cwd=folder)
+    done = command("statefun_nb", "export", str(source), str(folder / "project"), cwd=folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"exported to {folder / 'project'}; ")
     assert "functions.py" in done.stdout
@@ -108,7 +108,7 @@ def served(*arguments, cwd):
     """``statefun-nb serve``: the process, the functions and the URL that it names."""
     environment = {**os.environ, "STATEFUN_NB_TOKEN": ""}
     with subprocess.Popen(
-        [sys.executable, "-m", "statefun_nb.cli", "serve", *arguments],
+        [sys.executable, "-m", "statefun_nb", "serve", *arguments],
         cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stdout is not None
@@ -171,7 +171,7 @@ def test_from_other_machines_only_who_knows_the_token_is_served(exported, option
 )
 def test_a_notebook_that_cannot_be_exported_says_why(cells, message, tmp_path):
     source = notebook(tmp_path / "n.ipynb", cells)
-    done = command("statefun_nb.cli", "export", str(source), "project", cwd=tmp_path)
+    done = command("statefun_nb", "export", str(source), "project", cwd=tmp_path)
     assert done.returncode == 1
     assert message in done.stderr
     assert not (tmp_path / "project").exists()
@@ -182,7 +182,7 @@ def test_what_the_kernels_process_writes_is_not_the_commands(tmp_path):
     library = 'import os, subprocess\n_ = subprocess.run("echo out; echo careful >&2", shell=True)'
     last_words = 'import atexit\natexit.register(os.system, "echo last words >&2")'
     source = notebook(tmp_path / "n.ipynb", [*CELLS, library, last_words])
-    done = command("statefun_nb.cli", "export", str(source), "project", cwd=tmp_path)
+    done = command("statefun_nb", "export", str(source), "project", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("exported to ")
     assert "careful" not in done.stderr
@@ -196,7 +196,7 @@ def test_on_a_terminal_it_shows_how_far_the_notebook_is(tmp_path):
     terminal, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
     process = subprocess.Popen(
-        [sys.executable, "-m", "statefun_nb.cli", "export", str(source), "project"],
+        [sys.executable, "-m", "statefun_nb", "export", str(source), "project"],
         cwd=tmp_path, stderr=its,
     )  # fmt: skip
     os.close(its)
@@ -212,7 +212,7 @@ def test_on_a_terminal_it_shows_how_far_the_notebook_is(tmp_path):
 def test_a_kernel_that_dies_is_named_with_what_it_said(tmp_path):
     library = 'import os, subprocess\n_ = subprocess.run("echo out of luck >&2", shell=True)'
     source = notebook(tmp_path / "n.ipynb", [library, "x = 1", "os._exit(3)"])
-    done = command("statefun_nb.cli", "export", str(source), "project", cwd=tmp_path)
+    done = command("statefun_nb", "export", str(source), "project", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith(f"statefun-nb: {source}, cell 3: Kernel died\n")
     assert "out of luck" in done.stderr
@@ -267,7 +267,7 @@ def test_a_module_that_is_not_there_or_needs_what_is_not_there(tmp_path):
         ("two:c", "two has no StatefulFunctions named 'c'"),
         ("needs", "ModuleNotFoundError: No module named 'not_installed_anywhere'"),
     ):
-        done = command("statefun_nb.cli", "serve", module, cwd=tmp_path)
+        done = command("statefun_nb", "serve", module, cwd=tmp_path)
         assert done.returncode == 1
         assert message in done.stderr
 
@@ -279,7 +279,7 @@ def test_a_port_that_is_taken_is_an_error_here(tmp_path):
     with sf.start(port=0, functions=sf.StatefulFunctions()) as session:
         begin = time.perf_counter()
         done = command(
-            "statefun_nb.cli", "serve", "one", "--port", str(session.endpoint.port), cwd=tmp_path
+            "statefun_nb", "serve", "one", "--port", str(session.endpoint.port), cwd=tmp_path
         )
         assert time.perf_counter() - begin < 30
     assert done.returncode == 1

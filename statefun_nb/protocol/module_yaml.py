@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .address import parse_typename
-from .errors import DeclarationError
+from ..address import parse_typename
+from ..errors import DeclarationError
 
 __all__ = [
     "Document",

@@ -8,7 +8,7 @@ import types
 import IPython
 import pytest
 
-from statefun_nb.progress import ProgressLine, progress_bar
+from statefun_nb.cells.progress import ProgressLine, progress_bar
 
 
 @pytest.mark.parametrize(("terminal", "shown"), [(True, True), (False, False)])

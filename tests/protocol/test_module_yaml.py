@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 import statefun_nb as sf
-from statefun_nb.module_yaml import ENDPOINT, covers, http_endpoint, read_module, write_module
+from statefun_nb.protocol.module_yaml import (
+    ENDPOINT,
+    covers,
+    http_endpoint,
+    read_module,
+    write_module,
+)
 
 GOOD = """\
 kind: io.statefun.endpoints.v2/http
