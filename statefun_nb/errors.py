@@ -23,8 +23,11 @@ code written for that SDK catches what it always caught.
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Coroutine, Iterable
 from types import TracebackType
+from typing import Any
 
 __all__ = [
     "BusyError",
@@ -208,6 +211,54 @@ def cut(text: str, longest: int) -> str:
     half = longest // 2
     return f"{text[:half]}… {len(text) - 2 * half:,} characters …{text[-half:]}"
 
+
+def install_command(extra: str = "") -> str:
+    """What installs the package with an extra, from where this one was installed.
+
+    From an index, unless PEP 610's ``direct_url.json`` beside it names a folder or a wheel that is
+    still there; a folder and a wheel that are gone leave the extra's own libraries.
+
+    Examples
+    --------
+    >>> install_command("http").startswith("pip install ")
+    True
+    """
+    from importlib import metadata  # 10 ms that only an error needs
+
+    in_brackets = f"[{extra}]" if extra else ""
+    try:
+        origin = metadata.distribution(_NAME).read_text("direct_url.json")
+    except metadata.PackageNotFoundError:  # imported from a folder on sys.path
+        origin = None
+    if origin is None:
+        return f'pip install "{_NAME}{in_brackets}"'
+    return _install_from(json.loads(origin), in_brackets, metadata.requires(_NAME) or [])
+
+
+def _install_from(origin: dict[str, Any], in_brackets: str, requirements: list[str]) -> str:
+    from urllib.request import url2pathname
+
+    url = str(origin.get("url", ""))
+    scheme, _, path = url.partition("://")
+    if "vcs_info" in origin:
+        vcs, commit = origin["vcs_info"]["vcs"], origin["vcs_info"]["commit_id"]
+        return f'pip install "{_NAME}{in_brackets} @ {vcs}+{url}@{commit}"'
+    if scheme != "file":
+        return f'pip install "{_NAME}{in_brackets} @ {url}"'
+    place = url2pathname(path)
+    if os.path.exists(place):  # noqa: PTH110 - pathlib for one line
+        editable = "-e " if origin.get("dir_info", {}).get("editable") else ""
+        return f'pip install {editable}"{place}{in_brackets}"'
+    marker = f'extra == "{in_brackets[1:-1]}"'
+    libraries = [
+        requirement.partition(";")[0].strip()
+        for requirement in requirements
+        if marker in requirement.replace("'", '"')
+    ]
+    return "pip install " + " ".join(f'"{each}"' for each in libraries)
+
+
+_NAME = "statefun_nb"
 
 # Said by the embedded engine and by the endpoint of a real cluster alike.
 

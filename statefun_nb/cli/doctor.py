@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..cluster.artifacts import cache_folder, find_java, missing_artifacts
 from ..cluster.docker import IMAGE, check_docker, has_image
-from ..errors import StatefunError
+from ..errors import StatefunError, install_command
 from ..sessions.options import Options
 
 __all__ = ["Finding", "examine"]
@@ -48,25 +48,26 @@ def examine() -> list[Finding]:
     ]
 
 
+# Distribution, what needs it, and the extra that brings it.
 _PACKAGES = (
-    ("protobuf", "everything", "pip install statefun_nb"),
-    ("tornado", "the endpoint", "pip install statefun_nb"),
-    ("ipykernel", "notebooks", 'pip install "statefun_nb[lab]"'),
-    ("ipywidgets", "notebooks", 'pip install "statefun_nb[lab]"'),
-    ("anywidget", "the dashboard", 'pip install "statefun_nb[lab]"'),
-    ("jupyterlab", "make lab", 'pip install "statefun_nb[lab]"'),
-    ("pandas", "to_dataframe() and the flights", 'pip install "statefun_nb[lab]"'),
-    ("aiohttp", 'transport="http"', 'pip install "statefun_nb[http]"'),
-    ("jgo", 'engine="flink" and "docker"', 'pip install "statefun_nb[flink]"'),
-    ("confluent-kafka", 'engine="flink" and "docker"', 'pip install "statefun_nb[flink]"'),
+    ("protobuf", "everything", ""),
+    ("tornado", "the endpoint", ""),
+    ("ipykernel", "notebooks", "lab"),
+    ("ipywidgets", "notebooks", "lab"),
+    ("anywidget", "the dashboard", "lab"),
+    ("jupyterlab", "make lab", "lab"),
+    ("pandas", "to_dataframe() and the flights", "lab"),
+    ("aiohttp", 'transport="http"', "http"),
+    ("jgo", 'engine="flink" and "docker"', "flink"),
+    ("confluent-kafka", 'engine="flink" and "docker"', "flink"),
 )
 
 
-def _package(name: str, needed_for: str, fix: str) -> Finding:
+def _package(name: str, needed_for: str, extra: str) -> Finding:
     try:
         return Finding(name, True, version(name), needed_for, "")
     except PackageNotFoundError:
-        return Finding(name, False, "not installed", needed_for, fix)
+        return Finding(name, False, "not installed", needed_for, install_command(extra))
 
 
 def _port() -> Finding:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from ..cells.progress import progress_bar
-from ..errors import StatefunError
+from ..errors import StatefunError, install_command
 from ..export.export import Exported, check_free
 from ..sessions import default as default_session
 from ..sessions.session import Session
@@ -49,7 +49,9 @@ def export_notebook(notebook: Path, folder: Path, *, overwrite: bool = False) ->
         import nbformat
         from nbclient import NotebookClient
     except ImportError as error:
-        raise StatefunError('running a notebook needs: pip install "statefun_nb[lab]"') from error
+        raise StatefunError(
+            f"running a notebook needs nbclient: {install_command('lab')}"
+        ) from error
     try:
         content: Any = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     except OSError as error:

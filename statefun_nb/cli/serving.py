@@ -10,11 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 
+from ..cells.places import place_of_traceback
 from ..endpoint.app import LOOPBACK_NAMES
 from ..endpoint.server import LOOPBACK, Endpoint
-from ..errors import DeclarationError
+from ..errors import DeclarationError, in_brief
 from ..loop_thread import LoopThread
 from ..sdk.functions import default_functions
 from ..sdk.registry import StatefulFunctions
@@ -32,22 +33,19 @@ def load_functions(name: str) -> StatefulFunctions:
     """The functions of ``module`` or ``module:name``, looked for from the working folder, too.
 
     Without a name: the ``StatefulFunctions`` in it, or else those it declared with ``sf.function``.
+    A module may be written as the path of its file.
 
     Raises
     ------
     DeclarationError
-        When there is no such module, or no functions in it.
+        When there is no such module, it cannot be imported, or there are no functions in it.
     """
-    module_name, _, wanted = name.removesuffix(".py").partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise  # it is something that the module needs
-        raise DeclarationError(f"there is no module {module_name!r} here ({here})") from error
+    module_name, _, wanted = name.partition(":")
+    folder = Path.cwd()
+    if module_name.endswith(".py"):
+        path = Path(module_name)
+        folder, module_name = path.absolute().parent, path.stem
+    module = _imported(module_name, str(folder))
     if wanted:
         found = getattr(module, wanted, None)
         if not isinstance(found, StatefulFunctions):
@@ -60,6 +58,24 @@ def load_functions(name: str) -> StatefulFunctions:
     if not len(functions):
         raise DeclarationError(f"{module_name} declares no functions")
     return functions
+
+
+def _imported(name: str, folder: str) -> ModuleType:
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        return importlib.import_module(name)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None and f"{name}.".startswith(f"{missing}."):
+            raise DeclarationError(f"there is no module {name!r} here ({folder})") from error
+        place = place_of_traceback(error.__traceback__)
+        where = f" at {place}" if place else ""
+        raise DeclarationError(
+            f"the module {name!r} cannot be imported{where}: {in_brief(error)}"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import EngineError
+from ..errors import EngineError, install_command
 
 __all__ = [
     "FLINK_VERSION",
@@ -262,9 +262,7 @@ def _maven_jar(entry: dict[str, str]) -> Any:
     try:
         from jgo.maven import MavenContext
     except ImportError as error:
-        raise EngineError(
-            'the real StateFun needs jgo: pip install "statefun_nb[flink]"'
-        ) from error
+        raise EngineError(f"the real StateFun needs jgo: {install_command('flink')}") from error
     group, artifact, version = entry["artifact"].split(":")
     return MavenContext(timeout=60).project(group, artifact).at_version(version).artifact()
 

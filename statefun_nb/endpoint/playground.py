@@ -167,15 +167,14 @@ class PlaygroundServers:
 
 def _bind(document: Document) -> socket.socket:
     port, topics = document.spec["port"], document.spec.get("topics", [])
-    where = f"module.yaml, line {document.line}"
     if not isinstance(port, int) or not 0 < port < 65536:
-        raise EngineError(f"{where}: {port!r} is not a port from 1 to 65535")
+        raise EngineError(f"{document.where}: {port!r} is not a port from 1 to 65535")
     if not isinstance(topics, list):
-        raise EngineError(f"{where}: topics is a list, not {topics!r}")
+        raise EngineError(f"{document.where}: topics is a list, not {topics!r}")
     try:
         return bind_port(LOOPBACK, port)
     except EngineError as error:
-        raise EngineError(f"{where}: {error}") from error
+        raise EngineError(f"{document.where}: {error}") from error
 
 
 def _record(value: TypedValue) -> tuple[str, str]:

@@ -265,7 +265,7 @@ class EmbeddedEngine:
                     elsewhere.append(RemoteEndpoint.of(document))
             elif not document.is_egress and document.kind != PLAYGROUND_INGRESS:
                 raise EngineError(
-                    f"module.yaml, line {document.line}: the embedded engine reads no "
+                    f"{document.where}: the embedded engine reads no "
                     f'{document.kind}; it needs engine="flink"'
                 )
         if elsewhere and self._remote is None:

@@ -85,7 +85,7 @@ class RemoteEndpoint(NamedTuple):
             call = seconds(times["call"]) if "call" in times else call
             connect = seconds(times["connect"]) if "connect" in times else connect
         except ValueError as error:
-            raise EngineError(f"module.yaml, line {document.line}: {error}") from error
+            raise EngineError(f"{document.where}: {error}") from error
         return cls(str(spec["functions"]), url, max(int(limit), 0), call, connect)
 
     def url_of(self, typename: str) -> str:

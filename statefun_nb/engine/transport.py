@@ -10,7 +10,14 @@ from typing import Any, Protocol
 
 from ..address import SdkAddress
 from ..effects import TypedValue
-from ..errors import EngineError, ProtocolError, UnknownFunctionError, cut, in_brief
+from ..errors import (
+    EngineError,
+    ProtocolError,
+    UnknownFunctionError,
+    cut,
+    in_brief,
+    install_command,
+)
 from ..protocol.v3 import decode_reply
 from ..sdk.dispatch import Outcome, withdraw
 from ..trace.traced import TracedHandler
@@ -108,7 +115,7 @@ class HttpClient:
             import aiohttp  # of the extra [http]: only this way to a function needs it
         except ImportError as error:
             raise EngineError(
-                'functions over HTTP need aiohttp: pip install "statefun_nb[http]"'
+                f"functions over HTTP need aiohttp: {install_command('http')}"
             ) from error
         self._aiohttp: Any = aiohttp
         self._session: Any = None

@@ -24,6 +24,7 @@ __all__ = [
     "write_module",
 ]
 
+MODULE_YAML = "module.yaml"
 ENDPOINT = "io.statefun.endpoints.v2/http"
 KAFKA_INGRESS = "io.statefun.kafka.v1/ingress"
 KAFKA_PLACE = "{kafka}"  # in a user's module.yaml: the address of the broker
@@ -64,11 +65,17 @@ _KINDS = {
 
 
 class Document(NamedTuple):
-    """One document; ``line`` is where it starts, from 1."""
+    """One document; ``line`` is where it starts, from 1, in the file of that name."""
 
     kind: str
     spec: dict[str, Any]
     line: int = 0
+    file: str = MODULE_YAML
+
+    @property
+    def where(self) -> str:
+        """Where it is, for errors."""
+        return f"{self.file}, line {self.line}"
 
     @property
     def is_endpoint(self) -> bool:
@@ -128,10 +135,18 @@ def read_source(source: str | Path, broker: str = "") -> list[Document]:
     """``read_module`` of a path, or of a text of several lines.
 
     ``{kafka}`` in it stands for the address of a cluster's broker, where there is one.
+
+    Raises
+    ------
+    DeclarationError
+        As ``read_module``, with the name of the file.
+    OSError, ValueError
+        When there is no such file, or it is not UTF-8.
     """
     is_text = isinstance(source, str) and "\n" in source
     text = str(source) if is_text else Path(source).read_text(encoding="utf-8")
-    return read_module(text.replace(KAFKA_PLACE, broker) if broker else text)
+    file = MODULE_YAML if is_text else Path(source).name
+    return read_module(text.replace(KAFKA_PLACE, broker) if broker else text, file)
 
 
 def with_endpoints(documents: list[Document], functions: Iterable[str], url: str) -> list[Document]:
@@ -154,8 +169,14 @@ def with_endpoints(documents: list[Document], functions: Iterable[str], url: str
     return [http_endpoint(pattern, url) for pattern in added] + documents
 
 
-def read_module(text: str) -> list[Document]:
+def read_module(text: str, file: str = MODULE_YAML) -> list[Document]:
     """Read a module.yaml; empty documents are skipped, as StateFun does.
+
+    Parameters
+    ----------
+    text : str
+    file : str
+        What errors call it.
 
     Raises
     ------
@@ -163,6 +184,21 @@ def read_module(text: str) -> list[Document]:
         When it is no YAML, or a document is of no known kind, lacks something, or has something
         that its kind does not know. The message names the line.
     """
+    try:
+        return [document._replace(file=file) for document in _documents(text)]
+    except _LineError as wrong:
+        raise DeclarationError(f"{file}, line {wrong.line}: {wrong}") from wrong.__cause__
+
+
+class _LineError(Exception):
+    """What is wrong in a line."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def _documents(text: str) -> list[Document]:
     import yaml
 
     try:
@@ -172,7 +208,7 @@ def read_module(text: str) -> list[Document]:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 1
         problem = getattr(error, "problem", None) or error
-        raise DeclarationError(f"module.yaml, line {line}: {problem}") from error
+        raise _LineError(line, str(problem)) from error
     documents: list[Document] = []
     for value, node in zip(values, nodes, strict=True):
         if isinstance(value, dict) and "module" in value:
@@ -198,7 +234,7 @@ def _documents_of_3_0(node: Any) -> list[Document]:
     module = _child(node, "module", "the document")
     version = str(_child(node, "version", "the document").value)
     if version != "3.0":
-        raise _error(_line(node), f"version {version!r} is not known, only '3.0' is")
+        raise _LineError(_line(node), f"version {version!r} is not known, only '3.0' is")
     spec = _child(module, "spec", "module")
     documents = []
     for plural, singular in _PARTS:
@@ -209,7 +245,7 @@ def _documents_of_3_0(node: Any) -> list[Document]:
             old = meta.get("kind") or meta.get("type")
             if old not in _NEWER:
                 known = ", ".join(_NEWER)
-                raise _error(_line(part), f"unknown {old!r}; known are {known}")
+                raise _LineError(_line(part), f"unknown {old!r}; known are {known}")
             body = _child(part, "spec", singular)
             value = _value(body)
             if "id" in meta:
@@ -223,7 +259,7 @@ def _documents_of_3_0(node: Any) -> list[Document]:
 def _child(node: Any, key: str, where: str) -> Any:
     found = dict(_pairs(node)).get(key)
     if found is None:
-        raise _error(_line(node), f"{where} has no {key}:")
+        raise _LineError(_line(node), f"{where} has no {key}:")
     return found
 
 
@@ -247,29 +283,29 @@ def _document(value: Any, node: Any) -> Document:
     lines = _lines(node)
     start = _line(node)
     if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
-        raise _error(start, "a document has a kind: and a spec:")
+        raise _LineError(start, "a document has a kind: and a spec:")
     kind, spec = value["kind"], value.get("spec")
     fields = _KINDS.get(kind)
     if fields is None:
-        raise _error(lines["kind"], f"unknown kind {kind!r}; known are {', '.join(_KINDS)}")
+        raise _LineError(lines["kind"], f"unknown kind {kind!r}; known are {', '.join(_KINDS)}")
     if not isinstance(spec, dict):
-        raise _error(start, f"{kind} has no spec:")
+        raise _LineError(start, f"{kind} has no spec:")
     spec_lines = _lines(next(v for k, v in node.value if k.value == "spec"))
     return _checked(Document(kind, spec, start), spec_lines, node)
 
 
 def _checked(document: Document, lines: dict[str, int], node: Any) -> Document:
     """The document, when its spec has all that its kind needs, and nothing else."""
-    kind, spec, start = document
+    kind, spec, start = document.kind, document.spec, document.line
     fields = _KINDS[kind]
     missing = sorted(fields.required - spec.keys())
     if missing:
         line = _lines(node).get("spec", start)
-        raise _error(line, f"the spec of {kind} lacks {', '.join(missing)}")
+        raise _LineError(line, f"the spec of {kind} lacks {', '.join(missing)}")
     for key in spec:
         if key not in fields.required | fields.optional:
             known = ", ".join(sorted(fields.required | fields.optional))
-            raise _error(lines.get(key, start), f"{kind} knows no {key!r}; it has {known}")
+            raise _LineError(lines.get(key, start), f"{kind} knows no {key!r}; it has {known}")
     _check_names(document, lines)
     return document
 
@@ -285,13 +321,9 @@ def _check_names(document: Document, lines: dict[str, int]) -> None:
         if "*" in namespace or ("*" in local and (key == "id" or local != "*")):
             raise DeclarationError(f"{name!r}: the only wildcard is 'namespace/*', for functions")
     except DeclarationError as error:
-        raise _error(lines.get(key, document.line), str(error)) from error
+        raise _LineError(lines.get(key, document.line), str(error)) from error
 
 
 def _lines(node: Any) -> dict[str, int]:
     pairs = node.value if isinstance(node.value, list) else []
     return {pair[0].value: _line(pair[0]) for pair in pairs if isinstance(pair, tuple)}
-
-
-def _error(line: int, message: str) -> DeclarationError:
-    return DeclarationError(f"module.yaml, line {line}: {message}")

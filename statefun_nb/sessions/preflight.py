@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..endpoint.server import LOOPBACK, PORTS_TRIED, bind_port
-from ..errors import EngineError
+from ..errors import EngineError, install_command
 from .options import Options
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def check_before(options: Options, running: Session) -> None:
     """
     if options.transport == "http" and importlib.util.find_spec("aiohttp") is None:
         raise EngineError(
-            'functions over HTTP need aiohttp: pip install "statefun_nb[http]"'
+            f"functions over HTTP need aiohttp: {install_command('http')}"
         )  # as HttpTransport says
     own = running.endpoint.port
     if options.port and not options.port <= own <= options.port + PORTS_TRIED:

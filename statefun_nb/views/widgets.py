@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from typing import Any
 
-from ..errors import SessionError
+from ..errors import SessionError, install_command
 from .publisher import Publisher
 from .source import Source
 
@@ -36,6 +36,6 @@ def open_view(source: Source, publisher: Publisher, kind: str, **traits: Any) ->
         from .dashboard import Dashboard  # anywidget, traitlets and IPython: 120 ms
     except ImportError as error:
         raise SessionError(
-            f"live views need Jupyter's widgets ({error}): pip install 'statefun_nb[lab]'"
+            f"live views need Jupyter's widgets ({error}): {install_command('lab')}"
         ) from error
     return Dashboard(source, publisher, kind=kind, **traits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from statefun_nb import __version__
 from statefun_nb.cli.main import main
+from statefun_nb.errors import install_command
 
 
 def run(*arguments):
@@ -63,7 +65,7 @@ def test_an_unknown_command_is_a_usage_error():
 def test_without_pandas_the_demo_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pandas", None)
     assert main(["demo"]) == 1
-    assert 'pip install "statefun_nb[lab]"' in capsys.readouterr().err
+    assert install_command("lab") in capsys.readouterr().err
 
 
 def test_the_doctor_tells_what_is_there_and_what_to_do(monkeypatch, capsys, tmp_path):
@@ -95,3 +97,139 @@ def test_lab_without_a_folder_says_so(capsys):
     pytest.importorskip("jupyterlab")
     assert main(["lab", "/no/such/folder"]) == 1
     assert "is not a folder" in capsys.readouterr().err
+
+
+def test_what_follows_two_dashes_is_for_jupyterlab(monkeypatch, tmp_path):
+    labapp = pytest.importorskip("jupyterlab.labapp")
+    heard = []
+    monkeypatch.setattr(labapp, "main", heard.append)
+    (tmp_path / "00_tour.ipynb").touch()
+    assert main(["lab", str(tmp_path), "--", "--no-browser", "--port=9999"]) == 0
+    assert heard == [[str(tmp_path / "00_tour.ipynb"), "--no-browser", "--port=9999"]]
+
+
+WRONG = {
+    "run README.md": "README.md, line 3: ",
+    "run nothing.yaml": "cannot read nothing.yaml: No such file",
+    "run .": "cannot read .: Is a directory",
+    "run lacks.yaml": "lacks.yaml, line 2: the spec of io.statefun.endpoints.v2/http lacks",
+    "run kinds.yaml": "kinds.yaml, line 1: the embedded engine reads no io.statefun.kinesis.v1",
+    "run latin.yaml": "cannot read latin.yaml: it is not text in UTF-8",
+    "cluster up README.md": "README.md, line 3: ",
+    "cluster up empty.yaml": "names no endpoint",
+    "cluster logs": "no cluster is up",
+    "export README.md out": "README.md is not a notebook",
+    "export nothing.ipynb out": "cannot read nothing.ipynb: No such file",
+    "serve nothing": "there is no module 'nothing' here",
+    "serve folder/nothing.py": "there is no module 'nothing' here",
+    "serve plain": "plain declares no functions",
+    "serve ./plain.py": "plain declares no functions",
+    "serve plain:wanted": "plain has no StatefulFunctions named 'wanted'",
+    "serve needs": "cannot be imported at needs.py, line 2: ModuleNotFoundError: No module named",
+    "serve fails": "cannot be imported at fails.py, line 1: ZeroDivisionError",
+    "serve ends": "cannot be imported at ends.py, line 1: SystemExit: 3",
+    "serve syntax": "cannot be imported: SyntaxError: ",
+    "serve ..": "cannot be imported",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_what_is_wrong_is_an_error_about_just_that(line, monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("STATEFUN_NB_CACHE", str(tmp_path / "cache"))
+    if line.startswith("export"):
+        pytest.importorskip("nbclient")
+    files = {
+        "README.md": "# Read me\n\nThis: is: no YAML\n",
+        "lacks.yaml": "kind: io.statefun.endpoints.v2/http\nspec:\n  functions: a/b\n",
+        "kinds.yaml": "kind: io.statefun.kinesis.v1/ingress\nspec:\n  id: a/b\n  streams: []\n",
+        "empty.yaml": "\n",
+        "plain.py": "",
+        "needs.py": "\nimport nothing_of_that_name\n",
+        "fails.py": "1 / 0\n",
+        "ends.py": "raise SystemExit(3)\n",
+        "syntax.py": "(\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "latin.yaml").write_bytes("# für\n".encode("latin-1"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    modules = {*sys.modules}
+    try:
+        assert main(line.split()) == 1
+    finally:
+        for name in sys.modules.keys() - modules:
+            if name in {"plain", "needs", "fails", "ends", "syntax"}:
+                del sys.modules[name]
+    said = capsys.readouterr().err
+    assert said.startswith("statefun-nb: ")
+    assert WRONG[line] in said
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "demo --flights -5",
+        "demo --flights many",
+        "serve --port 99999 plain",
+        "run module.yaml --port -1",
+        "run module.yaml --on-error explode",
+        "cluster up module.yaml --parallelism 0",
+        "cluster",
+        "",
+    ],
+)
+def test_what_no_command_takes_is_refused_before_anything_is_done(line, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(line.split())
+    assert ended.value.code == 2
+    assert ": error: " in capsys.readouterr().err
+
+
+def test_the_status_of_nothing(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("STATEFUN_NB_CACHE", str(tmp_path))
+    assert main(["cluster", "status"]) == 1
+    assert capsys.readouterr().out == "no cluster is up\n"
+    assert main(["cluster", "status", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) is None
+    assert main(["cluster", "down"]) == 0
+
+
+def test_whoever_reads_the_first_line_only_sees_no_traceback():
+    doctor = subprocess.Popen(
+        [sys.executable, "-m", "statefun_nb", "doctor"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with doctor:
+        assert doctor.stdout is not None
+        doctor.stdout.close()
+        assert doctor.stderr is not None
+        errors = doctor.stderr.read()
+    assert doctor.returncode == 141
+    assert errors == ""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_bash_completes_commands_options_and_files(tmp_path):
+    (tmp_path / "module.yaml").touch()
+    program = f"""
+    eval "$({sys.executable} -m statefun_nb --print-completion bash)"
+    try() {{
+        COMP_WORDS=(statefun-nb "$@") COMP_CWORD=$#
+        _shtab_statefun_nb "" "${{!#}}" ""
+        echo "${{COMPREPLY[@]}}"
+    }}
+    try clu
+    try cluster s
+    try serve --p
+    try run mod
+    """
+    done = subprocess.run(
+        ["bash", "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["cluster", "status", "--port", "module.yaml"]

@@ -1,0 +1,103 @@
+"""``statefun-nb cluster``: the real StateFun in Docker, beside any session."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import shtab
+
+from ..cells.progress import ProgressLine
+from ..cluster import artifacts, detached
+from ..cluster.docker import KAFKA_IMAGE
+from ..errors import EngineError
+from ..sessions.options import Options
+from .arguments import readable, whole_number
+
+__all__ = ["add_cluster"]
+
+
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """Add the commands below ``cluster`` to its parser."""
+    commands = parser.add_subparsers(dest="action", required=True, metavar="action")
+    fetch = commands.add_parser("fetch", help="fetch what the real StateFun needs, for offline use")
+    fetch.set_defaults(run=_fetch)
+    up = commands.add_parser("up", help="start Kafka and StateFun with a module.yaml")
+    module = up.add_argument(
+        "module", type=Path, help="module.yaml; {kafka} in it is the broker's address"
+    )
+    module.complete = shtab.FILE  # type: ignore[attr-defined]
+    tasks = Options.parallelism
+    up.add_argument(
+        "--parallelism",
+        type=whole_number(1),
+        default=tasks,
+        metavar="N",
+        help=f"TaskManagers ({tasks})",
+    )
+    up.add_argument("--image", help="of StateFun and Flink; built on first use when left out")
+    up.add_argument("--kafka-image", help=f"of Kafka ({KAFKA_IMAGE})")
+    up.set_defaults(run=_up)
+    status = commands.add_parser("status", help="where it is; exit status 1 when it does not run")
+    status.set_defaults(run=_status)
+    for each in (up, status):
+        each.add_argument("--json", action="store_true", help="as JSON")
+    logs = commands.add_parser("logs", help="what its containers have written")
+    logs.add_argument("service", nargs="?", help="only this one: jobmanager, kafka ...")
+    logs.set_defaults(run=_logs)
+    commands.add_parser("down", help="stop it").set_defaults(run=_down)
+
+
+def _fetch(_: argparse.Namespace) -> None:
+    progress = ProgressLine()
+    artifacts.resolve(progress)
+    progress("")
+    print('all that engine="flink" needs is here')
+
+
+def _up(options: argparse.Namespace) -> int:
+    progress = ProgressLine()
+    cluster = detached.up(
+        readable(options.module),
+        progress,
+        parallelism=options.parallelism,
+        image=options.image,
+        kafka_image=options.kafka_image,
+    )
+    progress("")
+    return _tell(cluster, as_json=options.json)
+
+
+def _status(options: argparse.Namespace) -> int:
+    return _tell(detached.status(), as_json=options.json)
+
+
+def _tell(cluster: detached.DetachedCluster | None, *, as_json: bool) -> int:
+    """Print where it is; the exit status: does it run?"""
+    if as_json:
+        print(json.dumps(None if cluster is None else cluster._asdict()))
+    elif cluster is None:
+        print("no cluster is up")
+    else:
+        print(f"StateFun {'runs' if cluster.running else 'does not run'}")
+        print(f"  web interface      {cluster.rest_url}")
+        print(f"  bootstrap servers  {cluster.bootstrap_servers}")
+        print(
+            f'  in a notebook      sf.start(engine="docker", rest_url="{cluster.rest_url}", '
+            f'bootstrap_servers="{cluster.bootstrap_servers}")'
+        )
+    return 0 if cluster is not None and cluster.running else 1
+
+
+def _logs(options: argparse.Namespace) -> None:
+    logs = detached.logs()
+    if options.service is not None and options.service not in logs:
+        raise EngineError(f"no service {options.service!r} is up: {', '.join(logs) or 'none is'}")
+    for name, text in logs.items():
+        if options.service in (None, name):
+            print(f"--- {name}\n{text}")
+
+
+def _down(_: argparse.Namespace) -> None:
+    print("the cluster is down" if detached.down() else "no cluster is up")
