@@ -1,11 +1,12 @@
 """Builds the front-end of the live views into the package, by Node from PyPI.
 
 Hatch calls it for every wheel and sdist, an editable install included. By hand:
-``python hatch_build.py``.
+``python hatch_build.py``. It also makes the README that the package's metadata carries.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import Any
 
 try:
     from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+    from hatchling.metadata.plugin.interface import MetadataHookInterface
 except ImportError:  # run by hand
-    BuildHookInterface = object
+    BuildHookInterface = MetadataHookInterface = object
 
 ROOT = Path(__file__).resolve().parent
 JS = ROOT / "js"
@@ -66,6 +68,31 @@ class FrontEnd(BuildHookInterface):  # type: ignore[misc,valid-type]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         """Before anything is packed."""
         build()
+
+
+def portable(readme: str) -> str:
+    """The README without its pictures, and with the names of files in place of links to them.
+
+    What it links to is in the repository, and not beside the package's metadata.
+    """
+    text = re.sub(r"<picture>.*?</picture>\n\n", "", readme, flags=re.DOTALL)
+    return re.sub(r"\[([^\]]*)\]\((?!https?:)([^)]*)\)", _named, text)
+
+
+def _named(link: re.Match[str]) -> str:
+    text, place = link.groups()
+    return place if text == place else f"{text} ({place})"
+
+
+class Readme(MetadataHookInterface):  # type: ignore[misc,valid-type]
+    """Hatch's metadata hook."""
+
+    PLUGIN_NAME = "custom"
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Add the README."""
+        text = portable((ROOT / "README.md").read_text(encoding="utf-8"))
+        metadata["readme"] = {"content-type": "text/markdown", "text": text}
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import re
 import subprocess
 import sys
 import tarfile
@@ -34,12 +36,17 @@ def test_the_wheel_holds_the_bundle_and_no_sources_of_it(built):
     ]
 
 
-def test_the_sdist_holds_the_bundle_and_its_sources(built):
+def test_the_sdist_holds_the_bundle_its_sources_and_the_tests(built):
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert names >= BUNDLE | {"js/package-lock.json", "js/src/index.tsx", "hatch_build.py"}
-    assert not [name for name in names if "node_modules" in name]
+    tracked = subprocess.run(
+        ["git", "ls-files", "tests", "docs", "notebooks"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert names >= {*tracked.stdout.split()} | {"tests/conftest.py", "Makefile"}
+    assert not [name for name in names if "node_modules" in name or "_build/" in name]
 
 
 def test_the_bundle_is_not_committed():
@@ -50,3 +57,17 @@ def test_the_bundle_is_not_committed():
     if done.returncode:
         pytest.skip("no checkout")
     assert done.stdout == ""
+
+
+def test_the_metadata_says_what_it_is_and_links_to_nothing_that_is_not_there(built):
+    (wheel,) = built.glob("*.whl")
+    packed = zipfile.ZipFile(wheel)
+    (name,) = [each for each in packed.namelist() if each.endswith("/METADATA")]
+    about = email.message_from_bytes(packed.read(name))
+    assert about["License-Expression"] == "Apache-2.0"
+    assert about["Author"]
+    assert about["Project-URL"]
+    assert "Development Status :: 4 - Beta" in about.get_all("Classifier")
+    readme = str(about.get_payload())
+    assert readme.startswith("# statefun_nb")
+    assert not re.findall(r"\]\((?!https?:)[^)]*\)|src=|<picture", readme)
