@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.error_texts import rows, texts
 from statefun_nb.cli.main import _parser
 from statefun_nb.magics.parser import line_parser
 
@@ -71,6 +72,12 @@ def commands(parser, *words):
         if isinstance(action, argparse._SubParsersAction):
             for name, child in action.choices.items():
                 yield from list(commands(child, *words, name)) or [(*words, name)]
+
+
+def test_the_page_of_errors_has_each_text_of_the_code_with_cause_and_cure():
+    known = rows()
+    assert texts().keys() == known.keys(), "python docs/error_texts.py prints the rows that lack"
+    assert all(len(cells) == 2 and cells[0] for cells in known.values())
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_the_metadata_says_what_it_is_and_links_to_nothing_that_is_not_there(bui
     assert about["License-Expression"] == "Apache-2.0"
     assert about["Author"]
     assert about["Project-URL"]
-    assert "Development Status :: 4 - Beta" in about.get_all("Classifier")
+    assert "Development Status :: 4 - Beta" in about.get_all("Classifier", [])
     readme = str(about.get_payload())
     assert readme.startswith("# statefun_nb")
     assert not re.findall(r"\]\((?!https?:)[^)]*\)|src=|<picture", readme)

@@ -12,7 +12,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from ..address import GATEWAY, SdkAddress
+from ..address import GATEWAY, SdkAddress, parse_typename
 from ..effects import (
     CancelDelayed,
     Cause,
@@ -228,21 +228,22 @@ def cancel_chunk(token: str) -> bytes:
     return chunk(b"\x1a", b"\x50\x01" + chunk(b"\x5a", token.encode()))
 
 
-def egress_chunk(namespace: str, name: str, value: TypedValue, instead_of: str = "") -> bytes:
+def egress_chunk(typename: str, value: TypedValue, instead_of: str = "") -> bytes:
     """One entry of InvocationResponse.outgoing_egresses.
 
     ``instead_of`` is the egress that the function named, where this is another one.
     """
     body = typed_value_bytes(value)
-    body = _egress_head(namespace, name) + length(body) + body
+    body = _egress_head(typename) + length(body) + body
     if instead_of:
         body += chunk(b"\xb2\xc8\x03", instead_of.encode())
     return chunk(b"\x22", body)
 
 
 @lru_cache(maxsize=4096)
-def _egress_head(namespace: str, name: str) -> bytes:
+def _egress_head(typename: str) -> bytes:
     """An egress record up to the length of its value, remembered by egress."""
+    namespace, name = parse_typename(typename)
     return name_chunk(b"\x0a", namespace) + name_chunk(b"\x12", name) + b"\x1a"
 
 

@@ -102,8 +102,6 @@ def egress_message_builder(
     ConversionError
         When the value is None or does not fit its type.
     """
-    if not target_typename:
-        raise DeclarationError("the egress' typename is missing")
     parse_typename(target_typename)
     if value is None:
         raise ConversionError(f"value can not be missing (egress {target_typename})")

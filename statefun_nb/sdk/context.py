@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Protocol, overload
 
-from ..address import SdkAddress, parse_typename
+from ..address import SdkAddress
 from ..effects import Received, TypedValue
 from ..errors import (
     ContextEndedError,
@@ -284,17 +284,16 @@ class InvocationContext(Context):
                 "see sf.kafka_egress_message"
             )
         typename = message.typename
-        parts = parse_typename(typename)
         try:
             value = own_typed_value(message.typed_value)
         except ConversionError as error:
             raise error.__class__(f"egress {typename}: {error}") from error
         if self.routes is None:
-            self.egress.append(egress_chunk(*parts, value))
+            self.egress.append(egress_chunk(typename, value))
             return
         taker, value = self.routes.egress(typename, value)
         instead_of = typename if taker != typename else ""
-        self.egress.append(egress_chunk(*parse_typename(taker), value, instead_of))
+        self.egress.append(egress_chunk(taker, value, instead_of))
 
     def renew(self) -> InvocationContext:
         """The context for the next message, when somebody has kept this one, or its storage.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from typing import Any, overload
 
-from ..address import parse_typename
 from ..effects import TypedValue
 from ..errors import ConversionError, ConversionTypeError
 from ..protocol.records import (
@@ -65,17 +64,17 @@ def kafka_egress_message(
     >>> kafka_egress_message("example/out", "greetings", "hi", key="bob").typename
     'example/out'
     """
-    parse_typename(typename)
     try:
         if not topic:
             raise ConversionError("a destination topic is missing")
         payload = _payload(value, value_type, numbers=True)
         record = KafkaRecord(
-            _text(topic, "topic"), _text("" if key is None else key, "key"), payload
+            _text(topic, "topic"), "" if key is None else _text(key, "key"), payload
         )
-    except ConversionError as error:
-        raise type(error)(f"Kafka egress {typename}, topic {_named(topic)}: {error}") from error
-    return EgressMessage(typename, TypedValue(KAFKA_RECORD, encode_kafka_record(record)))
+        data = encode_kafka_record(record)
+    except (ConversionError, UnicodeEncodeError) as error:
+        raise _about(f"Kafka egress {typename}, topic {_named(topic)}", error) from error
+    return EgressMessage(typename, TypedValue(KAFKA_RECORD, data))
 
 
 @overload
@@ -120,7 +119,6 @@ def kinesis_egress_message(
     ConversionError
         When stream, value or partition key are missing, or the value cannot be converted.
     """
-    parse_typename(typename)
     try:
         if not stream:
             raise ConversionError("a destination stream is missing")
@@ -130,11 +128,18 @@ def kinesis_egress_message(
             _text(stream, "stream"),
             _text(partition_key, "partition key"),
             _payload(value, value_type, numbers=False),
-            _text("" if explicit_hash_key is None else explicit_hash_key, "explicit hash key"),
+            "" if explicit_hash_key is None else _text(explicit_hash_key, "explicit hash key"),
         )
-    except ConversionError as error:
-        raise type(error)(f"Kinesis egress {typename}, stream {_named(stream)}: {error}") from error
-    return EgressMessage(typename, TypedValue(KINESIS_RECORD, encode_kinesis_record(record)))
+        data = encode_kinesis_record(record)
+    except (ConversionError, UnicodeEncodeError) as error:
+        raise _about(f"Kinesis egress {typename}, stream {_named(stream)}", error) from error
+    return EgressMessage(typename, TypedValue(KINESIS_RECORD, data))
+
+
+def _about(egress: str, error: ConversionError | UnicodeEncodeError) -> ConversionError:
+    if isinstance(error, UnicodeEncodeError):  # half a surrogate pair
+        return ConversionError(f"{egress}: {shown(error.object)} cannot be written as UTF-8")
+    return type(error)(f"{egress}: {error}")
 
 
 def _named(place: Any) -> str:
@@ -144,11 +149,6 @@ def _named(place: Any) -> str:
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str):
         raise ConversionTypeError(f"the {what} is text, not {shown(value)}")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise ConversionError(f"the {what} {value!r} cannot be written as UTF-8") from error
     return value
 
 
@@ -159,7 +159,7 @@ def _payload(value: Any, value_type: Type[Any] | type[Any] | None, *, numbers: b
         data = typed_value(type_of_class(value_type), value).value
         return data if data is not None else b""
     if isinstance(value, str):
-        return _text(value, "value").encode()
+        return value.encode()
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
     if numbers and isinstance(value, int):

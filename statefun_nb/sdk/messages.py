@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from ..address import SdkAddress, address_of
+from ..address import SdkAddress, address_of, parse_typename
 from ..effects import TypedValue, TypedValueLike, new_tuple
 from ..errors import ConversionError, ConversionTypeError, DeclarationError
 from ..tables import shown
@@ -221,8 +221,7 @@ class EgressMessage(_Typed):
     typename: str
 
     def __init__(self, typename: str, typed_value: TypedValueLike) -> None:
-        if not typename:
-            raise DeclarationError("the egress' typename is missing")
+        parse_typename(typename)
         if not typed_value:
             raise DeclarationError(f"value is missing (egress {typename})")
         self.typename = typename

@@ -101,7 +101,7 @@ def test_lab_without_a_folder_says_so(capsys):
 
 def test_what_follows_two_dashes_is_for_jupyterlab(monkeypatch, tmp_path):
     labapp = pytest.importorskip("jupyterlab.labapp")
-    heard = []
+    heard: list[list[str]] = []
     monkeypatch.setattr(labapp, "main", heard.append)
     (tmp_path / "00_tour.ipynb").touch()
     assert main(["lab", str(tmp_path), "--", "--no-browser", "--port=9999"]) == 0

@@ -47,7 +47,7 @@ def test_fields_in_another_order_are_counted_as_well():
 def test_egresses_are_those_of_the_decoded_reply(egresses):
     value = TypedValue("t/y", b"1")
     data = encode_result(
-        [egress_chunk(namespace, name, value, "x/instead" if name == "p" else "")
+        [egress_chunk(f"{namespace}/{name}", value, "x/instead" if name == "p" else "")
          for namespace, name in egresses]
     )  # fmt: skip
     assert count_egresses(data) == Counter(each.egress for each in decode_reply(data).egress)

@@ -128,7 +128,7 @@ EFFECTS = [
         v3.cancel_chunk("token"), lambda reply: reply.delayed, [CancelDelayed("token")], id="cancel"
     ),
     pytest.param(
-        v3.egress_chunk("e", "out", TypedValue("t/x", b"v")),
+        v3.egress_chunk("e/out", TypedValue("t/x", b"v")),
         lambda reply: reply.egress,
         [Emit("e/out", typed_value_bytes(TypedValue("t/x", b"v")))],
         id="egress",

@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 import statefun_nb as sf
+from statefun_nb.effects import TypedValue
 
 HUGE = 10**5000
 
@@ -138,6 +139,12 @@ def test_bool_value_says_what_it_takes():
         sf.message_builder("a/b", "i", bool_value=2**70)  # type: ignore[call-overload]
 
 
+@pytest.mark.parametrize("typename", [[1], 5, "a b/c", "out", "\ud800/a"])
+def test_a_record_for_what_is_no_egress_cannot_be_made(typename):
+    with pytest.raises(sf.DeclarationError, match="typename"):
+        sf.EgressMessage(typename, TypedValue("t/y", b"1"))
+
+
 def test_what_is_no_typed_value_is_refused_where_it_is_sent(functions):
     tried: list[str] = []
     text: Any = "text"
@@ -145,7 +152,6 @@ def test_what_is_no_typed_value_is_refused_where_it_is_sent(functions):
         ("send", (sf.Message("a/ok", "i", text),), "message to a/ok 'i': 'text' .* not a Typed"),
         ("send_after", (timedelta(1), sf.Message("a/ok", "i", text)), "not a TypedValue"),
         ("send_egress", (sf.EgressMessage("a/e", 5),), "egress a/e: 5 .* not a TypedValue"),  # type: ignore[arg-type]
-        ("send_egress", (sf.EgressMessage([1], text),), "a typename is a string"),  # type: ignore[arg-type]
         ("send_egress", (HUGE,), "send_egress takes what an egress builder makes"),
         ("send_after", (HUGE, "a/ok", "i", 1), "is a timedelta"),
         ("cancel_delayed_message", ("\ud800",), "cannot be written as UTF-8"),
