@@ -8,7 +8,7 @@ from IPython.core.magic import no_var_expand
 
 from ..cells.arguments import cell_parser
 from .cell import statefun_function, statefun_module
-from .complete import complete
+from .complete import CALL, complete, complete_call
 from .line import statefun
 from .parser import line_parser, module_parser
 
@@ -36,6 +36,7 @@ def register(ipython: Any) -> None:
     ipython.register_magic_function(module_magic, "line_cell", "statefun_module")
     ipython.set_hook("complete_command", complete, str_key="%statefun")
     ipython.set_hook("complete_command", complete, str_key="statefun")
+    ipython.set_hook("complete_command", complete_call, re_key=CALL)
 
 
 def unregister(ipython: Any) -> None:

@@ -1,22 +1,43 @@
-"""Tab completion of ``%statefun``, from the same table as its help."""
+"""Tab completion: of ``%statefun``, from the same table as its help, and of names in calls."""
 
 from __future__ import annotations
 
 import argparse
+import re
+import shlex
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..errors import SessionError
+from ..errors import StatefunError
 from ..sdk.functions import default_functions
 from ..sessions.default import session
+from ..sessions.session import Session
 from .line import VIEWS
 from .parser import line_parser
 
-__all__ = ["complete", "suggestions"]
+__all__ = ["CALL", "call_suggestions", "complete", "complete_call", "suggestions"]
+
+# The ids that are offered; more of them help nobody to choose.
+_MOST = 100
+
+# A call with a name in quotes that is being written, or with the one after it: s.send("shop/ca
+CALL = re.compile(
+    r"""(?:.*\W)?(?P<object>\w+)\.
+    (?P<method>send|state|check|egress|set_state|retry|discard|show|undeclare)
+    \(\s*(?P<quote>["'])(?P<first>[^"']*)
+    (?:(?P=quote)\s*,\s*["'](?P<second>[^"']*))?$""",
+    re.VERBOSE,
+)
 
 
 def complete(_shell: Any, event: Any) -> list[str]:
-    """IPython's hook: ``event.line`` is the text up to the cursor."""
+    """IPython's hook for the magic: ``event.line`` is the text up to the cursor."""
     return suggestions(event.line)
+
+
+def complete_call(shell: Any, event: Any) -> list[str]:
+    """IPython's hook for what looks like ``CALL``."""
+    return call_suggestions(event.text_until_cursor, shell.user_ns)
 
 
 def suggestions(line: str) -> list[str]:
@@ -31,15 +52,37 @@ def suggestions(line: str) -> list[str]:
     current = "" if line.endswith(" ") else words.pop()
     commands = _commands()
     if len(words) == 1:
-        found = sorted(commands)
+        found: Iterable[str] = sorted(commands)
     elif words[1] not in commands:
         found = []
     elif current.startswith("-"):
         found = sorted(o for a in commands[words[1]]._actions for o in a.option_strings)
-    elif words[-1] == "--type" or (len(words) == 2 and _first(commands[words[1]]) in _NAMED):
-        found = [*_typenames(), *(VIEWS if words[1] == "show" else ())]
     else:
-        found = _choices(commands[words[1]], words[-1])
+        found = _values(commands[words[1]], words[1], words[2:], current)
+    return [each for each in found if each.startswith(current)]
+
+
+def call_suggestions(text: str, names: Mapping[str, Any]) -> list[str]:
+    """What could stand in the quotes at the end of a text: typenames, egresses, ids.
+
+    Of a call on a session, on this package, or on what is no name of the notebook: a context is a
+    function's parameter.
+
+    Examples
+    --------
+    >>> call_suggestions('print(len("', {})
+    []
+    """
+    call = CALL.match(text)
+    if call is None:
+        return []
+    owner = names.get(call["object"])
+    if not (owner is None or isinstance(owner, Session) or hasattr(owner, "StatefulFunctions")):
+        return []
+    if call["second"] is not None:
+        found, current = _ids(call["first"], call["second"]), call["second"]
+    else:
+        found, current = _names(call["method"]), call["first"]
     return [each for each in found if each.startswith(current)]
 
 
@@ -50,24 +93,59 @@ def _commands() -> dict[str, argparse.ArgumentParser]:
     return {}
 
 
-# What arguments that are names of functions are called in the table.
-_NAMED = {"typename", "what"}
-
-
-def _first(command: argparse.ArgumentParser) -> str:
-    """The first argument of a command that is no option; "" when it has none."""
-    return next((each.dest for each in command._actions if not each.option_strings), "")
-
-
-def _typenames() -> list[str]:
-    try:
-        return sorted(session().options.functions)
-    except SessionError:
-        return sorted(default_functions)
-
-
-def _choices(command: argparse.ArgumentParser, option: str) -> list[str]:
-    for action in command._actions:
-        if option in action.option_strings and action.choices:
-            return [str(choice) for choice in action.choices]
+def _values(
+    command: argparse.ArgumentParser, name: str, words: list[str], current: str
+) -> Iterable[str]:
+    """For the argument that comes next, or the option's value: what it may be."""
+    options = {o: action for action in command._actions for o in action.option_strings}
+    arguments = [action for action in command._actions if not action.option_strings]
+    given: dict[str, str] = {}
+    wanted: argparse.Action | None = None  # an option that waits for its value
+    for word in words:
+        if wanted is not None:
+            given[wanted.dest], wanted = word, None
+        elif word in options:
+            wanted = options[word] if options[word].nargs is None else None
+        elif arguments:
+            given[arguments.pop(0).dest] = word
+    if wanted is None and arguments:
+        wanted = arguments[0]
+    if wanted is None:
+        return []
+    if wanted.choices:
+        return [str(choice) for choice in wanted.choices]
+    if wanted.dest in {"typename", "what", "type"}:
+        return [*_names(name), *(VIEWS if name == "show" else ())]
+    if wanted.dest == "id":
+        typename = given.get("typename") or given.get("what") or given.get("type") or ""
+        return [each for each in _ids(typename, current) if shlex.quote(each) == each]
+    if wanted.dest == "process":
+        return _processes()
     return []
+
+
+def _names(command: str) -> list[str]:
+    """The egresses that took something, or the functions that are declared or had a message."""
+    try:
+        running = session()
+        if command == "egress":
+            return sorted({record.egress for record in running.engine.egress(None)})
+        return sorted({*running.functions, *running.engine.types()})
+    except StatefunError:
+        return [] if command == "egress" else sorted(default_functions)
+
+
+def _ids(typename: str, start: str) -> list[str]:
+    """Ids of a function type that start so."""
+    try:
+        found = session().engine.page(typename, start, _MOST)[1]
+    except StatefunError:
+        return []
+    return sorted(each.id for each in found)
+
+
+def _processes() -> list[str]:
+    try:
+        return sorted(session().logs())
+    except StatefunError:
+        return []

@@ -8,7 +8,7 @@ import pytest
 
 import statefun_nb as sf
 from statefun_nb.cells.arguments import parse
-from statefun_nb.magics.complete import suggestions
+from statefun_nb.magics.complete import call_suggestions, suggestions
 from statefun_nb.magics.parser import line_parser
 from statefun_nb.sdk.functions import default_functions
 
@@ -148,12 +148,39 @@ def test_what_is_sent_is_the_literal_that_was_written(shell, text, value):
         ("%statefun discard m/o", ["m/one"]),
         ("%statefun trace --type ", ["m/one", "m/two"]),
         ("%statefun trace --status ", ["ok", "error", "rolled back"]),
+        ("%statefun trace --type m/one --id a", ["al", "ann"]),
+        ("%statefun send m/one a", ["al", "ann"]),
+        ("%statefun send --delay 5s m/one an", ["ann"]),
+        ("%statefun send m/two ", []),
+        ("%statefun state m/one b", ["bob"]),
+        ("%statefun show m/one ann", ["ann"]),
+        ("%statefun egress ", ["m/out"]),
+        ("%statefun advance ", []),
+        ('s.send("m/', ["m/one", "m/two"]),
+        ("    ctx.send('m/t", ["m/two"]),
+        ('x = s.state("m/one", "a', ["a b", "al", "ann"]),
+        ('s.check("m/one", "', ["a b", "al", "ann", "bob"]),
+        ('s.egress("', ["m/out"]),
+        ('sf.undeclare("m/o', ["m/one"]),
+        ('other.send("m/', []),
+        ('s.send("m/one", "ann", "', []),
     ],
 )
 def test_completion(shell, line, found):
+    def tells(ctx, message):
+        ctx.send_egress(sf.kafka_egress_message("m/out", "t", "v"))
+
     for name in ("m/one", "m/two"):
-        sf.function(name)(lambda ctx, message: None)
-    assert suggestions(line) == found
+        sf.function(name)(tells)
+    session = sf.start(port=0)
+    for id_ in ("ann", "al", "bob", "a b"):
+        session.send("m/one", id_, 1)
+    session.wait_idle()
+    shell.user_ns |= {"s": session, "sf": sf, "other": [1]}
+    if line.startswith("%"):
+        assert suggestions(line) == found
+    else:
+        assert call_suggestions(line, shell.user_ns) == found
     # The same through the shell's own completer.
     with completer.provisionalcompleter():
         offered = {each.text for each in shell.Completer.completions(line, len(line))}
