@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from tornado import httputil, web
 
+from ..cells.blame import reason_of
 from ..effects import Request
-from ..errors import ProtocolError, UnknownFunctionError, in_brief
+from ..errors import ProtocolError, UnknownFunctionError
 from ..protocol.v3 import decode_request, without_messages
 from ..sdk.dispatch import Outcome, withdraw
 from ..trace.traced import TracedHandler
@@ -127,7 +128,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
             self._answer_failure(asked, error.status_hint, Why(str(error), None), hold=True)
             return
         except BaseException as error:  # whoever asked would wait till its time is up
-            why = Why(in_brief(error), None)
+            why = Why(reason_of(error), None)
             self._answer_failure(asked, 500, why, hold=not self.retry)
             return
         if isinstance(outcome, Outcome):
@@ -148,7 +149,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
         if task.cancelled():
             _answer(asked.connection, 503, "the endpoint is stopping: this was not served")
         elif (error := task.exception()) is not None:
-            why = Why(in_brief(error), None)
+            why = Why(reason_of(error), None)
             self._answer_failure(asked, 500, why, hold=not self.retry)
         else:
             self._answer_outcome(asked, task.result())
@@ -160,7 +161,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
                 self.parking.answered(asked.request, asked.gone)
             _answer(asked.connection, 200, outcome.reply)
             return
-        why = Why(in_brief(failure.error), asked.position(failure.position))
+        why = Why(reason_of(failure.error), asked.position(failure.position))
         self._answer_failure(asked, 500, why, hold=not self.retry)
 
     def _answer_failure(self, asked: _Asked, status: int, why: Why, *, hold: bool) -> None:

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from ..address import SdkAddress
+from ..cells.blame import reason_of
 from ..effects import TypedValue
 from ..errors import (
     EngineError,
     ProtocolError,
     UnknownFunctionError,
     cut,
-    in_brief,
     install_command,
 )
 from ..protocol.v3 import decode_reply
@@ -79,7 +79,7 @@ class DirectTransport:
         except ProtocolError as error:
             return Failed(str(error))
         except BaseException as error:  # without an answer the address would wait for ever
-            return Failed(in_brief(error))
+            return Failed(reason_of(error))
         return asyncio.ensure_future(_wait(outcome))
 
     async def close(self) -> None:
@@ -98,7 +98,7 @@ async def _wait(task: asyncio.Task[Outcome]) -> Answer:
 def _answer(outcome: Outcome) -> Answer:
     if outcome.failure is None:
         return decode_reply(outcome.reply)
-    return Failed(in_brief(outcome.failure.error))
+    return Failed(reason_of(outcome.failure.error))
 
 
 class HttpClient:

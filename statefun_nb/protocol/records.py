@@ -87,7 +87,20 @@ def read_wrapper(kind: str, data: bytes) -> object:
     except DecodeError as error:
         raise ProtocolError(
             f"{len(data)} bytes are not a payload of io.statefun.types/{kind}: {error}"
+            f"{_if_text(data)}"
         ) from error
+
+
+def _if_text(data: bytes) -> str:
+    """A hint, where somebody has sent a plain text over HTTP or Kafka."""
+    text = data[:40].decode("utf-8", "ignore")
+    if not text.isprintable() or len(text) < min(len(data), 40) // 2:
+        return ""
+    return (
+        f"; it is the plain text {text!r}: the payload of a built-in type is a protobuf message. "
+        "Send it with a type of your own (sf.simple_type), at an HTTP ingress as Content-Type: "
+        "application/vnd.NAMESPACE/TYPE"
+    )
 
 
 def encode_kafka_record(record: KafkaRecord) -> bytes:

@@ -8,6 +8,7 @@ import traceback
 from types import TracebackType
 from typing import Any
 
+from ..cells.blame import hint_for
 from ..effects import Request, new_tuple
 from ..errors import StatefunError, class_of, cut, described, text_of, traceback_of
 from ..sdk.context import InvocationContext
@@ -192,4 +193,6 @@ def _traceback(error: BaseException, trace: TracebackType | None) -> str:
         lines = [*traceback.format_tb(trace), described(error) + "\n"]
     if issubclass(type(error), StatefunError):  # its __class__ is the user's
         lines[-1] = described(error) + "\n"  # by its name alone, without the module's
+    if hint := hint_for(error):
+        lines.append(f"({hint})\n")
     return "".join(lines).encode("utf-8", "backslashreplace").decode()

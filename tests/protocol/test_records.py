@@ -32,3 +32,16 @@ def test_broken_records_are_refused(decode):
 def test_broken_wrappers_are_refused_with_the_type():
     with pytest.raises(ProtocolError, match=r"io\.statefun\.types/int"):
         records.read_wrapper("int", b"\xff")
+
+
+@pytest.mark.parametrize("data", [b"hello", b'{"a": 1}', "für immer".encode()])
+def test_a_plain_text_is_recognized(data):
+    with pytest.raises(ProtocolError, match="it is the plain text .* vnd.NAMESPACE/TYPE"):
+        records.read_wrapper("string", data)
+
+
+@pytest.mark.parametrize("data", [b"\xff\x01\x02", b"\x0a\xff\xff", b"\x0a\x05hi"])
+def test_bytes_are_not_taken_for_text(data):
+    with pytest.raises(ProtocolError) as error:
+        records.read_wrapper("string", data)
+    assert "plain text" not in str(error.value)
