@@ -36,7 +36,7 @@ def test_broken_wrappers_are_refused_with_the_type():
 
 @pytest.mark.parametrize("data", [b"hello", b'{"a": 1}', "für immer".encode()])
 def test_a_plain_text_is_recognized(data):
-    with pytest.raises(ProtocolError, match="it is the plain text .* vnd.NAMESPACE/TYPE"):
+    with pytest.raises(ProtocolError, match=r"it is the plain text .*vnd\.NAMESPACE/TYPE"):
         records.read_wrapper("string", data)
 
 
