@@ -70,19 +70,31 @@ class Record(NamedTuple):
     value: bytes
 
 
+def kafka_library() -> Any:
+    """The module ``confluent_kafka``.
+
+    Raises
+    ------
+    EngineError
+        When it is not installed.
+    """
+    try:
+        import confluent_kafka  # of the extra [flink]
+    except ImportError as error:
+        raise EngineError(
+            f'engine="flink" needs confluent-kafka: {install_command("flink")}'
+        ) from error
+    return confluent_kafka
+
+
 class Clients:
     """Producer, consumer and admin of one broker; from any thread, one call at a time."""
 
     def __init__(self, bootstrap_servers: str) -> None:
-        try:
-            import confluent_kafka
-            from confluent_kafka.admin import AdminClient
-            from confluent_kafka.cimpl import NewTopic
-        except ImportError as error:
-            raise EngineError(
-                f'engine="flink" needs confluent-kafka: {install_command("flink")}'
-            ) from error
-        self._kafka: Any = confluent_kafka
+        self._kafka: Any = kafka_library()
+        from confluent_kafka.admin import AdminClient
+        from confluent_kafka.cimpl import NewTopic
+
         self._new_topic: Any = NewTopic
         common: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 2}
         self._common = common

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from ..cells.progress import ProgressLine
+from ..cluster import artifacts
 from ..cluster.cluster import Cluster
-from ..cluster.docker import docker_cluster
+from ..cluster.docker import docker_cluster, get_images
 from ..cluster.engine import ClusterEngine
 from ..cluster.external import ExternalCluster
+from ..cluster.kafka import Clients, kafka_library
 from ..cluster.local import local_cluster
 from ..endpoint.server import Endpoint
 from ..loop_thread import LoopThread
 from ..trace.traced import TracedHandler
 from .options import Options
 
-__all__ = ["cluster_engine"]
+__all__ = ["cluster_engine", "prepare"]
 
 
 def cluster_engine(
@@ -39,6 +41,31 @@ def cluster_engine(
         batch_limit=options.batch_limit,
         report=progress,
     )
+
+
+def prepare(options: Options) -> None:
+    """Look for what ``cluster_engine`` will need, and fetch what is not here; start nothing.
+
+    Raises
+    ------
+    EngineError
+        When something is not to be had, or an existing cluster does not answer.
+    """
+    kafka_library()
+    progress = ProgressLine()
+    try:
+        if options.bootstrap_servers is not None and options.rest_url is not None:
+            there = ExternalCluster(options.engine, options.bootstrap_servers, options.rest_url)
+            clients = Clients(options.bootstrap_servers)
+            there.wait_for_kafka(clients)
+            clients.close()
+            there.wait_for_job()
+        elif options.engine == "flink":
+            artifacts.resolve(progress)
+        else:
+            get_images(progress, options.image, options.kafka_image)
+    finally:
+        progress("")
 
 
 def _cluster(options: Options, report: ProgressLine) -> Cluster | ExternalCluster:

@@ -32,6 +32,10 @@ def check_before(options: Options, running: Session) -> None:
         raise EngineError(
             f"functions over HTTP need aiohttp: {install_command('http')}"
         )  # as HttpTransport says
+    if options.engine != "embedded":
+        from .cluster_engine import prepare  # 12 ms that most need not wait for
+
+        prepare(options)
     own = running.endpoint.port
     if options.port and not options.port <= own <= options.port + PORTS_TRIED:
         bind_port(LOOPBACK, options.port, PORTS_TRIED).close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import sqlite3
+import sys
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -51,6 +52,45 @@ def test_a_port_that_is_taken_leaves_the_running_session(functions, monkeypatch)
         monkeypatch.setattr(server, "PORTS_TRIED", 0)
         with pytest.raises(sf.EngineError, match="is taken"):
             sf.start(port=taken.getsockname()[1], functions=functions)
+    assert sf.session() is running
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"engine": "flink"}, "offline nothing is fetched"),
+        ({"engine": "docker"}, "Docker is not installed"),
+        (
+            {
+                "engine": "flink",
+                "bootstrap_servers": "127.0.0.1:9",
+                "rest_url": "http://127.0.0.1:9",
+            },
+            "no Kafka answers at 127.0.0.1:9",
+        ),
+    ],
+)
+def test_a_cluster_that_cannot_be_had_leaves_the_running_session(
+    functions, given, said, monkeypatch, tmp_path
+):
+    pytest.importorskip("confluent_kafka")
+    pytest.importorskip("jgo")
+    running = sf.start(port=0, functions=functions)
+    monkeypatch.setattr("statefun_nb.cluster.external._SECONDS", 0.5)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("STATEFUN_NB_OFFLINE", "1")
+    monkeypatch.setenv("STATEFUN_NB_CACHE", str(tmp_path))
+    monkeypatch.setenv("M2_REPO", str(tmp_path))
+    with pytest.raises(sf.EngineError, match=said):
+        sf.start(port=0, functions=functions, **given)
+    assert sf.session() is running
+
+
+def test_without_the_kafka_client_the_running_session_goes_on(functions, monkeypatch):
+    running = sf.start(port=0, functions=functions)
+    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
+    with pytest.raises(sf.EngineError, match="needs confluent-kafka: pip install"):
+        sf.start(port=0, functions=functions, engine="flink")
     assert sf.session() is running
 
 
