@@ -10,6 +10,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from ..engine.base import Engine, Idle, Progress
 from ..errors import IdleTimeout
 from ..loop_thread import LoopThread
+from ..tables import counted
 from ..trace.running import Running
 from ..trace.traced import TracedHandler
 
@@ -17,7 +18,7 @@ __all__ = ["Waiting"]
 
 # The engine gets so long to say that nothing moves, also when no time is given to wait for that.
 _ANSWER_SECONDS = 0.5
-# So many of the functions that run are named.
+# So many of the functions that run, and of those that fail, are named.
 _NAMED = 3
 
 
@@ -68,12 +69,18 @@ class Waiting:
         return asyncio.run_coroutine_threadsafe(idle, self._thread.loop)
 
     def _timed_out(self, timeout: float) -> IdleTimeout:
-        return IdleTimeout(_what_moves(timeout, self._engine.progress, self._handler.running))
+        text = _what_moves(timeout, self._engine.progress, self._handler.running)
+        for address, last in [*self._handler.failures.last.items()][-_NAMED:]:
+            text += f"; {address} has failed {counted(last.attempts, 'time')}"
+            text += f", at {last.line}" if last.line else ""
+        return IdleTimeout(text)
 
 
 def _what_moves(timeout: float, progress: Progress, running: Sequence[Running]) -> str:
-    text = f"not idle after {timeout:g} s: {progress.queued} messages wait, "
-    text += f"{progress.in_flight} requests are in flight"
+    wait = "message waits" if progress.queued == 1 else "messages wait"
+    are = "request is" if progress.in_flight == 1 else "requests are"
+    text = f"not idle after {timeout:g} s: {progress.queued:,} {wait}, "
+    text += f"{progress.in_flight:,} {are} in flight"
     for each in running[:_NAMED]:
         text += f"; {each.text}"
         if not each.is_async:

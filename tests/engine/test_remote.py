@@ -143,7 +143,7 @@ def test_what_fails_there_is_one_error_and_is_asked_again(session, port):
         assert (failed.error.type, failed.address.id) == ("HTTP 500", "bob")
         assert f"http://127.0.0.1:{port}/f/greeter" in failed.error.message
         eventually(lambda: session.state("their/greeter"))
-        with pytest.raises(sf.IdleTimeout, match="1 requests are in flight"):
+        with pytest.raises(sf.IdleTimeout, match="1 request is in flight"):
             session.wait_idle(timeout=0.3)
         assert session.state("their/greeter") == {"ann": {"seen": 1}}
 

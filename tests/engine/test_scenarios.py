@@ -361,6 +361,21 @@ def test_retry_by_the_system_clock_is_waited_for(functions):
         assert "its message has gone through since" in failed._repr_html_()
 
 
+def test_what_is_tried_again_and_again_is_named_with_its_line(functions):
+    @sf.function("a/b", functions=functions)
+    def function(ctx, message):
+        raise ValueError
+
+    with sf.start(port=0, functions=functions, on_error="retry") as session:
+        session.send("a/b", "x", 1)
+        with pytest.raises(
+            sf.IdleTimeout,
+            match=r"1 message waits, 0 requests are in flight; a/b 'x' has failed \d+ times?, "
+            r"at test_scenarios\.py, line \d+$",
+        ):
+            session.wait_idle(0.3)
+
+
 def test_pause_step_and_resume(engine, functions):
     sf.function("a/b", functions=functions)(lambda ctx, message: print(message.value))
     engine.pause()

@@ -131,7 +131,7 @@ def test_wait_idle_says_what_still_moves(functions):
     with sf.start(port=0, functions=functions) as session:
         session.send("s/slow", "a", 1)
         eventually(lambda: loops)
-        with pytest.raises(sf.IdleTimeout, match=r"1 requests are in flight; s/slow 'a' has been"):
+        with pytest.raises(sf.IdleTimeout, match=r"1 request is in flight; s/slow 'a' has been"):
             session.wait_idle(timeout=0.2)
         loops[0].call_soon_threadsafe(gate.set)
         session.wait_idle()
