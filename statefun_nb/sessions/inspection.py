@@ -140,6 +140,9 @@ class Inspection:
             last = self._handler.failures.find(each.address)
             if last is not None and not each.undeclared:
                 each = each._replace(line=last.line, attempts=last.attempts)  # noqa: PLW2901
+                if self.functions.find(each.address.typename) is None:
+                    reason = f"{each.reason} (its function is declared no more)"
+                    each = each._replace(reason=reason)  # noqa: PLW2901
             found.append(each)
         return ParkedAddresses(found)
 

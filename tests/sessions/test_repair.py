@@ -168,6 +168,14 @@ def test_another_value_has_the_type_that_the_message_had(engine, functions):
         engine.resend(99)
 
 
+def test_what_parked_before_its_function_was_taken_back_says_both(engine, functions):
+    fragile(functions)
+    engine.send("r/f", "a", 2)
+    engine.wait_idle()
+    sf.undeclare("r/f", functions=functions)
+    assert engine.parked[0].reason == "ValueError: not 2 (its function is declared no more)"
+
+
 def test_a_function_that_is_taken_back_leaves_its_messages_waiting(engine, functions):
     fragile(functions)
     engine.send("r/f", "a", 1)
