@@ -169,7 +169,7 @@ def test_another_value_has_the_type_that_the_message_had(engine, functions):
 
 
 def test_what_parked_before_its_function_was_taken_back_says_both(engine, functions):
-    fragile(functions)
+    fragile(functions, [2])
     engine.send("r/f", "a", 2)
     engine.wait_idle()
     sf.undeclare("r/f", functions=functions)
