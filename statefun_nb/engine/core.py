@@ -305,10 +305,6 @@ class Core:
         if state is _IN_FLIGHT:
             self.in_flight += 1
             return  # it was READY, and was taken from there
-        if state is _READY:
-            self._ready.append(mailbox)
-        elif state is _PARKED:
-            self.waiting -= len(mailbox.waiting or ())
         if before is _IN_FLIGHT:
             self.in_flight -= 1
         elif before is _PARKED:
@@ -316,6 +312,10 @@ class Core:
             self.waiting += len(mailbox.waiting or ())
         elif before is _BACKING_OFF:
             del self._retries[mailbox]
+        if state is _READY:
+            self._ready.append(mailbox)
+        elif state is _PARKED:
+            self.waiting -= len(mailbox.waiting or ())
 
     def _check(self, mailbox: Mailbox, reply: Reply) -> None:
         """Raise for what fails the job on a cluster, before anything is applied."""

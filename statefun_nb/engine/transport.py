@@ -73,6 +73,8 @@ class DirectTransport:
         try:
             outcome = self._handler.start(data)
             if isinstance(outcome, Outcome):
+                if outcome.failure is None:  # nearly always
+                    return decode_reply(outcome.reply)
                 return _answer(outcome)
         except UnknownFunctionError as error:
             return Undeclared(str(error))

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 from ..effects import Request
@@ -164,18 +164,20 @@ class TracedHandler:
     def _finish(self, served: Served, outcome: Outcome) -> Outcome:
         if outcome.missing:
             return outcome
-        batch = None if self.recorder is None else served.traced(outcome)
+        recorder, watch = self.recorder, self._serving.watch
         if outcome.failure is None:
             if self.failures.last:
                 self.failures.served(served.request)
-            new = True
+            if recorder is not None:
+                recorder.add(served.traced(outcome))
+            if watch is not None:
+                watch(served.request, outcome.reply)
         else:
-            new = self.failures.failed(served.request, outcome.failure, batch)
-        if new and batch is not None and self.recorder is not None:
-            self.recorder.add(batch)
-        if self._serving.watch is not None and outcome.failure is None:
-            self._serving.watch(served.request, outcome.reply)
-        seconds = time.perf_counter() - served.start
+            batch = None if recorder is None else served.traced(outcome)
+            is_new = self.failures.failed(served.request, outcome.failure, batch)
+            if is_new and recorder is not None and batch is not None:
+                recorder.add(batch)
+        seconds = perf_counter() - served.start
         if seconds > BLOCKING_SECONDS and not served.spec.is_async:
             self.blocked.append(Blocked(served.request.target, seconds))
         return outcome
