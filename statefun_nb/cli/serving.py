@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 
 from ..cells.places import place_of_traceback
-from ..endpoint.app import LOOPBACK_NAMES
+from ..endpoint.admission import LOOPBACK_NAMES
 from ..endpoint.server import LOOPBACK, Endpoint
 from ..errors import DeclarationError, in_brief
 from ..loop_thread import LoopThread

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from http.client import responses
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from tornado import httputil, web
 
@@ -19,22 +18,23 @@ from ..errors import ProtocolError, UnknownFunctionError
 from ..protocol.v3 import decode_request, without_messages
 from ..sdk.dispatch import Outcome, withdraw
 from ..trace.traced import TracedHandler
+from .admission import Names, foreign, own_names
 from .exchange import Exchange
 from .parking import Parking, Why
 
 __all__ = [
-    "LOOPBACK_NAMES",
+    "HEALTH",
     "RequestMessage",
     "RequestReplyRoute",
-    "is_loopback_origin",
     "make_application",
     "no_access_log",
+    "refusal",
+    "site_refusal",
 ]
 
 _OCTETS = "application/octet-stream"
 _OCTETS_BYTES = _OCTETS.encode()
-# What this machine calls itself, and is reached by from nowhere else.
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+HEALTH = "/health"
 
 
 class _Asked(NamedTuple):
@@ -59,8 +59,9 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
     for bytes that are no request, 404 for a function that nobody declared, 500 when it raised.
     """
 
-    def __init__(self, handler: TracedHandler) -> None:
+    def __init__(self, handler: TracedHandler, names: Names | None = None) -> None:
         self._handler = handler
+        self._names = own_names() if names is None else names
         self._tasks: set[asyncio.Task[Outcome]] = set()
         # Set for a real cluster: what failed is held open instead of being answered.
         self.parking: Parking | None = None
@@ -90,9 +91,9 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
         body: bytes,
     ) -> None:
         """Answer one request on ``connection``; ``headers`` with lower-case names."""
-        refusal = _refusal(method, headers)
-        if refusal is not None:
-            _answer(connection, *refusal)
+        refused = refusal(method, headers, self._names)
+        if refused is not None:
+            _answer(connection, *refused)
             return
         self.serve_body(connection, body)
 
@@ -208,13 +209,12 @@ class RequestMessage(httputil.HTTPMessageDelegate):
         self._body.clear()
 
 
-def _refusal(method: str, headers: Mapping[bytes, bytes]) -> tuple[int, str] | None:
-    """Why a request is refused before its body is looked at; None when it is not."""
+def refusal(method: str, headers: Mapping[bytes, bytes], names: Names) -> tuple[int, str] | None:
+    """Why a request for a function is refused before its body is read; None when it is not."""
     if method != "POST":
         return 405, f"{method} is not allowed here: StateFun sends POST"
-    origin = headers.get(b"origin")
-    if origin is not None and not is_loopback_origin(origin.decode("latin-1")):
-        return 403, f"requests from the web page {origin.decode('latin-1')!r} are refused"
+    if (refused := site_refusal(headers, names)) is not None:
+        return refused
     given = headers.get(b"content-type", _OCTETS_BYTES)
     if given != _OCTETS_BYTES:
         content_type = given.decode("latin-1")
@@ -223,12 +223,12 @@ def _refusal(method: str, headers: Mapping[bytes, bytes]) -> tuple[int, str] | N
     return None
 
 
-def is_loopback_origin(origin: str) -> bool:
-    """Is this ``Origin`` header that of a page served by this very machine?"""
-    try:
-        return urlsplit(origin).hostname in LOOPBACK_NAMES
-    except ValueError:
-        return False
+def site_refusal(headers: Mapping[bytes, bytes], names: Names) -> tuple[int, str] | None:
+    """Why a page of another site is refused; None for every other request."""
+    texts = [headers.get(name) for name in (b"host", b"origin", b"sec-fetch-site")]
+    host, origin, site = [None if each is None else each.decode("latin-1") for each in texts]
+    why = foreign(host, origin, site, names)
+    return (403, why) if why else None
 
 
 def _answer(connection: httputil.HTTPConnection, status: int, body: bytes | str) -> None:
@@ -262,12 +262,12 @@ def no_access_log(handler: web.RequestHandler) -> None:
 
 
 def make_application(
-    handler: TracedHandler, path: str = "/statefun"
+    handler: TracedHandler, path: str = "/statefun", names: Names | None = None
 ) -> tuple[web.Application, RequestReplyRoute]:
     """The Application that owns every route, and the one that StateFun talks to, at ``path``."""
-    route = RequestReplyRoute(handler)
+    route = RequestReplyRoute(handler, names)
     rules: list[Any] = [
         (re.escape(path), route),
-        (r"/health", _Health, {"handler": handler}),
+        (HEALTH, _Health, {"handler": handler}),
     ]
     return web.Application(rules, log_function=no_access_log), route

@@ -18,10 +18,19 @@ import httptools
 from .exchange import Client, Exchange
 from .limits import Limits
 
-__all__ = ["HttpConnection"]
+__all__ = ["Held", "HttpConnection"]
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LINGER_SECONDS = 1.0
+
+
+class Held:
+    """Bytes of bodies on all connections: from when they are read until they are answered."""
+
+    __slots__ = ("bytes",)
+
+    def __init__(self) -> None:
+        self.bytes = 0
 
 
 class HttpConnection(asyncio.Protocol):
@@ -29,29 +38,40 @@ class HttpConnection(asyncio.Protocol):
 
     Parameters
     ----------
+    admit : callable
+        Looks at a request whose headers are complete: the status and the reason when it is not to
+        be served. Of such a request no body is read.
     serve : callable
         Called with each complete ``Exchange`` when it is its turn.
     limits : Limits
     connections : set
         Holds this connection while it is open.
+    held : Held
+        Of all of them.
     """
 
     def __init__(
         self,
+        admit: Callable[[Exchange], tuple[int, str] | None],
         serve: Callable[[Exchange], None],
         limits: Limits,
         connections: set[HttpConnection],
+        held: Held,
     ) -> None:
+        self._admit = admit
         self._serve = serve
         self._limits = limits
         self._connections = connections
+        self._held = held
         self._parser: Any = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
         self._loop = asyncio.get_running_loop()
         self._reading: Exchange | None = None
         self._small = False
-        self._header_bytes = 0
-        self._body_bytes = 0
+        self._request_bytes = 0  # of the request that is being read, with its framing
+        self._other_bytes = 0  # of it since the last piece of its body: headers, framing, trailers
+        self._read_by = 0.0  # when it has to be complete
+        self._queued_bytes = 0  # of bodies that wait for their turn
         self._queue: deque[Exchange] = deque()
         self._serving: Exchange | None = None
         self._write_paused = False
@@ -76,18 +96,19 @@ class HttpConnection(asyncio.Protocol):
         before = self._reading
         # No header of a request that begins in a small piece, and ends there, is too long.
         self._small = before is None and len(data) <= self._limits.header_bytes
-        if before is None or not before.method:
-            self._header_bytes += len(data)
+        self._request_bytes += len(data)
+        self._other_bytes += len(data)
         try:
-            self._parser.feed_data(data)
+            self._feed(data)
             reading = self._reading
             if reading is not None:  # more of it is to come
-                if not reading.method and self._header_bytes > self._limits.header_bytes:
+                limits = self._limits
+                if self._other_bytes > limits.header_bytes:
                     raise self._headers_too_large()
-                if reading is not before and self._serving is None:
-                    self.deadline = self._loop.time() + self._limits.request_seconds
-        except httptools.HttpParserUpgrade:
-            self._last_request()  # llhttp stops at an upgrade; the request itself is complete
+                if self._request_bytes > limits.header_bytes + limits.body_bytes:
+                    raise _Refused(413, self._too_large())
+                if reading is not before:
+                    self._read_by = self._loop.time() + limits.request_seconds
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             if not isinstance(cause, _Refused):
@@ -98,6 +119,27 @@ class HttpConnection(asyncio.Protocol):
         except _Refused as refused:
             self._refuse(refused.status, refused.message)
 
+    def _feed(self, data: bytes) -> None:
+        while data:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stopped:
+                # llhttp stops behind the headers of a request that offers another protocol. There
+                # is none, and the request goes on as it would have (RFC 9110, 7.8).
+                data = self._without_upgrade() + data[stopped.args[0] :]
+                self._parser = httptools.HttpRequestParser(self)
+            else:
+                return
+
+    def _without_upgrade(self) -> bytes:
+        """The head of the request that is being read, once more, without its offer."""
+        reading = self._reading
+        assert reading is not None  # on_message_complete has left it
+        version = self._parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self._parser.get_method(), reading.target, version)]
+        lines += [b"%b: %b" % each for each in reading.headers if each[0] != b"upgrade"]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
     def eof_received(self) -> bool:
         # Who closes its side is taken to be gone, as RFC 9112 (9.6) allows: StateFun's clients
         # close only to give up, and their next try must not overlap with this one.
@@ -107,9 +149,12 @@ class HttpConnection(asyncio.Protocol):
         self._closing = True
         self._connections.discard(self)
         waiting = [*([self._serving] if self._serving else []), *self._queue]
+        self._drop_reading()
+        self._parser = None  # it holds this connection, too: nothing has to look for the circle
         self._serving = None
         self._queue.clear()
         for exchange in waiting:
+            self._release(exchange)
             exchange.closed()
 
     def pause_writing(self) -> None:
@@ -126,7 +171,6 @@ class HttpConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._reading = Exchange(self)
-        self._body_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         assert self._reading is not None  # on_message_begin came first
@@ -134,7 +178,8 @@ class HttpConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         assert self._reading is not None
-        self._reading.headers.append((name.lower(), value))
+        if not self._reading.method:  # trailers are counted, and of no use here
+            self._reading.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         reading = self._reading
@@ -143,44 +188,67 @@ class HttpConnection(asyncio.Protocol):
         if not self._small and reading.header_size() > limits.header_bytes:
             raise self._headers_too_large()
         parser, headers = self._parser, reading.headers
+        if parser.should_upgrade():
+            if parser.get_method() == b"CONNECT":
+                raise _Refused(405, "CONNECT is not allowed here: StateFun sends POST")
+            return  # see _feed
         reading.method = parser.get_method().decode("latin-1")
         reading.keep_alive = parser.should_keep_alive()
         fields = reading.fields = dict(headers)
-        size = fields.get(b"content-length")  # llhttp refuses a second one
-        if size is not None and int(size) > limits.body_bytes:
-            raise _Refused(413, self._too_large())
-        expected = fields.get(b"expect")
-        if expected is not None:
-            if expected.lower() != b"100-continue":
-                raise _Refused(417, f"cannot meet the expectation {expected!r}")
-            if self._serving is None and not self._queue:
-                self.write(_CONTINUE)
         if len(fields) != len(headers) or b"host" not in fields:
             hosts = sum(name == b"host" for name, _ in headers)
             if hosts != 1 and parser.get_http_version() == "1.1":  # RFC 9112, 3.2
                 raise _Refused(
                     400, f"an HTTP/1.1 request has one Host header, this one has {hosts}"
                 )
+        if not reading.target.startswith(b"/"):
+            reading.take_authority()
+        reading.refusal = self._admit(reading)
+        size = fields.get(b"content-length")  # llhttp refuses a second one
+        if size is not None and int(size) > limits.body_bytes:
+            raise _Refused(*(reading.refusal or (413, self._too_large())))
+        expected = fields.get(b"expect")
+        if expected is not None:
+            if expected.lower() != b"100-continue":
+                raise _Refused(417, f"cannot meet the expectation {expected!r}")
+            if self._serving is None and not self._queue and reading.refusal is None:
+                self.write(_CONTINUE)
+        self._other_bytes = 0
 
     def on_body(self, body: bytes) -> None:
-        assert self._reading is not None
-        self._body_bytes += len(body)
-        if self._body_bytes > self._limits.body_bytes:
+        reading, held = self._reading, self._held
+        assert reading is not None
+        if reading.refusal is not None:
+            raise _Refused(*reading.refusal)
+        reading.add(body)
+        held.bytes += len(body)
+        self._other_bytes = 0
+        if len(reading.body) > self._limits.body_bytes:
             raise _Refused(413, self._too_large())
-        self._reading.body.append(body)
+        if held.bytes > self._limits.all_bodies_bytes:
+            raise _Refused(503, f"{held.bytes:,} bytes of requests are being served: try later")
 
     def on_message_complete(self) -> None:
-        reading, self._reading = self._reading, None
+        reading = self._reading
         assert reading is not None
-        self._header_bytes = 0
+        if not reading.method:  # its headers come again, see _feed
+            return
+        self._reading = None
+        self._request_bytes = self._other_bytes = 0
         self._queue.append(reading)
+        self._queued_bytes += len(reading.body)
         if not reading.keep_alive:
             self._closing = True
-        if len(self._queue) >= self._limits.pipelined:
+        if self._has_enough() and not self._reading_paused:
             self._reading_paused = True
             self._transport.pause_reading()
         if self._serving is None:
             self._next()
+
+    def _has_enough(self) -> bool:
+        """Do so many requests wait for their turn, or so much of them, that no more are read?"""
+        limits = self._limits
+        return len(self._queue) >= limits.pipelined or self._queued_bytes > limits.body_bytes
 
     def _headers_too_large(self) -> _Refused:
         return _Refused(431, f"the headers are longer than {self._limits.header_bytes} bytes")
@@ -193,10 +261,12 @@ class HttpConnection(asyncio.Protocol):
     def _next(self) -> None:
         while self._serving is None and self._queue and not self._write_paused:
             exchange = self._queue.popleft()
+            self._queued_bytes -= len(exchange.body)
             self._serving = exchange
             self.deadline = float("inf")  # a function may take as long as it needs
-            if self._reading_paused and len(self._queue) < self._limits.pipelined:
+            if self._reading_paused and not self._has_enough():
                 self._reading_paused = False
+                self._read_by = self._loop.time() + self._limits.request_seconds
                 self._transport.resume_reading()
             if exchange.refusal is not None:
                 exchange.refuse(*exchange.refusal)
@@ -222,6 +292,7 @@ class HttpConnection(asyncio.Protocol):
     def finish(self, exchange: Exchange) -> None:
         """Note that the answer to an exchange is complete, and go on with the next request."""
         exchange.finished = True
+        self._release(exchange)
         if exchange is not self._serving:
             return
         self._serving = None
@@ -233,6 +304,15 @@ class HttpConnection(asyncio.Protocol):
         elif not self._write_paused:
             self.deadline = self._loop.time() + self._limits.idle_seconds
 
+    def _release(self, exchange: Exchange) -> None:
+        self._held.bytes -= len(exchange.body)
+        exchange.body = b""
+
+    def _drop_reading(self) -> None:
+        if self._reading is not None:
+            self._release(self._reading)
+            self._reading = None
+
     def _last_request(self) -> None:
         self._closing = True
         for exchange in (*self._queue, *([self._serving] if self._serving else [])):
@@ -243,7 +323,7 @@ class HttpConnection(asyncio.Protocol):
         exchange = Exchange(self)
         exchange.keep_alive = False
         exchange.refusal = (status, message)
-        self._reading = None
+        self._drop_reading()
         self._closing = self._refused = True
         self._queue.append(exchange)
         if self._serving is None:
@@ -251,14 +331,14 @@ class HttpConnection(asyncio.Protocol):
 
     def check_deadline(self, now: float) -> None:
         """Close a connection whose time is over; the server asks once a second."""
-        if now < self.deadline:
-            return
-        if self._write_paused:
-            self._transport.abort()
-        elif self._reading is not None and self._serving is None:
+        if self._reading is not None and not self._reading_paused and now >= self._read_by:
             seconds = self._limits.request_seconds
             self._refuse(408, f"the request was not complete after {seconds:g} s")
-        else:
+        elif now < self.deadline:
+            return
+        elif self._write_paused:
+            self._transport.abort()
+        elif self._reading is None:
             self._transport.close()
 
     def shut(self) -> None:

@@ -64,10 +64,30 @@ class Exchange(httputil.HTTPConnection):
         self.target = b""
         self.headers: list[tuple[bytes, bytes]] = []  # names in lower case
         self.fields: dict[bytes, bytes] = {}  # the same by name, when they are complete
-        self.body: list[bytes] = []
+        self.body: bytes | bytearray = b""
         self.keep_alive = True
         self.finished = False
-        self.refusal: tuple[int, str] | None = None  # the answer when it is no valid request
+        self.refusal: tuple[int, str] | None = None  # the answer when it is not to be served
+
+    def add(self, piece: bytes) -> None:
+        """Keep a piece of the body: most have one; the more there are, the less each may cost."""
+        if not self.body:
+            self.body = piece
+        else:
+            if isinstance(self.body, bytes):
+                self.body = bytearray(self.body)
+            self.body += piece
+
+    def take_authority(self) -> None:
+        """Of a target in absolute form, take path and Host (RFC 9112, 3.2.2).
+
+        Any other that begins with no slash stays as it is: nothing is served there.
+        """
+        scheme, found, rest = self.target.partition(b"://")
+        if found and scheme.lower() in (b"http", b"https"):
+            authority, slash, path = rest.partition(b"/")
+            self.target = slash + path or b"/"
+            self.fields[b"host"] = authority
 
     def header_size(self) -> int:
         """Bytes of target and headers, with colon, space and line end."""

@@ -16,7 +16,10 @@ class Limits:
     header_bytes
         Request line and headers together; 64 KiB, as in Tornado.
     body_bytes
-        A request's body; 64 MiB. The runtime's Netty client stops at 32 MiB.
+        A request's body, and all of a request with its framing beside ``header_bytes``; 64 MiB. The
+        runtime's Netty client stops at 32 MiB.
+    all_bodies_bytes
+        The bodies that are being read on all connections together; 1 GiB.
     request_seconds
         From the first byte of a request to its last.
     idle_seconds
@@ -29,6 +32,7 @@ class Limits:
 
     header_bytes: int = 64 * 1024
     body_bytes: int = 64 * 1024 * 1024
+    all_bodies_bytes: int = 1024 * 1024 * 1024
     request_seconds: float = 60.0
     idle_seconds: float = 3600.0
     write_seconds: float = 60.0

@@ -22,7 +22,8 @@ from ..effects import TypedValue
 from ..errors import DeclarationError, EngineError, ProtocolError
 from ..protocol.module_yaml import Document
 from ..protocol.records import PLAYGROUND_RECORD, decode_playground_record
-from .app import is_loopback_origin, no_access_log
+from .admission import foreign, own_names
+from .app import no_access_log
 from .server import LOOPBACK, bind_port
 
 __all__ = ["PlaygroundServers"]
@@ -38,9 +39,10 @@ Send = Callable[[SdkAddress, TypedValue], None]
 
 class _Page(web.RequestHandler):
     def prepare(self) -> None:
-        origin = self.request.headers.get("Origin")
-        if origin is not None and not is_loopback_origin(origin):
-            self.refuse(403, f"requests from the web page {origin!r} are refused")
+        given = self.request.headers.get
+        why = foreign(given("Host"), given("Origin"), given("Sec-Fetch-Site"), own_names())
+        if why:
+            self.refuse(403, why)
 
     def refuse(self, status: int, reason: str) -> None:
         """Answer with a reason, as text."""

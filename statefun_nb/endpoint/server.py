@@ -19,8 +19,9 @@ from tornado import httputil
 from ..errors import EngineError
 from ..loop_thread import LoopThread
 from ..trace.traced import TracedHandler
-from .app import RequestMessage, RequestReplyRoute, make_application
-from .connection import HttpConnection
+from .admission import own_names
+from .app import HEALTH, RequestMessage, RequestReplyRoute, make_application, refusal, site_refusal
+from .connection import Held, HttpConnection
 from .exchange import Exchange
 from .limits import Limits
 from .parking import Parking
@@ -61,9 +62,11 @@ class Endpoint:
         self._limits = limits or Limits()
         self._host = host
         self._path = f"/statefun/{token}" if token else "/statefun"
-        self._application, self._route = make_application(handler, self._path)
+        self._names = own_names([host])
+        self._application, self._route = make_application(handler, self._path, self._names)
         self._direct: dict[bytes, RequestReplyRoute] = {}
         self._connections: set[HttpConnection] = set()
+        self._held = Held()
         self._server: asyncio.Server | None = None
         self._listener: socket.socket | None = None
         self._sweeper: asyncio.TimerHandle | None = None
@@ -107,7 +110,9 @@ class Endpoint:
     async def _listen(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: HttpConnection(self._serve, self._limits, self._connections),
+            lambda: HttpConnection(
+                self._admit, self._serve, self._limits, self._connections, self._held
+            ),
             sock=listener,
             backlog=_BACKLOG,
         )
@@ -150,11 +155,21 @@ class Endpoint:
             connection.check_deadline(now)
         self._sweeper = loop.call_later(1.0, self._sweep)
 
+    def _admit(self, exchange: Exchange) -> tuple[int, str] | None:
+        """Why a request is refused before its body is read; None when it is not."""
+        target = exchange.target
+        if target not in self._direct:
+            path = target.partition(b"?")[0].decode("latin-1")
+            if path not in (self._path, HEALTH):
+                return 404, f"there is nothing at {path[:100]!r}"
+            if path == HEALTH:
+                return site_refusal(exchange.fields, self._names)
+        return refusal(exchange.method, exchange.fields, self._names)
+
     def _serve(self, exchange: Exchange) -> None:
         route = self._direct.get(exchange.target)
         if route is not None:
-            body = exchange.body[0] if len(exchange.body) == 1 else b"".join(exchange.body)
-            route.serve(exchange, exchange.method, exchange.fields, body)
+            route.serve_body(exchange, bytes(exchange.body))
             return
         try:
             self._ask_application(exchange)
@@ -180,7 +195,7 @@ class Endpoint:
             self._direct[exchange.target] = delegate.route
         delegate.headers_received(line, headers)
         if exchange.body:
-            delegate.data_received(b"".join(exchange.body))
+            delegate.data_received(bytes(exchange.body))
         delegate.finish()
 
 
