@@ -21,6 +21,9 @@ __all__ = ["Interrupted", "LoopThread"]
 # Seconds that tasks get to end when they are cancelled: one may refuse to.
 _CANCEL_SECONDS = 2.0
 
+# Seconds that no other line is logged about descriptors that have run out.
+_FULL_SECONDS = 60.0
+
 T = TypeVar("T")
 
 
@@ -76,6 +79,8 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
+        self.loop.set_exception_handler(self._log)
+        self._full_until = 0.0
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._ready = threading.Event()
         self._ending = False  # written on the loop
@@ -108,6 +113,21 @@ class LoopThread:
         except BaseException as error:
             message = "a task that nobody waits for has raised"
             self.loop.call_exception_handler({"message": message, "exception": error})
+
+    def _log(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """As asyncio does, but one line a minute where no socket can be accepted any more.
+
+        At the limit of descriptors it would be one for each client and second.
+        """
+        message = str(context.get("message", ""))
+        if "_start_serving" in message:
+            return  # its next try, a second later: the listener has been closed meanwhile
+        if message.startswith("socket.accept() out of system resource"):
+            if time.monotonic() < self._full_until:
+                return
+            self._full_until = time.monotonic() + _FULL_SECONDS
+            context = {**context, "exception": None}  # its traceback says nothing more
+        loop.default_exception_handler(context)
 
     def _end(self) -> None:
         self._ending = True

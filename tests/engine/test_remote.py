@@ -293,6 +293,9 @@ def test_the_ports_of_the_playground(functions, ports, durable, tmp_path):
             assert why in reason
         assert fetch(into, "p/login/x", b"x", Origin="http://elsewhere.example")[0] == 403
         assert fetch(out, "greet", Origin="http://elsewhere.example")[0] == 403
+        for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Host": "elsewhere.example"}):
+            assert fetch(into, "p/login/x", b"x", **headers)[0] == 403
+            assert fetch(out, "greet", **headers)[0] == 403  # the record is still there
         with socket.create_connection(("127.0.0.1", into), timeout=30) as too_large:
             too_large.sendall(
                 b"POST /p/login/x HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
