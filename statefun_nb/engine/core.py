@@ -112,6 +112,12 @@ class Core:
         self.waiting -= len(batch)
         return new_tuple(Pending, (mailbox, batch, mailbox.read(now_ms, touch=True)))
 
+    def check(self, address: SdkAddress, reply: Reply) -> None:
+        """Raise EngineError for a reply that ``replied`` would refuse."""
+        mailbox = self.find(address)
+        if mailbox is not None and reply.missing is None:
+            self._check(mailbox, reply)
+
     def again(self, mailbox: Mailbox, now_ms: int) -> Pending:
         """The same batch once more, with the state names known by now (the handshake)."""
         assert mailbox.in_flight is not None  # it was just answered

@@ -270,7 +270,7 @@ class EmbeddedEngine:
                 )
         if elsewhere and self._remote is None:
             trace = None if self._recorder is None else RemoteTrace(self._recorder)
-            self._remote = RemoteTransport(self._own, self._functions, trace)
+            self._remote = RemoteTransport(self._own, self._functions, trace, self._core.check)
         self._thread.call(self._load, documents, elsewhere)
         self._documents += documents
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..address import SdkAddress
-from ..effects import TypedValue
+from ..effects import Reply, TypedValue
 from ..errors import EngineError, ProtocolError
 from ..protocol.module_yaml import Document
 from ..protocol.v3 import decode_reply
@@ -107,12 +107,19 @@ class RemoteTransport:
     trace : RemoteTrace or None
         Gets what was served elsewhere. Requests have one message each then, as a reply tells only
         the sum of a batch.
+    check : callable
+        Raises EngineError for a reply that the engine cannot apply.
     """
 
     def __init__(
-        self, own: Transport, functions: StatefulFunctions, trace: RemoteTrace | None
+        self,
+        own: Transport,
+        functions: StatefulFunctions,
+        trace: RemoteTrace | None,
+        check: Callable[[SdkAddress, Reply], None],
     ) -> None:
         self._own = own
+        self._check = check
         self._functions = functions
         self._trace = trace
         self._client = HttpClient()
@@ -151,23 +158,43 @@ class RemoteTransport:
         state: Mapping[str, TypedValue | None],
         data: bytes,
     ) -> Answer:
-        url = endpoint.url_of(target.typename)
         traced = None if self._trace is None else self._trace.request(target, state, data)
         for pause in back_off():
             start = time.perf_counter()
             try:
-                body = await self._ask(endpoint, url, data)
-                reply = decode_reply(body)
-            except (EngineError, ProtocolError) as error:
+                body = await self._ask(endpoint, endpoint.url_of(target.typename), data)
+                reply = self._read(endpoint, target, body)
+            except EngineError as error:
                 if traced is not None:
                     what, _, reason = str(error).partition(": ")
                     traced.failed(what, reason)
                 await asyncio.sleep(pause)
-                continue
-            if traced is not None and reply.missing is None:
-                traced.served(reply, body, start)
-            return reply
+            else:
+                if traced is not None and reply.missing is None:
+                    traced.served(reply, body, start)
+                return reply
+            found = self.find(target.typename)  # a corrected module.yaml, or a cell, is followed
+            if found is None:
+                answer = self._own.send(target, state, data)
+                return await answer if isinstance(answer, asyncio.Future) else answer
+            endpoint = found
         raise AssertionError  # back_off does not end
+
+    def _read(self, endpoint: RemoteEndpoint, target: SdkAddress, body: bytes) -> Reply:
+        """The reply that a body is, if the engine takes it.
+
+        Raises
+        ------
+        EngineError
+            As ``_ask``: on a cluster each of these fails the job, which asks again.
+        """
+        try:
+            reply = decode_reply(body)
+            self._check(target, reply)
+        except (EngineError, ProtocolError) as error:
+            url = endpoint.url_of(target.typename)
+            raise EngineError(f"{type(error).__name__}: {url}: {error}") from error
+        return reply
 
     async def _ask(self, endpoint: RemoteEndpoint, url: str, data: bytes) -> bytes:
         """The body of a good answer.
@@ -188,7 +215,8 @@ class RemoteTransport:
             text = body.decode(errors="replace").strip()
             raise EngineError(f"HTTP {status}: {url}: {text or 'no reason given'}")
         if content_type != OCTETS:
-            raise EngineError(f"HTTP {status}: {url}: the content type is {content_type!r}")
+            given = repr(content_type) if content_type else "missing"
+            raise EngineError(f"HTTP {status}: {url}: the content type is {given}, not {OCTETS}")
         return body
 
     async def close(self) -> None:

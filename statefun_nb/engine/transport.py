@@ -139,7 +139,9 @@ class HttpClient:
         timeout = self._aiohttp.ClientTimeout(total=call, sock_connect=connect)
         headers = {"Content-Type": OCTETS}
         async with self._session.post(url, data=body, headers=headers, timeout=timeout) as response:
-            return response.status, response.content_type, await response.read()
+            # Not response.content_type, which has a value of its own where there is none.
+            content_type = response.headers.get("Content-Type", "").partition(";")[0]
+            return response.status, content_type.strip().lower(), await response.read()
 
     async def close(self) -> None:
         """Close the connections."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import json
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections import deque
@@ -20,6 +22,7 @@ import statefun_nb as sf
 from statefun_nb.effects import TypedValue
 from statefun_nb.engine.remote import seconds
 from statefun_nb.protocol.module_yaml import read_module
+from statefun_nb.protocol.v3 import delayed_chunk, encode_result, mutation_chunk
 from tests.waiting import eventually
 
 pytest.importorskip("aiohttp")
@@ -374,41 +377,6 @@ def test_durations_are_read_as_flink_reads_them():
             seconds(wrong)
 
 
-def test_an_answer_that_is_none_is_an_error_and_changes_nothing(functions, port):
-    from http.server import BaseHTTPRequestHandler, HTTPServer
-    from threading import Thread
-
-    class Wrong(BaseHTTPRequestHandler):
-        def do_POST(self):
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
-            kind = "text/html" if self.path == "/a" else "application/octet-stream"
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", "3")
-            self.end_headers()
-            self.wfile.write(b"no!")
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", port), Wrong)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        with sf.start(port=0, functions=functions) as session:
-            session.load_module(endpoint(port, "w/*", "{function.name}"))
-            session.send_many([("w/a", "x", 1), ("w/b", "x", 1)])
-            eventually(lambda: len(session.invocations) >= 2)
-            errors = {e.address.name: e.error for e in session.invocations if e.error is not None}
-            assert "the content type is 'text/html'" in errors["a"].message
-            assert "FromFunction" in errors["b"].message + errors["b"].type
-            assert session.state("w/a") == session.state("w/b") == {}
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
 def test_the_payload_of_a_record_of_another_process_is_never_trusted():
     from statefun_nb.endpoint.playground import PlaygroundServers
     from statefun_nb.protocol.records import PLAYGROUND_RECORD
@@ -472,3 +440,90 @@ def test_a_module_that_cannot_be_run_says_why(tmp_path):
         )  # fmt: skip
         assert done.returncode == 1
         assert message in done.stderr
+
+
+@contextlib.contextmanager
+def answering(answers):
+    """A server that gives these answers, each a (content type or None, body), the last for ever."""
+    left = deque(answers)
+
+    class Answers(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            content_type, body = left.popleft() if len(left) > 1 else left[0]
+            self.send_response(200)
+            if content_type is not None:
+                self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+
+
+OCTETS = "application/octet-stream"
+DONE = encode_result([])
+LATER = delayed_chunk(1, "a/b", "x", TypedValue("a/b", b""), "t", b"")
+BAD = {
+    "no content type": ((None, DONE), "HTTP 200", "the content type is missing"),
+    "another content type": (("text/html", DONE), "HTTP 200", "the content type is 'text/html'"),
+    "no reply": ((OCTETS, b"\xff\xff\xff"), "ProtocolError", "not a FromFunction"),
+    "an undeclared state": (
+        (OCTETS, encode_result([mutation_chunk("n", TypedValue("a/b", b""))])),
+        "EngineError",
+        "which it never declared",
+    ),
+    "a token twice": (
+        (
+            OCTETS,
+            encode_result([delayed_chunk(1, "a/b", "x", TypedValue("a/b", b""), "t", b"")] * 2),
+        ),
+        "EngineError",
+        "under which one is pending already",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_reply_is_an_error_with_its_address_and_is_asked_for_again(session, case):
+    answer, kind, says = BAD[case]
+    with answering([answer, answer, (OCTETS, DONE)]) as port:
+        session.load_module(endpoint(port))
+        session.send("their/any", "a", 1)
+        assert session.wait_idle().processed == 1
+    failed, served = session.invocations
+    assert failed.error is not None
+    assert failed.error.type == kind
+    assert f"http://127.0.0.1:{port}/f/any" in failed.error.message
+    assert says in failed.error.message
+    assert (failed.error.retries, served.status) == (1, "ok")
+
+
+def test_what_is_asked_again_follows_a_corrected_module(session, port):
+    session.load_module(endpoint(port))  # nobody listens there
+    session.send("their/any", "a", 1)
+    eventually(lambda: len(session.invocations))
+    with answering([("Application/Octet-Stream; charset=x", DONE)]) as right:
+        session.load_module(endpoint(right))
+        assert session.wait_idle().processed == 1
+
+
+def test_what_is_asked_again_follows_a_cell(session, functions, port):
+    session.load_module(endpoint(port))
+    session.send("their/any", "a", 1)
+    eventually(lambda: len(session.invocations))
+
+    @sf.function("their/any", state={"n": int}, functions=functions)
+    def any_(ctx, message):
+        ctx.storage.n = message.value
+
+    assert session.wait_idle().processed == 1
+    assert session.state("their/any", "a") == {"n": 1}
