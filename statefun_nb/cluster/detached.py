@@ -13,14 +13,8 @@ from typing import Any, NamedTuple
 
 from ..address import GATEWAY
 from ..errors import EngineError
-from ..protocol.module_yaml import (
-    KAFKA_INGRESS,
-    Document,
-    covers,
-    http_endpoint,
-    read_source,
-    write_module,
-)
+from ..protocol.module_reader import read_source
+from ..protocol.module_yaml import KAFKA_INGRESS, Document, covers, http_endpoint, write_module
 from .artifacts import cache_folder
 from .cluster import Cluster
 from .docker import CONTAINER_FLINK, CONTAINER_KAFKA, Compose, get_images

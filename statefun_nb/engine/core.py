@@ -112,12 +112,6 @@ class Core:
         self.waiting -= len(batch)
         return new_tuple(Pending, (mailbox, batch, mailbox.read(now_ms, touch=True)))
 
-    def check(self, address: SdkAddress, reply: Reply) -> None:
-        """Raise EngineError for a reply that ``replied`` would refuse."""
-        mailbox = self.find(address)
-        if mailbox is not None and reply.missing is None:
-            self._check(mailbox, reply)
-
     def again(self, mailbox: Mailbox, now_ms: int) -> Pending:
         """The same batch once more, with the state names known by now (the handshake)."""
         assert mailbox.in_flight is not None  # it was just answered
@@ -135,7 +129,7 @@ class Core:
             for spec in reply.missing:
                 mailbox.function_type.register(spec, now_ms)
             return False
-        self._check(mailbox, reply)
+        self.check(mailbox, reply)
         self._apply(mailbox, reply, now_ms)
         batch = mailbox.in_flight or []
         mailbox.in_flight = None
@@ -323,7 +317,7 @@ class Core:
         elif state is _PARKED:
             self.waiting -= len(mailbox.waiting or ())
 
-    def _check(self, mailbox: Mailbox, reply: Reply) -> None:
+    def check(self, mailbox: Mailbox, reply: Reply) -> None:
         """Raise for what fails the job on a cluster, before anything is applied."""
         function_type = mailbox.function_type
         for mutation in reply.mutations:

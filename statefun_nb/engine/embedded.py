@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ..address import SdkAddress
-from ..effects import Emit, TypedValue
+from ..effects import Emit, Reply, TypedValue
 from ..errors import EngineError, token_is_pending
 from ..loop_thread import LoopThread
 from ..protocol.module_yaml import PLAYGROUND_EGRESS, PLAYGROUND_INGRESS, Document
@@ -270,9 +270,14 @@ class EmbeddedEngine:
                 )
         if elsewhere and self._remote is None:
             trace = None if self._recorder is None else RemoteTrace(self._recorder)
-            self._remote = RemoteTransport(self._own, self._functions, trace, self._core.check)
+            self._remote = RemoteTransport(self._own, self._functions, trace, self._check)
         self._thread.call(self._load, documents, elsewhere)
         self._documents += documents
+
+    def _check(self, target: SdkAddress, reply: Reply) -> None:
+        mailbox = self._core.find(target)
+        if mailbox is not None and reply.missing is None:
+            self._core.check(mailbox, reply)
 
     def _load(self, documents: list[Document], elsewhere: list[RemoteEndpoint]) -> None:
         ports = [d for d in documents if d.kind in (PLAYGROUND_INGRESS, PLAYGROUND_EGRESS)]

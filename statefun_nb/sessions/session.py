@@ -14,7 +14,8 @@ from ..engine.base import Engine, Idle, IngressMessage
 from ..engine.clock import Clock, VirtualClock
 from ..errors import SessionError, did_you_mean
 from ..loop_thread import LoopThread
-from ..protocol.module_yaml import Document, covers, read_source
+from ..protocol.module_reader import read_source
+from ..protocol.module_yaml import Document, covers
 from ..sdk.messages import MISSING, Message
 from ..sdk.types import Type
 from ..trace.events import Invocation
@@ -270,6 +271,12 @@ class Session(Control):
             documents = read_source(source, broker)
         except (OSError, UnicodeError) as error:
             raise not_opened("source", source, error) from error
+        notes = [note for document in documents for note in document.notes]
+        if notes:
+            warnings.warn(
+                f"{documents[0].file}: what StateFun does not know, it ignores: {'; '.join(notes)}",
+                stacklevel=2,
+            )
         self.engine.load(documents)
         self._documents += documents
 

@@ -1,0 +1,314 @@
+"""Reading a module.yaml, by safe load only; errors name the line.
+
+The grammar is that of StateFun 3.x: YAML documents of ``kind`` and ``spec``. That of 3.0, one
+document of ``version`` and ``module``, is read, too, and becomes documents of the newer kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..address import parse_typename
+from ..errors import DeclarationError
+from ..tables import shorten, shown
+from .module_yaml import (
+    ENDPOINT,
+    KAFKA_EGRESS,
+    KAFKA_INGRESS,
+    KAFKA_PLACE,
+    MODULE_YAML,
+    PLAYGROUND_EGRESS,
+    PLAYGROUND_INGRESS,
+    Document,
+)
+
+__all__ = ["read_module", "read_source"]
+
+
+class _Fields(NamedTuple):
+    required: frozenset[str]
+    optional: frozenset[str]
+
+
+def _fields(required: str, optional: str) -> _Fields:
+    return _Fields(frozenset(required.split()), frozenset(optional.split()))
+
+
+# What each kind's spec may hold.
+_KINDS = {
+    ENDPOINT: _fields("functions urlPathTemplate", "maxNumBatchRequests transport"),
+    "io.statefun.endpoints.v1/http": _fields(
+        "functions urlPathTemplate", "maxNumBatchRequests timeouts"
+    ),
+    KAFKA_INGRESS: _fields(
+        "id address topics",
+        "consumerGroupId startupPosition autoOffsetResetPosition properties",
+    ),
+    KAFKA_EGRESS: _fields("id address", "deliverySemantic properties"),
+    "io.statefun.kinesis.v1/ingress": _fields(
+        "id streams", "awsRegion awsCredentials startupPosition clientConfigProperties"
+    ),
+    "io.statefun.kinesis.v1/egress": _fields(
+        "id", "awsRegion awsCredentials maxOutstandingRecords clientConfigProperties"
+    ),
+    PLAYGROUND_INGRESS: _fields("port", ""),
+    PLAYGROUND_EGRESS: _fields("port topics", ""),
+}
+
+
+def read_source(source: str | Path, broker: str = "") -> list[Document]:
+    """``read_module`` of a path, or of a text of several lines.
+
+    ``{kafka}`` in it stands for the address of a cluster's broker, where there is one.
+
+    Raises
+    ------
+    DeclarationError
+        As ``read_module``, with the name of the file.
+    OSError, ValueError
+        When there is no such file, or it is not UTF-8.
+    """
+    if isinstance(source, str) and "\n" in source:
+        text, file = source, MODULE_YAML
+    else:
+        file = Path(source).name
+        with Path(source).open(encoding="utf-8") as opened:
+            text = opened.read(_LONGEST + 1)  # of a file of 100 MB no more is read
+    return read_module(text.replace(KAFKA_PLACE, broker) if broker else text, file)
+
+
+def read_module(text: str, file: str = MODULE_YAML) -> list[Document]:
+    """Read a module.yaml; empty documents are skipped, as StateFun does.
+
+    Parameters
+    ----------
+    text : str
+    file : str
+        What errors call it.
+
+    Raises
+    ------
+    DeclarationError
+        When it is no YAML, or a document is of no known kind, lacks something, or has something
+        that its kind does not know. The message names the line.
+    """
+    try:
+        return [document._replace(file=file) for document in _documents(text)]
+    except _LineError as wrong:
+        raise DeclarationError(f"{file}, line {wrong.line}: {wrong}") from wrong.__cause__
+
+
+class _LineError(Exception):
+    """What is wrong in a line."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def _documents(text: str) -> list[Document]:
+    import yaml
+
+    if len(text) > _LONGEST:
+        raise _LineError(1, f"it has {len(text):,} characters: {_LONGEST:,} are the most")
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, mostly there
+    try:
+        _check_size(yaml.parse(text, loader))
+        nodes = [node for node in yaml.compose_all(text, loader) if node is not None]
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark is not None else 1
+        problem = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise _LineError(line, str(problem)) from error
+    documents: list[Document] = []
+    for node in nodes:
+        value = _value(node)
+        if isinstance(value, dict) and "module" in value:
+            documents += _documents_of_3_0(node)
+        elif value is not None:
+            documents.append(_document(value, node))
+    return documents
+
+
+# A module.yaml has some kilobytes and five levels. Characters, levels and nodes:
+_LONGEST = 1 << 20
+_DEEPEST = 50
+_MOST_NODES = 100_000
+
+
+def _check_size(events: Iterable[Any]) -> None:
+    """Raise for what is nested too deep to be read, or has aliases of aliases without end."""
+    import yaml
+
+    sizes: dict[str, int] = {}  # nodes below each anchor, those behind aliases counted again
+    open_nodes: list[tuple[str | None, int]] = []  # anchor, and the count before it
+    count = 0
+    for event in events:
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            # Within what it names: it would have no end.
+            count += sizes.get(str(event.anchor), _MOST_NODES + 1)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((event.anchor, count))
+            count += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = open_nodes.pop()
+            if anchor is not None:
+                sizes[anchor] = count - before
+        elif isinstance(event, yaml.ScalarEvent):
+            count += 1
+            if event.anchor is not None:
+                sizes[event.anchor] = 1
+        if len(open_nodes) > _DEEPEST:
+            raise _LineError(line, f"it is nested deeper than {_DEEPEST} levels")
+        if count > _MOST_NODES:
+            raise _LineError(line, f"it has more than {_MOST_NODES:,} values, those of aliases too")
+
+
+# Where a module of version 3.0 has its parts, and what their kinds became.
+_PARTS = (("endpoints", "endpoint"), ("ingresses", "ingress"), ("egresses", "egress"))
+_NEWER = {
+    "http": "io.statefun.endpoints.v1/http",
+    "io.statefun.kafka/ingress": KAFKA_INGRESS,
+    "io.statefun.kafka/egress": KAFKA_EGRESS,
+    "io.statefun.kinesis/ingress": "io.statefun.kinesis.v1/ingress",
+    "io.statefun.kinesis/egress": "io.statefun.kinesis.v1/egress",
+}
+
+
+def _documents_of_3_0(node: Any) -> list[Document]:
+    """Each endpoint, ingress and egress as the document that it would be today."""
+    module = _child(node, "module", "the document")
+    version = str(_child(node, "version", "the document").value)
+    if version != "3.0":
+        raise _LineError(_line(node), f"version {version!r} is not known, only '3.0' is")
+    spec = _child(module, "spec", "module")
+    documents = []
+    for plural, singular in _PARTS:
+        found = dict(_pairs(spec)).get(plural)
+        if found is not None and found.id != "sequence":
+            raise _LineError(_line(found), f"{plural}: is a list, each of - {singular}:")
+        for item in found.value if found is not None else ():
+            part = _child(item, singular, plural)
+            meta = {key: str(value.value) for key, value in _pairs(_child(part, "meta", singular))}
+            old = meta.get("kind") or meta.get("type")
+            if old not in _NEWER:
+                known = ", ".join(_NEWER)
+                raise _LineError(_line(part), f"unknown {old!r}; known are {known}")
+            body = _child(part, "spec", singular)
+            value = _value(body)
+            if not isinstance(value, dict):
+                raise _LineError(_line(body), f"the spec: of {old} holds names and values")
+            if "id" in meta:
+                value = {"id": meta["id"], **value}
+            documents.append(
+                _checked(Document(_NEWER[old], value, _line(body)), _lines(body), body)
+            )
+    return documents
+
+
+def _child(node: Any, key: str, where: str) -> Any:
+    found = dict(_pairs(node)).get(key)
+    if found is None:
+        raise _LineError(_line(node), f"{where} has no {key}:")
+    return found
+
+
+def _pairs(node: Any) -> list[tuple[str, Any]]:
+    return [(key.value, value) for key, value in _node_pairs(node) if isinstance(key.value, str)]
+
+
+def _node_pairs(node: Any) -> list[tuple[Any, Any]]:
+    return node.value if node.id == "mapping" else []
+
+
+def _line(node: Any) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _value(node: Any) -> Any:
+    """What a node stands for, by the safe constructor."""
+    from yaml import MarkedYAMLError
+    from yaml.constructor import SafeConstructor
+
+    try:
+        return SafeConstructor().construct_document(node)
+    except MarkedYAMLError as error:
+        line = _line(node) if error.problem_mark is None else error.problem_mark.line + 1
+        raise _LineError(line, str(error.problem)) from error
+    except (ValueError, TypeError, OverflowError) as error:  # a number of 5,000 digits, a 30th day
+        raise _LineError(_line(node), str(error)) from error
+
+
+def _document(value: Any, node: Any) -> Document:
+    lines = _lines(node)
+    start = _line(node)
+    if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
+        raise _LineError(start, "a document has a kind: and a spec:")
+    kind, spec = value["kind"], value.get("spec")
+    fields = _KINDS.get(kind)
+    if fields is None:
+        raise _LineError(lines["kind"], f"unknown kind {kind!r}; known are {', '.join(_KINDS)}")
+    if not isinstance(spec, dict):
+        raise _LineError(start, f"{kind} has no spec:")
+    notes = tuple(
+        _ignored(lines.get(key, start), "a document", key, ("kind", "spec"))
+        for key in value
+        if key not in ("kind", "spec")
+    )
+    spec_lines = _lines(dict(_pairs(node))["spec"])
+    return _checked(Document(kind, spec, start, notes=notes), spec_lines, node)
+
+
+def _checked(document: Document, lines: dict[str, int], node: Any) -> Document:
+    """The document, when its spec has all that its kind needs; what else it has is noted."""
+    kind, spec, start = document.kind, document.spec, document.line
+    fields = _KINDS[kind]
+    missing = sorted(fields.required - spec.keys())
+    if missing:
+        line = _lines(node).get("spec", start)
+        raise _LineError(line, f"the spec of {kind} lacks {', '.join(missing)}")
+    names = fields.required | fields.optional
+    notes = tuple(
+        _ignored(lines.get(key, start), kind, key, names) for key in spec if key not in names
+    )
+    for key, wanted in _SHAPES.items():
+        if key in spec and not isinstance(spec[key], wanted):
+            what = "text" if wanted is str else "names and values"
+            raise _LineError(lines.get(key, start), f"{key}: takes {what}, not {shown(spec[key])}")
+    _check_names(document, lines)
+    return document._replace(notes=document.notes + notes)
+
+
+# Of settings that are used here; the others are the runtime's.
+_SHAPES: dict[str, type] = {
+    "urlPathTemplate": str,
+    "address": str,
+    "transport": dict,
+    "timeouts": dict,
+}
+
+
+def _ignored(line: int, owner: str, key: object, known: Iterable[str]) -> str:
+    """What to say of a name that the runtime does not know, and ignores: it may be misspelt."""
+    return f"line {line}: {owner} has no {shorten(key)!r}, only {', '.join(sorted(known))}"
+
+
+def _check_names(document: Document, lines: dict[str, int]) -> None:
+    key = "functions" if document.is_endpoint else "id"
+    name = document.spec.get(key)
+    if name is None:
+        return
+    try:
+        # ns/* is the only wildcard; as a name, a star is as good as any letter.
+        namespace, local = parse_typename(name)
+        if "*" in namespace or ("*" in local and (key == "id" or local != "*")):
+            raise DeclarationError(f"{name!r}: the only wildcard is 'namespace/*', for functions")
+    except DeclarationError as error:
+        raise _LineError(lines.get(key, document.line), str(error)) from error
+
+
+def _lines(node: Any) -> dict[str, int]:
+    return {key.value: _line(key) for key, _ in _node_pairs(node) if isinstance(key.value, str)}
