@@ -12,7 +12,6 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from urllib.parse import urlsplit
 
 __all__ = ["LOOPBACK_NAMES", "Names", "foreign", "own_names"]
@@ -60,7 +59,6 @@ def foreign(host: str | None, origin: str | None, site: str | None, names: Names
     return ""
 
 
-@lru_cache(maxsize=256)
 def _leads_here(host: str, names: Names) -> bool:
     """Is it a name that no page can have lead here, or one of ours?
 

@@ -6,14 +6,14 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from http.client import responses
 from typing import Any, NamedTuple
 
 from tornado import httputil, web
 
 from ..cells.blame import reason_of
-from ..effects import Request
+from ..effects import Request, new_tuple
 from ..errors import ProtocolError, UnknownFunctionError
 from ..protocol.v3 import decode_request, without_messages
 from ..sdk.dispatch import Outcome, withdraw
@@ -24,6 +24,7 @@ from .parking import Parking, Why
 
 __all__ = [
     "HEALTH",
+    "OCTETS",
     "RequestMessage",
     "RequestReplyRoute",
     "make_application",
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 _OCTETS = "application/octet-stream"
-_OCTETS_BYTES = _OCTETS.encode()
+OCTETS = _OCTETS.encode()
 HEALTH = "/health"
 
 
@@ -116,7 +117,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
             if parking.hold_if_due(connection, request, body):
                 return
             gone = parking.discarded_in(request)
-        asked = _Asked(connection, request, gone)
+        asked = new_tuple(_Asked, (connection, request, gone))
         if gone:
             body = without_messages(body, gone)
             if not body:  # every message was given up: none has an effect
@@ -134,7 +135,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
             return
         if isinstance(outcome, Outcome):
             if parking is None and outcome.failure is None and isinstance(connection, Exchange):
-                connection.respond(200, _OCTETS_BYTES, outcome.reply)  # nearly always
+                connection.respond(200, OCTETS, outcome.reply)  # nearly always
             else:
                 self._answer_outcome(asked, outcome)
             return
@@ -213,10 +214,12 @@ def refusal(method: str, headers: Mapping[bytes, bytes], names: Names) -> tuple[
     """Why a request for a function is refused before its body is read; None when it is not."""
     if method != "POST":
         return 405, f"{method} is not allowed here: StateFun sends POST"
-    if (refused := site_refusal(headers, names)) is not None:
+    get = headers.get
+    refused = _site_refusal(get(b"host"), get(b"origin"), get(b"sec-fetch-site"), names)
+    if refused is not None:
         return refused
-    given = headers.get(b"content-type", _OCTETS_BYTES)
-    if given != _OCTETS_BYTES:
+    given = get(b"content-type", OCTETS)
+    if given != OCTETS:
         content_type = given.decode("latin-1")
         if content_type.partition(";")[0].strip().lower() != _OCTETS:
             return 415, f"the content type is {_OCTETS}, not {content_type!r}"
@@ -225,10 +228,21 @@ def refusal(method: str, headers: Mapping[bytes, bytes], names: Names) -> tuple[
 
 def site_refusal(headers: Mapping[bytes, bytes], names: Names) -> tuple[int, str] | None:
     """Why a page of another site is refused; None for every other request."""
-    texts = [headers.get(name) for name in (b"host", b"origin", b"sec-fetch-site")]
-    host, origin, site = [None if each is None else each.decode("latin-1") for each in texts]
-    why = foreign(host, origin, site, names)
+    get = headers.get
+    return _site_refusal(get(b"host"), get(b"origin"), get(b"sec-fetch-site"), names)
+
+
+@lru_cache(maxsize=64)
+def _site_refusal(
+    host: bytes | None, origin: bytes | None, site: bytes | None, names: Names
+) -> tuple[int, str] | None:
+    """Remembered: of all requests of a client these headers are the same."""
+    why = foreign(_text(host), _text(origin), _text(site), names)
     return (403, why) if why else None
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
 
 
 def _answer(connection: httputil.HTTPConnection, status: int, body: bytes | str) -> None:

@@ -67,6 +67,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
         self._loop = asyncio.get_running_loop()
         self._reading: Exchange | None = None
+        self._header_fields: list[tuple[bytes, bytes]] = []
         self._small = False
         self._request_bytes = 0  # of the request that is being read, with its framing
         self._other_bytes = 0  # of it since the last piece of its body: headers, framing, trailers
@@ -99,7 +100,13 @@ class HttpConnection(asyncio.Protocol):
         self._request_bytes += len(data)
         self._other_bytes += len(data)
         try:
-            self._feed(data)
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stopped:
+                if self._reading is None:
+                    self.shut()  # CONNECT, which is refused: what follows is no request
+                else:
+                    self._feed_again(data[stopped.args[0] :])
             reading = self._reading
             if reading is not None:  # more of it is to come
                 limits = self._limits
@@ -119,15 +126,18 @@ class HttpConnection(asyncio.Protocol):
         except _Refused as refused:
             self._refuse(refused.status, refused.message)
 
-    def _feed(self, data: bytes) -> None:
-        while data:
+    def _feed_again(self, rest: bytes) -> None:
+        """Go on behind the headers of a request that offers another protocol: llhttp stops there.
+
+        There is no other, and the request is read as if it had not offered one (RFC 9110, 7.8).
+        """
+        while True:
+            data = self._without_upgrade() + rest
+            self._parser = httptools.HttpRequestParser(self)
             try:
                 self._parser.feed_data(data)
-            except httptools.HttpParserUpgrade as stopped:
-                # llhttp stops behind the headers of a request that offers another protocol. There
-                # is none, and the request goes on as it would have (RFC 9110, 7.8).
-                data = self._without_upgrade() + data[stopped.args[0] :]
-                self._parser = httptools.HttpRequestParser(self)
+            except httptools.HttpParserUpgrade as stopped:  # the next one offers it, too
+                rest = data[stopped.args[0] :]
             else:
                 return
 
@@ -170,16 +180,15 @@ class HttpConnection(asyncio.Protocol):
     # The parser's side.
 
     def on_message_begin(self) -> None:
-        self._reading = Exchange(self)
+        self._reading = reading = Exchange(self)
+        self._header_fields = reading.headers
 
     def on_url(self, url: bytes) -> None:
         assert self._reading is not None  # on_message_begin came first
         self._reading.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        assert self._reading is not None
-        if not self._reading.method:  # trailers are counted, and of no use here
-            self._reading.headers.append((name.lower(), value))
+        self._header_fields.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         reading = self._reading
@@ -188,13 +197,12 @@ class HttpConnection(asyncio.Protocol):
         if not self._small and reading.header_size() > limits.header_bytes:
             raise self._headers_too_large()
         parser, headers = self._parser, reading.headers
-        if parser.should_upgrade():
-            if parser.get_method() == b"CONNECT":
-                raise _Refused(405, "CONNECT is not allowed here: StateFun sends POST")
-            return  # see _feed
+        fields = reading.fields = dict(headers)
+        if b"upgrade" in fields and parser.should_upgrade():
+            return  # see _feed_again
+        self._header_fields = []  # for trailers, which are of no use here
         reading.method = parser.get_method().decode("latin-1")
         reading.keep_alive = parser.should_keep_alive()
-        fields = reading.fields = dict(headers)
         if len(fields) != len(headers) or b"host" not in fields:
             hosts = sum(name == b"host" for name, _ in headers)
             if hosts != 1 and parser.get_http_version() == "1.1":  # RFC 9112, 3.2
@@ -220,7 +228,10 @@ class HttpConnection(asyncio.Protocol):
         assert reading is not None
         if reading.refusal is not None:
             raise _Refused(*reading.refusal)
-        reading.add(body)
+        if not reading.body:
+            reading.body = body  # nearly always all of it
+        else:
+            reading.add(body)
         held.bytes += len(body)
         self._other_bytes = 0
         if len(reading.body) > self._limits.body_bytes:
@@ -231,7 +242,7 @@ class HttpConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         reading = self._reading
         assert reading is not None
-        if not reading.method:  # its headers come again, see _feed
+        if not reading.method:  # its headers come again, see _feed_again
             return
         self._reading = None
         self._request_bytes = self._other_bytes = 0
@@ -239,7 +250,7 @@ class HttpConnection(asyncio.Protocol):
         self._queued_bytes += len(reading.body)
         if not reading.keep_alive:
             self._closing = True
-        if self._has_enough() and not self._reading_paused:
+        if not self._reading_paused and self._has_enough():
             self._reading_paused = True
             self._transport.pause_reading()
         if self._serving is None:
@@ -292,7 +303,8 @@ class HttpConnection(asyncio.Protocol):
     def finish(self, exchange: Exchange) -> None:
         """Note that the answer to an exchange is complete, and go on with the next request."""
         exchange.finished = True
-        self._release(exchange)
+        self._held.bytes -= len(exchange.body)
+        exchange.body = b""
         if exchange is not self._serving:
             return
         self._serving = None
