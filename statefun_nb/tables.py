@@ -113,8 +113,10 @@ def _escaped(character: str) -> str:
     return character if character.isprintable() else repr(character)[1:-1]
 
 
-def text_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table as text in columns, for a terminal.
+def text_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], longest: int = 60
+) -> str:
+    """A table as text in columns, for a terminal; a cell is cut to ``longest`` characters.
 
     Examples
     --------
@@ -124,7 +126,7 @@ def text_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
     bob  1
     al   20
     """
-    lines = [list(columns), *([_plain(shorten(cell, 60)) for cell in row] for row in rows)]
+    lines = [list(columns), *([_plain(shorten(cell, longest)) for cell in row] for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
     text = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

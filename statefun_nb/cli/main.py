@@ -98,7 +98,7 @@ def _doctor(options: argparse.Namespace) -> None:
         print(json.dumps([finding._asdict() for finding in findings], indent=1))
         return
     rows = [["ok" if f.ok else "--", f.part, f.found, f.needed_for, f.fix] for f in findings]
-    print(text_table("", ["", "part", "found", "needed for", "what to do"], rows).lstrip("\n"))
+    print(text_table("", ["", "part", "found", "needed for", "what to do"], rows, 500).lstrip("\n"))
 
 
 def _serve(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
@@ -81,6 +81,18 @@ def test_the_doctor_tells_what_is_there_and_what_to_do(monkeypatch, capsys, tmp_
     assert "fetched from PyPI" in findings["Java"]["fix"]
     assert main(["doctor"]) == 0
     assert "what to do" in capsys.readouterr().out
+
+
+def test_the_doctor_cuts_no_command(monkeypatch, capsys):
+    command = "pip install " + "x" * 300
+
+    def lacks(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("statefun_nb.cli.doctor.version", lacks)
+    monkeypatch.setattr("statefun_nb.cli.doctor.install_command", lambda extra: command)
+    assert main(["doctor"]) == 0
+    assert command in capsys.readouterr().out
 
 
 def test_the_doctor_sees_a_taken_port(capsys):
