@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import threading
 import weakref
 
 import pytest
 
+import statefun_nb as sf
 from statefun_nb.endpoint.admission import foreign, own_names
 from statefun_nb.endpoint.limits import Limits
 from tests import peer
@@ -191,24 +194,26 @@ def test_what_all_clients_may_send_together(functions):
 
 def test_so_much_is_read_ahead_and_no_more(functions):
     """While one request is served, what waits behind it on its connection is bounded in bytes."""
-    limits = Limits(body_bytes=100_000)
-    with serving(functions, limits) as endpoint, connect(endpoint) as sock:
-        sock.sendall(post(peer.request(("a/echo", "x"), [peer.text("500")])))
-        waits = post(peer.request(("a/b", "x"), [peer.text("m" * 100)] * 350, {"n": None}))
-        sock.setblocking(False)
-        sent = 0
-        data = waits * 30
-        while sent < len(data):
-            try:
-                sent += sock.send(data[sent:])
-            except BlockingIOError:
-                break
-        eventually(lambda: endpoint._held.bytes > 100_000)
+    release = threading.Event()
+
+    @sf.function("a/waits", functions=functions)
+    async def waits(ctx, message):
+        while not release.is_set():
+            await asyncio.sleep(0.01)
+
+    data = post(peer.request(("a/b", "x"), [peer.text("m" * 100)] * 350, {"n": None})) * 30
+    assert len(data) > 1_000_000
+    with serving(functions, Limits(body_bytes=100_000)) as endpoint, connect(endpoint) as sock:
+        sock.sendall(post(peer.request(("a/waits", "x"), [peer.text("m")])))
+        sender = threading.Thread(target=sock.sendall, args=(data,))
+        sender.start()
+        connection = eventually(lambda: next(iter(endpoint._connections), None))
+        eventually(lambda: connection._reading_paused)
         # What is parsed at once is one read of asyncio, 256 KiB.
         assert endpoint._held.bytes < 100_000 + 262_144 + 50_000
-        sock.setblocking(True)
-        sock.sendall(data[sent:])
+        release.set()
         assert [read_response(sock)[0] for _ in range(31)] == [200] * 31
+        sender.join()
         assert endpoint._held.bytes == 0
 
 
