@@ -80,7 +80,7 @@ CYCLE.append(CYCLE)
 KEYED: dict[str, Any] = {}
 KEYED["self"] = KEYED
 DEEP: list[Any] = []
-for _ in range(5000):
+for _ in range(100_000):
     DEEP = [DEEP]
 
 
