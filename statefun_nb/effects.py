@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from .address import SdkAddress
 
 __all__ = [
+    "LONGEST_DELAY_MS",
     "CancelDelayed",
     "Cause",
     "DelayedSend",
@@ -32,6 +33,9 @@ __all__ = [
 
 # Makes a named tuple of a class and a tuple of its fields, in half the time of calling the class:
 # for what is made for each message.
+# 7,922 years: what is due later than that has no date.
+LONGEST_DELAY_MS = 250_000_000_000_000
+
 new_tuple = tuple.__new__
 
 

@@ -24,8 +24,15 @@ from enum import Enum
 from typing import NamedTuple
 
 from ..address import SdkAddress
-from ..effects import CancelDelayed, DelayedSend, Emit, Reply, StateSpec, TypedValue, new_tuple
-from ..errors import EngineError, token_is_pending
+from ..effects import (
+    CancelDelayed,
+    Emit,
+    Reply,
+    StateSpec,
+    TypedValue,
+    new_tuple,
+)
+from ..errors import EngineError
 from .answers import Cancelled, Failed, Undeclared
 from .mailbox import FunctionType, Mailbox, QueuedMessage
 from .mailbox_state import MailboxState
@@ -335,24 +342,7 @@ class Core:
             for each in reply.delayed:
                 if not isinstance(each, CancelDelayed):
                     _check_target(function_type, each.target)
-            self._check_tokens(mailbox.address, reply.delayed)
-
-    def _check_tokens(
-        self, owner: SdkAddress, delayed: Sequence[DelayedSend | CancelDelayed]
-    ) -> None:
-        taken: dict[str, bool] = {}
-        for each in delayed:
-            if isinstance(each, CancelDelayed):
-                if not each.token:
-                    raise EngineError(f"{owner} cancelled a delayed message without a token")
-                taken[each.token] = False
-                continue
-            if each.delay_ms < 0:
-                raise EngineError(f"{owner} sent a message with the delay {each.delay_ms} ms")
-            if each.token:
-                if taken.get(each.token, self.timers.has(owner, each.token)):
-                    raise EngineError(token_is_pending(owner, each.token))
-                taken[each.token] = True
+            self.timers.check(mailbox.address, reply.delayed)
 
     def _apply(self, mailbox: Mailbox, reply: Reply, now_ms: int) -> None:
         # Made only for who needs it: it takes as long as all the rest of a reply without effects.

@@ -343,8 +343,8 @@ class Driver:
             return
         try:
             self._commit()
-        except EngineError as error:
-            self.failure = str(error)
+        except Exception as error:  # whatever it is, it has not been confirmed to anybody
+            self.failure = str(error) if isinstance(error, EngineError) else _not_kept(error)
             for waiter in self._waiters:
                 if not waiter.future.done():
                     waiter.future.set_exception(EngineError(self.failure))
@@ -352,3 +352,10 @@ class Driver:
     def _check(self) -> None:
         if self.failure:
             raise EngineError(self.failure)
+
+
+def _not_kept(error: Exception) -> str:
+    return (
+        f"what was done cannot be kept: {in_brief(error)}. No message is served or taken any more: "
+        "call sf.stop() and start again, it goes on from what was last written"
+    )

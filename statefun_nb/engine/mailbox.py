@@ -13,6 +13,8 @@ from .mailbox_state import MailboxState
 
 __all__ = ["FunctionType", "Mailbox", "QueuedMessage"]
 
+_LAST_MS = (1 << 63) - 1  # of 64 bits, as the runtime's times
+
 # A message that waits: who sent it, and the encoded TypedValue, carried unopened.
 QueuedMessage = tuple[SdkAddress | None, bytes]
 
@@ -222,7 +224,7 @@ class Mailbox:
                 self._set(index, None)
                 self.deadlines[index] = 0
             elif touch and self.function_type.specs[index].mode is ExpireMode.AFTER_INVOKE:
-                self.deadlines[index] = now_ms + self.function_type.specs[index].expire_after_ms
+                self.deadlines[index] = _deadline(self.function_type.specs[index], now_ms)
 
     def _set(self, index: int, data: bytes | None) -> None:
         values = self.values
@@ -248,7 +250,7 @@ class Mailbox:
         """Store or delete the value of the name at ``index``."""
         spec = self.function_type.specs[index]
         has_clock = value is not None and spec.mode is not ExpireMode.NONE
-        deadline_ms = now_ms + spec.expire_after_ms if has_clock else 0
+        deadline_ms = _deadline(spec, now_ms) if has_clock else 0
         self.put_value(index, None if value is None else value.value, deadline_ms)
 
     def put_value(self, index: int, data: bytes | None, deadline_ms: int) -> None:
@@ -261,3 +263,8 @@ class Mailbox:
         if index >= len(self.deadlines):
             self.deadlines.extend([0] * (index + 1 - len(self.deadlines)))
         self.deadlines[index] = deadline_ms
+
+
+def _deadline(spec: StateSpec, now_ms: int) -> int:
+    """When a value that is written or read now expires, as a number that a file has room for."""
+    return min(now_ms + spec.expire_after_ms, _LAST_MS)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 
 from ..address import SdkAddress
+from ..effects import LONGEST_DELAY_MS, CancelDelayed, DelayedSend
+from ..errors import EngineError, token_is_pending
 from .base import Timer
 
 __all__ = ["Timers"]
@@ -28,6 +31,22 @@ class Timers:
     def has(self, owner: SdkAddress, token: str) -> bool:
         """Is a message pending under this token of this address?"""
         return (owner, token) in self._by_token
+
+    def check(self, owner: SdkAddress, delayed: Sequence[DelayedSend | CancelDelayed]) -> None:
+        """Raise EngineError for what fails the job on a cluster, and for what has no date."""
+        taken: dict[str, bool] = {}
+        for each in delayed:
+            if isinstance(each, CancelDelayed):
+                if not each.token:
+                    raise EngineError(f"{owner} cancelled a delayed message without a token")
+                taken[each.token] = False
+                continue
+            if not 0 <= each.delay_ms <= LONGEST_DELAY_MS:
+                raise EngineError(f"{owner} sent a message with the delay {each.delay_ms} ms")
+            if each.token:
+                if taken.get(each.token, self.has(owner, each.token)):
+                    raise EngineError(token_is_pending(owner, each.token))
+                taken[each.token] = True
 
     def add(
         self,

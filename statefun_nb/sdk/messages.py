@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from ..address import SdkAddress, address_of, parse_typename
-from ..effects import TypedValue, TypedValueLike, new_tuple
+from ..effects import LONGEST_DELAY_MS, TypedValue, TypedValueLike, new_tuple
 from ..errors import ConversionError, ConversionTypeError, DeclarationError
 from ..tables import shown
 from .inference import CLASS_TYPES, decode_value, type_of_class, type_of_value
@@ -355,7 +355,7 @@ def delay_ms(duration: Any, typename: str) -> int:
     Raises
     ------
     ConversionError
-        When it is no timedelta, or negative.
+        When it is no timedelta, negative, or longer than there are dates.
     """
     if not isinstance(duration, timedelta):
         raise ConversionTypeError(
@@ -363,4 +363,9 @@ def delay_ms(duration: Any, typename: str) -> int:
         )
     if duration < timedelta(0):
         raise ConversionError(f"the delay of a message to {typename} is negative: {duration}")
-    return duration // timedelta(milliseconds=1)
+    milliseconds = duration // timedelta(milliseconds=1)
+    if milliseconds > LONGEST_DELAY_MS:
+        raise ConversionError(
+            f"the delay of a message to {typename} is longer than any date is away: {duration}"
+        )
+    return milliseconds

@@ -496,3 +496,31 @@ def test_whatever_happens_and_whenever_it_ends_what_was_committed_holds(programs
         world = DurableWorld(programs, limit, Path(folder) / "kept.db")
         check(world, steps)
         world.persistence.close()
+
+
+def overflows(*_):
+    raise OverflowError("too large")
+
+
+def test_an_error_of_any_kind_in_a_commit_stops_all_and_loses_nothing(
+    functions, tmp_path, monkeypatch
+):
+    path = tmp_path / "kept.db"
+
+    @sf.function("d/count", state={"n": int}, functions=functions)
+    def count(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+
+    with sf.start(port=0, functions=functions, durable=path) as session:
+        session.send("d/count", "a", 1)
+        session.wait_idle()
+        with monkeypatch.context() as patched:
+            patched.setattr(SqliteStore, "save", overflows)
+            with pytest.raises(sf.EngineError, match="cannot be kept: OverflowError: too large"):
+                session.send("d/count", "a", 2)
+        with pytest.raises(sf.EngineError, match="cannot be kept"):
+            session.send("d/count", "a", 3)  # also when it would work again
+        assert "cannot be kept" in session.engine.health()
+    with sf.start(port=0, functions=functions, durable=path) as session:
+        session.wait_idle()
+        assert session.state("d/count", "a") == {"n": 1}  # the second was never confirmed

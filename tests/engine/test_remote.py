@@ -469,9 +469,12 @@ def answering(answers):
             server.shutdown()
 
 
+def later(milliseconds, token=""):
+    return delayed_chunk(milliseconds, "a/b", "x", TypedValue("a/b", b""), token, b"")
+
+
 OCTETS = "application/octet-stream"
 DONE = encode_result([])
-LATER = delayed_chunk(1, "a/b", "x", TypedValue("a/b", b""), "t", b"")
 BAD = {
     "no content type": ((None, DONE), "HTTP 200", "the content type is missing"),
     "another content type": (("text/html", DONE), "HTTP 200", "the content type is 'text/html'"),
@@ -482,12 +485,14 @@ BAD = {
         "which it never declared",
     ),
     "a token twice": (
-        (
-            OCTETS,
-            encode_result([delayed_chunk(1, "a/b", "x", TypedValue("a/b", b""), "t", b"")] * 2),
-        ),
+        (OCTETS, encode_result([later(1, "t"), later(1, "t")])),
         "EngineError",
         "under which one is pending already",
+    ),
+    "a delay without a date": (
+        (OCTETS, encode_result([later((1 << 63) - 1)])),
+        "EngineError",
+        "with the delay 9223372036854775807 ms",
     ),
 }
 

@@ -154,6 +154,8 @@ def test_what_is_no_typed_value_is_refused_where_it_is_sent(functions):
         ("send_egress", (sf.EgressMessage("a/e", 5),), "egress a/e: 5 .* not a TypedValue"),  # type: ignore[arg-type]
         ("send_egress", (HUGE,), "send_egress takes what an egress builder makes"),
         ("send_after", (HUGE, "a/ok", "i", 1), "is a timedelta"),
+        ("send_after", (timedelta(-1), "a/ok", "i", 1), "is negative"),
+        ("send_after", (timedelta.max, "a/ok", "i", 1), "is longer than any date is away"),
         ("cancel_delayed_message", ("\ud800",), "cannot be written as UTF-8"),
         ("cancel_delayed_message", (HUGE,), "needs the token"),
     ]  # fmt: skip
