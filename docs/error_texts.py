@@ -17,7 +17,9 @@ PAGE = ROOT / "docs" / "errors.md"
 # Beside the calls of what ends so: `ConversionError(...)`, `warnings.warn(...)`.
 _RAISED = re.compile(r"Error$|Warning$|^(CheckFailed|IdleTimeout|_Refused|warn)$")
 # What an error says in more than one place is made by these.
-_TEXTS = re.compile(r"^(token_is_pending|type_is_kept|expiration_is_kept|_instead|_too_large|_not_kept)$")
+_TEXTS = re.compile(
+    r"^(token_is_pending|type_is_kept|expiration_is_kept|_instead|_too_large|_not_kept)$"
+)
 _OTHER_PROGRAMS = {"supervisor.py"}  # of the cluster's processes; nobody sees what it raises
 
 
