@@ -161,6 +161,15 @@ class Controls(Protocol):
     def cancel(self, number: int) -> bool:
         """Drop a pending delayed message; False when it is not pending any more."""
 
+    def backup(self, path: str) -> None:
+        """Copy the file in which all is kept.
+
+        Raises
+        ------
+        EngineError
+            When nothing is kept, or the copy cannot be written.
+        """
+
 
 class Engine(Protocol):
     """Delivers messages to functions and keeps their state.

@@ -150,7 +150,9 @@ class EmbeddedEngine:
         self._driver = thread.call(
             lambda: Driver(self._core, transport, clock, paused=paused, commit=commit)
         )
-        self.controls = EmbeddedControls(thread, self._driver)
+        self.controls = EmbeddedControls(
+            thread, self._driver, None if store is None else store.backup
+        )
         if self._persistence is not None:
             thread.post(self._driver.wake)  # for what was kept
 

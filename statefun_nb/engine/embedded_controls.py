@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from ..address import SdkAddress
 from ..effects import StateSpec, TypedValue
+from ..errors import EngineError
 from ..loop_thread import LoopThread
 from .base import Idle
 from .driver import Driver
@@ -22,11 +23,16 @@ class EmbeddedControls:
     thread : LoopThread
         The driver's.
     driver : Driver
+    backup : callable, optional
+        Copies what is kept to a file, on the loop.
     """
 
-    def __init__(self, thread: LoopThread, driver: Driver) -> None:
+    def __init__(
+        self, thread: LoopThread, driver: Driver, backup: Callable[[str], None] | None
+    ) -> None:
         self._thread = thread
         self._driver = driver
+        self._backup = backup
 
     async def step(self) -> bool:
         return await self._driver.step()
@@ -45,3 +51,8 @@ class EmbeddedControls:
 
     def cancel(self, number: int) -> bool:
         return self._thread.call(self._driver.cancel, number)
+
+    def backup(self, path: str) -> None:
+        if self._backup is None:
+            raise EngineError("this session keeps nothing: sf.start(durable=...) does")
+        self._thread.call(self._backup, path, timeout=None)

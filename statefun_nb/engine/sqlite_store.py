@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import stat
 import weakref
 from collections.abc import Callable, Iterator
 
@@ -67,11 +68,7 @@ class SqliteStore:
     def __init__(self, path: str, clock: str, egress_limit: int = EGRESS_LIMIT) -> None:
         self.path = path
         self._egress_limit = egress_limit
-        try:
-            # Not left to SQLite, which would let the group and others read it.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        except OSError as error:
-            raise EngineError(f"durable={path!r} cannot be opened: {error.strerror}") from error
+        self._inode = _prepare(path)
         self.what_runs: Callable[[], str] = str  # of the session whose file it is
         # Made in the caller's thread and used in the loop's, never in both at once.
         self._db = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
@@ -213,6 +210,12 @@ class SqliteStore:
         EngineError
             When it cannot be written.
         """
+        if _inode_of(self.path) != self._inode:
+            raise EngineError(
+                f"{self.path} was deleted or replaced while it was open: what was done since then "
+                "cannot be kept. No message is served or taken any more: call sf.stop(), put a "
+                "backup in its place, or take another file, and start again"
+            )
         try:
             with self._transaction():
                 self._write(changes)
@@ -262,6 +265,22 @@ class SqliteStore:
                 (self._egress_limit,),
             )
 
+    def backup(self, path: str) -> None:
+        """Copy all that was written so far to a new file, readable for the user alone.
+
+        Raises
+        ------
+        EngineError
+            When there is something at that path already, or it cannot be written.
+        """
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            with contextlib.closing(sqlite3.connect(path)) as copy:
+                self._db.backup(copy)
+        except (OSError, sqlite3.Error) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise EngineError(f"cannot make a backup at {path}: {why}") from error
+
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
@@ -279,6 +298,55 @@ class SqliteStore:
         path = os.path.realpath(self.path)
         if _open_here.get(path) is self:
             del _open_here[path]
+
+
+def _prepare(path: str) -> int:
+    """Make the file where there is none, for the user alone; its inode.
+
+    Not left to SQLite, which would let the group and others read it.
+
+    Raises
+    ------
+    EngineError
+        When it cannot be opened, is none, or others may write it: they could change what is kept.
+    """
+    if os.path.basename(path) == ":memory:":  # noqa: PTH119 - a name of SQLite's, no path
+        raise EngineError(f"durable={path!r} names no file, and would keep nothing")
+    try:
+        opened = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o600)
+        try:
+            inode = os.fstat(opened)
+        finally:
+            os.close(opened)
+    except OSError as error:
+        raise EngineError(f"durable={path!r} cannot be opened: {error.strerror}") from error
+    if not stat.S_ISREG(inode.st_mode):
+        raise EngineError(f"durable={path!r} cannot be opened: it is no file")
+    if os.name == "posix":
+        for each in (path, f"{path}-wal", f"{path}-shm"):
+            _check_mode(each)
+    return inode.st_ino
+
+
+def _check_mode(path: str) -> None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - with the rest of them here
+    except OSError:
+        return  # it is not there
+    if found.st_mode & 0o022 or (found.st_uid not in (os.geteuid(), 0) and os.geteuid() != 0):
+        raise EngineError(
+            f"durable={path!r} can be written by others, and what is in it is trusted: make it "
+            f"yours alone (chmod 600 {path}), or take another file"
+        )
+    if found.st_mode & 0o044:
+        os.chmod(path, 0o600)  # noqa: PTH101 - as above; messages are nobody else's business
+
+
+def _inode_of(path: str) -> int:
+    try:
+        return os.stat(path).st_ino  # noqa: PTH116 - 2 us at each commit
+    except OSError:
+        return -1
 
 
 def _parts(address: SdkAddress | None) -> tuple[str | None, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..errors import EngineError, SessionError
 from ..sdk.messages import MISSING
 from ..trace.events import Invocation, Payload
 from ..trace.history import find_invocation
-from .arguments import a_duration, seconds, whole
+from .arguments import a_duration, a_path, seconds, whole
 from .inspection import Inspection
 from .sending import message_again
 from .state_writing import write_state
@@ -118,6 +119,20 @@ class Control(Inspection):
         self._check_outside("set_state", LATER)
         write_state(self.engine, self.functions, typename, id, values)
         self.engine.retry(typename, id)
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Copy the file of ``durable=`` to a new one, while the session goes on.
+
+        What ``send`` has taken and functions have done till then is in it, as after a stop. Copying
+        the file by hand would miss what SQLite keeps beside it.
+
+        Raises
+        ------
+        EngineError
+            When the session keeps nothing, or there is something at ``path`` already.
+        """
+        self._check_outside("backup", LATER)
+        controls_of(self.engine, "backup").backup(str(a_path("path", path).absolute()))
 
     # Controlling.
 
