@@ -37,6 +37,9 @@ __all__ = ["Driver"]
 
 # The loop also serves HTTP and timers: work is done in slices of this many seconds.
 _SLICE = 0.005
+# Requests that wait for an answer, each of which is a task, a connection and bytes in memory; the
+# runtime has 32,768 for each of its tasks.
+_MOST_IN_FLIGHT = 10_000
 # A function that never has enough state names would be asked for ever.
 _MAX_HANDSHAKES = 100
 
@@ -240,7 +243,8 @@ class Driver:
         self._receive(end)
         self._tick()
         now_ms = self._clock.now_ms()
-        while not self.paused:
+        requests = self._requests
+        while not self.paused and len(requests) < _MOST_IN_FLIGHT:  # else an answer makes room
             pending = self.core.next_request(now_ms)
             if pending is None:
                 break
@@ -321,7 +325,8 @@ class Driver:
         self._keep()
         if self.failure:
             return
-        if self._inbox or (self.core.ready and not self.paused):
+        has_room = not self.paused and len(self._requests) < _MOST_IN_FLIGHT
+        if self._inbox or (self.core.ready and has_room):
             self.wake()
             return
         now_ms = self._clock.now_ms()

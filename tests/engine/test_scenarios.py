@@ -361,6 +361,24 @@ def test_retry_by_the_system_clock_is_waited_for(functions):
         assert "its message has gone through since" in failed._repr_html_()
 
 
+def test_so_many_requests_are_in_flight_and_no_more(functions, monkeypatch):
+    monkeypatch.setattr("statefun_nb.engine.driver._MOST_IN_FLIGHT", 20)
+    now, most = [0], [0]
+
+    @sf.function("a/slow", state={"n": int}, functions=functions)
+    async def slow(ctx, message):
+        now[0] += 1
+        most[0] = max(most[0], now[0])
+        await asyncio.sleep(0.001)
+        now[0] -= 1
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send_many([("a/slow", f"u{n}", 1) for n in range(500)], progress=False)
+        assert session.wait_idle(60).processed == 500
+        assert most[0] == 20
+
+
 def test_what_is_tried_again_and_again_is_named_with_its_line(functions):
     @sf.function("a/b", functions=functions)
     def function(ctx, message):
