@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -110,7 +111,7 @@ def test_a_cluster_stays_is_found_and_taken_down(functions, tmp_path, monkeypatc
         port, module = embedded.endpoint.port, embedded.module_yaml()
     path = tmp_path / "module.yaml"
     path.write_text(module)
-    assert main(["cluster", "status"]) == 0
+    assert main(["cluster", "status"]) == 1
     assert "no cluster is up" in capsys.readouterr().out
     try:
         assert main(["cluster", "up", str(path), "--kafka-image", KAFKA_IMAGE]) == 0
@@ -119,6 +120,8 @@ def test_a_cluster_stays_is_found_and_taken_down(functions, tmp_path, monkeypatc
         assert main(["cluster", "up", str(path)]) == 1
         assert "up already" in capsys.readouterr().err
         found = docker_place(out)
+        assert main(["cluster", "status", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {**found, "running": True}
         session = sf.start(engine="docker", port=port, functions=functions, **found)
         session.send("d/f", "a", 1)
         session.wait_idle(60)
