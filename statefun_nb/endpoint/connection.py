@@ -212,22 +212,22 @@ class HttpConnection(asyncio.Protocol):
         if not reading.target.startswith(b"/"):
             reading.take_authority()
         reading.refusal = self._admit(reading)
-        size = fields.get(b"content-length")  # llhttp refuses a second one
-        if size is not None and int(size) > limits.body_bytes:
-            raise _Refused(*(reading.refusal or (413, self._too_large())))
+        size = int(fields.get(b"content-length", 0))  # llhttp refuses a second one
+        if reading.refusal is not None and (size or b"transfer-encoding" in fields):
+            raise _Refused(*reading.refusal)  # without reading the body
+        if size > limits.body_bytes:
+            raise _Refused(413, self._too_large())
         expected = fields.get(b"expect")
         if expected is not None:
             if expected.lower() != b"100-continue":
                 raise _Refused(417, f"cannot meet the expectation {expected!r}")
-            if self._serving is None and not self._queue and reading.refusal is None:
+            if self._serving is None and not self._queue:
                 self.write(_CONTINUE)
         self._other_bytes = 0
 
     def on_body(self, body: bytes) -> None:
         reading, held = self._reading, self._held
         assert reading is not None
-        if reading.refusal is not None:
-            raise _Refused(*reading.refusal)
         if not reading.body:
             reading.body = body  # nearly always all of it
         else:
