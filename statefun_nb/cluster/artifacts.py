@@ -76,11 +76,23 @@ class Artifacts(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """Where artifacts are kept between sessions; ``STATEFUN_NB_CACHE`` overrides it."""
-    from platformdirs import user_cache_path
+    """Where artifacts are kept between sessions; ``STATEFUN_NB_CACHE`` overrides it.
 
+    Raises
+    ------
+    EngineError
+        When what knows the place is not installed.
+    """
     chosen = os.environ.get("STATEFUN_NB_CACHE")
-    return Path(chosen) if chosen else user_cache_path("statefun_nb", appauthor=False)
+    if chosen:
+        return Path(chosen)
+    try:
+        from platformdirs import user_cache_path  # of the extra [flink]
+    except ImportError as error:
+        raise EngineError(
+            f"the real StateFun needs platformdirs: {install_command('flink')}"
+        ) from error
+    return user_cache_path("statefun_nb", appauthor=False)
 
 
 def resolve(report: Report = lambda _: None, *, offline: bool | None = None) -> Artifacts:

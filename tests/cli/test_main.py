@@ -207,6 +207,13 @@ def test_the_status_of_nothing(monkeypatch, capsys, tmp_path):
     assert main(["cluster", "down"]) == 0
 
 
+def test_without_the_extra_a_cluster_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.delenv("STATEFUN_NB_CACHE", raising=False)
+    monkeypatch.setitem(sys.modules, "platformdirs", None)
+    assert main(["cluster", "status"]) == 1
+    assert install_command("flink") in capsys.readouterr().err
+
+
 def test_whoever_reads_the_first_line_only_sees_no_traceback():
     doctor = subprocess.Popen(
         [sys.executable, "-m", "statefun_nb", "doctor"],
