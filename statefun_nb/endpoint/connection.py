@@ -72,7 +72,6 @@ class HttpConnection(asyncio.Protocol):
         self._request_bytes = 0  # of the request that is being read, with its framing
         self._other_bytes = 0  # of it since the last piece of its body: headers, framing, trailers
         self._read_by = 0.0  # when it has to be complete
-        self._queued_bytes = 0  # of bodies that wait for their turn
         self._queue: deque[Exchange] = deque()
         self._serving: Exchange | None = None
         self._write_paused = False
@@ -247,19 +246,20 @@ class HttpConnection(asyncio.Protocol):
         self._reading = None
         self._request_bytes = self._other_bytes = 0
         self._queue.append(reading)
-        self._queued_bytes += len(reading.body)
         if not reading.keep_alive:
             self._closing = True
-        if not self._reading_paused and self._has_enough():
-            self._reading_paused = True
-            self._transport.pause_reading()
         if self._serving is None:
             self._next()
+        if self._queue and not self._reading_paused and self._has_enough():
+            self._reading_paused = True
+            self._transport.pause_reading()
 
     def _has_enough(self) -> bool:
         """Do so many requests wait for their turn, or so much of them, that no more are read?"""
-        limits = self._limits
-        return len(self._queue) >= limits.pipelined or self._queued_bytes > limits.body_bytes
+        queue, limits = self._queue, self._limits
+        if len(queue) >= limits.pipelined:
+            return True
+        return sum(len(exchange.body) for exchange in queue) > limits.body_bytes
 
     def _headers_too_large(self) -> _Refused:
         return _Refused(431, f"the headers are longer than {self._limits.header_bytes} bytes")
@@ -272,7 +272,6 @@ class HttpConnection(asyncio.Protocol):
     def _next(self) -> None:
         while self._serving is None and self._queue and not self._write_paused:
             exchange = self._queue.popleft()
-            self._queued_bytes -= len(exchange.body)
             self._serving = exchange
             self.deadline = float("inf")  # a function may take as long as it needs
             if self._reading_paused and not self._has_enough():
