@@ -31,11 +31,11 @@ __all__ = [
     "new_tuple",
 ]
 
-# Makes a named tuple of a class and a tuple of its fields, in half the time of calling the class:
-# for what is made for each message.
 # 7,922 years: what is due later than that has no date.
 LONGEST_DELAY_MS = 250_000_000_000_000
 
+# Makes a named tuple of a class and a tuple of its fields, in half the time of calling the class:
+# for what is made for each message.
 new_tuple = tuple.__new__
 
 

@@ -225,19 +225,19 @@ def install_command(extra: str = "") -> str:
     """
     from importlib import metadata  # 10 ms that only an error needs
 
-    in_brackets = f"[{extra}]" if extra else ""
     try:
         origin = metadata.distribution(_NAME).read_text("direct_url.json")
     except metadata.PackageNotFoundError:  # imported from a folder on sys.path
         origin = None
     if origin is None:
-        return f'pip install "{_NAME}{in_brackets}"'
-    return _install_from(json.loads(origin), in_brackets, metadata.requires(_NAME) or [])
+        return f'pip install "{_NAME}{_brackets(extra)}"'
+    return _install_from(json.loads(origin), extra, metadata.requires(_NAME) or [])
 
 
-def _install_from(origin: dict[str, Any], in_brackets: str, requirements: list[str]) -> str:
+def _install_from(origin: dict[str, Any], extra: str, requirements: list[str]) -> str:
     from urllib.request import url2pathname
 
+    in_brackets = _brackets(extra)
     url = str(origin.get("url", ""))
     scheme, _, path = url.partition("://")
     if "vcs_info" in origin:
@@ -249,13 +249,17 @@ def _install_from(origin: dict[str, Any], in_brackets: str, requirements: list[s
     if os.path.exists(place):  # noqa: PTH110 - pathlib for one line
         editable = "-e " if origin.get("dir_info", {}).get("editable") else ""
         return f'pip install {editable}"{place}{in_brackets}"'
-    marker = f'extra == "{in_brackets[1:-1]}"'
+    marker = f'extra == "{extra}"'
     libraries = [
         requirement.partition(";")[0].strip()
         for requirement in requirements
         if marker in requirement.replace("'", '"')
     ]
     return "pip install " + " ".join(f'"{each}"' for each in libraries)
+
+
+def _brackets(extra: str) -> str:
+    return f"[{extra}]" if extra else ""
 
 
 _NAME = "statefun_nb"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..errors import EngineError, install_command
 from .runtime import Runtime
 
-__all__ = ["Clients", "Record", "broker_command", "write_broker_config"]
+__all__ = ["Clients", "Record", "broker_command", "kafka_library", "write_broker_config"]
 
 # A consumer that reads to the end asks so often.
 _POLL_SECONDS = 0.2

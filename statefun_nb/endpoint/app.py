@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from http.client import responses
 from typing import Any, NamedTuple
 
@@ -214,11 +214,9 @@ def refusal(method: str, headers: Mapping[bytes, bytes], names: Names) -> tuple[
     """Why a request for a function is refused before its body is read; None when it is not."""
     if method != "POST":
         return 405, f"{method} is not allowed here: StateFun sends POST"
-    get = headers.get
-    refused = _site_refusal(get(b"host"), get(b"origin"), get(b"sec-fetch-site"), names)
-    if refused is not None:
+    if (refused := site_refusal(headers, names)) is not None:
         return refused
-    given = get(b"content-type", OCTETS)
+    given = headers.get(b"content-type", OCTETS)
     if given != OCTETS:
         content_type = given.decode("latin-1")
         if content_type.partition(";")[0].strip().lower() != _OCTETS:
@@ -228,21 +226,13 @@ def refusal(method: str, headers: Mapping[bytes, bytes], names: Names) -> tuple[
 
 def site_refusal(headers: Mapping[bytes, bytes], names: Names) -> tuple[int, str] | None:
     """Why a page of another site is refused; None for every other request."""
-    get = headers.get
-    return _site_refusal(get(b"host"), get(b"origin"), get(b"sec-fetch-site"), names)
 
+    def text(name: bytes) -> str | None:
+        value = headers.get(name)
+        return None if value is None else value.decode("latin-1")
 
-@lru_cache(maxsize=64)
-def _site_refusal(
-    host: bytes | None, origin: bytes | None, site: bytes | None, names: Names
-) -> tuple[int, str] | None:
-    """Remembered: of all requests of a client these headers are the same."""
-    why = foreign(_text(host), _text(origin), _text(site), names)
+    why = foreign(text(b"host"), text(b"origin"), text(b"sec-fetch-site"), names)
     return (403, why) if why else None
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")
 
 
 def _answer(connection: httputil.HTTPConnection, status: int, body: bytes | str) -> None:

@@ -24,14 +24,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from ..address import SdkAddress
-from ..effects import (
-    CancelDelayed,
-    Emit,
-    Reply,
-    StateSpec,
-    TypedValue,
-    new_tuple,
-)
+from ..effects import CancelDelayed, Emit, Reply, StateSpec, TypedValue, new_tuple
 from ..errors import EngineError
 from .answers import Cancelled, Failed, Undeclared
 from .mailbox import FunctionType, Mailbox, QueuedMessage

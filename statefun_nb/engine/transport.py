@@ -30,6 +30,7 @@ __all__ = [
     "HttpTransport",
     "Transport",
     "back_off",
+    "http_library",
 ]
 
 OCTETS = "application/octet-stream"
@@ -103,6 +104,21 @@ def _answer(outcome: Outcome) -> Answer:
     return Failed(reason_of(outcome.failure.error))
 
 
+def http_library() -> Any:
+    """The module ``aiohttp``.
+
+    Raises
+    ------
+    EngineError
+        When it is not installed.
+    """
+    try:
+        import aiohttp  # of the extra [http]: only this way to a function needs it
+    except ImportError as error:
+        raise EngineError(f"functions over HTTP need aiohttp: {install_command('http')}") from error
+    return aiohttp
+
+
 class HttpClient:
     """POSTs requests to endpoints, over connections that stay open.
 
@@ -113,13 +129,7 @@ class HttpClient:
     """
 
     def __init__(self) -> None:
-        try:
-            import aiohttp  # of the extra [http]: only this way to a function needs it
-        except ImportError as error:
-            raise EngineError(
-                f"functions over HTTP need aiohttp: {install_command('http')}"
-            ) from error
-        self._aiohttp: Any = aiohttp
+        aiohttp = self._aiohttp = http_library()
         self._session: Any = None
         # What a call raises when its endpoint cannot be reached, or does not answer in time.
         self.errors: tuple[type[Exception], ...] = (

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections import deque
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..endpoint.server import LOOPBACK, PORTS_TRIED, bind_port
-from ..errors import EngineError, install_command
+from ..engine.transport import http_library
+from ..errors import EngineError
 from .options import Options
 
 if TYPE_CHECKING:
@@ -28,10 +28,8 @@ def check_before(options: Options, running: Session) -> None:
     EngineError
         As the start itself would.
     """
-    if options.transport == "http" and importlib.util.find_spec("aiohttp") is None:
-        raise EngineError(
-            f"functions over HTTP need aiohttp: {install_command('http')}"
-        )  # as HttpTransport says
+    if options.transport == "http":
+        http_library()
     if options.engine != "embedded":
         from .cluster_engine import prepare  # 12 ms that most need not wait for
 
