@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
-from typing import Any, overload
+from typing import Any, get_args, overload
 
+from ..errors import StatefunError
 from ..protocol.v3 import decode_request
-from ..tables import counted, html_table, text_table
+from ..tables import counted, html_table, shown, text_table
 from .batch import TracedBatch
-from .events import Invocation
+from .events import Invocation, InvocationStatus
+from .log import Places, View
 from .reader import read_batch
 from .recorder import Recorder
 
@@ -18,49 +18,6 @@ __all__ = ["Invocations"]
 
 # Rows that a table in a cell shows; slices and filters show others.
 _SHOWN = 50
-
-
-class _Kept:
-    """The batches that a recorder kept at one moment, in the order they started.
-
-    ``ends[i]`` is the place after the last invocation of batch ``i`` among all of them.
-    """
-
-    def __init__(self, recorder: Recorder) -> None:
-        self.batches, counts, self.dropped = recorder.kept()
-        self.ends = list(accumulate(counts))
-        self.recorder_id = recorder.id
-
-    def read(self, place: int) -> Invocation:
-        batch = bisect_right(self.ends, place)
-        begin = self.ends[batch - 1] if batch else 0
-        at = place - begin
-        return next(read_batch(self.batches[batch], self.recorder_id, at, at + 1))
-
-    def spans(self, places: Sequence[int]) -> Iterator[tuple[TracedBatch, list[int]]]:
-        """Each batch with those of its invocations, from 0, that are among ascending places."""
-        if isinstance(places, range) and places.step == 1:
-            yield from self._ranges(places)
-            return
-        batch, inside = -1, list[int]()
-        for place in places:
-            found = bisect_right(self.ends, place, lo=max(batch, 0))
-            if found != batch and inside:
-                yield self.batches[batch], inside
-                inside = []
-            batch = found
-            inside.append(place - (self.ends[batch - 1] if batch else 0))
-        if inside:
-            yield self.batches[batch], inside
-
-    def _ranges(self, places: range) -> Iterator[tuple[TracedBatch, list[int]]]:
-        first = bisect_right(self.ends, places.start)
-        for batch in range(first, len(self.batches)):
-            begin = self.ends[batch - 1] if batch else 0
-            if begin >= places.stop:
-                return
-            last = min(self.ends[batch], places.stop) - begin
-            yield self.batches[batch], list(range(max(places.start - begin, 0), last))
 
 
 class Invocations(Sequence[Invocation]):
@@ -79,16 +36,24 @@ class Invocations(Sequence[Invocation]):
     ``s.invocations.to_dataframe()``.
     """
 
-    def __init__(self, kept: _Kept, places: Sequence[int], dropped: int = 0) -> None:
-        self._kept = kept
+    def __init__(self, view: View, places: Places, recorder_id: int, dropped: int = 0) -> None:
+        self._view = view
         self._places = places
+        self._recorder_id = recorder_id
         self.dropped = dropped
 
     @classmethod
     def of(cls, recorder: Recorder) -> Invocations:
         """The invocations that a recorder keeps just now."""
-        kept = _Kept(recorder)
-        return cls(kept, range(kept.ends[-1] if kept.ends else 0), kept.dropped)
+        view, dropped = recorder.view()
+        return cls(view, view.places, recorder.id, dropped)
+
+    def _with(self, places: Places) -> Invocations:
+        return Invocations(self._view, places, self._recorder_id)
+
+    def _read(self, place: int) -> Invocation:
+        batch, at = self._view.find(place)
+        return next(read_batch(batch, self._recorder_id, at, at + 1))
 
     @overload
     def __getitem__(self, index: int) -> Invocation: ...
@@ -96,24 +61,24 @@ class Invocations(Sequence[Invocation]):
     def __getitem__(self, index: slice) -> Invocations: ...
     def __getitem__(self, index: int | slice) -> Invocation | Invocations:
         if isinstance(index, slice):
-            return Invocations(self._kept, self._places[index])
-        return self._kept.read(self._places[index])
+            return self._with(self._places[index])
+        return self._read(self._places[index])
 
     def __len__(self) -> int:
         return len(self._places)
 
     def __iter__(self) -> Iterator[Invocation]:
         if not self._ascending:
-            yield from (self._kept.read(place) for place in self._places)
+            yield from (self._read(place) for place in self._places)
             return
-        for batch, inside in self._kept.spans(self._places):
-            first, last = inside[0], inside[-1] + 1
-            found = read_batch(batch, self._kept.recorder_id, first, last)
-            if last - first == len(inside):
+        for batch, begin, places in self._view.spans(self._places):
+            first, last = places[0] - begin, places[-1] - begin + 1
+            found = read_batch(batch, self._recorder_id, first, last)
+            if last - first == len(places):
                 yield from found
             else:
-                wanted = set(inside)
-                yield from (each for at, each in enumerate(found, first) if at in wanted)
+                wanted = set(places)
+                yield from (each for at, each in enumerate(found, begin + first) if at in wanted)
 
     @property
     def _ascending(self) -> bool:
@@ -125,31 +90,77 @@ class Invocations(Sequence[Invocation]):
         *,
         type: str | None = None,
         id: str | None = None,
-        status: str | None = None,
+        status: InvocationStatus | None = None,
     ) -> Invocations:
         """Those of a function type, of an id, with a status, and where it is true.
 
-        A status is "ok", "error" or "rolled back". Only ``where`` has to decode what is kept.
+        A status is "ok", "error" or "rolled back". The trace has an index of types and statuses;
+        for an ``id`` all that is left is looked at, for ``where`` it is decoded.
+
+        Raises
+        ------
+        StatefunError
+            Of a status that does not exist, and of what is no text or no function.
         """
+        for name, value in ("type", type), ("id", id):
+            if value is not None and not isinstance(value, str):
+                raise StatefunError(f"{name}={shown(value)}: it takes text")
+        if status is not None and status not in get_args(InvocationStatus):
+            raise StatefunError(
+                f"status={shown(status)} is not known: use 'ok', 'error' or 'rolled back'"
+            )
+        if where is not None and not callable(where):
+            raise StatefunError(
+                f"where={shown(where)}: it takes a function of an invocation, "
+                "such as lambda each: each.changed"
+            )
+        found = self
         if not self._ascending:
-            places = sorted(self._places)
-            return Invocations(self._kept, places).filter(where, type=type, id=id, status=status)
-        found: list[int] = []
-        place = iter(self._places)
-        for batch, inside in self._kept.spans(self._places):
-            places = [next(place) for _ in inside]
-            if type is not None and batch.spec.typename != type:
-                continue
-            if id is not None and decode_request(batch.request).target.id != id:
-                continue
-            found += [
-                at
-                for at, index in zip(places, inside, strict=True)
-                if status in (None, batch.status(index))
-            ]
+            found = self._with(self._places[::-1])
+        if type is not None:
+            found = found._of_type(type)
+        if status is not None:
+            found = found._with_status(status)
+        if id is not None:
+            found = found._of_id(id)
         if where is not None:
-            found = [at for at in found if where(self._kept.read(at))]
-        return Invocations(self._kept, found)
+            found = found._with([at for at in found._places if where(found._read(at))])
+        return found
+
+    def _of_type(self, typename: str) -> Invocations:
+        if self._complete:
+            view = self._view.of_type(typename)
+            return Invocations(view, view.places, self._recorder_id)
+        return self._where(lambda batch: batch.spec.typename == typename)
+
+    def _with_status(self, status: InvocationStatus) -> Invocations:
+        if self._complete:
+            return self._with(self._view.with_status(status))
+        return self._with(
+            [
+                place
+                for batch, begin, places in self._view.spans(self._places)
+                for place in places
+                if batch.status(place - begin) == status
+            ]
+        )
+
+    def _of_id(self, id: str) -> Invocations:
+        encoded = id.encode(errors="replace")  # most requests need not be decoded
+
+        def is_for(batch: TracedBatch) -> bool:
+            return encoded in batch.request and decode_request(batch.request).target.id == id
+
+        return self._where(is_for)
+
+    def _where(self, wanted: Callable[[TracedBatch], bool]) -> Invocations:
+        spans = self._view.spans(self._places)
+        return self._with([at for batch, _, places in spans if wanted(batch) for at in places])
+
+    @property
+    def _complete(self) -> bool:
+        """Are these all that the view shows?"""
+        return self._places == self._view.places
 
     def caused_by(self, seq: int) -> Invocations:
         """The invocations that serve what invocation ``seq`` sent."""

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from .batch import TracedBatch
 from .events import InvocationError
+from .log import Log, View
 
 __all__ = ["Recorder", "Snapshot"]
 
@@ -62,15 +63,13 @@ class Recorder:
         # twice as much.
         self._fresh: deque[TracedBatch] = deque()
         self._lock = threading.Lock()  # guards what follows: written on the loop, read from cells
-        self._batches: deque[TracedBatch] = deque()
-        self._sizes: deque[tuple[int, int]] = deque()  # of each: bytes and invocations
-        self._bytes = 0
-        self._kept = 0
-        self._dropped = 0
+        self._log = Log()  # in the order in which they were done
         self._failures = 0
         self._replaced: deque[int] = deque(maxlen=_REPLACED)  # their numbers
         self._replacements = 0  # since the start
-        self._in_order = True  # has each batch begun after the one that ended before it?
+        # Has each batch begun after the one that ended before it? If not, the kept ones in order.
+        self._in_order = True
+        self._sorted: tuple[tuple[int, int, int], Log] | None = None  # and what it was made of
         self._last_seq = 0
         self._next_seq = 1  # these two: the loop's alone
         self._next_number = 1
@@ -91,49 +90,35 @@ class Recorder:
 
     def _settle(self) -> None:
         """Count what is new, and drop what no longer fits."""
-        fresh, batches, sizes = self._fresh, self._batches, self._sizes
-        kept, held, dropped = self._kept, self._bytes, self._dropped
+        fresh = self._fresh
+        batches = [fresh.popleft() for _ in range(len(fresh))]
         last = self._last_seq
-        while fresh:
-            batch = fresh.popleft()
-            size, count = measured = batch.measure()
-            batches.append(batch)
-            sizes.append(measured)
-            seq = batch.seq
-            if seq < last:
+        for batch in batches:
+            if batch.seq < last:
                 self._in_order = False
-            last = seq
-            held += size
-            kept += count
+            last = batch.seq
             if batch.error is not None or batch.skipped is not None:
                 self._failures += batch.failures
-        while len(batches) > 1 and (kept > self.limit or held > self.limit_bytes):
-            batches.popleft()
-            size, count = sizes.popleft()
-            held -= size
-            kept -= count
-            dropped += count
-        self._kept, self._bytes, self._dropped = kept, held, dropped
         self._last_seq = last
+        self._log.extend(batches)
+        self._log.trim(self.limit, self.limit_bytes)
 
     def replace(self, old: TracedBatch, new: TracedBatch) -> bool:
         """Put a batch in the place of one of the same size; False when that is no longer kept."""
         with self._lock:
             self._settle()
-            for index in range(len(self._batches) - 1, -1, -1):
-                if self._batches[index] is old:
-                    self._batches[index] = new
-                    self._replaced.append(new.number)
-                    self._replacements += 1
-                    return True
-        return False
+            if not self._log.replace(old, new):
+                return False
+            self._replaced.append(new.number)
+            self._replacements += 1
+            return True
 
     def replaced(self, since: int = 0) -> tuple[list[TracedBatch], int]:
         """What was replaced after the cursor ``since`` and is still kept, and the cursor now."""
         with self._lock:
             new = min(self._replacements - since, len(self._replaced))
             numbers = set(islice(reversed(self._replaced), new))
-            found = [each for each in self._batches if each.number in numbers] if numbers else []
+            found = [each for each in self._log if each.number in numbers] if numbers else []
             return found, self._replacements
 
     def failed_again(self, before: TracedBatch, error: InvocationError) -> TracedBatch | None:
@@ -152,14 +137,14 @@ class Recorder:
         """Invocations recorded since the start, dropped ones included."""
         with self._lock:
             self._settle()
-            return self._kept + self._dropped
+            return self._log.kept + self._log.dropped
 
     @property
     def oldest(self) -> TracedBatch | None:
         """The oldest batch that is kept."""
         with self._lock:
             self._settle()
-            return self._batches[0] if self._batches else None
+            return self._log.oldest
 
     @property
     def failures(self) -> int:
@@ -173,44 +158,34 @@ class Recorder:
         """Bytes that the trace holds, estimated from above."""
         with self._lock:
             self._settle()
-            return self._bytes
+            return self._log.bytes
 
     def snapshot(self, since: int = 0) -> Snapshot:
         """The batches added after the cursor ``since`` (0: all that are kept)."""
         with self._lock:
             self._settle()
-            dropped, total = self._dropped, self._kept + self._dropped
-            new = len(self._batches) if since <= dropped else self._count_since(total - since)
-            batches = tuple(islice(reversed(self._batches), new))
-        return Snapshot(batches[::-1], dropped, total)
+            log = self._log
+            total = log.kept + log.dropped
+            return Snapshot(log.last(total - since), log.dropped, total)
 
-    def kept(self) -> tuple[list[TracedBatch], list[int], int]:
-        """The kept batches, oldest first, the size of each, and how many invocations are gone."""
+    def view(self) -> tuple[View, int]:
+        """The kept batches in the order they began, and how many invocations are gone."""
         with self._lock:
             self._settle()
-            batches, dropped = list(self._batches), self._dropped
-            counts = [count for _, count in self._sizes]
-        if not self._in_order:  # an async function's batch may end after one that began later
-            order = sorted(range(len(batches)), key=lambda index: batches[index].seq)
-            batches = [batches[index] for index in order]
-            counts = [counts[index] for index in order]
-        return batches, counts, dropped
+            log = self._log if self._in_order else self._in_order_of_seq()
+            return log.view(), self._log.dropped
 
-    def _count_since(self, invocations: int) -> int:
-        """How many batches hold the last so many invocations; whoever asks is near the end."""
-        batches = 0
-        for _, count in reversed(self._sizes):
-            if invocations <= 0:
-                break
-            invocations -= count
-            batches += 1
-        return batches
+    def _in_order_of_seq(self) -> Log:
+        """An async function's batch may end after one that began later."""
+        state = (self._log.kept, self._log.dropped, self._replacements)
+        if self._sorted is None or self._sorted[0] != state:
+            log = Log()
+            log.extend(sorted(self._log, key=lambda batch: batch.seq))
+            self._sorted = state, log
+        return self._sorted[1]
 
     def clear(self) -> None:
         """Forget the kept batches; numbering goes on."""
         with self._lock:
             self._settle()
-            self._dropped += self._kept
-            self._batches.clear()
-            self._sizes.clear()
-            self._bytes = self._kept = 0
+            self._log.clear()

@@ -270,3 +270,47 @@ def test_a_trace_that_is_switched_off_records_nothing(functions):
         session.wait_idle()
         assert len(session.invocations) == 0
         assert "ValueError: no" in session.parked[0].reason
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"status": "eror"}, "status='eror' (str) is not known: use 'ok', 'error' or"),
+        ({"type": sf}, "it takes text"),
+        ({"id": 5}, "id=5 (int): it takes text"),
+        ({"where": "bob"}, "where='bob' (str): it takes a function"),
+    ],
+)
+def test_a_filter_says_what_it_takes(wrong, words):
+    with pytest.raises(sf.StatefunError) as failed:
+        sf.Invocations.of(Recorder()).filter(**wrong)
+    assert words in str(failed.value)
+
+
+def test_filters_go_on_from_filters(functions):
+    @sf.function("t/f", functions=functions)
+    def f(ctx, message):
+        if message.value % 3 == 0:
+            raise ValueError("three")
+
+    @sf.function("t/g", functions=functions)
+    def g(ctx, message):
+        pass
+
+    with sf.start(port=0, functions=functions, on_error="skip") as session:
+        session.send_many((f"t/{'fg'[i % 2]}", f"k{i % 5}", i) for i in range(100))
+        session.wait_idle()
+        trace = session.invocations
+    ways = [
+        trace.filter(type="t/f", status="error", id="k0"),
+        trace.filter(status="error").filter(type="t/f").filter(id="k0"),
+        trace.filter(id="k0").filter(type="t/f").filter(status="error"),
+        trace[::-1].filter(type="t/f", id="k0", status="error"),
+        trace.filter(lambda each: each.status == "error" and each.address.id == "k0"),
+    ]
+    expected = [each.seq for each in trace if each.status == "error" and each.address.id == "k0"]
+    assert len(expected) == 4
+    assert [[each.seq for each in way] for way in ways] == [expected] * len(ways)
+    served = trace.filter(status="ok")
+    assert [each.seq for each in served[-3:]] == [each.seq for each in trace if not each.error][-3:]
+    assert len(served) == sum(each.status == "ok" for each in trace)
