@@ -364,7 +364,7 @@ class ClusterEngine:
             return not self._handler.running
         if self._handler.running or observed.delayed() > observed.delayed(until):
             return False
-        quiet = time.monotonic() - observed.last_activity
+        quiet = time.monotonic() - max(observed.last_activity, self._parking.last_activity)
         if self._trusted and not self._parking.held:
             return self._under_way == 0
         return quiet > (_PARKED_QUIET_SECONDS if self._trusted else _QUIET_SECONDS)

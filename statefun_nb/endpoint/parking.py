@@ -11,6 +11,7 @@ asynchronously, and that one is held (source: ``RequestReplyFunction``).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -71,6 +72,7 @@ class Parking:
         self._discarded: dict[SdkAddress, list[bytes]] = {}
         # Messages that the cluster has had an answer for without their being served.
         self.given_up = 0
+        self.last_activity = 0.0  # when a request failed or was held, on time.monotonic()
         self._closed = False
         self._waiting: list[tuple[httputil.HTTPConnection, Request, bytes]] = []
 
@@ -89,6 +91,7 @@ class Parking:
         why = self._sent_back.pop(request.target, None)
         if why is None:
             return False
+        self.last_activity = time.monotonic()
         held = self.held[request.target] = Held(connection, request, body, why)
         gone = partial(self._gone, held)
         connection.set_close_callback(gone)  # type: ignore[attr-defined]  # see Exchange
@@ -96,6 +99,7 @@ class Parking:
 
     def failed(self, connection: httputil.HTTPConnection, target: SdkAddress, why: Why) -> None:
         """Send back a request that was served and failed, to hold it when it comes again."""
+        self.last_activity = time.monotonic()
         self._sent_back[target] = why
         self._answer(connection, AGAIN)
 
