@@ -24,6 +24,7 @@ from .arguments import readable, whole_number
 from .cluster import add_cluster
 from .demo import demo as run_demo
 from .doctor import examine
+from .grade import add_grade
 from .run_notebook import export_notebook
 from .serving import ended_by_signal, follow, load_functions, served
 
@@ -45,12 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="what is there, and what each lacking part is for")
     doctor.add_argument("--json", action="store_true", help="as JSON")
     doctor.set_defaults(run=_doctor)
-    lab = commands.add_parser("lab", help="open the tour in JupyterLab")
-    lab.usage = "statefun-nb lab [-h] [FOLDER] [-- OPTIONS OF JUPYTERLAB]"
-    folder = lab.add_argument(
-        "folder", nargs="?", type=Path, default=Path(), help="of the notebooks (here)"
-    )
-    lab.set_defaults(run=_lab)
+    _add_lab(commands.add_parser("lab", help="open the tour in JupyterLab"))
     serve = commands.add_parser("serve", help="serve the functions of a module, for a cluster")
     serve.add_argument("module", help="module, or module:NAME of a StatefulFunctions in it")
     port, a_port = Options.port, whole_number(0, 65535)
@@ -84,12 +80,21 @@ def _parser() -> argparse.ArgumentParser:
     target = export.add_argument("folder", type=Path)
     export.add_argument("--overwrite", action="store_true", help="what an export wrote before")
     export.set_defaults(run=_export)
+    add_grade(commands.add_parser("grade", help="run participants' notebooks, and count points"))
     add_cluster(commands.add_parser("cluster", help="real StateFun: in Docker, to stay"))
     for each in (module, durable, notebook):
         each.complete = shtab.FILE  # type: ignore[attr-defined]
-    for each in (folder, target):
-        each.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+    target.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
     return parser
+
+
+def _add_lab(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "statefun-nb lab [-h] [FOLDER] [-- OPTIONS OF JUPYTERLAB]"
+    folder = parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path(), help="of the notebooks (here)"
+    )
+    folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+    parser.set_defaults(run=_lab)
 
 
 def _doctor(options: argparse.Namespace) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from ..address import SdkAddress, address_of, parse_typename
 from ..engine.base import Engine
-from ..errors import CheckFailed, DeclarationError, SessionError, did_you_mean
+from ..errors import CheckFailed, DeclarationError, SessionError, cut, did_you_mean
 from ..sdk.registry import StatefulFunctions, decode_state
 from ..tables import html_list, repr_of, shorten
+from ..testing.exercises import Attempt, begin
 from ..trace.events import Delayed, Invocation, Sent, differs
 from ..trace.history import history
 from ..trace.recorder import Recorder
 from .arguments import shown, whole
 
-__all__ = ["Check", "check_of"]
+__all__ = ["Check", "attempt_of", "check_of"]
 
 # Ids that are looked at for one that was meant.
 _KNOWN_IDS = 1_000
@@ -35,6 +37,8 @@ class Check:
         Those of the address that the trace keeps.
     others : iterable of str
         The ids of the same type that have had a message.
+    attempt : Attempt, optional
+        Where the exercise that this checks is told of it.
 
     Examples
     --------
@@ -47,12 +51,14 @@ class Check:
         state: dict[str, Any],
         invocations: Sequence[Invocation],
         others: Iterable[str] = (),
+        attempt: Attempt | None = None,
     ) -> None:
         self._address = address
         self._state = state
         self._invocations = invocations
         self._good = [each for each in invocations if each.status == "ok"]
         self._others = list(others)
+        self._attempt = attempt
         self._passed: list[str] = []
 
     def state(self, **expected: Any) -> Check:
@@ -172,15 +178,19 @@ class Check:
     def _changed(self, name: str) -> str:
         for each in reversed(self._good):
             if differs(each.state_before.get(name), each.state_after.get(name)):
-                message = shorten(each.message.value, 40)
-                return f"; invocation {each.seq} set it last, for the message {message!r}"
+                message = cut(repr_of(each.message.value), 40)
+                return f"; invocation {each.seq} set it last, for the message {message}"
         return ""
 
     def _pass(self, text: str) -> Check:
         self._passed.append(text)
+        if self._attempt is not None:
+            self._attempt.passed(f"{self._address}: {text}")
         return self
 
-    def _fail(self, text: str) -> None:
+    def _fail(self, text: str) -> NoReturn:
+        if self._attempt is not None:
+            self._attempt.failed(f"{self._address}: {text}")
         raise CheckFailed(f"{self._address}: {text}")
 
     def __repr__(self) -> str:
@@ -190,15 +200,37 @@ class Check:
         return html_list(str(self._address), [f"✓ {text}" for text in self._passed])
 
 
+def attempt_of(exercise: str | None, points: float) -> Attempt | None:
+    """What tells of a check that is one of an exercise.
+
+    Raises
+    ------
+    SessionError
+        When the exercise has no name, or the points are none.
+    """
+    _text("exercise", exercise, "the name of an exercise, such as '2a'")
+    if exercise is not None and not exercise.strip():
+        raise SessionError("exercise='' has no name: it takes one such as '2a'")
+    number = isinstance(points, int | float) and not isinstance(points, bool)
+    if not number or not 0 <= points < math.inf:
+        raise SessionError(f"points={shown(points)}: it takes a number, 0 or more")
+    return begin(exercise)
+
+
 def check_of(
-    engine: Engine, recorder: Recorder, functions: StatefulFunctions, typename: str, id_: str
+    engine: Engine,
+    recorder: Recorder,
+    functions: StatefulFunctions,
+    typename: str,
+    id_: str,
+    attempt: Attempt | None = None,
 ) -> Check:
     """What there is to know of one address just now."""
     address = address_of(typename, id_)
     state = decode_state(functions.find(typename), engine.state(address))
     invocations = history(recorder, address, recorder.limit)[::-1]
     _, known = engine.page(typename, "", _KNOWN_IDS)
-    return Check(address, state, invocations, [each.id for each in known])
+    return Check(address, state, invocations, [each.id for each in known], attempt)
 
 
 def _typename(name: str, value: Any) -> None:
@@ -242,6 +274,8 @@ def _some(texts: Sequence[str]) -> str:
 def _all_of(verb: str, found: list[tuple[str, str, Any]], how: str) -> str:
     if not found:
         return f"it {verb} nothing at all{how}"
-    each = [f"{shorten(value, 30)!r} to {typename} {where!r}" for typename, where, value in found]
+    each = [
+        f"{cut(repr_of(value), 30)} to {typename} {where!r}" for typename, where, value in found
+    ]
     verb += f"{how}:" if how else ""
     return f"it {verb} {', '.join(each[:5])}{' …' if len(each) > 5 else ''}"

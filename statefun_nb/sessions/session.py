@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine, Idle, IngressMessage
 from ..engine.clock import Clock, VirtualClock
-from ..errors import SessionError, did_you_mean
+from ..errors import SessionError, StatefunError, did_you_mean
 from ..loop_thread import LoopThread
 from ..protocol.module_reader import read_source
 from ..protocol.module_yaml import Document, covers
@@ -25,7 +25,7 @@ from ..trace.replay import Replay, cases_of, replay
 from ..trace.traced import TracedHandler
 from ..views.live import LiveViews
 from .arguments import a_path, not_opened, seconds
-from .checks import Check, check_of
+from .checks import Check, attempt_of, check_of
 from .control import LATER, USE_CONTEXT, Control
 from .engines import make_engine
 from .options import Options
@@ -181,8 +181,18 @@ class Session(Control):
 
     # Asking.
 
-    def check(self, typename: str, id: str) -> Check:
+    def check(
+        self, typename: str, id: str, *, exercise: str | None = None, points: float = 1
+    ) -> Check:
         """Ask what one address has done, once nothing moves any more.
+
+        Parameters
+        ----------
+        typename, id : str
+        exercise : str, optional
+            The name of the exercise that this checks, such as "2a", for ``statefun-nb grade``.
+        points : number
+            What the check is worth there.
 
         Examples
         --------
@@ -195,9 +205,15 @@ class Session(Control):
             When nobody has declared the function, and no message has gone to it.
         """
         self._check_outside("check", LATER)
-        self._check_known(typename)
-        self.wait_idle(timers=False)
-        return check_of(self.engine, self.recorder, self.functions, typename, id)
+        attempt = attempt_of(exercise, points)
+        try:
+            self._check_known(typename)
+            self.wait_idle(timers=False)
+            return check_of(self.engine, self.recorder, self.functions, typename, id, attempt)
+        except StatefunError as error:
+            if attempt is not None:
+                attempt.failed(str(error))
+            raise
 
     def replay(self, invocations: Iterable[Invocation] | None = None) -> Replay:
         """Run recorded invocations again, by the functions as they are now: what is different?

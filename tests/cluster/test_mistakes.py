@@ -92,7 +92,7 @@ def test_calls_that_wait_are_refused_inside_a_function(shared):
         "send_many": lambda: session.send_many([("m/nothing", "x", 1)]),
         "stop": session.stop,
     }
-    refused = {}
+    refused: dict[str, str] = {}
 
     @sf.function("m/waits", functions=functions)
     def waits(ctx, message):
@@ -109,7 +109,7 @@ def test_calls_that_wait_are_refused_inside_a_function(shared):
 
 def test_a_context_ends_with_its_invocation(shared):
     session, functions = shared
-    refused = []
+    refused: list[str] = []
 
     @sf.function("m/strays", state={"n": int}, functions=functions)
     async def strays(ctx, message):
@@ -127,7 +127,7 @@ def test_a_context_ends_with_its_invocation(shared):
 
         tasks.append(asyncio.create_task(stray()))
 
-    tasks = []
+    tasks: list[asyncio.Task[None]] = []
     session.send("m/strays", "k", "first")
     session.send("m/strays", "k", "second")
     session.wait_idle(30)

@@ -76,7 +76,7 @@ WRONG = {
     ),
     "a delay": (
         lambda check: check.delayed(1, to="k/person"),
-        "it sent 0 with a delay to k/person, not 1; it sent with a delay: '1' to k/greeter 'later'",
+        "it sent 0 with a delay to k/person, not 1; it sent with a delay: 1 to k/greeter 'later'",
     ),
     "an error": (
         lambda check: check.failed(error="KeyError"),

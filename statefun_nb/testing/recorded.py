@@ -15,14 +15,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from .address import SdkAddress, address_of
-from .errors import CheckFailed, DeclarationError
-from .sdk.functions import default_functions
-from .sdk.registry import StatefulFunctions
-from .tables import shorten
-from .trace.case import Case, readable, run_case, typed
-from .trace.events import Payload
-from .trace.replay import differences
+from ..address import SdkAddress, address_of
+from ..errors import CheckFailed, DeclarationError
+from ..sdk.functions import default_functions
+from ..sdk.registry import StatefulFunctions
+from ..tables import shorten
+from ..trace.case import Case, readable, run_case, typed
+from ..trace.events import Payload
+from ..trace.replay import differences
 
 __all__ = ["Recorded", "recorded", "write_recorded"]
 

@@ -1,0 +1,87 @@
+"""The exercises of a notebook, as its cells are written: which checks there are, and where."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import StatefunError, install_command
+
+__all__ = ["WrittenCheck", "read_notebook", "with_checks_of", "written_checks"]
+
+
+class WrittenCheck(NamedTuple):
+    """A ``check(..., exercise=..., points=...)`` in a cell, by the index of the cell."""
+
+    cell: int
+    exercise: str
+    points: float
+
+
+def read_notebook(path: Path) -> Any:
+    """A notebook of format 4.
+
+    Raises
+    ------
+    StatefunError
+        When it cannot be read, is no notebook, or nbformat is missing.
+    """
+    try:
+        import nbformat
+    except ImportError as error:
+        raise StatefunError(
+            f"running a notebook needs nbclient: {install_command('lab')}"
+        ) from error
+    try:
+        notebook: Any = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+        nbformat.validate(notebook)
+    except OSError as error:
+        raise StatefunError(f"cannot read {path}: {error.strerror}") from error
+    except Exception as error:  # nbformat has several for what is not a notebook
+        raise StatefunError(f"{path} is not a notebook: {str(error).splitlines()[0]}") from error
+    return notebook
+
+
+def written_checks(notebook: Any) -> list[WrittenCheck]:
+    """The checks of exercises in the code cells of a notebook, in order."""
+    return [
+        WrittenCheck(index, *found)
+        for index, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code"
+        for found in _checks(cell.source)
+    ]
+
+
+def _checks(source: str) -> Iterator[tuple[str, float]]:
+    python = "\n".join(
+        "pass" if line.startswith(("%", "!", "?")) else line for line in source.splitlines()
+    )
+    try:
+        tree = ast.parse(python)
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            given = {each.arg: each.value for each in node.keywords}
+            match given.get("exercise"), given.get("points", ast.Constant(1)):
+                case ast.Constant(str(name)), ast.Constant(int() | float() as points):
+                    yield name, points
+
+
+def with_checks_of(notebook: Any, reference: Any) -> None:
+    """Put the cells with checks of a reference in the place of a participant's, by their ids.
+
+    Whoever has changed such a cell is graded by what it was. One that is gone comes back at the
+    end.
+    """
+    checked = {each.cell for each in written_checks(reference)}
+    places = {cell.get("id"): index for index, cell in enumerate(notebook.cells)}
+    for index in sorted(checked):
+        cell = reference.cells[index]
+        place = places.get(cell.get("id"))
+        if place is None:
+            notebook.cells.append(cell)
+        else:
+            notebook.cells[place] = cell

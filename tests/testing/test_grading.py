@@ -1,0 +1,264 @@
+"""Notebooks are graded by what their checks say, whatever else is in them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import psutil
+import pytest
+
+import statefun_nb as sf
+from statefun_nb.cli.main import main
+from statefun_nb.testing.exercise_cells import read_notebook, written_checks
+from statefun_nb.testing.exercises import CHECKS_FILE, events
+from statefun_nb.testing.grading import Limits, find_notebooks, grade
+from statefun_nb.testing.reports import as_json, as_junit, feedback_page, names_of
+from tests.waiting import eventually
+
+from .notebooks import write_notebook
+
+START = "%load_ext statefun_nb\nimport statefun_nb as sf\ns = sf.start(port=0)"
+COUNTS = """@sf.function("g/count", state={"n": int})
+def count(ctx, message):
+    ctx.storage.n = (ctx.storage.n or 0) + 1
+    ctx.send("g/count", "other", 1) if message.value == "again" else None
+
+s.send("g/count", "x", "hello")"""
+CHECKS = (
+    's.check("g/count", "x", exercise="1", points=2).state(n=1)',
+    's.check("g/count", "x", exercise="2").invoked(1)',
+)
+
+
+def outcomes(graded):
+    return {each.name: (each.outcome, each.points, each.of) for each in graded.exercises}
+
+
+def test_a_check_tells_of_its_exercise(functions, tmp_path, monkeypatch):
+    monkeypatch.setenv(CHECKS_FILE, str(tmp_path / "told"))
+
+    @sf.function("g/f", state={"n": int}, functions=functions)
+    def f(ctx, message):
+        ctx.storage.n = 1
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("g/f", "x", 1)
+        session.check("g/f", "x").state(n=1)  # of no exercise: nobody is told
+        session.check("g/f", "x", exercise="1").state(n=1).invoked(1)
+        with pytest.raises(sf.CheckFailed):
+            session.check("g/f", "x", exercise="2", points=0.5).state(n=2)
+        with pytest.raises(sf.UnknownFunctionError):
+            session.check("g/typo", "x", exercise="3")
+    told = [(each.what, each.exercise) for each in events(tmp_path / "told")]
+    assert told == [
+        ("begun", "1"),
+        ("passed", "1"),
+        ("passed", "1"),
+        ("begun", "2"),
+        ("failed", "2"),
+        ("begun", "3"),
+        ("failed", "3"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"exercise": 2}, "exercise=2"),
+        ({"exercise": " "}, "has no name"),
+        ({"exercise": "1", "points": "2"}, "points='2'"),
+        ({"exercise": "1", "points": -1}, "points=-1"),
+        ({"exercise": "1", "points": True}, "points=True"),
+    ],
+)
+def test_an_exercise_has_a_name_and_points(functions, wrong, says):
+    with (
+        sf.start(port=0, functions=functions) as session,
+        pytest.raises(sf.SessionError, match=says),
+    ):
+        session.check("g/f", "x", **wrong)
+
+
+def test_checks_are_found_as_they_are_written(tmp_path):
+    path = write_notebook(
+        tmp_path / "a.ipynb",
+        "%%bash\necho exercise='0'",
+        '%time\ns.check("g/f", "x", exercise="1", points=1.5).state(n=1)\n'
+        'for _ in "ab": s.check("g/f", "y", exercise="2").invoked(1)',
+        "# exercise='3'",
+        "def broken(:",
+        's.check("g/f", "x", exercise=name)',
+    )
+    found = written_checks(read_notebook(path))
+    assert found == [(1, "1", 1.5), (1, "2", 1)]
+
+
+def test_each_notebook_has_what_its_checks_say_and_stops_no_other(tmp_path):
+    changed = COUNTS.replace("+ 1", "+ 5", 1)
+    write_notebook(tmp_path / "right" / "exam.ipynb", START, COUNTS, *CHECKS)
+    write_notebook(tmp_path / "wrong" / "exam.ipynb", START, changed, *CHECKS)
+    write_notebook(tmp_path / "raises" / "exam.ipynb", START, COUNTS + "\n1 / 0", *CHECKS)
+    write_notebook(tmp_path / "syntax" / "exam.ipynb", START, "def f(:", *CHECKS)
+    write_notebook(tmp_path / "undefined" / "exam.ipynb", START, COUNTS, "s.check(name)", *CHECKS)
+    write_notebook(
+        tmp_path / "dies" / "exam.ipynb",
+        START,
+        COUNTS,
+        CHECKS[0],
+        "import os; os._exit(1)",
+        CHECKS[1],
+    )
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "exam.ipynb").write_text("{")
+    model = write_notebook(tmp_path / "model" / "exam.ipynb", START, COUNTS, *CHECKS)
+    paths = [path for path in find_notebooks(tmp_path) if path != model]
+    graded = {each.notebook.parent.name: each for each in grade(paths)}
+
+    both = {"1": ("passed", 2, 2), "2": ("passed", 1, 1)}
+    assert outcomes(graded["right"]) == outcomes(graded["undefined"]) == both
+    assert outcomes(graded["raises"]) == both
+    assert graded["raises"].errors == [(2, "ZeroDivisionError: division by zero")]
+    assert outcomes(graded["wrong"]) == {"1": ("failed", 0, 2), "2": ("passed", 1, 1)}
+    assert "state 'n' is 5, not 1" in graded["wrong"].exercises[0].words
+    assert {each.outcome for each in graded["syntax"].exercises} == {"failed"}
+    assert "no function 'g/count' is declared" in graded["syntax"].exercises[0].words
+    assert outcomes(graded["dies"]) == {"1": ("passed", 2, 2), "2": ("not reached", 0, 1)}
+    assert graded["dies"].problem.startswith("cell 4: Kernel died")
+    assert "is not a notebook" in graded["broken"].problem
+    assert not [each for each in psutil.Process().children(recursive=True) if each.is_running()]
+
+
+def test_whoever_changes_a_check_is_graded_by_the_reference(tmp_path):
+    reference = write_notebook(tmp_path / "exam.ipynb", START, COUNTS, *CHECKS)
+    weak = CHECKS[0].replace("n=1", "n=5")
+    changed = COUNTS.replace("+ 1", "+ 5", 1)
+    write_notebook(tmp_path / "all" / "weak.ipynb", START, changed, weak)
+    graded = grade([tmp_path / "all" / "weak.ipynb"], reference=reference)
+    assert outcomes(graded[0]) == {"1": ("failed", 0, 2), "2": ("passed", 1, 1)}
+    nothing = write_notebook(tmp_path / "nothing.ipynb", START)
+    with pytest.raises(sf.StatefunError, match="checks no exercise"):
+        grade([reference], reference=nothing)
+
+
+def test_time_and_memory_are_bounded_and_the_next_cells_run(tmp_path):
+    cells = {
+        "endless": "while True: pass",
+        "hungry": "kept = [bytearray(1 << 28) for _ in range(10_000)]",
+    }
+    for name, cell in cells.items():
+        write_notebook(tmp_path / f"{name}.ipynb", START, COUNTS, cell, *CHECKS)
+    graded = grade(find_notebooks(tmp_path), limits=Limits(cell_seconds=10))
+    assert [each.errors for each in graded] == [
+        [(3, "KeyboardInterrupt: ")],
+        [(3, "MemoryError: ")],
+    ]
+    for each in graded:
+        assert outcomes(each) == {"1": ("passed", 2, 2), "2": ("passed", 1, 1)}
+
+
+def test_what_cannot_be_interrupted_is_killed(tmp_path):
+    stubborn = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(600)"
+    path = write_notebook(tmp_path / "a.ipynb", START, COUNTS, stubborn, *CHECKS)
+    (graded,) = grade([path], limits=Limits(seconds=20, cell_seconds=5))
+    assert graded.problem.endswith("it took more than 20 s")
+    assert outcomes(graded) == {"1": ("not reached", 0, 2), "2": ("not reached", 0, 1)}
+    assert not psutil.Process().children(recursive=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other platforms do not take the network away")
+def test_there_is_no_network_but_loopback(tmp_path):
+    reach = (
+        "import socket\n"
+        "names = [name for _, name in socket.if_nameindex()]\n"
+        "assert names == ['lo'], names\n"
+        "with socket.create_server(('127.0.0.1', 0)) as server:\n"
+        "    socket.create_connection(server.getsockname()).close()"
+    )
+    path = write_notebook(tmp_path / "a.ipynb", START, COUNTS, reach, *CHECKS)
+    (graded,) = grade([path])
+    if not graded.without_network:
+        pytest.skip("this container does not let the network be taken away")
+    assert (graded.errors, graded.problem) == ([], "")
+    (open_,) = grade([path], limits=Limits(network=True))
+    assert not open_.without_network
+    assert len(open_.errors) == (len(list(Path("/sys/class/net").iterdir())) > 1)
+
+
+def test_files_beside_a_notebook_are_there_and_stay_as_they_are(tmp_path):
+    (tmp_path / "data.csv").write_text("1")
+    cell = "from pathlib import Path\nassert Path('data.csv').read_text() == '1'\n"
+    cell += "Path('data.csv').write_text('2')"
+    path = write_notebook(tmp_path / "a.ipynb", cell)
+    (graded,) = grade([path])
+    assert (graded.errors, graded.problem) == ([], "")
+    assert (tmp_path / "data.csv").read_text() == "1"
+    assert {each.name for each in tmp_path.iterdir()} == {"a.ipynb", "data.csv"}
+
+
+def test_the_command_writes_every_report(tmp_path, capsys):
+    hostile = CHECKS[0].replace("n=1", "n='<script>\\x1b[2J'")
+    write_notebook(tmp_path / "all" / "ann" / "exam.ipynb", START, COUNTS, *CHECKS)
+    write_notebook(tmp_path / "all" / "bob" / "exam.ipynb", START, COUNTS, hostile, CHECKS[1])
+    files = {name: str(tmp_path / name) for name in ("g.json", "g.xml", "pages")}
+    arguments = ["--json", files["g.json"], "--junit", files["g.xml"], "--feedback", files["pages"]]
+    assert main(["grade", str(tmp_path / "all"), *arguments]) == 0
+    out, err = capsys.readouterr()
+    lines = [line.split() for line in out.splitlines()]
+    assert lines[:4] == [
+        ["2", "notebooks"],
+        ["notebook", "points", "1", "2", "problem"],
+        ["ann", "3", "of", "3", "✓", "✓"],
+        ["bob", "1", "of", "3", "✗", "✓"],
+    ]
+    assert err == ""
+    told = json.loads((tmp_path / "g.json").read_text())
+    assert [(each["name"], each["points"], each["of"]) for each in told] == [
+        ("ann", 3, 3),
+        ("bob", 1, 3),
+    ]
+    suites = ET.parse(tmp_path / "g.xml").getroot()
+    assert [(suite.get("name"), suite.get("tests"), suite.get("failures")) for suite in suites] == [
+        ("ann", "2", "0"),
+        ("bob", "2", "1"),
+    ]
+    page = (tmp_path / "pages" / "bob.html").read_text()
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page
+    assert "\x1b" not in page
+
+
+def test_names_tell_notebooks_apart(tmp_path):
+    nested = [write_notebook(tmp_path / "a" / who / "exam.ipynb", "1") for who in ("ann", "bob")]
+    flat = [write_notebook(tmp_path / "b" / f"{who}.ipynb", "1") for who in ("ann", "bob")]
+    for folder, paths in (("a", nested), ("b", flat)):
+        graded = grade(paths)
+        names = names_of(graded, tmp_path / folder)
+        assert names == ["ann", "bob"]
+        assert json.loads(as_json(graded, names))[0]["exercises"] == []
+        assert ET.fromstring(as_junit(graded, names)).tag == "testsuites"
+        assert "0 of 0 points" in feedback_page(graded[0], names[0])
+
+
+@pytest.mark.parametrize("what", ["nothing", "no such folder"])
+def test_a_folder_without_notebooks_is_an_error(tmp_path, capsys, what):
+    folder = tmp_path if what == "nothing" else tmp_path / "none"
+    assert main(["grade", str(folder)]) == 1
+    assert "notebook in" in (err := capsys.readouterr().err) or "is not a folder" in err
+
+
+def test_ctrl_c_leaves_no_process(tmp_path):
+    write_notebook(tmp_path / "a.ipynb", "import time\ntime.sleep(600)")
+    command = [sys.executable, "-m", "statefun_nb", "grade", str(tmp_path)]
+    grading = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    me = psutil.Process(grading.pid)
+    eventually(lambda: any("ipykernel" in " ".join(p.cmdline()) for p in me.children(True)), 60)
+    family = me.children(recursive=True)
+    grading.send_signal(2)
+    _, err = grading.communicate(timeout=60)
+    assert grading.returncode == 130
+    assert b"Traceback" not in err
+    eventually(lambda: not any(each.is_running() for each in family), 30)
