@@ -1,0 +1,135 @@
+"""The exam is passed by a solution, and each of these mistakes is found, in words that help."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from statefun_nb.testing.exercise_cells import read_notebook
+from statefun_nb.testing.grading import Graded, grade
+
+nbformat = pytest.importorskip("nbformat")
+
+EXAM = Path(__file__).parents[2] / "notebooks" / "90_exam.ipynb"
+
+STOCK = """
+@sf.function("exam/stock", state={"free": int})
+def stock(ctx, message):
+    free = ctx.storage.free or 0
+    match message.value:
+        case {"restock": count}:
+            ctx.storage.free = free + count
+        case {"take": count} if count <= free:
+            ctx.storage.free = free - count
+            ctx.send(ctx.caller.typename, ctx.caller.id, {"taken": count})
+        case {"take": _}:
+            ctx.send(ctx.caller.typename, ctx.caller.id, {"refused": free})
+"""
+
+ORDER = """
+@sf.function("exam/order", state={"status": str, "item": str, "count": int})
+def order(ctx, message):
+    kept = ctx.storage
+    match message.value:
+        case {"item": item, "count": count} if count <= 0:
+            kept.status = "invalid"
+        case {"item": item, "count": count}:
+            kept.status, kept.item, kept.count = "asked", item, count
+            ctx.send("exam/stock", item, {"take": count})
+        case {"taken": _}:
+            kept.status = "reserved"
+            after = timedelta(minutes=15)
+            ctx.send_after(after, "exam/order", ctx.address.id, "time is up", token="pay")
+        case {"refused": _}:
+            kept.status = "refused"
+        case "paid" if kept.status == "reserved":
+            kept.status = "paid"
+            ctx.cancel_delayed_message("pay")
+            ctx.send_egress(sf.kafka_egress_message("exam/mails", "mails", ctx.address.id))
+        case "time is up":
+            kept.status = "expired"
+            ctx.send("exam/stock", kept.item, {"restock": kept.count})
+"""
+
+# What is written instead, the exercises that are missed for it, and what is said of the first.
+MISTAKES = {
+    "sells what is not there": (
+        {'case {"take": count} if count <= free:': 'case {"take": count}:'},
+        {"1", "2", "3", "4"},
+        "state 'answers' is [{'taken': 3}, {'taken': 3}, {'taken': 2}], not",
+    ),
+    "mails twice": (
+        {'case "paid" if kept.status == "reserved":': 'case "paid":'},
+        {"3", "4"},
+        "it emitted 2 to exam/mails 'mails' with the value 'ann', not 1",
+    ),
+    "never lets go": (
+        {'            ctx.send("exam/stock", kept.item, {"restock": kept.count})\n': ""},
+        {"4"},
+        "state 'free' is 0, not 2",
+    ),
+    "expires what is paid": (
+        {'            ctx.cancel_delayed_message("pay")\n': ""},
+        {"4"},
+        "state 'free' is 5, not 2",
+    ),
+    "asks for nothing": (
+        {'case {"item": item, "count": count} if count <= 0:': 'case {"nothing": item}:'},
+        {"5"},
+        "state 'status' is 'reserved', not 'invalid'",
+    ),
+    "misspells a name": (
+        {'ctx.send("exam/stock", item, {"take"': 'ctx.send("exam/stok", item, {"take"'},
+        {"2", "3", "4"},
+        "state 'status' is 'asked', not 'reserved'",
+    ),
+}
+ALL = {"1": 2.0, "2": 3.0, "3": 3.0, "4": 3.0, "5": 1.0}
+
+
+def hand_in(folder: Path, stock: str, order: str) -> Path:
+    """The exam of a participant who has written that."""
+    notebook = read_notebook(EXAM)
+    for cell in notebook.cells:
+        cell.source = {"e03": stock + cell.source.partition("your code")[2], "e07": order}.get(
+            cell.id, cell.source
+        )
+    path = folder / "exam.ipynb"
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+def missed(graded: Graded) -> set[str]:
+    return {each.name for each in graded.exercises if each.outcome != "passed"}
+
+
+def changed(changes: dict[str, str]) -> tuple[str, str]:
+    stock, order = STOCK, ORDER
+    for old, new in changes.items():
+        assert (old in stock) != (old in order)
+        stock, order = stock.replace(old, new), order.replace(old, new)
+    return stock, order
+
+
+def test_a_solution_has_all_points_and_each_mistake_is_found(tmp_path):
+    paths = [hand_in(tmp_path / "solution", STOCK, ORDER)]
+    paths += [hand_in(tmp_path / name, *changed(MISTAKES[name][0])) for name in MISTAKES]
+    solution, *others = grade(paths, reference=EXAM)
+    assert {each.name: each.points for each in solution.exercises} == ALL
+    assert (solution.errors, solution.problem, solution.of) == ([], "", 12)
+    for (_, exercises, words), graded in zip(MISTAKES.values(), others, strict=True):
+        assert (missed(graded), graded.problem) == (exercises, "")
+        first = next(each for each in graded.exercises if each.outcome != "passed")
+        assert words in first.words
+
+
+def test_nothing_written_has_no_points(tmp_path):
+    path = tmp_path / "exam.ipynb"
+    shutil.copy(EXAM, path)
+    (graded,) = grade([path])
+    assert graded.points == 0
+    assert missed(graded) == set(ALL)
+    assert graded.of == 12
