@@ -115,11 +115,12 @@ class Received(Protocol):
 
 
 class Request(NamedTuple):
-    """A decoded ToFunction: one batch for one address."""
+    """A decoded ToFunction: one batch for one address, by a version of the protocol."""
 
     target: SdkAddress
     state: dict[str, TypedValue]
     invocations: Sequence[Received]
+    protocol: int = 3
 
 
 class Send(NamedTuple):

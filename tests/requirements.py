@@ -5,14 +5,24 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 
 import pytest
 
 import statefun_nb as sf
+from benchmarks.peers import STATEFUN_2, peer_python
 from statefun_nb.cluster.artifacts import KAFKA_VERSION, find_java
 from statefun_nb.cluster.docker import IMAGE, check_docker, has_image
 
-__all__ = ["CHROMIUM", "KAFKA_IMAGE", "find_chromium", "need_browser", "need_docker", "need_flink"]
+__all__ = [
+    "CHROMIUM",
+    "KAFKA_IMAGE",
+    "find_chromium",
+    "need_browser",
+    "need_docker",
+    "need_flink",
+    "need_statefun_2",
+]
 
 # What docker/base_images.py builds where no image registry can be reached.
 KAFKA_IMAGE = f"statefun-nb/kafka:{KAFKA_VERSION}"
@@ -76,5 +86,16 @@ def need_docker():
     if not lacking:
         return
     if "docker" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def need_statefun_2():
+    """The interpreter of an environment with StateFun's own SDK of 2.x; it is made once."""
+    try:
+        return peer_python(STATEFUN_2)
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = f"{STATEFUN_2[0]} cannot be installed: {error}"
+    if "statefun2" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
         pytest.fail(reason)
     pytest.skip(reason)

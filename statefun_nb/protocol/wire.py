@@ -14,6 +14,7 @@ from functools import lru_cache, partial
 from ..address import SdkAddress, parse_typename
 
 __all__ = [
+    "FIELD_100",
     "LENGTHS",
     "address_bytes",
     "address_head",
@@ -40,6 +41,9 @@ def _varint(number: int) -> bytes:
 
 # The varints of 0 to 1023: what nearly every length is.
 LENGTHS = tuple(_varint(n) for n in range(1024))
+
+# (100 << 3) | 2: ToFunction.invocation, FromFunction.invocation_result.
+FIELD_100 = b"\xa2\x06"
 
 # TypedValue.statefun_nb_cause: field 7301, wire type 2, 12 bytes.
 _CAUSE = struct.Struct("<4sIQ")

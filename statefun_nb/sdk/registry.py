@@ -123,6 +123,12 @@ class StatefulFunctions:
         """The function of that typename, or None."""
         return self._functions.get(typename)
 
+    def _state_typename(self, typename: str, name: str) -> str | None:
+        """What a function declares a state value as; None when it does not."""
+        spec = self._functions.get(typename)
+        declared = None if spec is None else spec.layout.specs.get(name)
+        return None if declared is None else declared.type.typename
+
     def _declare(
         self,
         typename: str,
