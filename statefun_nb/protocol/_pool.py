@@ -23,6 +23,7 @@ __all__ = [
     "FromFunction2",
     "KafkaProducerRecord",
     "KinesisEgressRecord",
+    "ResultOf3",
     "ToFunction",
     "ToFunction2",
     "TypedValueMessage",
@@ -71,6 +72,7 @@ ToFunction = message_class("statefun_nb.reqreply.ToFunction")
 FromFunction = message_class("statefun_nb.reqreply.FromFunction")
 ToFunction2 = message_class("statefun_nb.reqreply2.ToFunction")
 FromFunction2 = message_class("statefun_nb.reqreply2.FromFunction")
+ResultOf3 = message_class("statefun_nb.reqreply2.ResultOfVersion3")
 AnyMessage = message_class("statefun_nb.reqreply2.Any")
 AddressMessage = message_class("statefun_nb.reqreply.Address")
 Callers = message_class("statefun_nb.reqreply.Callers")

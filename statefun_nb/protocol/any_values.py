@@ -21,7 +21,7 @@ from ..effects import TypedValue, new_tuple
 from ..errors import ProtocolError
 from ._pool import AnyMessage, message_class
 from .records import KAFKA_RECORD, KINESIS_RECORD, read_wrapper, write_wrapper
-from .wire import LENGTHS, chunk, length
+from .wire import LENGTHS, chunk, typed_value_bytes, value_head, varint
 
 __all__ = [
     "ANY",
@@ -32,6 +32,7 @@ __all__ = [
     "opened",
     "to_any",
     "type_url",
+    "typed_bytes",
 ]
 
 PREFIX = "type.googleapis.com/"
@@ -159,6 +160,46 @@ def to_any(typename: str, data: bytes | None) -> tuple[str, bytes]:
     return PREFIX + same.name, data or b""
 
 
+# The same two as messages, with what comes again and again remembered by type: each is called for
+# every message on its way.
+
+
+@lru_cache(maxsize=4096)
+def _head_of_v3(type_url: str) -> tuple[bytes, Callable[[bytes], bytes] | None]:
+    typename, read = _known(type_url)
+    return value_head(typename), read
+
+
+def typed_bytes(type_url: str, data: bytes, more: bytes = b"") -> bytes:
+    """A TypedValue message of an Any's fields, and of fields that follow them."""
+    if data and type_url:
+        head, read = _head_of_v3(type_url)
+        if read is None:
+            size = len(data)
+            return head + (LENGTHS[size] if size < 1024 else varint(size)) + data + more
+    return typed_value_bytes(from_any(type_url, data), more)
+
+
+@lru_cache(maxsize=4096)
+def _head_of_v2(typename: str) -> tuple[bytes, bool]:
+    """An Any up to the length of its value, and whether the value's bytes are the same."""
+    same = _BY_TYPENAME.get(typename)
+    head = chunk(b"\x0a", type_url(typename).encode()) + b"\x12"
+    return head, same is None or same.write is None
+
+
+def any_bytes(typename: str, data: bytes | None, more: bytes = b"") -> bytes:
+    """An Any message of a typed value, and of fields that follow its own."""
+    if data and typename:
+        head, as_it_is = _head_of_v2(typename)
+        if as_it_is:
+            size = len(data)
+            return head + (LENGTHS[size] if size < 1024 else varint(size)) + data + more
+    url, data = to_any(typename, data)
+    out = chunk(b"\x0a", url.encode()) if url else b""
+    return out + chunk(b"\x12", data) + more if data else out + more
+
+
 def of_either_form(name: str, read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     """``read``, also for bytes of the built-in type that stands for the message ``name``.
 
@@ -170,18 +211,6 @@ def of_either_form(name: str, read: Callable[[bytes], Any]) -> Callable[[bytes],
         return read
     write, other = same.write, _FIRST_BYTES[name]
     return lambda data: read(write(data) if data[:1] == other else data)
-
-
-@lru_cache(maxsize=4096)
-def _url_head(type_url: str) -> bytes:
-    return chunk(b"\x0a", type_url.encode()) if type_url else b""
-
-
-def any_bytes(typename: str, data: bytes | None, cause: bytes = b"") -> bytes:
-    """An Any message of a typed value; ``cause`` as in ``typed_value_bytes``."""
-    type_url, data = to_any(typename, data)
-    head = _url_head(type_url)
-    return head + b"\x12" + length(data) + data + cause if data else head + cause
 
 
 def opened(data: bytes) -> TypedValue | None:

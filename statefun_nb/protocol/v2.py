@@ -20,9 +20,9 @@ from typing import Any
 from ..effects import ExpireMode, Request, StateSpec
 from ..errors import ProtocolError
 from . import v3
-from ._pool import AnyMessage, FromFunction, FromFunction2, ToFunction, ToFunction2, parse
-from .any_values import ANY, any_bytes, from_any, local_name, opened
-from .wire import FIELD_100, chunk, name_chunk, typed_value_bytes, varint
+from ._pool import AnyMessage, FromFunction2, ResultOf3, ToFunction, ToFunction2, parse
+from .any_values import ANY, any_bytes, local_name, opened, typed_bytes
+from .wire import FIELD_100, chunk, name_chunk, pair, typed_value_bytes, varint
 
 __all__ = ["decode_reply", "decode_request", "encode_reply", "encode_request"]
 
@@ -60,16 +60,18 @@ def decode_request(data: bytes, declared: Declared = lambda *_: None) -> tuple[R
     typename = f"{batch.target.namespace}/{batch.target.type}"
     parts = [chunk(b"\x0a", batch.target.SerializeToString())]
     parts += [_state_of_v3(each, declared(typename, each.state_name)) for each in batch.state[:]]
-    for each in batch.invocations[:]:
-        caller, value = each.caller, each.argument
-        if value.value_of_version_3:
-            raise ProtocolError(
-                "this is a request of protocol v3: its place is the path without /v2, and "
-                "handlers without protocol=2"
-            )
-        argument = _value_of_v3(value, _IS_ANY)
-        body = chunk(b"\x12", argument)
-        parts.append(chunk(b"\x1a", chunk(b"\x0a", caller) + body if caller else body))
+    invocations = batch.invocations[:]
+    if invocations and invocations[0].argument.value_of_version_3:
+        raise ProtocolError(
+            "this is a request of protocol v3: its place is the path without /v2, and "
+            "handlers without protocol=2"
+        )
+    for each in invocations:
+        caller, argument = each.caller, _value_of_v3(each.argument, _IS_ANY)
+        if caller:
+            parts.append(pair(b"\x1a", caller, argument))
+        else:
+            parts.append(chunk(b"\x1a", chunk(b"\x12", argument)))
     body = chunk(FIELD_100, b"".join(parts))
     return v3.decode_request(body)._replace(protocol=2), body
 
@@ -78,7 +80,7 @@ def _value_of_v3(message: Any, more: bytes = b"") -> bytes:
     cause = message.statefun_nb_cause
     if cause:
         more = chunk(_CAUSE, cause) + more
-    return typed_value_bytes(from_any(message.type_url, message.value), more)
+    return typed_bytes(message.type_url, message.value, more)
 
 
 def _state_of_v3(entry: Any, declared: str | None) -> bytes:
@@ -98,20 +100,21 @@ def _state_of_v3(entry: Any, declared: str | None) -> bytes:
 
 def encode_reply(reply: bytes) -> bytes:
     """The FromFunction of a reply of v3 that asks for no state names and cancels nothing."""
-    result = FromFunction.FromString(reply).invocation_result
+    result = ResultOf3.FromString(reply).invocation_result
     parts = []
     for mutation in result.state_mutations[:]:
         body = name_chunk(b"\x12", mutation.state_name)
-        if mutation.mutation_type:
+        if mutation.modify:
             value = mutation.state_value
             body = b"\x08\x01" + body + chunk(b"\x1a", _state_of_v2(value))
         parts.append(chunk(b"\x0a", body))
-    for send in result.outgoing_messages[:]:
-        target = chunk(b"\x0a", send.target.SerializeToString())
-        parts.append(chunk(b"\x12", target + chunk(b"\x12", _value_of_v2(send.argument))))
+    parts += [
+        pair(b"\x12", send.target, _value_of_v2(send.argument))
+        for send in result.outgoing_messages[:]
+    ]
     for later in result.delayed_invocations[:]:  # whoever sets a token and never uses it: as well
         body = b"\x08" + varint(later.delay_in_ms) if later.delay_in_ms else b""
-        body += chunk(b"\x12", later.target.SerializeToString())
+        body += chunk(b"\x12", later.target)
         parts.append(chunk(b"\x1a", body + chunk(b"\x1a", _value_of_v2(later.argument))))
     for record in result.outgoing_egresses[:]:
         body = name_chunk(b"\x0a", record.egress_namespace)
@@ -123,7 +126,7 @@ def encode_reply(reply: bytes) -> bytes:
 def _value_of_v2(message: Any) -> bytes:
     cause = message.statefun_nb_cause
     more = chunk(_CAUSE, cause) if cause else b""
-    return any_bytes(message.typename, message.value if message.has_value else None, more)
+    return any_bytes(message.typename, message.value, more)
 
 
 def _state_of_v2(message: Any) -> bytes:
@@ -147,10 +150,11 @@ def encode_request(data: bytes) -> bytes:
             body += chunk(b"\x12", _state_of_v2(entry.state_value))
         parts.append(chunk(b"\x12", body))
     for each in batch.invocations[:]:
-        body = chunk(b"\x12", _value_of_v2(each.argument))
+        argument = _value_of_v2(each.argument)
         if each.HasField("caller"):
-            body = chunk(b"\x0a", each.caller.SerializeToString()) + body
-        parts.append(chunk(b"\x1a", body))
+            parts.append(pair(b"\x1a", each.caller.SerializeToString(), argument))
+        else:
+            parts.append(chunk(b"\x1a", chunk(b"\x12", argument)))
     return chunk(FIELD_100, b"".join(parts))
 
 
@@ -175,9 +179,10 @@ def decode_reply(data: bytes) -> bytes:
             body = b"\x08\x01" + body
             body += chunk(b"\x1a", typed_value_bytes((ANY, mutation.state_value)))
         parts.append(chunk(b"\x0a", body))
-    for send in result.outgoing_messages[:]:
-        body = chunk(b"\x0a", send.target)
-        parts.append(chunk(b"\x12", body + chunk(b"\x12", _value_of_v3(send.argument))))
+    parts += [
+        pair(b"\x12", send.target, _value_of_v3(send.argument))
+        for send in result.outgoing_messages[:]
+    ]
     for later in result.delayed_invocations[:]:
         body = b"\x08" + varint(max(later.delay_in_ms, 0)) + chunk(b"\x12", later.target)
         parts.append(chunk(b"\x1a", body + chunk(b"\x1a", _value_of_v3(later.argument))))

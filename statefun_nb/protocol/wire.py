@@ -22,6 +22,7 @@ __all__ = [
     "chunk",
     "length",
     "name_chunk",
+    "pair",
     "read_cause",
     "sdk_address_bytes",
     "typed_value_bytes",
@@ -64,6 +65,16 @@ def chunk(tag: bytes, body: bytes) -> bytes:
     """A length-delimited field: its tag, the length and the bytes."""
     size = len(body)
     return tag + (LENGTHS[size] if size < 1024 else _varint(size)) + body
+
+
+def pair(tag: bytes, first: bytes, second: bytes) -> bytes:
+    """A message of two messages, its fields 1 and 2, as a field: an address, and what is for it."""
+    size, other = len(first), len(second)
+    total = size + other + 4
+    if total < 128:  # as one call of chunk(), and not three
+        head, middle = LENGTHS[size], LENGTHS[other]
+        return b"%b%b\x0a%b%b\x12%b%b" % (tag, LENGTHS[total], head, first, middle, second)
+    return chunk(tag, chunk(b"\x0a", first) + chunk(b"\x12", second))
 
 
 @lru_cache(maxsize=4096)
