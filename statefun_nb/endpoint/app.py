@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 from tornado import httputil, web
 
 from ..cells.blame import reason_of
-from ..effects import Request, new_tuple
 from ..errors import ProtocolError, UnknownFunctionError
 from ..protocol import v2
+from ..protocol.effects import Request, new_tuple
 from ..protocol.v3 import decode_request, without_messages
 from ..sdk.dispatch import Outcome, withdraw
 from ..trace.traced import TracedHandler

@@ -21,8 +21,8 @@ from typing import NamedTuple
 from tornado import httputil
 
 from ..address import SdkAddress
-from ..effects import Request, TypedValue
 from ..errors import EngineError
+from ..protocol.effects import Request, TypedValue
 from ..protocol.v3 import encode_missing, has_caller
 from ..sdk.messages import own_typed_value
 

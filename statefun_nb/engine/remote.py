@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..address import SdkAddress
-from ..effects import Reply, TypedValue
 from ..errors import EngineError, ProtocolError
+from ..protocol.effects import Reply, TypedValue
 from ..protocol.module_yaml import Document
 from ..protocol.v3 import decode_reply
 from ..sdk.registry import StatefulFunctions

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from ..address import SdkAddress
 from ..cells.blame import reason_of
-from ..effects import TypedValue
 from ..errors import (
     EngineError,
     ProtocolError,
@@ -18,6 +17,7 @@ from ..errors import (
     cut,
     install_command,
 )
+from ..protocol.effects import TypedValue
 from ..protocol.v3 import decode_reply
 from ..sdk.dispatch import Outcome, withdraw
 from ..trace.traced import TracedHandler

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from ..effects import TypedValue, new_tuple
 from ..errors import ProtocolError
 from ._pool import AnyMessage, message_class
+from .effects import TypedValue, new_tuple
 from .records import KAFKA_RECORD, KINESIS_RECORD, read_wrapper, write_wrapper
 from .wire import LENGTHS, chunk, typed_value_bytes, value_head, varint
 

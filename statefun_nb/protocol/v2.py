@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..effects import ExpireMode, Request, StateSpec
 from ..errors import ProtocolError
 from . import v3
 from ._pool import AnyMessage, FromFunction2, ResultOf3, ToFunction, ToFunction2, parse
 from .any_values import ANY, any_bytes, local_name, opened, typed_bytes
+from .effects import ExpireMode, Request, StateSpec
 from .wire import FIELD_100, chunk, name_chunk, pair, typed_value_bytes, varint
 
 __all__ = ["decode_reply", "decode_request", "encode_reply", "encode_request"]

@@ -11,7 +11,9 @@ from functools import lru_cache
 from typing import Any
 
 from ..address import GATEWAY, SdkAddress, parse_typename
-from ..effects import (
+from ..errors import ProtocolError
+from ._pool import FromFunction, ToFunction, TypedValueMessage, parse
+from .effects import (
     CancelDelayed,
     Cause,
     DelayedSend,
@@ -25,8 +27,6 @@ from ..effects import (
     TypedValue,
     new_tuple,
 )
-from ..errors import ProtocolError
-from ._pool import FromFunction, ToFunction, TypedValueMessage, parse
 from .wire import (
     FIELD_100,
     LENGTHS,

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any, Protocol, overload
 
 from ..address import SdkAddress
-from ..effects import Received, TypedValue
 from ..errors import (
     ContextEndedError,
     ConversionError,
@@ -16,6 +15,7 @@ from ..errors import (
     EngineError,
     token_is_pending,
 )
+from ..protocol.effects import Received, TypedValue
 from ..protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, read_caller, send_chunk
 from ..protocol.wire import cause_bytes
 from ..tables import shown

@@ -8,8 +8,8 @@ from sys import getrefcount
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..address import SdkAddress
-from ..effects import Request, StateSpec, new_tuple
 from ..errors import DeclarationTypeError, StatefunError, StateNameError
+from ..protocol.effects import Request, StateSpec, new_tuple
 from ..protocol.v3 import encode_missing, encode_result, mutation_chunk
 from .context import ContextOfV2, InvocationContext, Routes
 from .messages import received_message

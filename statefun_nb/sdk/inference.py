@@ -23,7 +23,6 @@ import re
 from functools import cache
 from typing import Any, get_origin
 
-from ..effects import TypedValue
 from ..errors import (
     ConversionError,
     ConversionTypeError,
@@ -31,6 +30,7 @@ from ..errors import (
     forgotten_await,
 )
 from ..protocol.any_values import ANY, opened
+from ..protocol.effects import TypedValue
 from ..tables import shown
 from .class_types import ClassType
 from .dataclass_types import DataclassSerializer

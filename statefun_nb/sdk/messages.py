@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from ..address import SdkAddress, address_of, parse_typename
-from ..effects import LONGEST_DELAY_MS, TypedValue, TypedValueLike, new_tuple
 from ..errors import ConversionError, ConversionTypeError, DeclarationError
 from ..protocol.any_values import local_name, type_url
+from ..protocol.effects import LONGEST_DELAY_MS, TypedValue, TypedValueLike, new_tuple
 from ..tables import shown
 from .inference import CLASS_TYPES, decode_value, type_of_class, type_of_value
 from .types import (

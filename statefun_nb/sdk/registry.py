@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from ..address import check_function_typename, parse_typename
-from ..effects import TypedValue
 from ..errors import (
     DeclarationError,
     DeclarationTypeError,
     UnknownFunctionError,
     did_you_mean,
 )
+from ..protocol.effects import TypedValue
 from ..tables import shown
 from .context import Context
 from .messages import Message

@@ -16,7 +16,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
-from ..effects import CancelDelayed, DelayedSend, Emit, Received, Reply, Request, Send, TypedValue
+from ..protocol.effects import (
+    CancelDelayed,
+    DelayedSend,
+    Emit,
+    Received,
+    Reply,
+    Request,
+    Send,
+    TypedValue,
+)
 from ..protocol.v3 import decode_reply, decode_request
 from ..sdk.types import Type
 from .events import InvocationError, InvocationStatus

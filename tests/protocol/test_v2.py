@@ -19,10 +19,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import statefun_nb as sf
-from statefun_nb.effects import CancelDelayed, ExpireMode, StateSpec, TypedValue
 from statefun_nb.errors import ProtocolError
 from statefun_nb.protocol import v2, v3
 from statefun_nb.protocol.any_values import ANY, from_any, local_name, to_any
+from statefun_nb.protocol.effects import CancelDelayed, ExpireMode, StateSpec, TypedValue
 from statefun_nb.protocol.wire import cause_bytes, chunk, typed_value_bytes
 from statefun_nb.sdk.inference import decode_value
 from statefun_nb.sdk.messages import received_message

@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
-from .address import SdkAddress
+from ..address import SdkAddress
 
 __all__ = [
     "LONGEST_DELAY_MS",
