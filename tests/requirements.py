@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -21,11 +22,15 @@ __all__ = [
     "need_browser",
     "need_docker",
     "need_flink",
+    "need_lambda",
     "need_statefun_2",
 ]
 
 # What docker/base_images.py builds where no image registry can be reached.
 KAFKA_IMAGE = f"statefun-nb/kafka:{KAFKA_VERSION}"
+
+# Programs that tests have built.
+_BIN = Path(__file__).parent.parent / ".venv-peers" / "bin"
 
 CHROMIUM = [
     "--no-sandbox",
@@ -97,5 +102,30 @@ def need_statefun_2():
     except (OSError, subprocess.CalledProcessError) as error:
         reason = f"{STATEFUN_2[0]} cannot be installed: {error}"
     if "statefun2" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def need_lambda():
+    """Lambda's emulator, which Go builds once, and its runtime for Python.
+
+    ``STATEFUN_NB_REQUIRE=lambda`` makes their lack a failure.
+    """
+    found = _BIN / "aws-lambda-rie"
+    reason = ""
+    if importlib.util.find_spec("awslambdaric") is None:
+        reason = "Lambda's runtime needs awslambdaric"
+    elif not found.exists() and shutil.which("go") is None:
+        reason = "Lambda's emulator needs Go, which builds it"
+    elif not found.exists():
+        name = "github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie@latest"
+        environment = {**os.environ, "GOBIN": str(_BIN)}
+        done = subprocess.run(
+            ["go", "install", name], env=environment, capture_output=True, text=True, check=False
+        )
+        reason = f"Lambda's emulator cannot be built: {done.stderr}" if done.returncode else ""
+    if not reason:
+        return str(found)
+    if "lambda" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
         pytest.fail(reason)
     pytest.skip(reason)

@@ -22,7 +22,9 @@ from ..errors import ProtocolError, UnknownFunctionError
 from ..protocol import v2
 from ..protocol.effects import Request, new_tuple
 from ..protocol.v3 import decode_request, without_messages
+from ..sdk import statuses
 from ..sdk.dispatch import Outcome, withdraw
+from ..sdk.statuses import wrong_method, wrong_type
 from ..trace.traced import TracedHandler
 from .admission import Names, foreign, own_names
 from .exchange import Exchange
@@ -41,8 +43,7 @@ __all__ = [
     "site_refusal",
 ]
 
-_OCTETS = "application/octet-stream"
-OCTETS = _OCTETS.encode()
+OCTETS = statuses.OCTETS.encode()
 HEALTH = "/health"
 OF_V2 = "/v2"  # behind the path of 3.x
 
@@ -265,16 +266,11 @@ class RequestMessage(httputil.HTTPMessageDelegate):
 
 def refusal(method: str, headers: Mapping[bytes, bytes], names: Names) -> tuple[int, str] | None:
     """Why a request for a function is refused before its body is read; None when it is not."""
-    if method != "POST":
-        return 405, f"{method} is not allowed here: StateFun sends POST"
-    if (refused := site_refusal(headers, names)) is not None:
+    refused = wrong_method(method) or site_refusal(headers, names)
+    if refused is not None:
         return refused
     given = headers.get(b"content-type", OCTETS)
-    if given != OCTETS:
-        content_type = given.decode("latin-1")
-        if content_type.partition(";")[0].strip().lower() != _OCTETS:
-            return 415, f"the content type is {_OCTETS}, not {content_type!r}"
-    return None
+    return None if given == OCTETS else wrong_type(given.decode("latin-1"))
 
 
 def site_refusal(headers: Mapping[bytes, bytes], names: Names) -> tuple[int, str] | None:
@@ -289,13 +285,13 @@ def site_refusal(headers: Mapping[bytes, bytes], names: Names) -> tuple[int, str
 
 
 def _answer(connection: httputil.HTTPConnection, status: int, body: bytes | str) -> None:
-    content_type = _OCTETS
+    content_type = statuses.OCTETS
     if isinstance(connection, _AnsweredInV2):
         connection = connection.connection
         if isinstance(body, bytes):
             body = v2.encode_reply(body)
     if isinstance(body, str):
-        body, content_type = body.encode(errors="replace") + b"\n", "text/plain; charset=utf-8"
+        body, content_type = body.encode(errors="replace") + b"\n", statuses.TEXT
     if isinstance(connection, Exchange):
         connection.respond(status, content_type.encode(), body)
         return

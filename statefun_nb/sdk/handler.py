@@ -12,7 +12,7 @@ from ..tables import shown
 from .dispatch import Outcome, dispatch
 from .registry import StatefulFunctions
 
-__all__ = ["RequestReplyHandler"]
+__all__ = ["RequestReplyHandler", "run"]
 
 
 class RequestReplyHandler:
@@ -54,9 +54,9 @@ class RequestReplyHandler:
         EngineError
             When an async function is asked for where a loop runs already, as in a notebook's cell.
         """
-        outcome = self._start(request_bytes)
+        outcome = self.start(bytes(request_bytes))
         if not isinstance(outcome, Outcome):
-            outcome = _run(outcome)
+            outcome = run(outcome)
         return self._reply(outcome)
 
     async def handle_async(self, request_bytes: bytes | bytearray) -> bytes:
@@ -69,24 +69,41 @@ class RequestReplyHandler:
         Exception
             Whatever the user's function raises.
         """
-        outcome = self._start(request_bytes)
+        outcome = self.start(bytes(request_bytes))
         return self._reply(outcome if isinstance(outcome, Outcome) else await outcome)
 
-    def _start(self, request_bytes: bytes | bytearray) -> Outcome | Coroutine[Any, Any, Outcome]:
-        data = bytes(request_bytes)
+    def start(self, data: bytes) -> Outcome | Coroutine[Any, Any, Outcome]:
+        """Serve a request: what came of it, or for an async function what is to be awaited.
+
+        Raises
+        ------
+        ProtocolError
+            When the bytes are no request, or nobody declared its target.
+        """
         if self.protocol == 3:
             request = decode_request(data)
         else:
             request, _ = v2.decode_request(data, self.functions._state_typename)
         return dispatch(self.functions.for_typename(request.target.typename), request)
 
+    def encoded(self, outcome: Outcome) -> bytes:
+        """The reply of an outcome without a failure."""
+        return outcome.reply if self.protocol == 3 else v2.encode_reply(outcome.reply)
+
     def _reply(self, outcome: Outcome) -> bytes:
         if outcome.failure is not None:
             raise outcome.failure.error
-        return outcome.reply if self.protocol == 3 else v2.encode_reply(outcome.reply)
+        return self.encoded(outcome)
 
 
-def _run(coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:
+def run(coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """What comes of it, where no event loop runs.
+
+    Raises
+    ------
+    EngineError
+        When one does, as in a notebook's cell.
+    """
     import asyncio  # 20 ms that a program with sync functions need not wait for
 
     try:
