@@ -23,17 +23,17 @@ class Answer:
     size: int
 
 
-def _head(port: int, body: bytes) -> bytes:
+def _head(port: int, body: bytes, path: str) -> bytes:
     return (
-        f"POST /statefun HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
         f"Content-Type: application/octet-stream\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode()
 
 
-def ask(port: int, body: bytes) -> Answer:
+def ask(port: int, body: bytes, path: str = "/statefun") -> Answer:
     """One request, read to its end."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        connection.sendall(_head(port, body) + body)
+        connection.sendall(_head(port, body, path) + body)
         data = b""
         while b"\r\n\r\n" not in data:
             data += _some(connection)
@@ -53,7 +53,9 @@ def _some(connection: socket.socket) -> bytes:
     return data
 
 
-def load(port: int, body: bytes, seconds: float, connections: int = 8) -> float:
+def load(
+    port: int, body: bytes, seconds: float, connections: int = 8, path: str = "/statefun"
+) -> float:
     """Answers a second, over ``seconds`` seconds.
 
     Raises
@@ -61,10 +63,10 @@ def load(port: int, body: bytes, seconds: float, connections: int = 8) -> float:
     ConnectionError
         When an answer is not a success: its length tells.
     """
-    expected = ask(port, body)
+    expected = ask(port, body, path)
     if expected.status != 200:
         raise ConnectionError(f"status {expected.status}: {expected.body[:200]!r}")
-    request = _head(port, body) + body
+    request = _head(port, body, path) + body
     selector = selectors.DefaultSelector()
     for _ in range(connections):
         connection = socket.create_connection(("127.0.0.1", port), timeout=30)

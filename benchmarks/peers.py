@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["OFFICIAL", "PEER", "peer_python", "serving"]
+__all__ = ["OFFICIAL", "PEER", "STATEFUN_2", "peer_python", "serving"]
 
 PEER = ("flink-statefun==3.5.0", "aiohttp")
 OFFICIAL = ("apache-flink-statefun==3.3.0", "aiohttp<3.10", "protobuf<3.21")
+STATEFUN_2 = ("apache-flink-statefun==2.2.2", "aiohttp<3.10", "protobuf<3.21")
 _HERE = Path(__file__).parent
 
 
@@ -43,5 +44,7 @@ def serving(python: str, script: str, *arguments: str) -> Iterator[int]:
         yield int(process.stdout.readline())
     finally:
         assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.close()
+        process.stdout.close()
         process.wait(30)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statefun_nb.address import address_of
-from statefun_nb.effects import TypedValue
+from statefun_nb.protocol.effects import TypedValue
 from statefun_nb.protocol.v3 import encode_request
 from statefun_nb.protocol.wire import typed_value_bytes
 from statefun_nb.sdk.types import LongType, StringType

@@ -1,6 +1,6 @@
 """``make bench``: measure, print one table, write benchmarks/results.json.
 
-python -m benchmarks.run [endpoint] [engine] [startup] [memory] [dashboard] [cluster]
+python -m benchmarks.run [endpoint] [handler] [engine] [startup] [memory] [dashboard] [cluster]
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import cluster, dashboard, endpoint, engine, memory, startup
+from . import cluster, dashboard, endpoint, engine, handler, memory, startup
 from .report import Row, print_rows, write_rows
 
 _PARTS = {
     "endpoint": endpoint.measure,
+    "handler": handler.measure,
     "engine": engine.measure,
     "startup": startup.measure,
     "memory": memory.measure,

@@ -5,17 +5,32 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
 import statefun_nb as sf
+from benchmarks.peers import STATEFUN_2, peer_python
 from statefun_nb.cluster.artifacts import KAFKA_VERSION, find_java
 from statefun_nb.cluster.docker import IMAGE, check_docker, has_image
 
-__all__ = ["CHROMIUM", "KAFKA_IMAGE", "find_chromium", "need_browser", "need_docker", "need_flink"]
+__all__ = [
+    "CHROMIUM",
+    "KAFKA_IMAGE",
+    "find_chromium",
+    "need_browser",
+    "need_docker",
+    "need_flink",
+    "need_lambda",
+    "need_statefun_2",
+]
 
 # What docker/base_images.py builds where no image registry can be reached.
 KAFKA_IMAGE = f"statefun-nb/kafka:{KAFKA_VERSION}"
+
+# Programs that tests have built.
+_BIN = Path(__file__).parent.parent / ".venv-peers" / "bin"
 
 CHROMIUM = [
     "--no-sandbox",
@@ -76,5 +91,41 @@ def need_docker():
     if not lacking:
         return
     if "docker" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def need_statefun_2():
+    """The interpreter of an environment with StateFun's own SDK of 2.x; it is made once."""
+    try:
+        return peer_python(STATEFUN_2)
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = f"{STATEFUN_2[0]} cannot be installed: {error}"
+    if "statefun2" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def need_lambda():
+    """Lambda's emulator, which Go builds once, and its runtime for Python.
+
+    ``STATEFUN_NB_REQUIRE=lambda`` makes their lack a failure.
+    """
+    found = _BIN / "aws-lambda-rie"
+    reason = ""
+    if importlib.util.find_spec("awslambdaric") is None:
+        reason = "Lambda's runtime needs awslambdaric"
+    elif not found.exists() and shutil.which("go") is None:
+        reason = "Lambda's emulator needs Go, which builds it"
+    elif not found.exists():
+        name = "github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie@latest"
+        environment = {**os.environ, "GOBIN": str(_BIN)}
+        done = subprocess.run(
+            ["go", "install", name], env=environment, capture_output=True, text=True, check=False
+        )
+        reason = f"Lambda's emulator cannot be built: {done.stderr}" if done.returncode else ""
+    if not reason:
+        return str(found)
+    if "lambda" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
         pytest.fail(reason)
     pytest.skip(reason)

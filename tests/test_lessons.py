@@ -21,7 +21,7 @@ nbclient = pytest.importorskip("nbclient")
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 SOLUTION = re.compile(r"<details><summary>A solution</summary>\n\n```python\n(.*?)```", re.DOTALL)
-# The others only show (the same ground as the tour, and the flights); the exam keeps its solution to itself.
+# The others only show: the same ground as the tour, and the flights. The exam keeps its solution.
 WITH_EXERCISE = sorted(
     path.name for path in NOTEBOOKS.glob("*.ipynb") if path.name[:2] not in ("01", "02", "90")
 )

@@ -59,6 +59,7 @@ import dataclasses
 from pathlib import Path
 
 import statefun_nb as sf
+import statefun_nb.serverless
 import statefun_nb.testing
 
 @dataclasses.dataclass
@@ -96,6 +97,8 @@ def served(functions, typename, tpe, *names):
 assert len(served(default_functions, "light/plain", sf.LongType, "n", "cart").mutations) == 2
 assert len(served(default_functions, "light/class", sf.LongType, "n").mutations) == 1
 assert len(served(functions, "light/bound", sf.IntType, "n").mutations) == 1
+handler = statefun_nb.serverless.lambda_handler(functions)
+assert handler({"httpMethod": "POST", "path": "/", "body": ""})["statusCode"] == 400
 (case,) = statefun_nb.testing.recorded(Path(sys.argv[1]))
 case.check(default_functions)
 try:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from ..address import SdkAddress
-from ..effects import Emit, TypedValue
 from ..endpoint.server import Endpoint
 from ..engine.base import Idle, IngressMessage, ParkedAddress, Progress, StoredState, Timer
 from ..errors import EngineError
 from ..loop_thread import LoopThread
+from ..protocol.effects import Emit, TypedValue
 from ..protocol.envelope import encode_envelope
 from ..protocol.module_yaml import Document, covers, http_endpoint, write_module
 from ..protocol.records import EGRESS_TOPIC, KAFKA_RECORD, KafkaRecord, encode_kafka_record

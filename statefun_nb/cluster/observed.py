@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 
 from ..address import SdkAddress
-from ..effects import CancelDelayed, Emit, Request, TypedValue
 from ..engine.base import IngressMessage, StoredState, Timer
 from ..engine.timers import Timers
+from ..protocol.effects import CancelDelayed, Emit, Request, TypedValue
 from ..protocol.records import KAFKA_RECORD, decode_kafka_record
 from ..protocol.v3 import decode_reply, decode_typed_value, has_caller
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ..address import SdkAddress
-from ..effects import StateSpec, TypedValue
 from ..errors import EngineError, expiration_is_kept, token_is_pending, type_is_kept
+from ..protocol.effects import StateSpec, TypedValue
 from ..protocol.module_yaml import Document, covers
 from ..protocol.records import (
     EGRESS_TOPIC,

@@ -1,11 +1,16 @@
-"""The routes: ``POST /statefun`` serves requests, ``GET /health`` says that it does."""
+"""The routes.
+
+``POST /statefun`` serves requests, ``POST /statefun/v2`` those of StateFun 2.x, and ``GET /health``
+says that they are served.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from http.client import responses
 from typing import Any, NamedTuple
@@ -13,10 +18,13 @@ from typing import Any, NamedTuple
 from tornado import httputil, web
 
 from ..cells.blame import reason_of
-from ..effects import Request, new_tuple
 from ..errors import ProtocolError, UnknownFunctionError
+from ..protocol import v2
+from ..protocol.effects import Request, new_tuple
 from ..protocol.v3 import decode_request, without_messages
+from ..sdk import statuses
 from ..sdk.dispatch import Outcome, withdraw
+from ..sdk.statuses import wrong_method, wrong_type
 from ..trace.traced import TracedHandler
 from .admission import Names, foreign, own_names
 from .exchange import Exchange
@@ -25,24 +33,27 @@ from .parking import Parking, Why
 __all__ = [
     "HEALTH",
     "OCTETS",
+    "OF_V2",
     "RequestMessage",
     "RequestReplyRoute",
+    "Route",
     "make_application",
     "no_access_log",
     "refusal",
     "site_refusal",
 ]
 
-_OCTETS = "application/octet-stream"
-OCTETS = _OCTETS.encode()
+OCTETS = statuses.OCTETS.encode()
 HEALTH = "/health"
+OF_V2 = "/v2"  # behind the path of 3.x
 
 
 class _Asked(NamedTuple):
-    """Whom to answer, what the request was, and which of its messages were left out."""
+    """Whom to answer, what the request was, its bytes, and which messages were left out of it."""
 
     connection: httputil.HTTPConnection
     request: Request
+    body: bytes
     gone: Sequence[int]
 
     def position(self, served: int) -> int:
@@ -52,27 +63,11 @@ class _Asked(NamedTuple):
         return served
 
 
-class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
-    """Serves StateFun's requests on any ``HTTPConnection``, Tornado's own or ours.
+class Route(httputil.HTTPServerConnectionDelegate):
+    """Where requests of one version of the protocol are posted to."""
 
-    Statuses: 405 for another method than POST, 403 for a browser's request from another site,
-    415 for a Content-Type that is present and not application/octet-stream (as the Go SDK), 400
-    for bytes that are no request, 404 for a function that nobody declared, 500 when it raised.
-    """
-
-    def __init__(self, handler: TracedHandler, names: Names | None = None) -> None:
-        self._handler = handler
-        self._names = own_names() if names is None else names
-        self._tasks: set[asyncio.Task[Outcome]] = set()
-        # Set for a real cluster: what failed is held open instead of being answered.
-        self.parking: Parking | None = None
-        self.retry = False  # but what a function raised is answered, and left to the cluster
-
-    def park(self, *, retry: bool) -> Parking:
-        """Hold failed requests from now on; with ``retry`` only those that nobody serves yet."""
-        self.retry = retry
-        self.parking = Parking(self.serve_request, lambda to, body: _answer(to, 200, body))
-        return self.parking
+    def __init__(self, names: Names) -> None:
+        self._names = names
 
     def start_request(
         self,
@@ -98,8 +93,34 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
             return
         self.serve_body(connection, body)
 
+    @abstractmethod
     def serve_body(self, connection: httputil.HTTPConnection, body: bytes) -> None:
         """Answer a request of which only the body is left to be looked at."""
+
+
+class RequestReplyRoute(Route):
+    """Serves StateFun's requests on any ``HTTPConnection``, Tornado's own or ours.
+
+    Statuses: 405 for another method than POST, 403 for a browser's request from another site,
+    415 for a Content-Type that is present and not application/octet-stream (as the Go SDK), 400
+    for bytes that are no request, 404 for a function that nobody declared, 500 when it raised.
+    """
+
+    def __init__(self, handler: TracedHandler, names: Names | None = None) -> None:
+        super().__init__(own_names() if names is None else names)
+        self.handler = handler
+        self._tasks: set[asyncio.Task[Outcome]] = set()
+        # Set for a real cluster: what failed is held open instead of being answered.
+        self.parking: Parking | None = None
+        self.retry = False  # but what a function raised is answered, and left to the cluster
+
+    def park(self, *, retry: bool) -> Parking:
+        """Hold failed requests from now on; with ``retry`` only those that nobody serves yet."""
+        self.retry = retry
+        self.parking = Parking(self.serve_request, lambda to, body: _answer(to, 200, body))
+        return self.parking
+
+    def serve_body(self, connection: httputil.HTTPConnection, body: bytes) -> None:
         try:
             request = decode_request(body)
         except ProtocolError as error:
@@ -117,15 +138,15 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
             if parking.hold_if_due(connection, request, body):
                 return
             gone = parking.discarded_in(request)
-        asked = new_tuple(_Asked, (connection, request, gone))
+        asked = new_tuple(_Asked, (connection, request, body, gone))
         if gone:
             body = without_messages(body, gone)
             if not body:  # every message was given up: none has an effect
                 self._answer_outcome(asked, Outcome(b"", False, None))
                 return
-            request = decode_request(body)
+            request = decode_request(body)._replace(protocol=request.protocol)
         try:
-            outcome = self._handler.start(body, request)
+            outcome = self.handler.start(body, request)
         except UnknownFunctionError as error:
             self._answer_failure(asked, error.status_hint, Why(str(error), None), hold=True)
             return
@@ -168,7 +189,7 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
 
     def _answer_failure(self, asked: _Asked, status: int, why: Why, *, hold: bool) -> None:
         if hold and self.parking is not None:
-            self.parking.failed(asked.connection, asked.request.target, why)
+            self.parking.failed(asked.connection, asked.request, asked.body, why)
         else:
             _answer(asked.connection, status, why.reason)
 
@@ -178,10 +199,43 @@ class RequestReplyRoute(httputil.HTTPServerConnectionDelegate):
             withdraw(task)
 
 
+class RouteOfV2(Route):
+    """Serves requests of StateFun 2.x by the route of 3.x: they differ on the wire alone.
+
+    Parameters
+    ----------
+    route : RequestReplyRoute
+        Serves them, and holds what fails.
+    """
+
+    def __init__(self, route: RequestReplyRoute) -> None:
+        super().__init__(route._names)
+        self._route = route
+
+    def serve_body(self, connection: httputil.HTTPConnection, body: bytes) -> None:
+        declared = self._route.handler.functions._state_typename
+        try:
+            request, body = v2.decode_request(body, declared)
+        except ProtocolError as error:
+            _answer(connection, error.status_hint, str(error))
+            return
+        self._route.serve_request(_AnsweredInV2(connection), request, body)
+
+
+class _AnsweredInV2(httputil.HTTPConnection):
+    """A connection that takes replies of v2; ``_answer`` looks through it."""
+
+    def __init__(self, connection: httputil.HTTPConnection) -> None:
+        self.connection = connection
+
+    def set_close_callback(self, callback: Callable[[], None] | None) -> None:
+        self.connection.set_close_callback(callback)  # type: ignore[attr-defined]  # see Exchange
+
+
 class RequestMessage(httputil.HTTPMessageDelegate):
     """Collects one request and hands it to the route."""
 
-    def __init__(self, route: RequestReplyRoute, connection: httputil.HTTPConnection) -> None:
+    def __init__(self, route: Route, connection: httputil.HTTPConnection) -> None:
         self.route = route
         self._connection = connection
         self._method = ""
@@ -212,16 +266,11 @@ class RequestMessage(httputil.HTTPMessageDelegate):
 
 def refusal(method: str, headers: Mapping[bytes, bytes], names: Names) -> tuple[int, str] | None:
     """Why a request for a function is refused before its body is read; None when it is not."""
-    if method != "POST":
-        return 405, f"{method} is not allowed here: StateFun sends POST"
-    if (refused := site_refusal(headers, names)) is not None:
+    refused = wrong_method(method) or site_refusal(headers, names)
+    if refused is not None:
         return refused
     given = headers.get(b"content-type", OCTETS)
-    if given != OCTETS:
-        content_type = given.decode("latin-1")
-        if content_type.partition(";")[0].strip().lower() != _OCTETS:
-            return 415, f"the content type is {_OCTETS}, not {content_type!r}"
-    return None
+    return None if given == OCTETS else wrong_type(given.decode("latin-1"))
 
 
 def site_refusal(headers: Mapping[bytes, bytes], names: Names) -> tuple[int, str] | None:
@@ -236,9 +285,13 @@ def site_refusal(headers: Mapping[bytes, bytes], names: Names) -> tuple[int, str
 
 
 def _answer(connection: httputil.HTTPConnection, status: int, body: bytes | str) -> None:
-    content_type = _OCTETS
+    content_type = statuses.OCTETS
+    if isinstance(connection, _AnsweredInV2):
+        connection = connection.connection
+        if isinstance(body, bytes):
+            body = v2.encode_reply(body)
     if isinstance(body, str):
-        body, content_type = body.encode(errors="replace") + b"\n", "text/plain; charset=utf-8"
+        body, content_type = body.encode(errors="replace") + b"\n", statuses.TEXT
     if isinstance(connection, Exchange):
         connection.respond(status, content_type.encode(), body)
         return
@@ -272,6 +325,7 @@ def make_application(
     route = RequestReplyRoute(handler, names)
     rules: list[Any] = [
         (re.escape(path), route),
+        (re.escape(path + OF_V2), RouteOfV2(route)),
         (HEALTH, _Health, {"handler": handler}),
     ]
     return web.Application(rules, log_function=no_access_log), route

@@ -7,6 +7,9 @@ One case needs care: the runtime waits for the first answer of each function typ
 blocked. That one must not be held. Each failed request is therefore answered once with an
 incomplete context that names no missing value: the runtime then sends the same batch again,
 asynchronously, and that one is held (source: ``RequestReplyFunction``).
+
+The runtime of 2.x waits for no answer, and knows none that means "again": its request is held at
+once.
 """
 
 from __future__ import annotations
@@ -19,8 +22,8 @@ from typing import NamedTuple
 from tornado import httputil
 
 from ..address import SdkAddress
-from ..effects import Request, TypedValue
 from ..errors import EngineError
+from ..protocol.effects import Request, TypedValue
 from ..protocol.v3 import encode_missing, has_caller
 from ..sdk.messages import own_typed_value
 
@@ -91,16 +94,24 @@ class Parking:
         why = self._sent_back.pop(request.target, None)
         if why is None:
             return False
-        self.last_activity = time.monotonic()
-        held = self.held[request.target] = Held(connection, request, body, why)
-        gone = partial(self._gone, held)
-        connection.set_close_callback(gone)  # type: ignore[attr-defined]  # see Exchange
+        self._hold(Held(connection, request, body, why))
         return True
 
-    def failed(self, connection: httputil.HTTPConnection, target: SdkAddress, why: Why) -> None:
+    def _hold(self, held: Held) -> None:
+        self.last_activity = time.monotonic()
+        self.held[held.request.target] = held
+        gone = partial(self._gone, held)
+        held.connection.set_close_callback(gone)  # type: ignore[attr-defined]  # see Exchange
+
+    def failed(
+        self, connection: httputil.HTTPConnection, request: Request, body: bytes, why: Why
+    ) -> None:
         """Send back a request that was served and failed, to hold it when it comes again."""
         self.last_activity = time.monotonic()
-        self._sent_back[target] = why
+        if request.protocol == 2:
+            self._hold(Held(connection, request, body, why))
+            return
+        self._sent_back[request.target] = why
         self._answer(connection, AGAIN)
 
     def release(self, typename: str | None = None, id: str | None = None) -> int:

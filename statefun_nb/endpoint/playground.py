@@ -18,8 +18,8 @@ from tornado import web
 from tornado.httpserver import HTTPServer
 
 from ..address import SdkAddress, address_of
-from ..effects import TypedValue
 from ..errors import DeclarationError, EngineError, ProtocolError
+from ..protocol.effects import TypedValue
 from ..protocol.module_yaml import Document
 from ..protocol.records import PLAYGROUND_RECORD, decode_playground_record
 from .admission import foreign, own_names

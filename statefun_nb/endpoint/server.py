@@ -23,8 +23,9 @@ from .admission import own_names
 from .app import (
     HEALTH,
     OCTETS,
+    OF_V2,
     RequestMessage,
-    RequestReplyRoute,
+    Route,
     make_application,
     refusal,
     site_refusal,
@@ -72,7 +73,7 @@ class Endpoint:
         self._path = f"/statefun/{token}" if token else "/statefun"
         self._names = own_names([host])
         self._application, self._route = make_application(handler, self._path, self._names)
-        self._direct: dict[bytes, RequestReplyRoute] = {}
+        self._direct: dict[bytes, Route] = {}
         self._connections: set[HttpConnection] = set()
         self._held = Held()
         self._last_host: bytes | None = None  # the last Host that was none of another site's
@@ -85,6 +86,11 @@ class Endpoint:
     def url(self) -> str:
         """What module.yaml names as the urlPathTemplate."""
         return f"http://{self._host}:{self.port}{self._path}"
+
+    @property
+    def url_v2(self) -> str:
+        """What a module.yaml of StateFun 2.x names as the endpoint."""
+        return self.url + OF_V2
 
     @property
     def listening(self) -> bool:
@@ -178,7 +184,7 @@ class Endpoint:
                 return None
         else:
             path = target.partition(b"?")[0].decode("latin-1")
-            if path not in (self._path, HEALTH):
+            if path not in (self._path, self._path + OF_V2, HEALTH):
                 return 404, f"there is nothing at {path[:100]!r}"
             if path == HEALTH:
                 return site_refusal(fields, self._names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..effects import Reply
+from ..protocol.effects import Reply
 
 __all__ = ["Answer", "Cancelled", "Failed", "Undeclared"]
 

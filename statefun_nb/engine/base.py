@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import NamedTuple, Protocol
 
 from ..address import SdkAddress
-from ..effects import Emit, StateSpec, TypedValue
 from ..errors import EngineError
+from ..protocol.effects import Emit, StateSpec, TypedValue
 from ..protocol.module_yaml import Document
 
 __all__ = [

@@ -24,8 +24,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from ..address import SdkAddress
-from ..effects import CancelDelayed, Emit, Reply, StateSpec, TypedValue, new_tuple
 from ..errors import EngineError
+from ..protocol.effects import CancelDelayed, Emit, Reply, StateSpec, TypedValue, new_tuple
 from .answers import Cancelled, Failed, Undeclared
 from .mailbox import FunctionType, Mailbox, QueuedMessage
 from .mailbox_state import MailboxState

@@ -22,8 +22,8 @@ from functools import partial
 from typing import NamedTuple
 
 from ..address import SdkAddress
-from ..effects import Reply, StateSpec, TypedValue
 from ..errors import ConversionError, EngineError, in_brief
+from ..protocol.effects import Reply, StateSpec, TypedValue
 from ..protocol.v3 import encode_request
 from .answers import Answer, Cancelled, Failed
 from .base import Idle, IngressMessage

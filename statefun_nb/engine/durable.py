@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from ..address import SdkAddress, address_of
 from ..cells.progress import progress_bar
-from ..effects import ExpireMode, Reply, StateSpec, TypedValue
+from ..protocol.effects import ExpireMode, Reply, StateSpec, TypedValue
 from .base import Timer
 from .clock import Clock
 from .core import Core, OnError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from ..effects import Emit
+from ..protocol.effects import Emit
 
 __all__ = ["EGRESS_LIMIT", "EgressLog"]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ..address import SdkAddress
-from ..effects import Emit, Reply, TypedValue
 from ..errors import EngineError, token_is_pending
 from ..loop_thread import LoopThread
+from ..protocol.effects import Emit, Reply, TypedValue
 from ..protocol.module_yaml import PLAYGROUND_EGRESS, PLAYGROUND_INGRESS, Document
 from ..protocol.v3 import decode_typed_value
 from ..protocol.wire import typed_value_bytes

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from ..address import SdkAddress
-from ..effects import StateSpec, TypedValue
 from ..errors import EngineError
 from ..loop_thread import LoopThread
+from ..protocol.effects import StateSpec, TypedValue
 from .base import Idle
 from .driver import Driver
 

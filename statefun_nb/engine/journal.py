@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..address import SdkAddress
-from ..effects import Emit, StateSpec, new_tuple
+from ..protocol.effects import Emit, StateSpec, new_tuple
 from .base import Timer
 from .mailbox import FunctionType, Mailbox
 

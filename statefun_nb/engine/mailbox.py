@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 
 from ..address import SdkAddress
-from ..effects import ExpireMode, StateSpec, TypedValue, new_tuple
 from ..errors import EngineError, expiration_is_kept, type_is_kept
+from ..protocol.effects import ExpireMode, StateSpec, TypedValue, new_tuple
 from .mailbox_state import MailboxState
 
 __all__ = ["FunctionType", "Mailbox", "QueuedMessage"]

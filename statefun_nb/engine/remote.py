@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..address import SdkAddress
-from ..effects import Reply, TypedValue
 from ..errors import EngineError, ProtocolError
+from ..protocol.effects import Reply, TypedValue
 from ..protocol.module_yaml import Document
 from ..protocol.v3 import decode_reply
 from ..sdk.registry import StatefulFunctions
+from ..sdk.statuses import OCTETS
 from ..trace.remote import RemoteTrace
 from .answers import Answer
-from .transport import OCTETS, HttpClient, Transport, back_off
+from .transport import HttpClient, Transport, back_off
 
 __all__ = ["RemoteEndpoint", "RemoteTransport", "seconds"]
 

@@ -10,8 +10,8 @@ import weakref
 from collections.abc import Callable, Iterator
 
 from ..address import SdkAddress, address_of
-from ..effects import Emit, ExpireMode, StateSpec
 from ..errors import EngineError
+from ..protocol.effects import Emit, ExpireMode, StateSpec
 from .base import Timer
 from .egress_log import EGRESS_LIMIT
 from .journal import Changes, Mail, Spec, Value

@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Sequence
 
 from ..address import SdkAddress
-from ..effects import LONGEST_DELAY_MS, CancelDelayed, DelayedSend
 from ..errors import EngineError, token_is_pending
+from ..protocol.effects import LONGEST_DELAY_MS, CancelDelayed, DelayedSend
 from .base import Timer
 
 __all__ = ["Timers"]

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from ..address import SdkAddress
 from ..cells.blame import reason_of
-from ..effects import TypedValue
 from ..errors import (
     EngineError,
     ProtocolError,
@@ -18,13 +17,14 @@ from ..errors import (
     cut,
     install_command,
 )
+from ..protocol.effects import TypedValue
 from ..protocol.v3 import decode_reply
 from ..sdk.dispatch import Outcome, withdraw
+from ..sdk.statuses import OCTETS
 from ..trace.traced import TracedHandler
 from .answers import Answer, Failed, Undeclared
 
 __all__ = [
-    "OCTETS",
     "DirectTransport",
     "HttpClient",
     "HttpTransport",
@@ -33,7 +33,6 @@ __all__ = [
     "http_library",
 ]
 
-OCTETS = "application/octet-stream"
 # Statuses that say "later", not "your function failed": the rules of the runtime's transports.
 _LATER = frozenset({408, 409, 420, 429, 499, 502, 503, 504})
 _FIRST_BACKOFF = 0.01

@@ -1,1 +1,1 @@
-"""What StateFun speaks: its v3 request-reply protocol, and module.yaml; no I/O."""
+"""What StateFun speaks: its request-reply protocol, versions 3 and 2, and module.yaml; no I/O."""

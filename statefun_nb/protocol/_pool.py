@@ -10,17 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+
+from ..errors import ProtocolError
 
 __all__ = [
     "AddressMessage",
+    "AnyMessage",
     "Callers",
     "Envelope",
     "FromFunction",
+    "FromFunction2",
     "KafkaProducerRecord",
     "KinesisEgressRecord",
+    "ResultOf3",
     "ToFunction",
+    "ToFunction2",
     "TypedValueMessage",
     "message_class",
+    "parse",
 ]
 
 _DESCRIPTORS = Path(__file__).parent / "_generated" / "statefun.binpb"
@@ -42,8 +50,30 @@ def message_class(full_name: str) -> Any:
     return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(full_name))
 
 
+def parse(cls: Any, data: bytes, what: str, version: int = 3) -> Any:
+    """Read a message of the request-reply protocol.
+
+    Raises
+    ------
+    ProtocolError
+        When the bytes are none.
+    """
+    try:
+        return cls.FromString(data)
+    except (DecodeError, TypeError) as error:
+        # TypeError: protobuf's answer to something that is not bytes at all.
+        raise ProtocolError(
+            f"these {len(data) if isinstance(data, (bytes, bytearray)) else '?'} bytes are not "
+            f"a {what} message of StateFun's request-reply protocol v{version}: {error}"
+        ) from error
+
+
 ToFunction = message_class("statefun_nb.reqreply.ToFunction")
 FromFunction = message_class("statefun_nb.reqreply.FromFunction")
+ToFunction2 = message_class("statefun_nb.reqreply2.ToFunction")
+FromFunction2 = message_class("statefun_nb.reqreply2.FromFunction")
+ResultOf3 = message_class("statefun_nb.reqreply2.ResultOfVersion3")
+AnyMessage = message_class("statefun_nb.reqreply2.Any")
 AddressMessage = message_class("statefun_nb.reqreply.Address")
 Callers = message_class("statefun_nb.reqreply.Callers")
 Envelope = message_class("statefun_nb.reqreply.Envelope")

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from google.protobuf.message import DecodeError
 
 from ..address import SdkAddress, address_of
-from ..effects import TypedValue
 from ..errors import ProtocolError
 from ._pool import Envelope as _Message
 from ._pool import TypedValueMessage
+from .effects import TypedValue
 
 __all__ = ["Envelope", "decode_envelope", "encode_envelope"]
 

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from google.protobuf.message import DecodeError
-
 from ..address import GATEWAY, SdkAddress, parse_typename
-from ..effects import (
+from ..errors import ProtocolError
+from ._pool import FromFunction, ToFunction, TypedValueMessage, parse
+from .effects import (
     CancelDelayed,
     Cause,
     DelayedSend,
@@ -27,9 +27,8 @@ from ..effects import (
     TypedValue,
     new_tuple,
 )
-from ..errors import ProtocolError
-from ._pool import FromFunction, ToFunction, TypedValueMessage
 from .wire import (
+    FIELD_100,
     LENGTHS,
     address_bytes,
     address_head,
@@ -58,10 +57,10 @@ __all__ = [
     "mutation_chunk",
     "read_caller",
     "send_chunk",
+    "state_spec",
     "without_messages",
 ]
 
-_FIELD_100 = b"\xa2\x06"  # (100 << 3) | 2: ToFunction.invocation, FromFunction.invocation_result
 _FIELD_101 = b"\xaa\x06"  # FromFunction.incomplete_invocation_context
 
 
@@ -80,20 +79,9 @@ def _typed_value(message: Any) -> TypedValue:
     return new_tuple(TypedValue, (message.typename, message.value if message.has_value else None))
 
 
-def _parse(message_class: Any, data: bytes, what: str) -> Any:
-    try:
-        return message_class.FromString(data)
-    except (DecodeError, TypeError) as error:
-        # TypeError: protobuf's answer to something that is not bytes at all.
-        raise ProtocolError(
-            f"these {len(data) if isinstance(data, (bytes, bytearray)) else '?'} bytes are not "
-            f"a {what} message of StateFun's request-reply protocol v3: {error}"
-        ) from error
-
-
 def decode_typed_value(data: bytes) -> TypedValue:
     """Read an encoded TypedValue."""
-    return _typed_value(_parse(TypedValueMessage, data, "TypedValue"))
+    return _typed_value(parse(TypedValueMessage, data, "TypedValue"))
 
 
 # The function's side: requests in, effects out.
@@ -107,7 +95,7 @@ def decode_request(data: bytes) -> Request:
     ProtocolError
         When the bytes are no ToFunction, hold no invocation, or name no target function.
     """
-    message = _parse(ToFunction, data, "ToFunction")
+    message = parse(ToFunction, data, "ToFunction")
     if not message.HasField("invocation"):
         raise ProtocolError(
             "the ToFunction holds no invocation (field 100): the body is empty or of another "
@@ -122,12 +110,12 @@ def decode_request(data: bytes) -> Request:
         value = entry.state_value
         data_or_none = value.value if value.has_value else None
         state[entry.state_name] = new_tuple(TypedValue, (value.typename, data_or_none))
-    return new_tuple(Request, (target, state, batch.invocations[:]))
+    return new_tuple(Request, (target, state, batch.invocations[:], 3))
 
 
 def without_messages(data: bytes, positions: Collection[int]) -> bytes:
     """A ToFunction less some of its messages; b"" when none is left."""
-    message = _parse(ToFunction, data, "ToFunction")
+    message = parse(ToFunction, data, "ToFunction")
     invocations = message.invocation.invocations
     for position in sorted(positions, reverse=True):
         del invocations[position]
@@ -153,7 +141,7 @@ def has_caller(message: Any) -> bool:
 
 def decode_causes(data: bytes) -> list[Cause | None]:
     """Which traced invocation sent each message of a request; None where nobody says so."""
-    batch = _parse(ToFunction, data, "ToFunction").invocation
+    batch = parse(ToFunction, data, "ToFunction").invocation
     found = (read_cause(message.argument.statefun_nb_cause) for message in batch.invocations)
     return [None if cause is None else Cause(*cause) for cause in found]
 
@@ -276,7 +264,7 @@ def encode_result(chunks: Iterable[bytes]) -> bytes:
     An empty FromFunction means "no side effects" and is what the official SDK sends then.
     """
     body = b"".join(chunks)
-    return chunk(_FIELD_100, body) if body else b""
+    return chunk(FIELD_100, body) if body else b""
 
 
 def encode_missing(specs: Iterable[StateSpec]) -> bytes:
@@ -317,7 +305,7 @@ def encode_request(
         if caller is not None:
             body = chunk(b"\x0a", sdk_address_bytes(caller)) + body
         parts.append(chunk(b"\x1a", body))
-    return chunk(_FIELD_100, b"".join(parts))
+    return chunk(FIELD_100, b"".join(parts))
 
 
 def decode_reply(data: bytes) -> Reply:
@@ -328,10 +316,10 @@ def decode_reply(data: bytes) -> Reply:
     ProtocolError
         When the bytes are no FromFunction.
     """
-    message = _parse(FromFunction, data, "FromFunction")
+    message = parse(FromFunction, data, "FromFunction")
     if message.HasField("incomplete_invocation_context"):
         values = message.incomplete_invocation_context.missing_values
-        return Reply((), (), (), (), [_state_spec(value) for value in values])
+        return Reply((), (), (), (), [state_spec(value) for value in values])
     result = message.invocation_result
     sends, delayed = result.outgoing_messages, result.delayed_invocations
     egress, mutations = result.outgoing_egresses, result.state_mutations
@@ -373,7 +361,14 @@ def _delayed(message: Any) -> DelayedSend | CancelDelayed:
     )
 
 
-def _state_spec(message: Any) -> StateSpec:
+def state_spec(message: Any) -> StateSpec:
+    """A PersistedValueSpec, parsed.
+
+    Raises
+    ------
+    ProtocolError
+        When it expires in an unknown way.
+    """
     expiration = message.expiration_spec
     try:
         mode = ExpireMode(expiration.mode)

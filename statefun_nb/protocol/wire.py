@@ -14,6 +14,7 @@ from functools import lru_cache, partial
 from ..address import SdkAddress, parse_typename
 
 __all__ = [
+    "FIELD_100",
     "LENGTHS",
     "address_bytes",
     "address_head",
@@ -21,6 +22,7 @@ __all__ = [
     "chunk",
     "length",
     "name_chunk",
+    "pair",
     "read_cause",
     "sdk_address_bytes",
     "typed_value_bytes",
@@ -41,6 +43,9 @@ def _varint(number: int) -> bytes:
 # The varints of 0 to 1023: what nearly every length is.
 LENGTHS = tuple(_varint(n) for n in range(1024))
 
+# (100 << 3) | 2: ToFunction.invocation, FromFunction.invocation_result.
+FIELD_100 = b"\xa2\x06"
+
 # TypedValue.statefun_nb_cause: field 7301, wire type 2, 12 bytes.
 _CAUSE = struct.Struct("<4sIQ")
 _CAUSE_HEAD = b"\xaa\xc8\x03\x0c"
@@ -60,6 +65,16 @@ def chunk(tag: bytes, body: bytes) -> bytes:
     """A length-delimited field: its tag, the length and the bytes."""
     size = len(body)
     return tag + (LENGTHS[size] if size < 1024 else _varint(size)) + body
+
+
+def pair(tag: bytes, first: bytes, second: bytes) -> bytes:
+    """A message of two messages, its fields 1 and 2, as a field: an address, and what is for it."""
+    size, other = len(first), len(second)
+    total = size + other + 4
+    if total < 128:  # as one call of chunk(), and not three
+        head, middle = LENGTHS[size], LENGTHS[other]
+        return b"%b%b\x0a%b%b\x12%b%b" % (tag, LENGTHS[total], head, first, middle, second)
+    return chunk(tag, chunk(b"\x0a", first) + chunk(b"\x12", second))
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any, Protocol, overload
 
 from ..address import SdkAddress
-from ..effects import Received, TypedValue
 from ..errors import (
     ContextEndedError,
     ConversionError,
@@ -16,6 +15,7 @@ from ..errors import (
     EngineError,
     token_is_pending,
 )
+from ..protocol.effects import Received, TypedValue
 from ..protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, read_caller, send_chunk
 from ..protocol.wire import cause_bytes
 from ..tables import shown
@@ -34,7 +34,7 @@ from .storage import Cell, end_storage
 from .types import Type
 from .value_spec import ValueSpec
 
-__all__ = ["Context", "InvocationContext", "Routes"]
+__all__ = ["Context", "ContextOfV2", "InvocationContext", "Routes"]
 
 
 class Context(ABC):
@@ -302,7 +302,7 @@ class InvocationContext(Context):
         their invocation would otherwise be booked on another.
         """
         storage = self.storage
-        fresh = InvocationContext(self.address, type(storage)(storage._cells), self.routes)
+        fresh = type(self)(self.address, type(storage)(storage._cells), self.routes)
         fresh._received, fresh.recorder, fresh.seq = self._received, self.recorder, self.seq
         fresh._tokens = self._tokens
         fresh.sent, fresh.delayed, fresh.egress = self.sent, self.delayed, self.egress
@@ -327,6 +327,18 @@ class InvocationContext(Context):
                 cell.restore(snapshot)
 
         return undo
+
+
+class ContextOfV2(InvocationContext):
+    """The context of a request of protocol v2, which cannot cancel."""
+
+    __slots__ = ()
+
+    def cancel_delayed_message(self, cancellation_token: str) -> None:
+        raise EngineError(
+            f"StateFun 2.x cannot cancel a delayed message ({cancellation_token!r}): number "
+            "what is sent with a state value, and let its receiver ignore what is out of date"
+        )
 
 
 class _EndedContext(InvocationContext):

@@ -8,10 +8,10 @@ from sys import getrefcount
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..address import SdkAddress
-from ..effects import Request, StateSpec, new_tuple
 from ..errors import DeclarationTypeError, StatefunError, StateNameError
+from ..protocol.effects import Request, StateSpec, new_tuple
 from ..protocol.v3 import encode_missing, encode_result, mutation_chunk
-from .context import InvocationContext, Routes
+from .context import ContextOfV2, InvocationContext, Routes
 from .messages import received_message
 from .registry import FunctionSpec
 from .storage import Cell, current_storage
@@ -80,21 +80,33 @@ def dispatch(
     instead. Whatever leaves the function is its failure, SystemExit and its like too: it is no
     program of its own.
     """
-    target, state, _ = request
+    target, state, _, protocol = request
     try:
         if routes is not None:
             routes.check_state(target.typename, spec.layout.specs)
         missing: list[StateSpec] = spec.layout.missing(state)
         if missing:
+            if protocol == 2:
+                _refuse_missing(target.typename, missing)
             return Outcome(encode_missing(missing), True, None)
         storage, cells = spec.layout.storage(state)
     except StatefunError as error:
         return Outcome(b"", False, Failure(0, error))
-    context = InvocationContext(target, storage, routes)
+    make = InvocationContext if protocol == 3 else ContextOfV2
+    context = make(target, storage, routes)
     if observer is not None:
         observer.begin(context, cells)
     run = _run_async if spec.is_async else _run
     return run(spec, request, context, cells, observer, skip)
+
+
+def _refuse_missing(typename: str, missing: list[StateSpec]) -> None:
+    """Raise for what v2 has no way to ask for; its runtime would take it for a reply."""
+    names = ", ".join(repr(each.name) for each in missing)
+    raise StateNameError(
+        f"{typename} declares state {names}, which the request lacks: StateFun 2.x takes the names "
+        'from module.yaml, under states: (s.module_yaml(version="2.0") writes them)'
+    )
 
 
 def _run(
@@ -105,7 +117,7 @@ def _run(
     observer: Observer | None,
     skip: bool,
 ) -> Outcome:
-    target, _, invocations = request
+    target, _, invocations, _ = request
     _, _, id_, typename = target
     fun = spec.fun
     token = current_storage.set(context.storage) if spec.uses_handles else None
@@ -151,7 +163,7 @@ async def _run_async(
     observer: Observer | None,
     skip: bool,
 ) -> Outcome:
-    target, _, invocations = request
+    target, _, invocations, _ = request
     _, _, id_, typename = target
     token = current_storage.set(context.storage) if spec.uses_handles else None
     storage = context.storage

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Any, overload
 
-from ..effects import TypedValue
 from ..errors import ConversionError, ConversionTypeError
+from ..protocol.effects import TypedValue
 from ..protocol.records import (
     KAFKA_RECORD,
     KINESIS_RECORD,

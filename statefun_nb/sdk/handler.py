@@ -3,45 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Literal
 
-from ..errors import DeclarationError
+from ..errors import DeclarationError, EngineError
+from ..protocol import v2
 from ..protocol.v3 import decode_request
+from ..tables import shown
 from .dispatch import Outcome, dispatch
 from .registry import StatefulFunctions
 
-__all__ = ["RequestReplyHandler"]
+__all__ = ["RequestReplyHandler", "run"]
 
 
 class RequestReplyHandler:
-    """Serves requests of StateFun's protocol v3 for a set of functions.
+    """Serves requests of StateFun's protocol for a set of functions.
+
+    Parameters
+    ----------
+    functions : StatefulFunctions
+    protocol : int
+        Its version: 3, or 2 for StateFun 2.x.
 
     Raises
     ------
     DeclarationError
-        When no functions are given.
+        When no functions are given, or there is no such version.
 
     Examples
     --------
     >>> handler = RequestReplyHandler(StatefulFunctions())
     """
 
-    __slots__ = ("functions",)
+    __slots__ = ("functions", "protocol")
     functions: StatefulFunctions
+    protocol: int
 
-    def __init__(self, functions: StatefulFunctions) -> None:
+    def __init__(self, functions: StatefulFunctions, *, protocol: Literal[2, 3] = 3) -> None:
         if functions is None:
             raise DeclarationError("functions must be provided.")
+        if protocol not in (2, 3):
+            raise DeclarationError(f"protocol= is 3, or 2 for StateFun 2.x, not {shown(protocol)}")
         self.functions = functions
+        self.protocol = protocol
 
     def handle_sync(self, request_bytes: bytes | bytearray) -> bytes:
-        """``handle_async`` for callers without an event loop; an async function gets one."""
-        outcome = self._start(request_bytes)
-        if not isinstance(outcome, Outcome):
-            import asyncio  # 20 ms that a program with sync functions need not wait for
+        """``handle_async`` for callers without an event loop; an async function gets one.
 
-            outcome = asyncio.run(outcome)
-        return _reply(outcome)
+        Raises
+        ------
+        EngineError
+            When an async function is asked for where a loop runs already, as in a notebook's cell.
+        """
+        outcome = self.start(bytes(request_bytes))
+        if not isinstance(outcome, Outcome):
+            outcome = run(outcome)
+        return self._reply(outcome)
 
     async def handle_async(self, request_bytes: bytes | bytearray) -> bytes:
         """Serve one request.
@@ -53,15 +69,49 @@ class RequestReplyHandler:
         Exception
             Whatever the user's function raises.
         """
-        outcome = self._start(request_bytes)
-        return _reply(outcome if isinstance(outcome, Outcome) else await outcome)
+        outcome = self.start(bytes(request_bytes))
+        return self._reply(outcome if isinstance(outcome, Outcome) else await outcome)
 
-    def _start(self, request_bytes: bytes | bytearray) -> Outcome | Coroutine[Any, Any, Outcome]:
-        request = decode_request(bytes(request_bytes))
+    def start(self, data: bytes) -> Outcome | Coroutine[Any, Any, Outcome]:
+        """Serve a request: what came of it, or for an async function what is to be awaited.
+
+        Raises
+        ------
+        ProtocolError
+            When the bytes are no request, or nobody declared its target.
+        """
+        if self.protocol == 3:
+            request = decode_request(data)
+        else:
+            request, _ = v2.decode_request(data, self.functions._state_typename)
         return dispatch(self.functions.for_typename(request.target.typename), request)
 
+    def encoded(self, outcome: Outcome) -> bytes:
+        """The reply of an outcome without a failure."""
+        return outcome.reply if self.protocol == 3 else v2.encode_reply(outcome.reply)
 
-def _reply(outcome: Outcome) -> bytes:
-    if outcome.failure is not None:
-        raise outcome.failure.error
-    return outcome.reply
+    def _reply(self, outcome: Outcome) -> bytes:
+        if outcome.failure is not None:
+            raise outcome.failure.error
+        return self.encoded(outcome)
+
+
+def run(coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """What comes of it, where no event loop runs.
+
+    Raises
+    ------
+    EngineError
+        When one does, as in a notebook's cell.
+    """
+    import asyncio  # 20 ms that a program with sync functions need not wait for
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    coroutine.close()
+    raise EngineError(
+        "handle_sync cannot wait for an async function where an event loop runs already, as in a "
+        "notebook: write `await handler.handle_async(data)`"
+    )

@@ -23,13 +23,14 @@ import re
 from functools import cache
 from typing import Any, get_origin
 
-from ..effects import TypedValue
 from ..errors import (
     ConversionError,
     ConversionTypeError,
     DeclarationTypeError,
     forgotten_await,
 )
+from ..protocol.any_values import ANY, opened
+from ..protocol.effects import TypedValue
 from ..tables import shown
 from .class_types import ClassType
 from .dataclass_types import DataclassSerializer
@@ -191,6 +192,11 @@ def decode_value(value: TypedValue) -> Any:
         return known.serializer().deserialize(data)
     if typename == JSON.typename or typename.startswith(JSON_NAMESPACE + "/"):
         return json.loads(data)
+    if typename == ANY:
+        found = opened(data)
+        if found is None:
+            return data
+        return found.value if found.typename == ANY else decode_value(found)
     if typename.startswith(_PROTOBUF_PREFIX):
         return _decode_protobuf(typename[len(_PROTOBUF_PREFIX) :], data)
     return data

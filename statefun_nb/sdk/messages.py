@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from ..address import SdkAddress, address_of, parse_typename
-from ..effects import LONGEST_DELAY_MS, TypedValue, TypedValueLike, new_tuple
 from ..errors import ConversionError, ConversionTypeError, DeclarationError
+from ..protocol.any_values import local_name, type_url
+from ..protocol.effects import LONGEST_DELAY_MS, TypedValue, TypedValueLike, new_tuple
 from ..tables import shown
 from .inference import CLASS_TYPES, decode_value, type_of_class, type_of_value
 from .types import (
@@ -178,7 +179,8 @@ class Message(_Typed):
 
     def is_type(self, tpe: Type[Any] | type[Any]) -> bool:
         """Is the value of this type (a Type, or a class that stands for one)?"""
-        return self.typed_value.typename == type_of_class(tpe).typename
+        value, typename = self.typed_value, type_of_class(tpe).typename
+        return value.typename == typename or _is_any_of(value, typename)
 
     def as_type(self, tpe: Type[V] | type[V]) -> V | None:
         """The value read as this type, whatever its typename says; None when it is absent."""
@@ -195,6 +197,13 @@ class Message(_Typed):
 
     def __repr__(self) -> str:
         return f"<Message to {self.target_typename} {self.target_id!r}: {self.value_typename()}>"
+
+
+def _is_any_of(value: TypedValueLike, typename: str) -> bool:
+    """Did it come as an Any (protocol v2), where a type is named behind the last slash only?"""
+    if not getattr(value, "statefun_nb_any", False):
+        return False
+    return local_name(type_url(value.typename)) == local_name(typename)
 
 
 def received_message(typename: str, id: str, value: TypedValueLike) -> Message:

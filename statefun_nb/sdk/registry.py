@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from ..address import check_function_typename, parse_typename
-from ..effects import TypedValue
 from ..errors import (
     DeclarationError,
     DeclarationTypeError,
     UnknownFunctionError,
     did_you_mean,
 )
+from ..protocol.effects import TypedValue
 from ..tables import shown
 from .context import Context
 from .messages import Message
@@ -122,6 +122,12 @@ class StatefulFunctions:
     def find(self, typename: str) -> FunctionSpec | None:
         """The function of that typename, or None."""
         return self._functions.get(typename)
+
+    def _state_typename(self, typename: str, name: str) -> str | None:
+        """What a function declares a state value as; None when it does not."""
+        spec = self._functions.get(typename)
+        declared = None if spec is None else spec.layout.specs.get(name)
+        return None if declared is None else declared.type.typename
 
     def _declare(
         self,

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from ..effects import StateSpec, TypedValue, new_tuple
 from ..errors import (
     ContextEndedError,
     ConversionError,
@@ -16,6 +15,7 @@ from ..errors import (
     StateNameError,
     did_you_mean,
 )
+from ..protocol.effects import StateSpec, TypedValue, new_tuple
 from ..tables import shown
 from .types import serialized
 from .unreadable import why_unreadable

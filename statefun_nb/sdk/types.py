@@ -17,6 +17,7 @@ from ..errors import (
     described,
     forgotten_await,
 )
+from ..protocol.any_values import of_either_form
 from ..protocol.records import read_wrapper, write_wrapper
 from ..tables import shown
 
@@ -247,14 +248,13 @@ def make_protobuf_type(cls: type[M], namespace: str | None = None) -> Type[M]:
         return data
 
     def deserialize(data: bytes) -> Any:
-        message = cls()
         try:
-            message.ParseFromString(data)
+            return cls.FromString(data)
         except Exception as error:  # DecodeError derives from nothing better
             raise ConversionError(f"cannot be read as {name}: {error}") from error
-        return message
 
-    return simple_type(f"{namespace or 'type.googleapis.com'}/{name}", serialize, deserialize)
+    typename = f"{namespace or 'type.googleapis.com'}/{name}"
+    return simple_type(typename, serialize, of_either_form(name, deserialize))
 
 
 # The six built-in types. Each serializer answers the common case itself, 0.1 us instead of the

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..effects import TypedValue
 from ..errors import ConversionError, described
+from ..protocol.effects import TypedValue
 from ..tables import repr_of, shorten
 from .inference import decode_value
 from .types import Type

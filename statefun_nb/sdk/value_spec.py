@@ -6,8 +6,8 @@ from datetime import timedelta
 from keyword import iskeyword
 from typing import Any
 
-from ..effects import ExpireMode, StateSpec
 from ..errors import DeclarationError, DeclarationTypeError
+from ..protocol.effects import ExpireMode, StateSpec
 from ..tables import shown
 from .migration import Migrate, with_migration
 from .types import Type

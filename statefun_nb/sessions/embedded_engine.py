@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..address import SdkAddress
-from ..effects import TypedValue
 from ..endpoint.server import Endpoint
 from ..engine.clock import Clock
 from ..engine.core import OnError
 from ..engine.embedded import EmbeddedEngine
 from ..engine.transport import DirectTransport, HttpTransport, Transport
 from ..loop_thread import LoopThread
+from ..protocol.effects import TypedValue
 from ..trace.traced import Serving, TracedHandler
 from .options import Options
 

@@ -164,6 +164,11 @@ class Inspection:
         """The endpoint, as module.yaml names it."""
         return self.endpoint.url
 
+    @property
+    def url_v2(self) -> str:
+        """The endpoint for StateFun 2.x, as a module.yaml of that time names it."""
+        return self.endpoint.url_v2
+
     def module_yaml(self) -> str:
         """The module.yaml that serves the declared functions from this endpoint.
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from ..address import SdkAddress
 from ..cells.progress import progress_bar
-from ..effects import TypedValue
 from ..engine.base import IngressMessage
 from ..errors import ConversionTypeError, SessionError, StatefunError
+from ..protocol.effects import TypedValue
 from ..protocol.wire import typed_value_bytes
 from ..sdk.messages import MISSING, Message, addressed, delay_ms
 from ..sdk.types import BUILT_IN_TYPES

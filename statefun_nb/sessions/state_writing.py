@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..address import SdkAddress
-from ..effects import TypedValue
 from ..engine.base import Engine, controls_of
 from ..errors import ConversionError, StateNameError, did_you_mean
+from ..protocol.effects import TypedValue
 from ..sdk.messages import target_of, typed_value
 from ..sdk.registry import StatefulFunctions
 from ..sdk.value_spec import ValueSpec

@@ -16,7 +16,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
-from ..effects import CancelDelayed, DelayedSend, Emit, Received, Reply, Request, Send
+from ..protocol.effects import (
+    CancelDelayed,
+    DelayedSend,
+    Emit,
+    Received,
+    Reply,
+    Request,
+    Send,
+    TypedValue,
+)
 from ..protocol.v3 import decode_reply, decode_request
 from ..sdk.types import Type
 from .events import InvocationError, InvocationStatus
@@ -32,6 +41,8 @@ _VALUE_BYTES = 41
 
 # The data of the declared state values, in the order of declaration; None where absent.
 Values = tuple[bytes | None, ...]
+# Of a name that the request lacks: it failed for that, before its first invocation.
+_ABSENT = TypedValue("", None)
 
 
 class TracedValue(Protocol):
@@ -166,7 +177,9 @@ class TracedBatch(NamedTuple):
         self, request: Request, reply: Reply, start: int, stop: int | None
     ) -> Iterator[Part]:
         width = self._width
-        before: Values = tuple(request.state[name].value for name in self.spec.layout.specs)
+        before: Values = tuple(
+            request.state.get(name, _ABSENT).value for name in self.spec.layout.specs
+        )
         begin, sent, delayed, egress = self.start, 0, 0, 0
         if start:
             begin, sent, delayed, egress, *values = self.rows[(start - 1) * width : start * width]

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..address import SdkAddress
-from ..effects import CancelDelayed, DelayedSend, Emit, Reply, TypedValue
 from ..errors import ProtocolError, SessionError, StatefunError, described
 from ..loop_thread import Interrupted
+from ..protocol.effects import CancelDelayed, DelayedSend, Emit, Reply, TypedValue
 from ..protocol.v3 import (
     decode_reply,
     decode_typed_value,

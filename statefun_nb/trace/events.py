@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from ..address import SdkAddress
-from ..effects import TypedValue
 from ..errors import ProtocolError
+from ..protocol.effects import TypedValue
 from ..protocol.records import (
     EGRESS_TOPIC,
     KAFKA_RECORD,

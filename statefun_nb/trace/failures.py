@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from ..address import SdkAddress
 from ..cells.places import place_of_traceback
-from ..effects import Request
 from ..errors import traceback_of
+from ..protocol.effects import Request
 from ..sdk.dispatch import Failure
 from .batch import TracedBatch
 from .recorder import Recorder

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ..effects import CancelDelayed, DelayedSend
+from ..protocol.effects import CancelDelayed, DelayedSend
 from ..protocol.v3 import decode_causes, decode_typed_value, read_caller
 from ..sdk.messages import own_typed_value
 from ..sdk.unreadable import StateValues, read_or_raw

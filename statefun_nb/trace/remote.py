@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..address import SdkAddress
-from ..effects import Reply, TypedValue
+from ..protocol.effects import Reply, TypedValue
 from ..sdk.inference import decode_value
 from ..sdk.types import BUILT_IN_TYPES, Type, simple_type
 from .batch import TracedBatch, row

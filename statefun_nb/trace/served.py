@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any
 
 from ..cells.blame import hint_for
-from ..effects import Request, new_tuple
 from ..errors import StatefunError, class_of, cut, described, text_of, traceback_of
+from ..protocol.effects import Request, new_tuple
 from ..sdk.context import InvocationContext
 from ..sdk.dispatch import Failure, Outcome
 from ..sdk.registry import FunctionSpec

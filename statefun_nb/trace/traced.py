@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from ..effects import Request
+from ..protocol.effects import Request
 from ..protocol.v3 import decode_request
 from ..sdk.context import Routes
 from ..sdk.dispatch import Failure, Outcome, dispatch, is_withdrawal

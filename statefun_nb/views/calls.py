@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from ..address import address_of
-from ..effects import TypedValue
 from ..engine.base import StoredState, Timer, controls_of
 from ..errors import EngineError, StatefunError
+from ..protocol.effects import TypedValue
 from ..protocol.v3 import decode_typed_value
 from ..sdk.registry import decode_state
 from ..sdk.unreadable import Unreadable

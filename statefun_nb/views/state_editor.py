@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..address import SdkAddress, address_of
-from ..effects import TypedValue
 from ..engine.base import controls_of
 from ..errors import EngineError
+from ..protocol.effects import TypedValue
 from ..sdk.inference import JSON
 from ..sdk.types import BUILT_IN_TYPES, Type
 from .entry import read_value

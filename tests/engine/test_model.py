@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statefun_nb.address import address_of
-from statefun_nb.effects import (
+from statefun_nb.engine.answers import Cancelled, Failed, Undeclared
+from statefun_nb.engine.core import OnError
+from statefun_nb.protocol.effects import (
     CancelDelayed,
     DelayedSend,
     Emit,
@@ -20,8 +22,6 @@ from statefun_nb.effects import (
     StateSpec,
     TypedValue,
 )
-from statefun_nb.engine.answers import Cancelled, Failed, Undeclared
-from statefun_nb.engine.core import OnError
 
 from .invariants import CheckedMoves, check_core
 

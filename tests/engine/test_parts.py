@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from statefun_nb.address import SdkAddress, address_of
-from statefun_nb.effects import ExpireMode, Reply, Send, StateSpec, TypedValue
 from statefun_nb.engine.clock import Clock
 from statefun_nb.engine.core import Core, OnError
 from statefun_nb.engine.mailbox import FunctionType, Mailbox
 from statefun_nb.engine.timers import Timers
 from statefun_nb.errors import EngineError
+from statefun_nb.protocol.effects import ExpireMode, Reply, Send, StateSpec, TypedValue
 
 A, B = address_of("t/t", "a"), address_of("t/t", "b")
 

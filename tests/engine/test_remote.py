@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 import statefun_nb as sf
-from statefun_nb.effects import TypedValue
 from statefun_nb.engine.remote import seconds
+from statefun_nb.protocol.effects import TypedValue
 from statefun_nb.protocol.module_reader import read_module
 from statefun_nb.protocol.v3 import delayed_chunk, encode_result, mutation_chunk
 from tests.waiting import eventually

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import statefun_nb as sf
-from statefun_nb.effects import TypedValue
+from statefun_nb.protocol.effects import TypedValue
 from statefun_nb.protocol.module_reader import read_module
 from statefun_nb.protocol.v3 import decode_reply, encode_request
 from statefun_nb.protocol.wire import typed_value_bytes

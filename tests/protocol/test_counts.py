@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statefun_nb.address import GATEWAY, address_of
-from statefun_nb.effects import TypedValue
 from statefun_nb.protocol._pool import ToFunction
 from statefun_nb.protocol.counts import count_callers, count_egresses
+from statefun_nb.protocol.effects import TypedValue
 from statefun_nb.protocol.v3 import (
     decode_reply,
     decode_request,

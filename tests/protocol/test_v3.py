@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statefun_nb.address import SdkAddress
-from statefun_nb.effects import (
+from statefun_nb.errors import ProtocolError
+from statefun_nb.protocol import v3
+from statefun_nb.protocol._pool import FromFunction, ToFunction, TypedValueMessage
+from statefun_nb.protocol.effects import (
     CancelDelayed,
     DelayedSend,
     Emit,
@@ -21,9 +24,6 @@ from statefun_nb.effects import (
     StateSpec,
     TypedValue,
 )
-from statefun_nb.errors import ProtocolError
-from statefun_nb.protocol import v3
-from statefun_nb.protocol._pool import FromFunction, ToFunction, TypedValueMessage
 from statefun_nb.protocol.wire import cause_bytes, typed_value_bytes, varint
 from tests import peer
 

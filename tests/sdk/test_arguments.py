@@ -9,7 +9,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 import statefun_nb as sf
-from statefun_nb.effects import TypedValue
+from statefun_nb.protocol.effects import TypedValue
 
 HUGE = 10**5000
 

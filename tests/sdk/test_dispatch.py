@@ -8,7 +8,7 @@ import pytest
 
 import statefun_nb as sf
 from statefun_nb.address import address_of
-from statefun_nb.effects import TypedValue
+from statefun_nb.protocol.effects import TypedValue
 from statefun_nb.protocol.envelope import decode_envelope, encode_envelope
 from statefun_nb.protocol.wire import typed_value_bytes
 from statefun_nb.trace.recorder import Recorder

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import statefun_nb as sf
-from statefun_nb.effects import TypedValue
+from statefun_nb.protocol.effects import TypedValue
 from statefun_nb.testing import recorded, write_recorded
 from statefun_nb.trace.case import readable, typed
 from statefun_nb.trace.replay import cases_of

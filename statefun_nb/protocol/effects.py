@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
-from .address import SdkAddress
+from ..address import SdkAddress
 
 __all__ = [
     "LONGEST_DELAY_MS",
@@ -115,11 +115,12 @@ class Received(Protocol):
 
 
 class Request(NamedTuple):
-    """A decoded ToFunction: one batch for one address."""
+    """A decoded ToFunction: one batch for one address, by a version of the protocol."""
 
     target: SdkAddress
     state: dict[str, TypedValue]
     invocations: Sequence[Received]
+    protocol: int = 3
 
 
 class Send(NamedTuple):
