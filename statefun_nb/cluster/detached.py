@@ -80,7 +80,9 @@ def up(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     compose = Compose(folder, _PROJECT, *images)
-    cluster = Cluster("docker", compose, CONTAINER_FLINK, CONTAINER_KAFKA, parallelism)
+    cluster = Cluster(
+        "docker", compose, CONTAINER_FLINK, CONTAINER_KAFKA, parallelism, private=False
+    )
     try:
         documents = read_source(module, cluster.bootstrap_servers)
         documents += _gateway(cluster.bootstrap_servers, documents)

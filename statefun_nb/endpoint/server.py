@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import re
 import socket
 from hmac import compare_digest
 
@@ -20,7 +21,7 @@ from tornado import httputil
 from ..errors import EngineError
 from ..loop_thread import LoopThread
 from ..trace.traced import TracedHandler
-from .admission import own_names
+from .admission import new_token, own_names
 from .app import (
     HEALTH,
     OCTETS,
@@ -32,6 +33,7 @@ from .app import (
 )
 from .connection import Held, HttpConnection
 from .exchange import Exchange
+from .forward import Forwarded, ForwardTo
 from .limits import Limits
 from .parking import Parking
 
@@ -77,6 +79,7 @@ class Endpoint:
         self._application, self._route = make_application(
             handler, self._path, self._names, self._health
         )
+        self._forwarded: list[bytes] = []
         self._direct: dict[bytes, RequestReplyRoute] = {}
         self._connections: set[HttpConnection] = set()
         self._held = Held()
@@ -100,6 +103,14 @@ class Endpoint:
     def listening(self) -> bool:
         """Is the endpoint open?"""
         return self._server is not None
+
+    def forward(self, name: str, to: ForwardTo) -> str:
+        """Show the pages of another server, too; the link to them, which has a token in it."""
+        place = f"/{name}/{new_token()}/"
+        rule = (re.escape(place) + "(.*)", Forwarded, {"to": to})
+        self._thread.call(lambda: self._application.add_handlers(".*", [rule]))
+        self._forwarded.append(place.encode())
+        return f"http://{self._host}:{self.port}{place}"
 
     def park(self, *, retry: bool) -> Parking:
         """See ``RequestReplyRoute.park``."""
@@ -193,12 +204,23 @@ class Endpoint:
             serves, tells = (compare_digest(path, each) for each in self._paths)
             if tells:
                 return site_refusal(fields, self._names)
+            if any(compare_digest(path[: len(each)], each) for each in self._forwarded):
+                return self._admit_to_page(exchange)
             if not serves:
                 return 404, f"there is nothing at {path[:100].decode('latin-1')!r}"
         refused = refusal(exchange.method, fields, self._names)
         if refused is None:
             self._last_host = fields.get(b"host")
         return refused
+
+    def _admit_to_page(self, exchange: Exchange) -> tuple[int, str] | None:
+        """Pages may be opened from anywhere, as by the link in a notebook; no page gets at them."""
+        fields = exchange.fields
+        if exchange.method != "GET":
+            return 405, f"{exchange.method} is not allowed here: it is only to be looked at"
+        if fields.get(b"sec-fetch-mode") == b"navigate" and b"origin" not in fields:
+            fields = {**fields, b"sec-fetch-site": b"none"}
+        return site_refusal(fields, self._names)
 
     def _serve(self, exchange: Exchange) -> None:
         route = self._direct.get(exchange.target)
