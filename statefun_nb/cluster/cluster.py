@@ -34,8 +34,6 @@ class Cluster:
         What they are started with.
     parallelism : int
         Of the job; as many TaskManagers of one slot each.
-    private : bool
-        Flink's REST interface talks to this object alone, and not to whoever finds its port.
     """
 
     def __init__(
@@ -45,8 +43,6 @@ class Cluster:
         flink_runtime: Runtime,
         kafka_runtime: Runtime,
         parallelism: int,
-        *,
-        private: bool = True,
     ) -> None:
         self.name = name
         self.parallelism = parallelism
@@ -55,16 +51,12 @@ class Cluster:
         self._kafka = kafka_runtime
         self._generation = 0
         rpc, rest, blob, broker, controller = free_ports(5)
-        identity = make_identity(runner.folder) if private else None
+        identity = make_identity(runner.folder)
         ports = flink.FlinkPorts(rpc, rest, blob)
         flink.write_config(runner.folder, ports, parallelism, identity)
         kafka.write_broker_config(runner.folder, broker, controller)
-        self.rest = (
-            flink.Rest(f"http://127.0.0.1:{rest}")
-            if identity is None
-            else flink.Rest(f"https://127.0.0.1:{rest}", identity.context())
-        )
-        # Flink's web interface; another address where that of ``rest`` is only for this object.
+        self.rest = flink.Rest(f"https://127.0.0.1:{rest}", identity.context())
+        # Flink's web interface: a session has it at an address that a browser can open.
         self.web_url = self.rest.url
         self.bootstrap_servers = f"127.0.0.1:{broker}"
 

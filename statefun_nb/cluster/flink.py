@@ -28,10 +28,8 @@ class FlinkPorts(NamedTuple):
     blob: int
 
 
-def write_config(
-    folder: Path, ports: FlinkPorts, parallelism: int, identity: Identity | None = None
-) -> None:
-    """conf/ for JobManager and TaskManagers, all of it on loopback; REST as ``identity`` says."""
+def write_config(folder: Path, ports: FlinkPorts, parallelism: int, identity: Identity) -> None:
+    """conf/ for JobManager and TaskManagers, all on loopback; REST is for ``identity`` alone."""
     conf = folder / "conf"
     conf.mkdir(exist_ok=True)
     settings = {
@@ -60,10 +58,10 @@ def write_config(
         "pipeline.auto-generate-uids": "false",
         "execution.savepoint.ignore-unclaimed-state": "true",
         "web.submit.enable": "false",
+        # Takes away a button only: a GET of jobs/ID/yarn-cancel still cancels (1.16).
         "web.cancel.enable": "false",
-        # Of pages from elsewhere, none may read what REST answers ("*" is Flink's default).
-        "web.access-control-allow-origin": f"http://127.0.0.1:{ports.rest}",
-        **({} if identity is None else identity.settings()),
+        "web.access-control-allow-origin": f"https://127.0.0.1:{ports.rest}",  # and not "*"
+        **identity.settings(),
         # A TaskManager that is up before the JobManager asks again soon, not after 10 s; one that
         # was killed is missed after a few seconds, not 50.
         "cluster.registration.initial-timeout": "100",

@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 from ..errors import EngineError, install_command
 
-__all__ = ["Identity", "check_library", "make_identity"]
+__all__ = ["PEM", "Identity", "check_library", "client_context", "make_identity"]
 
 _HOST = "127.0.0.1"
+PEM = "rest.pem"
 
 
 class Identity(NamedTuple):
@@ -40,10 +41,15 @@ class Identity(NamedTuple):
         }
 
     def context(self) -> ssl.SSLContext:
-        """For a client that shows it, and takes no other server."""
-        context = ssl.create_default_context(cafile=str(self.pem))
-        context.load_cert_chain(self.pem)
-        return context
+        """See ``client_context``."""
+        return client_context(self.pem)
+
+
+def client_context(pem: Path) -> ssl.SSLContext:
+    """For a client that shows the key in this file, and takes no server without it."""
+    context = ssl.create_default_context(cafile=str(pem))
+    context.load_cert_chain(pem)
+    return context
 
 
 def check_library() -> None:
@@ -98,7 +104,7 @@ def make_identity(folder: Path) -> Identity:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     ) + certificate.public_bytes(serialization.Encoding.PEM)
-    made = Identity(folder / "rest.p12", password, folder / "rest.pem")
+    made = Identity(folder / "rest.p12", password, folder / PEM)
     for path, content in ((made.store, store), (made.pem, pem)):
         path.touch(0o600)
         path.write_bytes(content)

@@ -33,7 +33,7 @@ def cluster_engine(
     progress = ProgressLine()
     cluster = _cluster(options, progress)
     progress("")
-    if isinstance(cluster, Cluster):
+    if cluster.rest.context is not None:
         # Without what a click in it could do, should Flink serve it by a plain GET.
         to = ForwardTo(cluster.rest.url, cluster.rest.context, ("yarn-cancel", "yarn-stop"))
         cluster.web_url = endpoint.forward("flink", to)
