@@ -31,6 +31,7 @@ ROOMS = {
     "confluent_kafka": {"cluster"},
     "jupyterlab": {"cli"},
     "jgo": {"cluster"},
+    "cryptography": {"cluster"},
     # A project is tried, and a notebook is graded, in a process of its own.
     "subprocess": {"cluster", "export", "testing"},
     "sqlite3": {"engine"},

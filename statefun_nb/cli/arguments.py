@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+from ..endpoint.admission import is_token, new_token
 from ..errors import StatefunError
 
-__all__ = ["readable", "whole_number"]
+__all__ = ["add_token", "readable", "whole_number"]
 
 
 def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
@@ -31,6 +33,30 @@ def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
         return number
 
     return convert
+
+
+def add_token(parser: argparse.ArgumentParser) -> None:
+    """Add ``--token`` and ``--no-token``; ``token`` is then a text, or False."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--token",
+        type=_token,
+        default=os.environ.get("STATEFUN_NB_TOKEN", ""),
+        help="part of the endpoint's path, without which nobody is served ($STATEFUN_NB_TOKEN, or "
+        "a random one)",
+    )
+    group.add_argument(
+        "--no-token",
+        dest="token",
+        action="store_false",
+        help="whoever uses this machine may call the functions",
+    )
+
+
+def _token(text: str) -> str:
+    if text and not is_token(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no token: letters, digits and - . _ ~")
+    return text or new_token()
 
 
 def readable(path: Path) -> Path:

@@ -81,7 +81,7 @@ def _tell(cluster: detached.DetachedCluster | None, *, as_json: bool) -> int:
         print("no cluster is up")
     else:
         print(f"StateFun {'runs' if cluster.running else 'does not run'}")
-        print(f"  web interface      {cluster.rest_url}")
+        print(f"  REST interface     {cluster.rest_url}")
         print(f"  bootstrap servers  {cluster.bootstrap_servers}")
         print(
             f'  in a notebook      sf.start(engine="docker", rest_url="{cluster.rest_url}", '

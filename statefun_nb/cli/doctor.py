@@ -59,6 +59,7 @@ _PACKAGES = (
     ("pandas", "to_dataframe() and the flights", "lab"),
     ("aiohttp", 'transport="http"', "http"),
     ("jgo", 'engine="flink" and "docker"', "flink"),
+    ("cryptography", 'engine="flink" and "docker"', "flink"),
     ("confluent-kafka", 'engine="flink" and "docker"', "flink"),
 )
 

@@ -20,7 +20,7 @@ from ..sdk.registry import StatefulFunctions
 from ..sessions.default import start
 from ..sessions.options import OnErrorName, Options
 from ..tables import text_table
-from .arguments import readable, whole_number
+from .arguments import add_token, readable, whole_number
 from .cluster import add_cluster
 from .demo import demo as run_demo
 from .doctor import examine
@@ -54,11 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--host", default=LOOPBACK, help=f"0.0.0.0 to be reached from elsewhere ({LOOPBACK})"
     )
-    serve.add_argument(
-        "--token",
-        default=os.environ.get("STATEFUN_NB_TOKEN", ""),
-        help="part of the path for other hosts than this ($STATEFUN_NB_TOKEN, or a random one)",
-    )
+    add_token(serve)
+    serve.add_argument("--json", action="store_true", help="say as JSON where it is")
     serve.set_defaults(run=_serve)
     run = commands.add_parser(
         "run", help="run a module.yaml on the embedded engine: no Java, no Docker"
@@ -70,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--port", type=a_port, default=port, help=f"of their endpoint; 0 is any ({port})"
     )
+    add_token(run)
     durable = run.add_argument("--durable", metavar="FILE", help="keep everything in this file")
     run.add_argument("--on-error", choices=get_args(OnErrorName), default="retry")
     run.set_defaults(run=_run_module)
@@ -112,7 +110,11 @@ def _serve(options: argparse.Namespace) -> None:
         ended_by_signal(),
         served(functions, host=options.host, port=options.port, token=options.token) as endpoint,
     ):
-        print(f"{', '.join(functions)}\n  at {endpoint.url} (Ctrl-C ends it)", flush=True)
+        if options.json:
+            place = {"url": endpoint.url, "health_url": endpoint.health_url}
+            print(json.dumps({**place, "functions": list(functions)}), flush=True)
+        else:
+            print(f"{', '.join(functions)}\n  at {endpoint.url} (Ctrl-C ends it)", flush=True)
         while True:
             time.sleep(3600)
 
@@ -123,6 +125,7 @@ def _run_module(options: argparse.Namespace) -> None:
         ended_by_signal(),
         start(
             port=options.port,
+            token=options.token,
             functions=functions,
             durable=options.durable,
             on_error=options.on_error,

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import secrets
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType, ModuleType
+from typing import Literal
 
 from ..cells.places import place_of_traceback
 from ..endpoint.admission import LOOPBACK_NAMES
 from ..endpoint.server import LOOPBACK, Endpoint
-from ..errors import DeclarationError, in_brief
+from ..errors import DeclarationError, EngineError, in_brief
 from ..loop_thread import LoopThread
 from ..sdk.functions import default_functions
 from ..sdk.registry import StatefulFunctions
@@ -80,26 +80,34 @@ def _imported(name: str, folder: str) -> ModuleType:
 
 @contextlib.contextmanager
 def served(
-    functions: StatefulFunctions, *, host: str = LOOPBACK, port: int = Options.port, token: str = ""
+    functions: StatefulFunctions,
+    *,
+    host: str = LOOPBACK,
+    port: int = Options.port,
+    token: str | Literal[False] = False,
 ) -> Iterator[Endpoint]:
     """An endpoint for functions; at its end, what is being served gets ten seconds to end.
 
     Parameters
     ----------
     host : str
-        One that other machines reach gets a token into its path: the one given, or a random one.
+        127.0.0.1, or an address that other machines reach.
     port : int
         Just this one; 0 is any.
+    token : str or False
+        In its path.
 
     Raises
     ------
     EngineError
-        When the address cannot be had.
+        When the address cannot be had, or other machines reach it and there is no token.
     """
-    if host not in LOOPBACK_NAMES:
-        token = token or secrets.token_urlsafe(16)
+    if not token and host not in LOOPBACK_NAMES:
+        raise EngineError(
+            f"{host} is reached from elsewhere: without a token anybody could call the functions"
+        )
     with LoopThread("statefun_nb") as thread:
-        endpoint = Endpoint(TracedHandler(functions, None), thread, host=host, token=token)
+        endpoint = Endpoint(TracedHandler(functions, None), thread, host=host, token=token or "")
         endpoint.start(port, others=False)
         try:
             yield endpoint

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ..errors import EngineError
 from . import flink, kafka
+from .identity import make_identity
 from .processes import free_ports, root_cause
 from .runtime import Runner, Runtime
 
@@ -50,15 +51,14 @@ class Cluster:
         self._kafka = kafka_runtime
         self._generation = 0
         rpc, rest, blob, broker, controller = free_ports(5)
-        flink.write_config(runner.folder, flink.FlinkPorts(rpc, rest, blob), parallelism)
+        identity = make_identity(runner.folder)
+        ports = flink.FlinkPorts(rpc, rest, blob)
+        flink.write_config(runner.folder, ports, parallelism, identity)
         kafka.write_broker_config(runner.folder, broker, controller)
-        self.rest = flink.Rest(f"http://127.0.0.1:{rest}")
+        self.rest = flink.Rest(f"https://127.0.0.1:{rest}", identity.context())
+        # Flink's web interface: a session has it at an address that a browser can open.
+        self.web_url = self.rest.url
         self.bootstrap_servers = f"127.0.0.1:{broker}"
-
-    @property
-    def web_url(self) -> str:
-        """Flink's web interface."""
-        return self.rest.url
 
     def start_kafka(self) -> None:
         """Start the broker; does not wait."""

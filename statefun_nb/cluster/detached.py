@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,9 +21,10 @@ from .cluster import Cluster
 from .docker import CONTAINER_FLINK, CONTAINER_KAFKA, Compose, get_images
 from .flink import Rest
 from .gateway import MESSAGES_TOPIC, gateway_documents
+from .identity import PEM, client_context
 from .kafka import Clients
 
-__all__ = ["DetachedCluster", "down", "logs", "status", "up"]
+__all__ = ["DetachedCluster", "context_for", "down", "logs", "status", "up"]
 
 _PROJECT = "statefun-nb"
 
@@ -130,8 +132,17 @@ def status() -> DetachedCluster | None:
     known = _known()
     if known is None:
         return None
-    running = Rest(known["rest_url"]).running()
+    running = Rest(known["rest_url"], context_for(known["rest_url"])).running()
     return DetachedCluster(known["bootstrap_servers"], known["rest_url"], running)
+
+
+def context_for(rest_url: str) -> ssl.SSLContext | None:
+    """How its REST interface is spoken to, if ``rest_url`` is that of the cluster that is up."""
+    known = _known()
+    pem = _folder() / PEM
+    if known is None or known["rest_url"] != rest_url.rstrip("/") or not pem.exists():
+        return None
+    return client_context(pem)
 
 
 def logs() -> dict[str, str]:

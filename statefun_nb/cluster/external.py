@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import EngineError
+from .detached import context_for
 from .flink import Rest
 from .kafka import Clients
 
@@ -34,12 +35,9 @@ class ExternalCluster:
     def __init__(self, name: str, bootstrap_servers: str, rest_url: str) -> None:
         self.name = name
         self.bootstrap_servers = bootstrap_servers
-        self.rest = Rest(rest_url)
-
-    @property
-    def web_url(self) -> str:
-        """Flink's web interface."""
-        return self.rest.url
+        # One of `statefun-nb cluster up` talks to who shows the key that it was started with.
+        self.rest = Rest(rest_url, context_for(rest_url))
+        self.web_url = self.rest.url  # a session has another one where a browser cannot open this
 
     def start_kafka(self) -> None:
         """Do nothing: it runs already."""

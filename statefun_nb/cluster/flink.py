@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import EngineError
+from .identity import Identity
 from .runtime import Runtime
 
 __all__ = ["FlinkPorts", "Rest", "job_manager", "put_module", "task_manager", "write_config"]
@@ -26,8 +28,8 @@ class FlinkPorts(NamedTuple):
     blob: int
 
 
-def write_config(folder: Path, ports: FlinkPorts, parallelism: int) -> None:
-    """conf/ for JobManager and TaskManagers, all of it on loopback."""
+def write_config(folder: Path, ports: FlinkPorts, parallelism: int, identity: Identity) -> None:
+    """conf/ for JobManager and TaskManagers, all on loopback; REST is for ``identity`` alone."""
     conf = folder / "conf"
     conf.mkdir(exist_ok=True)
     settings = {
@@ -56,6 +58,10 @@ def write_config(folder: Path, ports: FlinkPorts, parallelism: int) -> None:
         "pipeline.auto-generate-uids": "false",
         "execution.savepoint.ignore-unclaimed-state": "true",
         "web.submit.enable": "false",
+        # Takes away a button only: a GET of jobs/ID/yarn-cancel still cancels (1.16).
+        "web.cancel.enable": "false",
+        "web.access-control-allow-origin": f"https://127.0.0.1:{ports.rest}",  # and not "*"
+        **identity.settings(),
         # A TaskManager that is up before the JobManager asks again soon, not after 10 s; one that
         # was killed is missed after a few seconds, not 50.
         "cluster.registration.initial-timeout": "100",
@@ -134,12 +140,15 @@ def task_manager(runtime: Runtime, folder: Path) -> list[str]:
 
 
 class Rest:
-    """The JobManager's REST interface at ``url``."""
+    """The JobManager's REST interface at ``url``; ``context`` says who asks, where that counts."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, context: ssl.SSLContext | None = None) -> None:
         self.url = url.rstrip("/")
+        self.context = context
         # No proxy of the environment: this is loopback.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
 
     def get(self, path: str) -> Any:
         """The JSON document at a path; None while nobody answers."""

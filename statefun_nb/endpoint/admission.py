@@ -1,4 +1,4 @@
-"""A page of another site reaches nothing: the rule for every port that is opened here.
+"""Who is let in: no page of another site, on every port that is opened here; and tokens.
 
 A page may send a browser to any port of this machine, and a name of its own may lead there (DNS
 rebinding). What the browser says of such a request gives it away: a ``Host`` that is none of ours,
@@ -11,18 +11,37 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import secrets
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-__all__ = ["LOOPBACK_NAMES", "Names", "foreign", "own_names"]
+__all__ = ["LOOPBACK_NAMES", "Names", "foreign", "is_token", "new_token", "own_names"]
 
 # What this machine calls itself, and is reached by from nowhere else.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 # How Docker's containers reach it: no name server outside knows that name.
 _FROM_CONTAINERS = "host.docker.internal"
 _ONE_LABEL = re.compile(r"[\w-]+", re.ASCII)
+# What a path takes as it is (RFC 3986), and no client cuts short as it does ``..``.
+_TOKEN = re.compile(r"[\w-][\w.~-]*", re.ASCII)
 
 Names = frozenset[str]
+
+
+def new_token() -> str:
+    """A part of a path that nobody can guess: 128 bits of chance."""
+    return secrets.token_urlsafe(16)
+
+
+def is_token(text: str) -> bool:
+    """Can it stand in a path as it is?
+
+    Examples
+    --------
+    >>> is_token(new_token()), is_token("a/b"), is_token("..")
+    (True, False, False)
+    """
+    return _TOKEN.fullmatch(text) is not None
 
 
 def own_names(more: Iterable[str] = ()) -> Names:

@@ -319,13 +319,16 @@ def no_access_log(handler: web.RequestHandler) -> None:
 
 
 def make_application(
-    handler: TracedHandler, path: str = "/statefun", names: Names | None = None
+    handler: TracedHandler,
+    path: str = "/statefun",
+    names: Names | None = None,
+    health: str = HEALTH,
 ) -> tuple[web.Application, RequestReplyRoute]:
     """The Application that owns every route, and the one that StateFun talks to, at ``path``."""
     route = RequestReplyRoute(handler, names)
     rules: list[Any] = [
         (re.escape(path), route),
         (re.escape(path + OF_V2), RouteOfV2(route)),
-        (HEALTH, _Health, {"handler": handler}),
+        (re.escape(health), _Health, {"handler": handler}),
     ]
     return web.Application(rules, log_function=no_access_log), route

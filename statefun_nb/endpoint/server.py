@@ -12,14 +12,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import re
 import socket
+from hmac import compare_digest
 
 from tornado import httputil
 
 from ..errors import EngineError
 from ..loop_thread import LoopThread
 from ..trace.traced import TracedHandler
-from .admission import own_names
+from .admission import new_token, own_names
 from .app import (
     HEALTH,
     OCTETS,
@@ -32,6 +34,7 @@ from .app import (
 )
 from .connection import Held, HttpConnection
 from .exchange import Exchange
+from .forward import Forwarded, ForwardTo
 from .limits import Limits
 from .parking import Parking
 
@@ -55,7 +58,7 @@ class Endpoint:
     host : str
         The IPv4 address, or its name, to listen on.
     token : str
-        Goes into the path, so that only who knows it can call the functions.
+        Goes into the path, so that only who knows it can call the functions; "": none.
     """
 
     def __init__(
@@ -71,8 +74,14 @@ class Endpoint:
         self._limits = limits or Limits()
         self._host = host
         self._path = f"/statefun/{token}" if token else "/statefun"
+        self._health = f"{self._path}{HEALTH}" if token else HEALTH
+        served = (self._path, self._path + OF_V2, self._health)
+        self._paths = [path.encode() for path in served]
         self._names = own_names([host])
-        self._application, self._route = make_application(handler, self._path, self._names)
+        self._application, self._route = make_application(
+            handler, self._path, self._names, self._health
+        )
+        self._forwarded: list[bytes] = []
         self._direct: dict[bytes, Route] = {}
         self._connections: set[HttpConnection] = set()
         self._held = Held()
@@ -93,9 +102,22 @@ class Endpoint:
         return self.url + OF_V2
 
     @property
+    def health_url(self) -> str:
+        """Where it says that it serves, and what; with a token, that is no public knowledge."""
+        return f"http://{self._host}:{self.port}{self._health}"
+
+    @property
     def listening(self) -> bool:
         """Is the endpoint open?"""
         return self._server is not None
+
+    def forward(self, name: str, to: ForwardTo) -> str:
+        """Show the pages of another server, too; the link to them, which has a token in it."""
+        place = f"/{name}/{new_token()}/"
+        rule = (re.escape(place) + "(.*)", Forwarded, {"to": to})
+        self._thread.call(lambda: self._application.add_handlers(".*", [rule]))
+        self._forwarded.append(place.encode())
+        return f"http://{self._host}:{self.port}{place}"
 
     def park(self, *, retry: bool) -> Parking:
         """See ``RequestReplyRoute.park``."""
@@ -183,15 +205,29 @@ class Endpoint:
             ):
                 return None
         else:
-            path = target.partition(b"?")[0].decode("latin-1")
-            if path not in (self._path, self._path + OF_V2, HEALTH):
-                return 404, f"there is nothing at {path[:100]!r}"
-            if path == HEALTH:
+            path = target.partition(b"?")[0]
+            # In a time that does not tell how much of a token was guessed. (The dictionary above
+            # compares nothing unless 64 bits of a hash agree, whose key is this process's secret.)
+            serves, of_v2, tells = (compare_digest(path, each) for each in self._paths)
+            if tells:
                 return site_refusal(fields, self._names)
+            if any(compare_digest(path[: len(each)], each) for each in self._forwarded):
+                return self._admit_to_page(exchange)
+            if not (serves or of_v2):
+                return 404, f"there is nothing at {path[:100].decode('latin-1')!r}"
         refused = refusal(exchange.method, fields, self._names)
         if refused is None:
             self._last_host = fields.get(b"host")
         return refused
+
+    def _admit_to_page(self, exchange: Exchange) -> tuple[int, str] | None:
+        """Pages may be opened from anywhere, as by the link in a notebook; no page gets at them."""
+        fields = exchange.fields
+        if exchange.method != "GET":
+            return 405, f"{exchange.method} is not allowed here: it is only to be looked at"
+        if fields.get(b"sec-fetch-mode") == b"navigate" and b"origin" not in fields:
+            fields = {**fields, b"sec-fetch-site": b"none"}
+        return site_refusal(fields, self._names)
 
     def _serve(self, exchange: Exchange) -> None:
         route = self._direct.get(exchange.target)

@@ -181,14 +181,15 @@ class Persistence:
         self._store = store
         with store.reading():
             clock.advance(max(0, store.clock_offset_ms() - clock.offset_ms))
-            store.forget_expired(clock.now_ms())
+            now_ms = clock.now_ms()
         with store.reading(), _RestoreBar(store.count()) as counted:
             core.restore_specs(store.specs())
-            core.restore_values(counted(store.values()))
+            core.restore_values(counted(store.values(now_ms)))
             core.restore_mail(counted(store.mail()))
             core.restore_timers(counted(store.timers()))
             for record in counted(store.egress()):
                 log.append(record)
+            store.forget_expired(now_ms)
         self._offset_ms = clock.offset_ms
 
     def commit(self) -> None:

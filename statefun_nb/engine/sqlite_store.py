@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
-import stat
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from ..address import SdkAddress, address_of
 from ..errors import EngineError
 from ..protocol.effects import Emit, ExpireMode, StateSpec
 from .base import Timer
+from .checked_rows import SCHEMA, TABLES, Head, Totals, checked, read, runs, sum_of
 from .egress_log import EGRESS_LIMIT
 from .journal import Changes, Mail, Spec, Value
+from .own_file import BESIDE, LastCommit, inode_of, prepare
 
 __all__ = ["SqliteStore"]
 
 _APPLICATION = 0x53466E62  # "SFnb": what `file` and this module know such a file by
-_VERSION = 1
+_VERSION = 2
+_WITHOUT_CHECKS = 1  # the format before, which is brought to this one
 
-_TABLES = """
-CREATE TABLE clock (kind TEXT NOT NULL, offset_ms INTEGER NOT NULL);
-CREATE TABLE spec (
-  typename TEXT NOT NULL, place INTEGER NOT NULL, name TEXT NOT NULL, value_type TEXT NOT NULL,
-  mode INTEGER NOT NULL, expire_after_ms INTEGER NOT NULL, PRIMARY KEY (typename, place)
-) WITHOUT ROWID;
-CREATE TABLE state (
-  typename TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL,
-  deadline_ms INTEGER NOT NULL, PRIMARY KEY (typename, id, name)
-) WITHOUT ROWID;
-CREATE TABLE mail (
-  number INTEGER PRIMARY KEY, typename TEXT NOT NULL, id TEXT NOT NULL,
-  caller_typename TEXT, caller_id TEXT, argument BLOB NOT NULL
-);
-CREATE TABLE timer (
-  number INTEGER PRIMARY KEY, due_ms INTEGER NOT NULL, owner_typename TEXT, owner_id TEXT,
-  token TEXT NOT NULL, typename TEXT NOT NULL, id TEXT NOT NULL, argument BLOB NOT NULL
-);
-CREATE TABLE egress (number INTEGER PRIMARY KEY, egress TEXT NOT NULL, argument BLOB NOT NULL);
-"""
+_CREATE = [statement.strip() for statement in SCHEMA.split(";") if statement.strip()]
+# What Python or SQLite make of bytes that are not what was written.
+_DAMAGE = (
+    sqlite3.Error, ValueError, KeyError, TypeError, AttributeError, MemoryError, OverflowError,
+)  # fmt: skip
 
 
 # By path, those of this process that are open.
@@ -68,15 +57,17 @@ class SqliteStore:
     def __init__(self, path: str, clock: str, egress_limit: int = EGRESS_LIMIT) -> None:
         self.path = path
         self._egress_limit = egress_limit
-        self._inode = _prepare(path)
+        self._inode, self._is_new = prepare(path)
         self.what_runs: Callable[[], str] = str  # of the session whose file it is
+        self._totals: Totals = {table: [0, 0] for table in TABLES}
+        self._next_egress = 1
         # Made in the caller's thread and used in the loop's, never in both at once.
         self._db = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
         try:
             self._open(clock)
         except BaseException as error:
             self._db.close()
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, _DAMAGE) and not isinstance(error, EngineError):
                 raise EngineError(self._why_not_opened(error)) from error
             raise
         _open_here[os.path.realpath(path)] = self
@@ -84,37 +75,106 @@ class SqliteStore:
     def _open(self, clock: str) -> None:
         db = self._db
         (application,) = db.execute("PRAGMA application_id").fetchone()
-        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables and application != _APPLICATION:
+        if self._tables() and application != _APPLICATION:
             raise EngineError(f"durable={self.path!r} is a database of something else")
         # The lock is the operating system's: it ends with the process, however that ends.
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
         db.execute("PRAGMA journal_mode = WAL")
         # Written through to the disk at each commit: what was confirmed outlives a power cut too.
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA recursive_triggers = ON")  # for what REPLACE takes away
         with self._transaction():
-            if not tables:
-                for statement in _TABLES.split(";"):
-                    db.execute(statement)
-                db.execute("INSERT INTO clock VALUES (?, 0)", (clock,))
+            if not self._tables():
+                if not self._is_new:
+                    self._check_commits(LastCommit(self.path).read(), 0)
+                self._create(Head(_new_id(), clock, 0, 0, ""))
                 db.execute(f"PRAGMA application_id = {_APPLICATION}")
-                db.execute(f"PRAGMA user_version = {_VERSION}")
-            self._check(clock)
+            else:
+                self._check_pages()
+                if db.execute("PRAGMA user_version").fetchone() == (_WITHOUT_CHECKS,):
+                    self._add_checks()
+            self._take_head(clock)
+        totals = self._totals
 
-    def _check(self, clock: str) -> None:
+        def gone(table: str, crc: int) -> None:
+            totals[table][0] -= 1
+            totals[table][1] -= crc
+
+        db.create_function("gone", 2, gone)
+        for table in ("spec", "state"):
+            db.execute(
+                f"CREATE TEMP TRIGGER {table}_gone AFTER DELETE ON {table} "
+                f"BEGIN SELECT gone('{table}', OLD.crc); END"
+            )
+
+    def _tables(self) -> list[str]:
+        query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+        return [sql for (sql,) in self._db.execute(query)]
+
+    def _create(self, head: Head) -> None:
+        for statement in _CREATE:
+            self._db.execute(statement)
+        self._db.execute(f"PRAGMA user_version = {_VERSION}")
+        self._put_head(self._db, head)
+
+    def _put_head(self, db: sqlite3.Connection, head: Head) -> None:
+        head = head._replace(totals=json.dumps(self._totals))
+        db.execute("DELETE FROM head")
+        db.execute("INSERT INTO head VALUES (?, ?, ?, ?, ?, ?)", (*head, head.crc()))
+
+    def _check_pages(self) -> None:
+        (found,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise ValueError(" ".join(found.split()))
+
+    def _add_checks(self) -> None:
+        """Bring a file of the format before to this one, as a whole or not at all."""
+        execute = self._db.execute
+        ((kind, offset_ms),) = execute("SELECT kind, offset_ms FROM clock").fetchall()
+        execute("DROP TABLE clock")
+        for table in TABLES:
+            execute(f"ALTER TABLE {table} RENAME TO {table}_before")
+        head = Head(_new_id(), kind, offset_ms, 0, "")
+        self._create(head)
+        for table in TABLES:
+            rows = execute(f"SELECT * FROM {table}_before")  # noqa: S608 - ours
+            while some := rows.fetchmany(10_000):
+                self._put(table, some)
+            execute(f"DROP TABLE {table}_before")
+        self._put_head(self._db, head)
+
+    def _take_head(self, clock: str) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version != _VERSION:
             raise EngineError(
                 f"durable={self.path!r} was written in format {version}, and this statefun_nb "
                 f"reads format {_VERSION}: use the one that wrote it, or another file"
             )
-        (kind,) = self._db.execute("SELECT kind FROM clock").fetchone()
-        if kind != clock:
+        if sorted(self._tables()) != sorted(_CREATE):
+            raise ValueError("its tables are not those that were made")
+        ((*fields, crc),) = self._db.execute("SELECT * FROM head").fetchall()
+        self._head = Head._make(fields)
+        if self._head.crc() != crc:
+            raise ValueError("its head is not as it was written")
+        self._last = LastCommit(self.path, bytes.fromhex(self._head.file))
+        self._check_commits(self._last.read(), self._head.commits)
+        if self._head.clock != clock:
             raise EngineError(
-                f"the times in durable={self.path!r} are those of clock={kind!r}: start it so"
+                f"the times in durable={self.path!r} are those of clock={self._head.clock!r}: "
+                "start it so"
+            )
+        self._totals.update(json.loads(self._head.totals))
+        (last,) = self._db.execute("SELECT max(number) FROM egress").fetchone()
+        self._next_egress = (last or 0) + 1
+
+    def _check_commits(self, confirmed: int, found: int) -> None:
+        if confirmed > found:
+            raise ValueError(
+                f"what was written last is missing, {confirmed - found:,} transactions: "
+                f"{self.path}{BESIDE[0]} was damaged or removed"
             )
 
-    def _why_not_opened(self, error: sqlite3.Error) -> str:
+    def _why_not_opened(self, error: BaseException) -> str:
         if "locked" in str(error):
             holder = _open_here.get(os.path.realpath(self.path))
             if holder is not None:
@@ -123,7 +183,11 @@ class SqliteStore:
                 f"durable={self.path!r} is in use by another session: call sf.stop() there, or "
                 "end that kernel or program"
             )
-        return f"durable={self.path!r} cannot be used: {error}"
+        return (
+            f"durable={self.path!r} cannot be used: {error}. If it was damaged, put a backup (of "
+            "s.backup) in its place, or delete it and begin anew; if it is something else, take "
+            "another file"
+        )
 
     def _as_holder(self) -> str:
         runs = self.what_runs()
@@ -141,64 +205,53 @@ class SqliteStore:
         """Turns what is wrong with what is read into an error that says which file it is in."""
         try:
             yield
-        except (sqlite3.Error, ValueError, KeyError) as error:  # a DeclarationError is a ValueError
-            raise EngineError(f"durable={self.path!r} cannot be read: {error}") from error
+        except EngineError:
+            raise
+        except _DAMAGE as error:
+            raise EngineError(self._why_not_opened(error)) from error
 
-    def forget_expired(self, now_ms: int) -> None:
-        """Drop state values whose time is over: nobody can read them any more."""
-        self._db.execute("DELETE FROM state WHERE deadline_ms BETWEEN 1 AND ?", (now_ms,))
+    def _rows(self, table: str, order: str) -> Iterator[tuple[Any, ...]]:
+        query = f"SELECT * FROM {table} ORDER BY {order}"  # noqa: S608 - names of ours
+        return read(table, self._db.execute(query), self._totals)
 
     def clock_offset_ms(self) -> int:
         """The clock's ``offset_ms`` when something was last written."""
-        (offset_ms,) = self._db.execute("SELECT offset_ms FROM clock").fetchone()
-        return int(offset_ms)
+        return self._head.offset_ms
 
     def specs(self) -> Iterator[Spec]:
         """State names, those of each function type in order."""
-        rows = self._db.execute(
-            "SELECT typename, place, name, value_type, mode, expire_after_ms FROM spec "
-            "ORDER BY typename, place"
-        )
-        for typename, place, name, value_type, mode, expire_after_ms in rows:
-            yield Spec(
-                typename, place, StateSpec(name, value_type, ExpireMode(mode), expire_after_ms)
-            )
+        for typename, place, name, value_type, mode, expiry in self._rows(
+            "spec", "typename, place"
+        ):
+            yield Spec(typename, place, StateSpec(name, value_type, ExpireMode(mode), expiry))
 
-    def values(self) -> Iterator[Value]:
-        """All state values, in no order."""
-        query = "SELECT typename, id, name, value, deadline_ms FROM state"
-        return map(Value._make, self._db.execute(query))
+    def values(self, now_ms: int = 0) -> Iterator[Value]:
+        """The state values whose time is not over, in the order of their keys."""
+        for row in self._rows("state", "typename, id, name"):
+            if not 1 <= row[4] <= now_ms:
+                yield Value._make(row)
 
     def mail(self) -> Iterator[Mail]:
         """Waiting messages in the order they came."""
-        rows = self._db.execute(
-            "SELECT number, typename, id, caller_typename, caller_id, argument FROM mail "
-            "ORDER BY number"
-        )
-        for number, typename, id_, caller_typename, caller_id, argument in rows:
-            caller = _address(caller_typename, caller_id)
-            yield Mail(number, address_of(typename, id_), caller, argument)
+        for number, typename, id_, *caller, argument in self._rows("mail", "number"):
+            yield Mail(number, address_of(typename, id_), _address(*caller), argument)
 
     def timers(self) -> Iterator[Timer]:
         """The pending delayed messages, in the order of their numbers."""
-        rows = self._db.execute(
-            "SELECT due_ms, number, owner_typename, owner_id, token, typename, id, argument "
-            "FROM timer ORDER BY number"
-        )
-        for due_ms, number, owner_typename, owner_id, token, typename, id_, argument in rows:
+        for number, due_ms, owner_typename, owner_id, token, *target, argument in self._rows(
+            "timer", "number"
+        ):
             owner = _address(owner_typename, owner_id)
-            yield Timer(due_ms, number, owner, token, address_of(typename, id_), argument)
+            yield Timer(due_ms, number, owner, token, address_of(*target), argument)
 
     def egress(self) -> Iterator[Emit]:
         """The last egress records, in order."""
-        query = "SELECT egress, argument FROM egress ORDER BY number"
-        return map(Emit._make, self._db.execute(query))
+        for _, *record in self._rows("egress", "number"):
+            yield Emit._make(record)
 
     def count(self) -> int:
         """How many state values, messages, delayed messages and egress records there are."""
-        tables = ("state", "mail", "timer", "egress")
-        counts = (self._db.execute(f"SELECT count(*) FROM {each}") for each in tables)  # noqa: S608
-        return sum(int(row[0]) for (row,) in counts)
+        return sum(rows for table, (rows, _) in self._totals.items() if table != "spec")
 
     # Writing.
 
@@ -210,16 +263,14 @@ class SqliteStore:
         EngineError
             When it cannot be written.
         """
-        if _inode_of(self.path) != self._inode:
+        if inode_of(self.path) != self._inode:
             raise EngineError(
                 f"{self.path} was deleted or replaced while it was open: what was done since then "
                 "cannot be kept. No message is served or taken any more: call sf.stop(), put a "
                 "backup in its place, or take another file, and start again"
             )
         try:
-            with self._transaction():
-                self._write(changes)
-                self._db.execute("UPDATE clock SET offset_ms = ?", (clock_offset_ms,))
+            self._commit(lambda: self._write(changes), clock_offset_ms)
         except sqlite3.Error as error:
             raise EngineError(
                 f"{self.path} cannot be written: {error}. No message is served or taken any more. "
@@ -227,43 +278,76 @@ class SqliteStore:
                 "from what was last written"
             ) from error
 
+    def forget_expired(self, now_ms: int) -> None:
+        """Drop state values whose time is over: nobody can read them any more."""
+        query = "FROM state WHERE deadline_ms BETWEEN 1 AND ?"
+        if self._db.execute(f"SELECT 1 {query} LIMIT 1", (now_ms,)).fetchone():
+            delete = f"DELETE {query}"
+            self._commit(lambda: self._db.execute(delete, (now_ms,)), self._head.offset_ms)
+
+    def _commit(self, write: Callable[[], object], offset_ms: int) -> None:
+        head = self._head._replace(offset_ms=offset_ms, commits=self._head.commits + 1)
+        totals = {table: list(each) for table, each in self._totals.items()}
+        try:
+            with self._transaction():
+                write()
+                self._put_head(self._db, head)
+        except BaseException:
+            self._totals.update(totals)
+            raise
+        self._head = head
+        with contextlib.suppress(OSError):  # it is kept; of a loss later, less would be known
+            self._last.write(head.commits)
+
+    def _put(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        written = checked(table, rows)
+        self._db.executemany(TABLES[table].insert, written)
+        self._totals[table][0] += len(written)
+        self._totals[table][1] += sum_of(table, written)
+
+    def _take(self, table: str, numbers: list[int]) -> None:
+        delete = f"DELETE FROM {table} WHERE number BETWEEN ? AND ?"  # noqa: S608 - one of ours
+        self._db.executemany(delete, runs(numbers))
+        self._totals[table][0] -= len(numbers)
+        self._totals[table][1] -= sum(numbers)
+
     def _write(self, changes: Changes) -> None:
-        many = self._db.executemany
-        many(
-            "INSERT OR REPLACE INTO spec VALUES (?, ?, ?, ?, ?, ?)",
-            ((typename, place, *spec) for typename, place, spec in changes.specs),
-        )
-        many("DELETE FROM mail WHERE number = ?", ((number,) for number in changes.served))
-        many(
-            "INSERT INTO mail VALUES (?, ?, ?, ?, ?, ?)",
+        self._put("spec", ((typename, place, *spec) for typename, place, spec in changes.specs))
+        self._take("mail", changes.served)
+        self._put(
+            "mail",
             (
                 (number, target.typename, target.id, *_parts(caller), argument)
                 for number, target, caller, argument in changes.mail
             ),
         )
-        many(
-            "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?)",
-            (value for value in changes.values if value.value is not None),
-        )
-        many(
+        self._put("state", (value for value in changes.values if value.value is not None))
+        self._db.executemany(
             "DELETE FROM state WHERE typename = ? AND id = ? AND name = ?",
             (value[:3] for value in changes.values if value.value is None),
         )
-        many("DELETE FROM timer WHERE number = ?", ((number,) for number in changes.ended))
-        many(
-            "INSERT INTO timer VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        self._take("timer", changes.ended)
+        self._put(
+            "timer",
             (
                 (t.number, t.due_ms, *_parts(t.owner), t.token, *_parts(t.target), t.argument)
                 for t in changes.timers
             ),
         )
         if changes.egress:
-            many("INSERT INTO egress (egress, argument) VALUES (?, ?)", changes.egress)
-            # Only so many are ever shown, so the file need not grow with what was emitted.
-            self._db.execute(
-                "DELETE FROM egress WHERE number <= (SELECT max(number) FROM egress) - ?",
-                (self._egress_limit,),
-            )
+            first = self._next_egress
+            self._put("egress", ((n, *each) for n, each in enumerate(changes.egress, first)))
+            self._next_egress += len(changes.egress)
+            self._cut_egress()
+
+    def _cut_egress(self) -> None:
+        """Keep only so many as are ever shown: the file need not grow with what was emitted."""
+        rows = self._totals["egress"][0]
+        if rows > self._egress_limit:
+            first, end = self._next_egress - rows, self._next_egress - self._egress_limit
+            self._db.execute("DELETE FROM egress WHERE number < ?", (end,))
+            self._totals["egress"][0] -= end - first
+            self._totals["egress"][1] -= sum(range(first, end))
 
     def backup(self, path: str) -> None:
         """Copy all that was written so far to a new file, readable for the user alone.
@@ -277,6 +361,8 @@ class SqliteStore:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             with contextlib.closing(sqlite3.connect(path)) as copy:
                 self._db.backup(copy)
+                with copy:
+                    self._put_head(copy, self._head._replace(file=_new_id()))
         except (OSError, sqlite3.Error) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise EngineError(f"cannot make a backup at {path}: {why}") from error
@@ -295,58 +381,14 @@ class SqliteStore:
     def close(self) -> None:
         """Close the file: another session may open it."""
         self._db.close()
+        self._last.close(remove=inode_of(self.path + BESIDE[0]) < 0)
         path = os.path.realpath(self.path)
         if _open_here.get(path) is self:
             del _open_here[path]
 
 
-def _prepare(path: str) -> int:
-    """Make the file where there is none, for the user alone; its inode.
-
-    Not left to SQLite, which would let the group and others read it.
-
-    Raises
-    ------
-    EngineError
-        When it cannot be opened, is none, or others may write it: they could change what is kept.
-    """
-    if os.path.basename(path) == ":memory:":  # noqa: PTH119 - a name of SQLite's, no path
-        raise EngineError(f"durable={path!r} names no file, and would keep nothing")
-    try:
-        opened = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o600)
-        try:
-            inode = os.fstat(opened)
-        finally:
-            os.close(opened)
-    except OSError as error:
-        raise EngineError(f"durable={path!r} cannot be opened: {error.strerror}") from error
-    if not stat.S_ISREG(inode.st_mode):
-        raise EngineError(f"durable={path!r} cannot be opened: it is no file")
-    if os.name == "posix":
-        for each in (path, f"{path}-wal", f"{path}-shm"):
-            _check_mode(each)
-    return inode.st_ino
-
-
-def _check_mode(path: str) -> None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - with the rest of them here
-    except OSError:
-        return  # it is not there
-    if found.st_mode & 0o022 or (found.st_uid not in (os.geteuid(), 0) and os.geteuid() != 0):
-        raise EngineError(
-            f"durable={path!r} can be written by others, and what is in it is trusted: make it "
-            f"yours alone (chmod 600 {path}), or take another file"
-        )
-    if found.st_mode & 0o044:
-        os.chmod(path, 0o600)  # noqa: PTH101 - as above; messages are nobody else's business
-
-
-def _inode_of(path: str) -> int:
-    try:
-        return os.stat(path).st_ino  # noqa: PTH116 - 2 us at each commit
-    except OSError:
-        return -1
+def _new_id() -> str:
+    return os.urandom(16).hex()
 
 
 def _parts(address: SdkAddress | None) -> tuple[str | None, str | None]:

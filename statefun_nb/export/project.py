@@ -48,9 +48,9 @@ Exported from a notebook by statefun_nb.
 {more}
 ```
 python -m pip install -r requirements.txt pytest
-python -m pytest                     # does each invocation still do what it did?
+python -m pytest                         # does each invocation still do what it did?
 {serve}# serves them where module.yaml says
-statefun-nb cluster up module.yaml   # the real StateFun and Kafka, in Docker, which calls them
+statefun-nb cluster up module.yaml       # the real StateFun and Kafka, in Docker, which calls them
 ```
 
 {vendored}
@@ -58,6 +58,9 @@ statefun-nb cluster up module.yaml   # the real StateFun and Kafka, in Docker, w
 Messages come in by the Kafka topics that module.yaml names, and records go out to theirs. The key
 of a message is the id of the instance; its value is what the type writes, such as
 `sf.StringType.serializer().serialize("hello")`, and not the bare text.
+
+Without `--no-token`, `serve` puts a token into the address, and whoever does not know it calls no
+function; the address that it prints is then the `urlPathTemplate` of module.yaml.
 
 For a cluster of your own: change `urlPathTemplate` in module.yaml to where the functions are
 served, and the addresses of Kafka (`{{kafka}}` stands for that of `statefun-nb cluster up`).
@@ -132,7 +135,7 @@ def _readme(parts: Parts) -> str:
         left_out += "".join(f"- {line}\n" for line in parts.left_out)
     return _README.format(
         cases=parts.cases,
-        serve=f"statefun-nb serve {target}".ljust(37),
+        serve=f"statefun-nb serve {target} --no-token ".ljust(41),
         more=more,
         vendored=vendored + notes,
         left_out=left_out,

@@ -33,6 +33,7 @@ def _start(arguments: argparse.Namespace) -> Session:
         engine=arguments.engine,
         durable=arguments.durable,
         port=arguments.port,
+        token=arguments.token,
         on_error=arguments.on_error,
         transport=arguments.transport,
         paused=arguments.paused,

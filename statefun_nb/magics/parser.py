@@ -93,6 +93,14 @@ def _add_start(commands: Any) -> None:
         "--port", type=int, default=Options.port, help="port of the endpoint; 0 is any"
     )
     start.add_argument(
+        "--token",
+        nargs="?",
+        const=True,
+        default=Options.token,
+        help="part of the endpoint's path, without which nobody is served; a random one when none "
+        "follows",
+    )
+    start.add_argument(
         "--engine",
         choices=get_args(EngineName),
         default=Options.engine,

@@ -8,8 +8,10 @@ from ..cluster.cluster import Cluster
 from ..cluster.docker import docker_cluster, get_images
 from ..cluster.engine import ClusterEngine
 from ..cluster.external import ExternalCluster
+from ..cluster.identity import check_library
 from ..cluster.kafka import Clients, kafka_library
 from ..cluster.local import local_cluster
+from ..endpoint.forward import ForwardTo
 from ..endpoint.server import Endpoint
 from ..loop_thread import LoopThread
 from ..trace.traced import TracedHandler
@@ -31,6 +33,10 @@ def cluster_engine(
     progress = ProgressLine()
     cluster = _cluster(options, progress)
     progress("")
+    if cluster.rest.context is not None:
+        # Without what a click in it could do, should Flink serve it by a plain GET.
+        to = ForwardTo(cluster.rest.url, cluster.rest.context, ("yarn-cancel", "yarn-stop"))
+        cluster.web_url = endpoint.forward("flink", to)
     return ClusterEngine(
         thread,
         endpoint,
@@ -52,6 +58,7 @@ def prepare(options: Options) -> None:
         When something is not to be had, or an existing cluster does not answer.
     """
     kafka_library()
+    check_library()
     progress = ProgressLine()
     try:
         if options.bootstrap_servers is not None and options.rest_url is not None:

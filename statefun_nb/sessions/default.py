@@ -32,6 +32,7 @@ def start(
     paused: bool = Options.paused,
     on_error: OnErrorName = Options.on_error,
     port: int = Options.port,
+    token: bool | str = Options.token,
     functions: StatefulFunctions | None = None,
     transport: TransportName = Options.transport,
     batch_limit: int = Options.batch_limit,
@@ -66,6 +67,9 @@ def start(
         cell), ``"retry"`` (with back-off) or ``"skip"``.
     port : int
         Of the endpoint on 127.0.0.1; when it is taken, the next free one, with a warning. 0: any.
+    token : bool or str
+        A part of the endpoint's path, shown in ``url`` and ``module_yaml()``, without which nobody
+        can call the functions, not even another user of this machine. True: a random one.
     functions : StatefulFunctions, optional
         What to serve; the functions declared with ``sf.function`` when left out.
     transport : str
@@ -108,6 +112,7 @@ def start(
         paused=paused,
         on_error=on_error,
         port=port,
+        token=token,
         transport=transport,
         batch_limit=batch_limit,
         clock=clock,

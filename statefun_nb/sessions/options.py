@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from ..endpoint.admission import is_token
 from ..errors import SessionError
 from ..sdk.registry import StatefulFunctions
 from .arguments import a_path, one_of, shown, truth, whole
@@ -58,6 +59,7 @@ class Options:
     paused: bool = False
     on_error: OnErrorName = "park"
     port: int = 8000
+    token: bool | str = False
     transport: TransportName = "direct"
     batch_limit: int = 1000
     clock: ClockName = "system"
@@ -94,6 +96,13 @@ class Options:
         if (self.bootstrap_servers is None) != (self.rest_url is None):
             raise SessionError("an existing cluster is given by bootstrap_servers= and rest_url=")
         whole("parallelism", self.parallelism, 1, 64)
+        if not isinstance(self.token, bool) and not (
+            isinstance(self.token, str) and is_token(self.token)
+        ):
+            raise SessionError(
+                f"token={shown(self.token)}: it takes True (a random one), False, or a text of "
+                "letters, digits and - . _ ~"
+            )
         whole("port", self.port, 0, 65535)
         whole("batch_limit", self.batch_limit, 0)
         whole("trace_limit", self.trace_limit, 1)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from ..endpoint.admission import new_token
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine, Idle, IngressMessage
 from ..engine.clock import Clock, VirtualClock
@@ -60,7 +61,8 @@ class Session(Control):
         self._told: set[str] = set()
         self._stopped = False
         self._thread.start()
-        self.endpoint: Endpoint = Endpoint(handler, self._thread)
+        token = new_token() if options.token is True else options.token or ""
+        self.endpoint: Endpoint = Endpoint(handler, self._thread, token=token)
         try:
             self.endpoint.start(options.port)
             self.engine: Engine = make_engine(options, self._thread, self.endpoint, handler, clock)

@@ -9,10 +9,11 @@ import threading
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.cluster.cluster import Cluster
 from tests import peer
 from tests.endpoint.test_http import ask, post
 from tests.engine.test_remote import emits, fetch, playground, ports  # noqa: F401 - a fixture
-from tests.requirements import CHROMIUM, find_chromium
+from tests.requirements import CHROMIUM, find_chromium, need_flink
 
 EVIL = "evil.example"
 
@@ -123,3 +124,40 @@ def test_a_page_of_another_site_reaches_nothing(elsewhere, site, ports, function
         # The same request of a program is served.
         assert ask(session.endpoint, post(body))[0] == 200
         assert len(session.invocations) == 2
+
+
+def test_flinks_web_interface_is_for_the_link_alone(elsewhere, site, page, functions):
+    need_flink()
+
+    @sf.function("w/count", state={"n": int}, functions=functions)
+    def count(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+
+    with sf.start(engine="flink", port=0, functions=functions) as session:
+        session.send("w/count", "a", 1)
+        session.wait_idle(180)
+        cluster, link = session.engine.cluster, session.status().web_url
+        assert isinstance(cluster, Cluster)
+        assert link is not None
+        rest = cluster.rest
+        job = rest.job()
+        port = rest.url.rpartition(":")[2]
+        paths = ["jobs/overview", f"jobs/{job}/yarn-cancel", f"jobs/{job}/savepoints"]
+        urls = [
+            f"{scheme}://{host}:{port}/{path}"
+            for path in paths
+            for scheme, host in (("http", "127.0.0.1"), ("https", "127.0.0.1"), ("http", EVIL))
+        ]
+        elsewhere.goto(site)
+        body = base64.b64encode(b'{"cancel-job": true}').decode()
+        assert elsewhere.evaluate(ATTACK, [[*urls, link + paths[0]], body]) == []
+        session.send("w/count", "a", 1)
+        session.wait_idle(180)
+        assert rest.running()
+        assert (rest.job(), rest.restored()) == (job, 0)
+        assert session.state("w/count", "a") == {"n": 2}
+        # And who has the link sees all of it.
+        page.goto(link)
+        page.get_by_text("StatefulFunctions").first.wait_for()
+        page.get_by_text("StatefulFunctions").first.click()
+        page.get_by_text("RUNNING").first.wait_for()

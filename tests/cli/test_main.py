@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from importlib.metadata import PackageNotFoundError, version
 
 import pytest
@@ -142,6 +143,7 @@ WRONG = {
     "serve ends": "cannot be imported at ends.py, line 1: SystemExit: 3",
     "serve syntax": "cannot be imported: SyntaxError: ",
     "serve ..": "cannot be imported",
+    "serve some --host 0.0.0.0 --no-token": "0.0.0.0 is reached from elsewhere: without a token",
 }
 
 
@@ -160,6 +162,8 @@ def test_what_is_wrong_is_an_error_about_just_that(line, monkeypatch, capsys, tm
         "fails.py": "1 / 0\n",
         "ends.py": "raise SystemExit(3)\n",
         "syntax.py": "(\n",
+        "some.py": "import statefun_nb as sf\nsome = sf.StatefulFunctions()\n"
+        "some.bind('a/b')(lambda ctx, message: None)\n",
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -171,11 +175,31 @@ def test_what_is_wrong_is_an_error_about_just_that(line, monkeypatch, capsys, tm
         assert main(line.split()) == 1
     finally:
         for name in sys.modules.keys() - modules:
-            if name in {"plain", "needs", "fails", "ends", "syntax"}:
+            if name in {"plain", "needs", "fails", "ends", "syntax", "some"}:
                 del sys.modules[name]
     said = capsys.readouterr().err
     assert said.startswith("statefun-nb: ")
     assert WRONG[line] in said
+
+
+def test_serve_says_as_json_where_it_is(tmp_path):
+    (tmp_path / "some.py").write_text(
+        "import statefun_nb as sf\n@sf.function('a/b')\ndef b(ctx, message): pass\n"
+    )
+    serve = subprocess.Popen(
+        [sys.executable, "-m", "statefun_nb", "serve", "some", "--port", "0", "--json"],
+        stdout=subprocess.PIPE, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    with serve:
+        assert serve.stdout is not None
+        try:
+            said = json.loads(serve.stdout.readline())
+            assert said["functions"] == ["a/b"]
+            assert len(said["url"].partition("/statefun/")[2]) > 20
+            with urllib.request.urlopen(said["health_url"]) as answer:
+                assert json.load(answer)["functions"] == ["a/b"]
+        finally:
+            serve.terminate()
 
 
 @pytest.mark.parametrize(
@@ -186,6 +210,8 @@ def test_what_is_wrong_is_an_error_about_just_that(line, monkeypatch, capsys, tm
         "serve --port 99999 plain",
         "run module.yaml --port -1",
         "run module.yaml --on-error explode",
+        "serve plain --token a/b",
+        "serve plain --token a --no-token",
         "cluster up module.yaml --parallelism 0",
         "cluster",
         "",

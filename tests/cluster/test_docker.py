@@ -163,7 +163,7 @@ def test_a_cluster_that_does_not_come_up_leaves_what_it_has_written(tmp_path, mo
 
 def docker_place(out):
     lines = dict(line.strip().rsplit(None, 1) for line in out.splitlines() if "  " in line)
-    return {"rest_url": lines["web interface"], "bootstrap_servers": lines["bootstrap servers"]}
+    return {"rest_url": lines["REST interface"], "bootstrap_servers": lines["bootstrap servers"]}
 
 
 def test_without_docker_the_error_says_what_to_do(monkeypatch, tmp_path):

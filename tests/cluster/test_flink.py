@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
+import ssl
+import stat
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -68,6 +73,35 @@ def test_what_a_real_cluster_cannot_do_says_so(shared):
         session.advance(timedelta(1))
     assert session.status().engine == "flink"
     assert {"kafka", "jobmanager", "taskmanager-1"} <= session.logs().keys()
+
+
+def test_flinks_rest_interface_talks_to_the_session_alone(shared):
+    """Nor to another user of the machine; the link that is shown is for looking."""
+    session, _ = shared
+    session.wait_idle(30)
+    rest, link = session.engine.cluster.rest, session.status().web_url
+    job = rest.job()
+    context = ssl._create_unverified_context()
+    plain = rest.url.replace("https", "http")
+    for path in ("jobs/overview", f"jobs/{job}/yarn-cancel", "config"):
+        for url in (f"{rest.url}/{path}", f"{plain}/{path}"):
+            with pytest.raises(OSError, match=r"(?i)certificate|reset|closed|disconnected"):
+                urllib.request.urlopen(url, context=context, timeout=10)
+    folder = session.engine.cluster.runner.folder
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE((folder / f"rest.{end}").stat().st_mode) for end in ("p12", "pem")} == {
+        0o600
+    }
+    with urllib.request.urlopen(f"{link}jobs/overview") as answer:
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert json.load(answer)["jobs"][0]["jid"] == job
+    for method, path in (("PATCH", f"jobs/{job}"), ("POST", f"jobs/{job}/savepoints")):
+        request = urllib.request.Request(f"{link}{path}", b"{}", method=method)
+        with pytest.raises(urllib.error.HTTPError, match="405"):
+            urllib.request.urlopen(request)
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{link}jobs/{job}/yarn-cancel")
+    assert rest.running()
 
 
 def test_the_dashboard_shows_a_real_cluster(shared):

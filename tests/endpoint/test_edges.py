@@ -170,6 +170,33 @@ def test_a_body_for_a_path_that_is_not_served_is_not_read(endpoint, expect):
         assert closed(sock)
 
 
+def test_without_the_token_there_is_nothing_and_nothing_is_read(functions):
+    with serving(functions, LIMITS, token="right-1") as endpoint:
+        path = endpoint.url.partition(str(endpoint.port))[2]
+        assert path == "/statefun/right-1"
+        assert endpoint.health_url == endpoint.url + "/health"
+        assert ask(endpoint, post(target=path))[0] == 200
+        assert ask(endpoint, post(target=path))[0] == 200  # the shorter way, remembered
+        assert ask(endpoint, post(b"", target=f"{path}/health", method="GET"))[0] == 200
+        wrong = [
+            "/statefun",
+            "/statefun/",
+            "/statefun/right-2",
+            "/statefun/right-11",
+            "/",
+            "/health",
+        ]
+        for target in [*wrong, f"{path}/", f"{path}/x", path.upper(), "/statefun/%72ight-1"]:
+            for method in ("POST", "GET", "OPTIONS"):
+                head = f"{method} {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n"
+                with connect(endpoint) as sock:
+                    sock.sendall(head.encode())
+                    status, _, body = read_response(sock)
+                    assert (status, body) == (404, f"there is nothing at {target!r}\n".encode())
+                    assert closed(sock)
+        assert len(endpoint._route._handler.recorder.snapshot(0).batches) == 2
+
+
 def test_a_half_request_behind_one_that_is_served_has_its_time_too(functions):
     with serving(functions, HURRIED) as endpoint, connect(endpoint) as sock:
         slow = peer.request(("a/echo", "x"), [peer.text("2500")])
@@ -214,7 +241,7 @@ def test_so_much_is_read_ahead_and_no_more(functions):
         release.set()
         assert [read_response(sock)[0] for _ in range(31)] == [200] * 31
         sender.join()
-        assert endpoint._held.bytes == 0
+        eventually(lambda: endpoint._held.bytes == 0)
 
 
 def test_a_connection_that_is_gone_is_gone(endpoint):

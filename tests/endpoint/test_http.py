@@ -25,7 +25,7 @@ HURRIED = Limits(request_seconds=0.6, idle_seconds=1.0)
 
 
 @contextlib.contextmanager
-def serving(functions, limits):
+def serving(functions, limits, token=""):
     @sf.function("a/b", state={"n": int}, functions=functions)
     def count(ctx, message):
         ctx.storage.n = (ctx.storage.n or 0) + 1
@@ -40,7 +40,7 @@ def serving(functions, limits):
         raise ValueError("on purpose ключ")
 
     with LoopThread("statefun_nb") as thread:
-        endpoint = Endpoint(TracedHandler(functions, Recorder()), thread, limits)
+        endpoint = Endpoint(TracedHandler(functions, Recorder()), thread, limits, token=token)
         endpoint.start()
         try:
             yield endpoint

@@ -126,7 +126,7 @@ def status_of(url):
 
 
 def test_the_command_line_serves_it_until_it_is_ended(exported):
-    with served("functions", "--port", "0", cwd=exported) as (process, names, url):
+    with served("functions", "--port", "0", "--no-token", cwd=exported) as (process, names, url):
         assert sorted(names.split(", ")) == ["x/greeter", "x/person"]
         address = sf.SdkAddress("x", "greeter", "bob", "x/greeter")
         text = sf.StringType.serializer().serialize("you")
@@ -143,17 +143,19 @@ def test_the_command_line_serves_it_until_it_is_ended(exported):
         assert process.stderr.read() == ""
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
 @pytest.mark.parametrize(("options", "wanted"), [(["--token", "abc"], "/statefun/abc"), ([], "")])
-def test_from_other_machines_only_who_knows_the_token_is_served(exported, options, wanted):
-    if sys.platform == "darwin":
+def test_only_who_knows_the_token_is_served(exported, host, options, wanted):
+    if sys.platform == "darwin" and host != "127.0.0.1":
         pytest.skip("127.0.0.2 is no address of this machine")
-    options = ["--port", "0", "--host", "127.0.0.2", *options]
+    options = ["--port", "0", "--host", host, *options]
     with served("functions", *options, cwd=exported) as (_, _, url):
         base, _, token = url.partition("/statefun/")
         assert url.endswith(wanted)
         assert len(token) > 2
         assert status_of(f"{base}/statefun") == 404
         assert status_of(f"{base}/statefun/guess") == 404
+        assert status_of(f"{base}/health") == 404
         assert status_of(url) == 415  # it is the endpoint that refuses this one
 
 

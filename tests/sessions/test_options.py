@@ -76,3 +76,31 @@ def test_an_option_of_other_engines_is_not_ignored(functions, engine, option, it
     (name,) = option
     with pytest.raises(sf.SessionError, match=f"engine='{engine}' has no {name}=: it is for {its}"):
         Options(functions=functions, engine=engine, **option)
+
+
+@pytest.mark.parametrize("token", [None, 1, "", "a/b", "..", "a b", "ключ", "a?"])
+def test_a_token_is_a_part_of_a_path(functions, token):
+    with pytest.raises(sf.SessionError, match=r"it takes True \(a random one\), False, or"):
+        Options(functions=functions, token=token)
+
+
+@pytest.mark.parametrize("transport", ["direct", "http"])
+def test_a_session_with_a_token(functions, transport):
+    @sf.function("a/b", state={"n": int}, functions=functions)
+    def count(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+
+    options: dict[str, Any] = {"port": 0, "functions": functions, "transport": transport}
+    with sf.start(**options, token=True) as session:
+        assert len(session.url.rpartition("/statefun/")[2]) >= 22
+        assert f"urlPathTemplate: {session.url}" in session.module_yaml()
+        assert session.url in repr(session)
+        session.send("a/b", "x", 1)
+        session.wait_idle()
+        assert session.state("a/b", "x") == {"n": 1}
+        assert sf.start(**options, token=True) is session
+        first = session.url
+    with sf.start(**options, token=True) as session:
+        assert session.url.rpartition("/")[2] != first.rpartition("/")[2]
+    with sf.start(**options, token="mine-0") as session:
+        assert session.url.endswith("/statefun/mine-0")
