@@ -194,7 +194,7 @@ def test_without_the_token_there_is_nothing_and_nothing_is_read(functions):
                     status, _, body = read_response(sock)
                     assert (status, body) == (404, f"there is nothing at {target!r}\n".encode())
                     assert closed(sock)
-        assert len(endpoint._route._handler.recorder.snapshot(0).batches) == 2
+        assert len(endpoint._route.handler.recorder.snapshot(0).batches) == 2
 
 
 def test_a_half_request_behind_one_that_is_served_has_its_time_too(functions):
