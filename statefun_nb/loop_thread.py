@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from .errors import BusyError, SessionError
 
-__all__ = ["Interrupted", "LoopThread"]
+__all__ = ["Interrupted", "LoopThread", "Superseded"]
 
 # Seconds that tasks get to end when they are cancelled: one may refuse to.
 _CANCEL_SECONDS = 2.0
@@ -62,6 +62,13 @@ def _where(ident: int) -> tuple[int, int, float] | None:
 
 class Interrupted(BaseException):
     """Raised in what keeps the loop from stopping, at whatever line it is."""
+
+
+class Superseded(Interrupted):
+    """Raised in what an older version of a function still does."""
+
+    def __str__(self) -> str:
+        return "its cell was run again"
 
 
 class LoopThread:
@@ -254,16 +261,34 @@ class LoopThread:
         bool
             Has the thread ended, and all that it ran?
         """
+        self._raise(Interrupted, timeout, blocked, lambda: not self._thread.is_alive())
+        return self._ended
+
+    def supersede(self, timeout: float, blocked: Callable[[], bool]) -> bool:
+        """Raise ``Superseded`` in what blocks the loop, until it does so no more; does it not?
+
+        As ``interrupt`` does, but the loop goes on.
+        """
+        self._raise(Superseded, timeout, blocked, lambda: not blocked())
+        return not blocked()
+
+    def _raise(
+        self,
+        error: type[Interrupted],
+        timeout: float,
+        blocked: Callable[[], bool],
+        over: Callable[[], bool],
+    ) -> None:
+        """Raise an error in the thread where a user's code blocks it, till it is over."""
         deadline = time.monotonic() + timeout
         ident = self._thread.ident or 0
-        while self._thread.is_alive() and time.monotonic() < deadline:
+        while not over() and time.monotonic() < deadline:
             before = _where(ident) if _traced() else None
             self._thread.join(0.1)
             if blocked() and (before is None or before != _where(ident)):
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(ident), ctypes.py_object(Interrupted)
+                    ctypes.c_ulong(ident), ctypes.py_object(error)
                 )
-        return self._ended
 
     def _stop_after(
         self, last: Callable[[], Coroutine[Any, Any, object]] | None, done: Future[None]

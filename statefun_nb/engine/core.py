@@ -77,6 +77,8 @@ class Core:
         # Of the mailboxes in three of the states: when to try again, why not to go on, whose turn.
         self._retries: dict[Mailbox, int] = {}
         self._parked: dict[Mailbox, Failed | Undeclared] = {}
+        # What was in flight as the cell of its function was run again.
+        self._corrected: dict[Mailbox, object] = {}
         self._ready: deque[Mailbox] = deque()
         self.in_flight = 0
         self.waiting = 0  # messages in mailboxes that are not parked
@@ -143,9 +145,10 @@ class Core:
     def failed(self, mailbox: Mailbox, why: Failed | Undeclared | Cancelled, now_ms: int) -> None:
         """Take back a request that brought no reply: nothing of its batch has had an effect."""
         batch = mailbox.in_flight or []
+        corrected = self._corrected.pop(mailbox, None) is batch
         mailbox.put_back()
         self.waiting += len(batch)
-        if isinstance(why, Cancelled):
+        if corrected or isinstance(why, Cancelled):
             self._move(mailbox, _READY)
         elif isinstance(why, Undeclared):
             self._park(mailbox, why)
@@ -235,12 +238,19 @@ class Core:
             mailbox.write(index, value, now_ms)
 
     def redeclare(self, typename: str, specs: Iterable[StateSpec], now_ms: int) -> None:
-        """Take in how a function declares the names that are known of it; see ``register``."""
+        """Take in how a function declares the names that are known of it; see ``register``.
+
+        What its older version still serves, and fails, is for the new one to try.
+        """
         function_type = self.types.get(typename)
-        if function_type is not None:
-            for spec in specs:
-                if spec.name in function_type.names:
-                    function_type.register(spec, now_ms)
+        if function_type is None:
+            return
+        for spec in specs:
+            if spec.name in function_type.names:
+                function_type.register(spec, now_ms)
+        for mailbox in function_type.mailboxes.values() if self.in_flight else ():
+            if mailbox.in_flight is not None:
+                self._corrected[mailbox] = mailbox.in_flight
 
     def limit_batches(self, limits: Callable[[str], int | None]) -> None:
         """From now on a function type has its own ``batch_limit``, where it is not None."""

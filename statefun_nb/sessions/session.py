@@ -31,6 +31,7 @@ from .control import LATER, USE_CONTEXT, Control
 from .engines import make_engine
 from .options import Options
 from .sending import chunks, ingress_message, seqs_of
+from .superseding import end_older
 from .waiting import Waiting
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Session(Control):
 
     def _declared(self, typename: str) -> None:
         if not self._stopped:
+            end_older(self._thread, self._handler, typename)
             self.engine.release(typename)
 
     # Sending.
