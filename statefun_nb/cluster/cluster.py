@@ -127,6 +127,7 @@ class Cluster:
 
     def close(self) -> None:
         """End all processes and remove what they have written."""
+        self.rest.close()
         self.runner.close()
 
     def _check(self, name: str, begin: float, limit: float) -> None:

@@ -132,7 +132,9 @@ def status() -> DetachedCluster | None:
     known = _known()
     if known is None:
         return None
-    running = Rest(known["rest_url"], context_for(known["rest_url"])).running()
+    rest = Rest(known["rest_url"], context_for(known["rest_url"]))
+    running = rest.running()
+    rest.close()
     return DetachedCluster(known["bootstrap_servers"], known["rest_url"], running)
 
 

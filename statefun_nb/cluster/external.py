@@ -77,4 +77,5 @@ class ExternalCluster:
         return {}
 
     def close(self) -> None:
-        """Do nothing: it goes on without this session."""
+        """Close the connection to it: it goes on without this session."""
+        self.rest.close()

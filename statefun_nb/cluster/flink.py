@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
 import ssl
+import threading
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
 from ..errors import EngineError
 from .identity import Identity
@@ -18,6 +20,11 @@ __all__ = ["FlinkPorts", "Rest", "job_manager", "put_module", "task_manager", "w
 
 _OPENED = ("lang", "net", "io", "nio", "text", "time", "util", "util.concurrent",
            "util.concurrent.atomic", "util.concurrent.locks", "lang.reflect")  # fmt: skip
+
+
+# How long an answer may take.
+_SECONDS = 5.0
+_QUICKLY = getattr(socket, "TCP_QUICKACK", None)
 
 
 class FlinkPorts(NamedTuple):
@@ -140,33 +147,73 @@ def task_manager(runtime: Runtime, folder: Path) -> list[str]:
 
 
 class Rest:
-    """The JobManager's REST interface at ``url``; ``context`` says who asks, where that counts."""
+    """The JobManager's REST interface at ``url``; ``context`` says who asks, where that counts.
+
+    It is asked again and again, over one connection: with TLS, each new one takes a while.
+    """
 
     def __init__(self, url: str, context: ssl.SSLContext | None = None) -> None:
         self.url = url.rstrip("/")
         self.context = context
-        # No proxy of the environment: this is loopback.
-        self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-        )
+        self._connection: http.client.HTTPConnection | None = None
+        self._lock = threading.Lock()
 
     def get(self, path: str) -> Any:
         """The JSON document at a path; None while nobody answers."""
-        return self._call(path, None)
+        return self._call("GET", path, None)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """Send JSON to a path; its JSON answer, None while nobody answers."""
-        return self._call(path, json.dumps(body).encode())
+        self.close()  # one that the other side has left would have to be asked a second time
+        return self._call("POST", path, json.dumps(body).encode())
 
-    def _call(self, path: str, body: bytes | None) -> Any:
-        request = urllib.request.Request(
-            self.url + path, body, {"Content-Type": "application/json"}
-        )  # fmt: skip
+    def close(self) -> None:
+        """Close the connection, till it is asked again."""
+        with self._lock:
+            self._leave()
+
+    def _leave(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _call(self, method: str, path: str, body: bytes | None) -> Any:
+        with self._lock:
+            was_open = self._connection is not None
+            answer = self._ask(method, path, body)
+            if self._connection is None and was_open:  # the other side had left it
+                answer = self._ask(method, path, body)
+            return answer
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> Any:
+        place = urlsplit(self.url)
         try:
-            with self._opener.open(request, timeout=5) as response:
-                return json.load(response)
-        except (OSError, urllib.error.URLError, ValueError):
-            return None
+            if self._connection is None:
+                self._connection = self._connect(place)
+            self._confirm_at_once()
+            self._connection.request(
+                method, place.path + path, body, {"Content-Type": "application/json"}
+            )
+            with self._connection.getresponse() as response:
+                data = response.read()
+            return json.loads(data) if 200 <= response.status < 300 else None
+        except (OSError, http.client.HTTPException):
+            self._leave()
+        except ValueError:
+            pass
+        return None
+
+    def _confirm_at_once(self) -> None:
+        """Flink sends the rest of an answer when its beginning is confirmed: else after 40 ms."""
+        sock = None if self._connection is None else self._connection.sock
+        if sock is not None and _QUICKLY is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, _QUICKLY, 1)
+
+    def _connect(self, place: SplitResult) -> http.client.HTTPConnection:
+        host = place.hostname or ""
+        if place.scheme != "https":
+            return http.client.HTTPConnection(host, place.port, timeout=_SECONDS)
+        return http.client.HTTPSConnection(host, place.port, timeout=_SECONDS, context=self.context)
 
     def job(self) -> str | None:
         """The id of the job; None when there is none yet."""
