@@ -191,7 +191,7 @@ class Inspection:
 
     def status(self) -> Status:
         """What the session is doing; answers also while a function blocks the engine."""
-        progress = self.engine.progress
+        progress, cluster = self.engine.progress, self.engine.cluster
         return Status(
             engine=self.engine.name,
             state=self._state(),
@@ -201,10 +201,12 @@ class Inspection:
             errors=self.recorder.failures,
             traced=self.recorder.count,
             trace_bytes=self.recorder.bytes,
-            web_url=None if self.engine.cluster is None else self.engine.cluster.web_url,
+            web_url=None if cluster is None else cluster.web_url,
             durable=self.options.durable,
             running=tuple(self.running),
             blocked=tuple(self.blocked),
+            health="" if self._stopped else self.engine.health(),
+            restarts=() if cluster is None else tuple(cluster.restarts),
         )
 
     # Showing.

@@ -16,7 +16,7 @@ from ..engine.clock import Clock, VirtualClock
 from ..errors import SessionError, StatefunError, did_you_mean
 from ..loop_thread import LoopThread
 from ..protocol.module_reader import read_source
-from ..protocol.module_yaml import Document, covers
+from ..protocol.module_yaml import Document, covers, merged
 from ..sdk.messages import MISSING, Message
 from ..sdk.types import Type
 from ..trace.events import Invocation
@@ -296,7 +296,7 @@ class Session(Control):
                 stacklevel=2,
             )
         self.engine.load(documents)
-        self._documents += documents
+        self._documents = merged(self._documents, documents)
 
     # Ending.
 

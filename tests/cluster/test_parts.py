@@ -189,8 +189,8 @@ def test_targets_must_be_covered(routes, typename, reached):
 
 def test_records_for_undeclared_egresses_go_by_ours(routes):
     kafka = kafka_egress_message("x/out", "topic", "v", key="k").typed_value
-    assert routes.egress("x/out", kafka) == (EGRESS, kafka)
-    typename, wrapped = routes.egress("x/other", TypedValue("t/y", b"1"))
+    assert routes.egress("x/out", kafka, None) == (EGRESS, kafka)
+    typename, wrapped = routes.egress("x/other", TypedValue("t/y", b"1"), None)
     assert (typename, wrapped.typename) == (EGRESS, kafka.typename)
 
 

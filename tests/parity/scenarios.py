@@ -561,3 +561,27 @@ def class_style_functions(play):
     for i in range(30):
         play.send("f", f"k{i % 3}", i)
     play.wait()
+
+
+@scenario
+def records_that_would_fail_a_cluster_park_their_sender(play):
+    @play.declare("f")
+    def f(ctx, message):
+        value, topic = (
+            (b"x" * 70_000_000, "t") if message.value == "large" else ("v", message.value)
+        )
+        ctx.send_egress(sf.kafka_egress_message(play.egress(), topic, value))
+
+    for topic in ("a topic", "t" * 250, "..", "__transaction_state", "large", f"{play.name}_t"):
+        play.send("f", topic, topic)
+    assert play.wait().parked == 5
+    reasons = " ".join(sorted(each.reason for each in play.session.parked))
+    assert reasons.count("is not the name of a topic") == 3
+    assert "the topic __transaction_state is Kafka's own: a cluster would fail here" in reasons
+    assert f"too large for the egress {play.egress()}, whose producer takes 67,108,864" in reasons
+
+    @play.declare("f")
+    def mended(ctx, message):
+        ctx.send_egress(sf.kafka_egress_message(play.egress(), f"{play.name}_t", "mended"))
+
+    play.wait()
