@@ -59,7 +59,7 @@ class Session(Control):
         self._handler = handler
         self._documents: list[Document] = []  # of the user's module.yaml
         self._told: set[str] = set()
-        self._stopped = False
+        self._stopped = self._stopping = False
         self._thread.start()
         token = new_token() if options.token is True else options.token or ""
         self.endpoint: Endpoint = Endpoint(handler, self._thread, token=token)
@@ -75,7 +75,7 @@ class Session(Control):
         self._unsubscribe = options.functions.subscribe(self._declared)
 
     def _declared(self, typename: str) -> None:
-        if not self._stopped:
+        if not self._stopped and not self._stopping:
             self.engine.release(typename)
 
     # Sending.
@@ -318,6 +318,7 @@ class Session(Control):
             return True
         if inside_function():
             raise SessionError(f"stop is not for the inside of a function: {LATER}")
+        self._stopping = True  # also when the wait for it is interrupted
         if self._thread.alive:
             ended = self._thread.stop(timeout, self._shut_down) or self._break_off()
         else:

@@ -26,6 +26,7 @@ from statefun_nb.cluster.gateway import MESSAGES_TOPIC
 from statefun_nb.sessions.options import Options
 from statefun_nb.views.calls import Calls
 from statefun_nb.views.feed import Feed
+from tests.cluster.interrupts import interrupted
 from tests.requirements import need_flink
 from tests.waiting import eventually
 
@@ -532,6 +533,12 @@ def test_a_process_that_is_killed_is_told_and_started_again_and_nothing_is_lost(
         assert session.state("c/parked", "a") == {"n": 1}
     finally:
         assert session.stop(30)
+
+
+@pytest.mark.parametrize("moment", [0.5, 3.0, 8.0])
+def test_an_interrupt_leaves_a_working_session_or_nothing(moment):
+    need_flink()
+    assert interrupted(moment)
 
 
 KERNEL = """
