@@ -81,8 +81,10 @@ class Egresses:
         ProtocolError
             When the bytes are no such record.
         """
-        kind, largest = self._declared.get(typename, _OURS)
         data = value.value or b""
+        if topic in self._topics and typename not in self._declared and len(data) < _SURELY_FITS:
+            return  # as nearly all are: it is asked for each record
+        kind, largest = self._declared.get(typename, _OURS)
         wanted = _TAKES.get(kind)
         if wanted is not None and value.typename != wanted[0]:
             _, name, builder = wanted
@@ -102,6 +104,7 @@ class Egresses:
 
 
 _OURS = ("", LARGEST_RECORD)
+_SURELY_FITS = LARGEST_RECORD - _FRAMING
 
 
 def _largest(document: Document) -> int:
