@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from .effects import TypedValue
 from ..errors import EngineError
+from .effects import TypedValue
 from .module_yaml import KAFKA_EGRESS, KINESIS_EGRESS, Document
 from .records import KAFKA_RECORD, KINESIS_RECORD, decode_kafka_record
 
