@@ -178,7 +178,8 @@ class Keeper:
             self._missed, self.trouble = None, ""
             return True
         if self._missed is None:
-            self.trouble = f"the job does not run just now ({rest.why_not()})"
+            why = rest.why_not() or "its JobManager does not answer"
+            self.trouble = f"the job does not run just now ({why})"
         return False
 
     def close(self, timeout: float = 5.0) -> None:
