@@ -91,6 +91,7 @@ class LoopThread:
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._ready = threading.Event()
         self._ending = False  # written on the loop
+        self._stopping = False  # so is this: what runs last has begun
         self.left: list[asyncio.Task[Any]] = []  # those that would not be cancelled
         self._process = os.getpid()
         self.what_runs: Callable[[], str] = str  # said of a loop that does not answer
@@ -293,8 +294,9 @@ class LoopThread:
     def _stop_after(
         self, last: Callable[[], Coroutine[Any, Any, object]] | None, done: Future[None]
     ) -> None:
-        if self._ending:
-            return  # it was told to twice
+        if self._ending or self._stopping:
+            return  # it was told to twice, as after a Ctrl-C
+        self._stopping = True
         if last is None:
             self._end()
             return

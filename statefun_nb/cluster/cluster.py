@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -46,10 +47,11 @@ class Cluster:
     ) -> None:
         self.name = name
         self.parallelism = parallelism
+        self.restarts: list[str] = []
         self.runner = runner
         self._flink = flink_runtime
         self._kafka = kafka_runtime
-        self._generation = 0
+        self.generation = 0  # of the job's processes: how often they have been started
         rpc, rest, blob, broker, controller = free_ports(5)
         identity = make_identity(runner.folder)
         ports = flink.FlinkPorts(rpc, rest, blob)
@@ -78,22 +80,20 @@ class Cluster:
 
     def start_job(self, module: str, savepoint: str | None = None) -> None:
         """Start JobManager and TaskManagers with this module.yaml; does not wait."""
-        folder = self.runner.folder
-        flink.put_module(folder, module)
-        self._generation += 1
-        self.runner.start(
-            self._name("jobmanager"), flink.job_manager(self._flink, folder, savepoint)
-        )
-        for number in range(1, self.parallelism + 1):
-            self.start_task_manager(number)
+        flink.put_module(self.runner.folder, module)
+        self._start_processes(savepoint)
 
-    def start_task_manager(self, number: int) -> int:
-        """Start the TaskManager of that number and return its process id."""
-        command = flink.task_manager(self._flink, self.runner.folder)
-        return self.runner.start(self._name(f"taskmanager-{number}"), command)
+    def _start_processes(self, savepoint: str | None) -> None:
+        folder = self.runner.folder
+        self.generation += 1
+        job_manager = flink.job_manager(self._flink, folder, savepoint)
+        self.runner.start(self._name("jobmanager"), job_manager)
+        for number in range(1, self.parallelism + 1):
+            task_manager = flink.task_manager(self._flink, folder)
+            self.runner.start(self._name(f"taskmanager-{number}"), task_manager)
 
     def _name(self, process: str) -> str:
-        return process if self._generation == 1 else f"{process}.{self._generation}"
+        return process if self.generation == 1 else f"{process}-{self.generation}"
 
     def wait_for_job(self, report: Report = lambda _: None) -> None:
         """Wait until all tasks run.
@@ -109,13 +109,47 @@ class Cluster:
             report("StateFun is starting" if self.rest.job() is None else "its job is starting")
             time.sleep(_POLL_SECONDS)
 
-    def stop_job(self) -> str:
-        """Take a savepoint, end the job's processes, and return the savepoint's path."""
-        savepoint = self.rest.savepoint(self.runner.folder / "savepoints")
+    def savepoint(self) -> str:
+        """Have the job take a savepoint; its path.
+
+        Raises
+        ------
+        EngineError
+            When it took none: it goes on as before.
+        """
+        return self.rest.savepoint(self.runner.folder / "savepoints")
+
+    def kill_job(self) -> None:
+        """End the job's processes; what it has not put into a checkpoint is gone."""
         for number in range(1, self.parallelism + 1):
             self.runner.stop(self._name(f"taskmanager-{number}"), gently=False)
         self.runner.stop(self._name("jobmanager"), gently=False)
-        return savepoint
+
+    def newest_checkpoint(self) -> str | None:
+        """Where a job can go on: the last checkpoint or savepoint; None when there is none."""
+        return flink.newest_checkpoint(self.runner.folder)
+
+    def died(self) -> dict[str, str]:
+        """Which processes have ended by themselves, and why."""
+        return {name: self._why(name, status) for name, status in self.runner.ended().items()}
+
+    def _why(self, name: str, status: int) -> str:
+        if status < 0:
+            return f"was killed by {signal.Signals(-status).name}"
+        return f"ended with status {status}: {root_cause(self.runner.log(name))}"
+
+    def revive(self, name: str) -> None:
+        """Start a process that has died once more; does not wait.
+
+        A JobManager takes the job with it, which goes on where it last was sure.
+        """
+        if name == "kafka":
+            self.start_kafka()
+        elif name == self._name("jobmanager"):
+            self.kill_job()
+            self._start_processes(self.newest_checkpoint())
+        else:
+            self.runner.start(name, flink.task_manager(self._flink, self.runner.folder))
 
     def restored(self) -> int:
         """How often the job has gone back to a checkpoint."""

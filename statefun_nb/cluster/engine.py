@@ -7,9 +7,7 @@ import itertools
 import secrets
 import threading
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
 from ..address import SdkAddress
 from ..endpoint.server import Endpoint
@@ -17,31 +15,32 @@ from ..engine.base import Idle, IngressMessage, ParkedAddress, Progress, StoredS
 from ..errors import EngineError
 from ..loop_thread import LoopThread
 from ..protocol.effects import Emit, TypedValue
+from ..protocol.egresses import LARGEST_RECORD
 from ..protocol.envelope import encode_envelope
-from ..protocol.module_yaml import Document, covers, http_endpoint, write_module
-from ..protocol.records import EGRESS_TOPIC, KAFKA_RECORD, KafkaRecord, encode_kafka_record
+from ..protocol.module_yaml import Document, http_endpoint
 from ..protocol.v3 import decode_typed_value
-from ..protocol.wire import typed_value_bytes
 from ..trace.traced import Serving, TracedHandler
 from .cluster import Cluster
+from .deployment import Deployment
+from .egress_reader import EgressReader
 from .external import ExternalCluster
 from .gateway import MESSAGES_TOPIC, gateway_documents, gateway_functions
-from .kafka import Clients, Record
+from .kafka import Clients
+from .keeper import Keeper
+from .module import SessionModule
 from .observed import Observed
 from .routes import ClusterRoutes
 from .undeclared import Undeclared
 
 __all__ = ["ClusterEngine"]
 
-# How long nothing must have happened to be sure, when counting is not enough: after a restart, or
-# while messages wait behind a parked one. Longer than a checkpoint and a restart's delay.
+# How long nothing must have happened to be sure when counting is over: after the job went back to
+# a checkpoint. Longer than a checkpoint and a restart's delay.
 _QUIET_SECONDS = 3.0
-_PARKED_QUIET_SECONDS = 1.0
 _POLL_SECONDS = 0.03
-_EGRESS_SECONDS = 5.0
+_LOOK_SECONDS = 0.25
 # The runtime waits so long for an answer: a parked message waits for a person.
 _CALL_TIMEOUT = "24h"
-_PAYLOAD_BYTES = 64 * 1024 * 1024
 
 
 class ClusterEngine:
@@ -80,9 +79,7 @@ class ClusterEngine:
         self._thread = thread
         self._endpoint = endpoint
         self._handler = handler
-        self._delivery = delivery
         self._batch_limit = batch_limit
-        self._report = report
         self._observed = Observed(self._serves)
         self._routes = ClusterRoutes(self._observed.pending)
         self._parking = endpoint.park(retry=on_error == "retry")
@@ -97,16 +94,27 @@ class ClusterEngine:
         self._group = f"statefun_nb_{secrets.token_hex(4)}"  # another session reads from the start
         self._numbers = itertools.count(1)
         self._reported = 0
-        self._restored = 0
+        self._restored = (0, 0)  # the job's start, and how often it went back to a checkpoint
         self._trusted = True  # has the job never gone back to a checkpoint?
-        self._user_documents: list[Document] = []
-        self._lock = threading.RLock()  # guards starting and restarting, and what follows
-        self._running = False
+        self._lock = threading.RLock()  # guards what waits, and handing in
         self._undeclared = Undeclared()
-        self._read: dict[str, list[Record]] = {}  # by topic, and where to read on, by partition
-        self._read_to: dict[str, dict[int, int]] = {}
         self._clients = Clients(cluster.bootstrap_servers)
+        self._egresses = EgressReader(self._clients, self._observed)
         cluster.start_kafka()
+        self._keeper = Keeper(cluster, self._clients)
+        gateway = gateway_documents(cluster.bootstrap_servers, self._group, delivery)
+        self._deployment = Deployment(
+            cluster,
+            self._clients,
+            self._keeper,
+            SessionModule(endpoint.url, self._own_rule, gateway),
+            handler.functions,
+            self._routes,
+            self._parking,
+            thread,
+            started=self._job_started,
+            report=report,
+        )
 
     def _serves(self, typename: str) -> bool:
         return self._routes.leads_to(typename, self._endpoint.url)
@@ -114,86 +122,33 @@ class ClusterEngine:
     # Being ready.
 
     def prepare(self) -> None:
-        """Start the job, or start it anew when a namespace was declared that it does not know.
+        """Have the job run, with all that is declared by now; see ``Deployment``."""
+        self._deployment.prepare()
 
-        StateFun reads module.yaml once. The endpoint of ``namespace/*`` covers every function
-        that a later cell declares in a known namespace; for a new one the job has to start again,
-        from a savepoint, so that all state lives on.
-        """
+    def _own_rule(self, rule: str) -> Document:
+        return http_endpoint(
+            rule,
+            self._endpoint.url,
+            max_batch=self._batch_limit,
+            call=_CALL_TIMEOUT,
+            payload_max_bytes=LARGEST_RECORD,
+        )
+
+    def _job_started(self) -> None:
+        """Send it what has waited for it; called by the keeper."""
         with self._lock:
-            known = self._routes.documents
-            new = sorted(n for n in self._namespaces() if not covers(known, f"{n}/any"))
-            if self._running and not new:
-                return
-            documents = self._module()
-            if self._running:
-                self._restart(documents, f"to know {', '.join(new)}/*")
-            else:
-                self._start(documents)
-            self.post(self._undeclared.take())
-
-    def _namespaces(self) -> set[str]:
-        return {typename.partition("/")[0] for typename in self._handler.functions}
-
-    def _module(self) -> list[Document]:
-        own = [
-            http_endpoint(
-                f"{namespace}/*",
-                self._endpoint.url,
-                max_batch=self._batch_limit,
-                call=_CALL_TIMEOUT,
-                payload_max_bytes=_PAYLOAD_BYTES,
-            )
-            for namespace in sorted({*self._namespaces(), "statefun_nb"})
-        ]
-        gateway = gateway_documents(self.cluster.bootstrap_servers, self._group, self._delivery)
-        return [*own, *self._user_documents, *gateway]
-
-    def _start(self, documents: list[Document]) -> None:
-        with self._progress("StateFun is starting"):
-            self._routes.documents = documents
-            self.cluster.start_job(write_module(documents))
-            # Kafka is up, and the topics are there, before the job comes to ask for them.
-            self.cluster.wait_for_kafka(self._clients)
-            self._clients.create_topics([MESSAGES_TOPIC], self.cluster.parallelism)
-            self._clients.create_topics([EGRESS_TOPIC], 1)
-            self.cluster.wait_for_job(self._report)
-        self._restored = self.cluster.restored()
-        self._running = True
-
-    def _restart(self, documents: list[Document], why: str) -> None:
-        warnings.warn(f"StateFun starts again, from a savepoint, {why}", stacklevel=4)
-        with self._progress("StateFun starts again"):
-            self._thread.call(self._parking.close)  # nothing may happen after the savepoint
-            savepoint = self.cluster.stop_job()
-            self._thread.call(self._parking.forget)
-            self._routes.documents = documents
-            self.cluster.start_job(write_module(documents), savepoint)
-            self._thread.call(self._parking.open)
-            self.cluster.wait_for_job(self._report)
-        self._restored = self.cluster.restored()
-
-    @contextmanager
-    def _progress(self, what: str) -> Iterator[None]:
-        self._report(what)
-        try:
-            yield
-        except EngineError as error:
-            raise EngineError(f"{error} (all that was written: %statefun logs)") from error
-        finally:
-            self._report("")
+            self._restored = (self.cluster.generation, self.cluster.restored())
+            self._observed.has_remote = self._routes.has_other_than(self._endpoint.url)
+            self._deployment.runs = True
+            self._hand_in(self._undeclared.take())
 
     def documents(self) -> list[Document]:
         """The module.yaml that this session needs."""
-        with self._lock:
-            return self._module()
+        return self._deployment.documents
 
     def load(self, documents: list[Document]) -> None:
-        """Add documents of the user's to module.yaml."""
-        with self._lock:
-            self._user_documents += documents
-            if self._running:
-                self._restart(self._module(), "with the loaded module.yaml")
+        """Have the job run with documents of the user's, too; see ``Deployment``."""
+        self._deployment.load(documents)
 
     # Messages.
 
@@ -219,27 +174,53 @@ class ClusterEngine:
 
     @property
     def _under_way(self) -> int:
-        return self._observed.under_way - self._parking.given_up
+        refused = len(self._clients.refused)
+        return self._observed.under_way - self._parking.given_up - refused
 
     def now(self) -> float:
         return time.time()
 
     def post(self, messages: Iterable[IngressMessage]) -> None:
+        find = self._handler.functions.find
         with self._lock:
-            for message in messages:
-                target = message.target
-                if not self._running or not covers(self._routes.documents, target.typename):
-                    self._undeclared.add(message)
-                    continue
-                value = encode_envelope(*message, next(self._numbers))
-                self._observed.posted()
-                if message.delay_ms:
-                    self._thread.post(self._observed.posted_later, message)
-                key = f"{target.typename}/{target.id}".encode()
+            self._hand_in(messages)
+            unknown = any(find(address.typename) for address in self._undeclared.addresses)
+        if unknown:
+            self.prepare()
+
+    def _hand_in(self, messages: Iterable[IngressMessage]) -> None:
+        handed_in: list[SdkAddress] = []
+        try:
+            self._produce(messages, handed_in)
+        finally:
+            self._thread.post(self._observed.posted_to, handed_in)
+
+    def _produce(self, messages: Iterable[IngressMessage], handed_in: list[SdkAddress]) -> None:
+        for message in messages:
+            target = message.target
+            if not self._deployment.runs or not self._goes_right(target.typename):
+                self._undeclared.add(message)
+                continue
+            value = encode_envelope(*message, next(self._numbers))
+            key = f"{target.typename}/{target.id}".encode()
+            counted = int(self._serves(target.typename))
+            self._observed.posted(counted)  # before it can be served
+            try:
                 self._clients.produce(MESSAGES_TOPIC, key, value)
-            find = self._handler.functions.find
-            if any(find(address.typename) for address in self._undeclared.addresses):
-                self.prepare()
+            except EngineError as error:
+                self._observed.posted(-counted)
+                raise EngineError(f"{target}: {error}") from error
+            if counted:
+                handed_in.append(target)
+            if message.delay_ms and counted:
+                self._thread.post(self._observed.posted_later, message)
+
+    def _goes_right(self, typename: str) -> bool:
+        """Does the job that runs send messages for that type where they are to go?"""
+        if self._serves(typename):
+            return True
+        # What is declared here, is served here, whatever the module says of its namespace.
+        return self._handler.functions.find(typename) is None and self._routes.reaches(typename)
 
     def release(self, typename: str) -> None:
         self._thread.post(self._parking.release, typename)
@@ -263,39 +244,10 @@ class ClusterEngine:
         return self._thread.call(self._observed.timers)
 
     def health(self) -> str:
-        if not self._running or self.cluster.rest.running():
-            return ""
-        return f"the job is not running just now: {self.cluster.web_url}"
+        return self._keeper.trouble or self._keeper.doing
 
     def egress(self, typename: str | None) -> list[Emit]:
-        egresses = [typename] if typename is not None else sorted(self._observed.emitted)
-        return [record for egress in egresses for record in self._egress(egress)]
-
-    def _egress(self, typename: str) -> Iterator[Emit]:
-        for topic, count in tuple(self._observed.emitted.get(typename, {}).items()):
-            records = self._topic(topic, typename if topic == EGRESS_TOPIC else None, count)
-            for record in records:
-                if topic == EGRESS_TOPIC:
-                    yield Emit(typename, record.value)
-                else:
-                    key = (record.key or b"").decode(errors="replace")
-                    kafka = encode_kafka_record(KafkaRecord(topic, key, record.value))
-                    yield Emit(typename, typed_value_bytes(TypedValue(KAFKA_RECORD, kafka)))
-
-    def _topic(self, topic: str, key: str | None, count: int) -> list[Record]:
-        """The records of a topic; waits a little for what was emitted and is not there yet."""
-        deadline = time.monotonic() + _EGRESS_SECONDS
-        while True:
-            with self._lock:
-                records = self._read.setdefault(topic, [])
-                read_to = self._read_to.setdefault(topic, {})
-                new = self._clients.read(topic, read_to)
-                read_to.update((record.partition, record.offset + 1) for record in new)
-                records += new
-                found = [r for r in records if key is None or (r.key or b"").decode() == key]
-            if len(found) >= count or time.monotonic() > deadline:
-                return found
-            time.sleep(_POLL_SECONDS)
+        return self._egresses.records(typename)
 
     def parked(self) -> list[ParkedAddress]:
         held = self._thread.call(lambda: dict(self._parking.held))
@@ -342,21 +294,53 @@ class ClusterEngine:
     async def idle(self, timeout: float) -> Idle:
         await asyncio.to_thread(self._clients.flush)
         until = time.time() + timeout
+        looked = 0.0
         steady = 0
-        while steady < 2:  # twice in a row: a reply may be between endpoint and counting
+        while True:
+            # Twice in a row: a reply may be between endpoint and counting.
             steady = steady + 1 if self._is_idle(until) else 0
+            if steady >= 2 or time.monotonic() - looked > _LOOK_SECONDS:
+                well = await asyncio.to_thread(self._job_is_well)
+                looked = time.monotonic()
+                if well and steady >= 2 and await asyncio.to_thread(self._has_read_all):
+                    return self._report_idle()
             await asyncio.sleep(_POLL_SECONDS)
-            if not steady:
-                await asyncio.to_thread(self._watch_job)
-        return self._report_idle()
 
-    def _watch_job(self) -> None:
-        """A job that goes back to a checkpoint is not quiet, and counting is over."""
-        restored = self.cluster.restored()
-        if restored != self._restored or not self.cluster.rest.running():
-            self._trusted = self._trusted and restored == self._restored
-            self._restored = restored
+    def _job_is_well(self) -> bool:
+        """Does all of it run? A job that went back to a checkpoint is not quiet, nor counted."""
+        if not self._deployment.runs:
+            return not self._keeper.doing
+        well = self._keeper.is_well()
+        if self._keeper.gone:
+            raise EngineError(self._keeper.gone)
+        restored = (self.cluster.generation, self.cluster.restored()) if well else self._restored
+        if restored != self._restored:
+            self._trusted, self._restored = False, restored
+            well = False
+        if not well:
             self._observed.last_activity = time.monotonic()
+        return well
+
+    @property
+    def _parked(self) -> int:
+        """Messages that are held here, or wait in the cluster for an address that is."""
+        held = self._parking.held
+        if not held:
+            return 0
+        given_up = sum(self._parking.given_up_at.get(address, 0) for address in held)
+        return self._observed.waiting_at(held) - given_up
+
+    def _has_read_all(self) -> bool:
+        """Where only quiet tells: has the job read all messages from outside, for certain?
+
+        It may be quiet because it waits for Kafka.
+        """
+        if self._trusted or self.paused or not self.cluster.generation:
+            return True  # where somebody else runs it, its group is not known
+        try:
+            return self._clients.unread(MESSAGES_TOPIC, self._group) == 0
+        except EngineError:
+            return False
 
     def _is_idle(self, until: float) -> bool:
         observed = self._observed
@@ -364,10 +348,10 @@ class ClusterEngine:
             return not self._handler.running
         if self._handler.running or observed.delayed() > observed.delayed(until):
             return False
-        quiet = time.monotonic() - max(observed.last_activity, self._parking.last_activity)
-        if self._trusted and not self._parking.held:
-            return self._under_way == 0
-        return quiet > (_PARKED_QUIET_SECONDS if self._trusted else _QUIET_SECONDS)
+        if self._trusted:
+            return self._under_way == self._parked
+        last = max(observed.last_activity, self._parking.last_activity)
+        return time.monotonic() - last > _QUIET_SECONDS
 
     def _report_idle(self) -> Idle:
         observed = self._observed
@@ -379,12 +363,12 @@ class ClusterEngine:
     async def close(self) -> None:
         self._clients.close()
         try:
-            closing = asyncio.get_running_loop().run_in_executor(None, self.cluster.close)
+            closing = asyncio.get_running_loop().run_in_executor(None, self._keeper.close)
         except RuntimeError:  # the interpreter is ending and starts no thread any more
-            self.cluster.close()
+            self._keeper.close()
         else:
             await closing
 
     def abandon(self) -> None:
         self._clients.close()
-        self.cluster.close()
+        self._keeper.close()

@@ -31,9 +31,11 @@ class ExternalCluster:
     """
 
     parallelism = 1
+    generation = 0
 
     def __init__(self, name: str, bootstrap_servers: str, rest_url: str) -> None:
         self.name = name
+        self.restarts: list[str] = []
         self.bootstrap_servers = bootstrap_servers
         # One of `statefun-nb cluster up` talks to who shows the key that it was started with.
         self.rest = Rest(rest_url, context_for(rest_url))
@@ -61,12 +63,26 @@ class ExternalCluster:
                 "s.module_yaml() gives"
             )
 
-    def stop_job(self) -> str:
+    def savepoint(self) -> str:
         """Raise: whoever runs it decides when its job stops."""
         raise EngineError(
             "the job of an existing cluster is not ours to start again: deploy the module.yaml "
             "that s.module_yaml() gives"
         )
+
+    def kill_job(self) -> None:
+        """Do nothing: its job runs on."""
+
+    def newest_checkpoint(self) -> str | None:
+        """None: it starts no job from one."""
+        return None
+
+    def died(self) -> dict[str, str]:
+        """None that are known: its processes are watched by whoever runs them."""
+        return {}
+
+    def revive(self, name: str) -> None:
+        """Never asked for: see ``died``."""
 
     def restored(self) -> int:
         """How often the job has gone back to a checkpoint."""

@@ -8,15 +8,25 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import EngineError
 from .identity import Identity
+from .processes import root_cause
 from .runtime import Runtime
 
-__all__ = ["FlinkPorts", "Rest", "job_manager", "put_module", "task_manager", "write_config"]
+__all__ = [
+    "FlinkPorts",
+    "Rest",
+    "job_manager",
+    "newest_checkpoint",
+    "put_module",
+    "task_manager",
+    "write_config",
+]
 
 _OPENED = ("lang", "net", "io", "nio", "text", "time", "util", "util.concurrent",
            "util.concurrent.atomic", "util.concurrent.locks", "lang.reflect")  # fmt: skip
@@ -91,6 +101,20 @@ def write_config(folder: Path, ports: FlinkPorts, parallelism: int, identity: Id
     )
 
 
+def newest_checkpoint(folder: Path) -> str | None:
+    """The checkpoint or savepoint that was completed last, None when there is none."""
+    # Flink gives a checkpoint its _metadata, by renaming, when all else of it is there.
+    found = [
+        *folder.glob("checkpoints/*/chk-*/_metadata"),
+        *folder.glob("savepoints/*/_metadata"),
+    ]
+    ages: list[tuple[int, Path]] = []
+    for path in found:
+        with suppress(OSError):  # Flink has removed it meanwhile: there is a newer one
+            ages.append((path.stat().st_mtime_ns, path.parent))
+    return max(ages)[1].as_uri() if ages else None
+
+
 def put_module(folder: Path, text: str) -> None:
     """Put module.yaml where StateFun finds it: on the class path."""
     modules = folder / "modules"
@@ -136,7 +160,7 @@ def task_manager(runtime: Runtime, folder: Path) -> list[str]:
         "jvm-overhead.min": "64m", "jvm-overhead.max": "64m",
     }  # fmt: skip
     return [
-        *_java(runtime, folder, "600m"),
+        *_java(runtime, folder, "1g"),  # which a message of 64 MiB needs, and no other
         "-XX:MaxDirectMemorySize=300m",
         "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
         "--configDir",
@@ -220,15 +244,30 @@ class Rest:
         jobs = self.get("/jobs/overview")
         return jobs["jobs"][0]["jid"] if jobs and jobs["jobs"] else None
 
-    def running(self) -> bool:
-        """Do all tasks of the job run?"""
+    def running(self, since_ms: int = 0) -> bool:
+        """Do all tasks of the job run, and has it begun to run after ``since_ms`` of the epoch?"""
         jobs = self.get("/jobs/overview")
         if not jobs or not jobs["jobs"]:
             return False
-        tasks = jobs["jobs"][0]["tasks"]
-        return bool(
-            jobs["jobs"][0]["state"] == "RUNNING" and 0 < tasks["total"] == tasks["running"]
-        )
+        job = jobs["jobs"][0]
+        tasks = job["tasks"]
+        if job["state"] != "RUNNING" or not 0 < tasks["total"] == tasks["running"]:
+            return False
+        if not since_ms:
+            return True
+        details = self.get(f"/jobs/{job['jid']}")
+        return bool(details and details.get("timestamps", {}).get("RUNNING", 0) > since_ms)
+
+    def why_not(self) -> str:
+        """Why the job does not run just now; "" when that is not known."""
+        jobs = self.get("/jobs/overview")
+        if not jobs or not jobs["jobs"]:
+            return ""
+        job = jobs["jobs"][0]
+        found = self.get(f"/jobs/{job['jid']}/exceptions?maxExceptions=1") or {}
+        trace = found.get("root-exception")
+        state = str(job["state"]).lower()
+        return f"{state}; {root_cause(trace)}" if trace else state
 
     def restored(self) -> int:
         """How often the job has gone back to a checkpoint."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from ..address import GATEWAY
 from ..protocol.envelope import decode_envelope
@@ -10,6 +11,7 @@ from ..protocol.module_yaml import KAFKA_EGRESS, KAFKA_INGRESS, Document
 from ..sdk.context import Context
 from ..sdk.messages import Message, received_message
 from ..sdk.registry import StatefulFunctions
+from .kafka import BROKER_BYTES
 from .routes import EGRESS
 
 __all__ = ["MESSAGES_TOPIC", "gateway_documents", "gateway_functions"]
@@ -49,10 +51,14 @@ def gateway_documents(bootstrap_servers: str, group: str, delivery: str) -> list
             }
         ],
     }
-    egress = {
+    egress: dict[str, Any] = {
         "id": EGRESS,
         "address": bootstrap_servers,
         "deliverySemantic": {"type": delivery},
+        "properties": [
+            {"max.request.size": str(BROKER_BYTES)},
+            {"buffer.memory": str(2 * BROKER_BYTES)},
+        ],
     }
     if delivery == "exactly-once":
         egress["deliverySemantic"] = {"type": delivery, "transactionTimeout": "10min"}

@@ -10,12 +10,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import EngineError, install_command
+from ..protocol.egresses import LARGEST_RECORD
+from ..tables import counted
 from .runtime import Runtime
 
-__all__ = ["Clients", "Record", "broker_command", "kafka_library", "write_broker_config"]
+__all__ = [
+    "BROKER_BYTES",
+    "Clients",
+    "Record",
+    "broker_command",
+    "kafka_library",
+    "write_broker_config",
+]
 
 # A consumer that reads to the end asks so often.
 _POLL_SECONDS = 0.2
+_DATA = "kafka-data"
+# In one record, and the framing of its batch.
+BROKER_BYTES = LARGEST_RECORD + 1024 * 1024
 
 
 def write_broker_config(folder: Path, port: int, controller_port: int) -> None:
@@ -27,12 +39,12 @@ def write_broker_config(folder: Path, port: int, controller_port: int) -> None:
         f"advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n"
         "controller.listener.names=CONTROLLER\n"
         "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
-        f"log.dirs={folder / 'kafka-data'}\n"
+        f"log.dirs={folder / _DATA}\n"
         "offsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n"
         "transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n"
         "transaction.state.log.num.partitions=4\n"
         "group.initial.rebalance.delay.ms=0\nlog.flush.interval.messages=9223372036854775807\n"
-        "message.max.bytes=33554432\nreplica.fetch.max.bytes=33554432\n"
+        f"message.max.bytes={BROKER_BYTES}\nreplica.fetch.max.bytes={BROKER_BYTES}\n"
     )
     (folder / "kafka-log4j.properties").write_text(
         "log4j.rootLogger=WARN, out\nlog4j.appender.out=org.apache.log4j.ConsoleAppender\n"
@@ -42,10 +54,10 @@ def write_broker_config(folder: Path, port: int, controller_port: int) -> None:
 
 
 def broker_command(runtime: Runtime, folder: Path) -> list[str]:
-    """The command that formats the data folder, and then is the broker."""
+    """The command that formats the data folder, unless it is, and then is the broker."""
     java = [
         runtime.java,
-        "-Xmx256m",
+        "-Xmx512m",  # a record of 64 MiB is there more than once
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
         f"-Dlog4j.configuration=file:{folder / 'kafka-log4j.properties'}",
@@ -57,7 +69,9 @@ def broker_command(runtime: Runtime, folder: Path) -> list[str]:
     identity = secrets.token_hex(11)
     storage = [*java, "kafka.tools.StorageTool", "format", "-t", identity, "-c", properties]
     broker = [*java, "kafka.Kafka", properties]
-    return ["/bin/sh", "-c", f"{shlex.join(storage)} && exec {shlex.join(broker)}"]
+    formatted = f"test -e {shlex.quote(str(folder / _DATA / 'meta.properties'))}"
+    start = f"{{ {formatted} || {shlex.join(storage)}; }} && exec {shlex.join(broker)}"
+    return ["/bin/sh", "-c", start]
 
 
 class Record(NamedTuple):
@@ -100,6 +114,8 @@ class Clients:
         self._common = common
         self._admin: Any = AdminClient(common)
         self._producer: Any = None
+        self.refused: list[str] = []  # what Kafka has not taken, after it was handed in
+        self._told = 0
         self._watcher: Any = None
 
     def wait(self, timeout: float) -> bool:
@@ -121,19 +137,34 @@ class Clients:
                     raise EngineError(f"Kafka could not create the topic: {error}") from error
 
     def produce(self, topic: str, key: bytes, value: bytes) -> None:
-        """Hand in a record; waits while too many have not been sent."""
+        """Hand in a record; waits while too many have not been sent.
+
+        Raises
+        ------
+        EngineError
+            When Kafka will not take it, as far as that is known at once; see ``flush``.
+        """
         if self._producer is None:
             self._producer = self._kafka.Producer(
                 {**self._common, "linger.ms": 2, "enable.idempotence": True,
-                 "message.max.bytes": 33_554_432, "queue.buffering.max.messages": 200_000}
+                 "message.max.bytes": BROKER_BYTES, "queue.buffering.max.messages": 200_000,
+                 "delivery.report.only.error": True, "on_delivery": self._refused_by_kafka}
             )  # fmt: skip
         while True:
             try:
                 self._producer.produce(topic, value, key)
             except BufferError:
                 self._producer.poll(0.05)
+            except self._kafka.KafkaException as error:
+                raise EngineError(
+                    f"Kafka takes no message of {len(value):,} bytes: {error.args[0].str()}"
+                ) from error
             else:
                 return
+
+    def _refused_by_kafka(self, error: Any, message: Any) -> None:
+        key = (message.key() or b"").decode(errors="replace")
+        self.refused.append(f"the message to {key}: {error.str()}")
 
     def flush(self, timeout: float = 30.0) -> None:
         """Wait until all that was handed in is in Kafka.
@@ -141,10 +172,14 @@ class Clients:
         Raises
         ------
         EngineError
-            When it is not after so many seconds.
+            When it is not after so many seconds, or Kafka has refused some of it since the last
+            time.
         """
         if self._producer is not None and (left := self._producer.flush(timeout)):
             raise EngineError(f"Kafka did not take {left} messages within {timeout:g} s")
+        if new := self.refused[self._told :]:
+            self._told += len(new)
+            raise EngineError(f"Kafka refused {counted(len(new), 'message')}; {new[0]}")
 
     def read(self, topic: str, start: dict[int, int]) -> list[Record]:
         """All records of a topic from the offsets ``start`` (by partition) to its present end.
@@ -189,6 +224,30 @@ class Clients:
         place = self._kafka.TopicPartition(topic, partition)
         end: int = self._watcher.get_watermark_offsets(place, timeout=10)[1]
         return end
+
+    def unread(self, topic: str, group: str) -> int:
+        """How many records of a topic a group has not read yet, as far as it has committed.
+
+        A job commits what it has read with each checkpoint.
+
+        Raises
+        ------
+        EngineError
+            When the broker does not answer.
+        """
+        consumer = self._kafka.Consumer({**self._common, "group.id": group})
+        try:
+            partitions = self._admin.list_topics(topic, timeout=10).topics[topic].partitions
+            places = [self._kafka.TopicPartition(topic, p) for p in partitions]
+            unread = 0
+            for place in consumer.committed(places, timeout=10):
+                first, end = consumer.get_watermark_offsets(place, timeout=10)
+                unread += end - (place.offset if place.offset >= 0 else first)
+        except self._kafka.KafkaException as error:
+            raise EngineError(f"Kafka does not answer: {error}") from error
+        finally:
+            consumer.close()
+        return unread
 
     def close(self) -> None:
         """Release the clients."""

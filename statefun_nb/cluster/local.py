@@ -24,4 +24,9 @@ def local_cluster(parallelism: int, report: Callable[[str], object]) -> Cluster:
     java = artifacts.java.program
     flink = Runtime(java, ":".join(map(str, (*artifacts.flink, *artifacts.statefun))))
     kafka = Runtime(java, ":".join(map(str, artifacts.kafka)))
-    return Cluster("flink", Processes(), flink, kafka, parallelism)
+    processes = Processes()
+    try:
+        return Cluster("flink", processes, flink, kafka, parallelism)
+    except BaseException:
+        processes.close()
+        raise

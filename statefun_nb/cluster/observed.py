@@ -9,14 +9,14 @@ that were counted before, and only quiet tells.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 
 from ..address import SdkAddress
 from ..engine.base import IngressMessage, StoredState, Timer
 from ..engine.timers import Timers
-from ..protocol.effects import CancelDelayed, Emit, Request, TypedValue
+from ..protocol.effects import CancelDelayed, Emit, Received, Request, TypedValue
 from ..protocol.records import KAFKA_RECORD, decode_kafka_record
-from ..protocol.v3 import decode_reply, decode_typed_value, has_caller
+from ..protocol.v3 import decode_reply, decode_typed_value, has_caller, read_caller
 
 __all__ = ["Observed"]
 
@@ -29,6 +29,8 @@ class Observed:
     Written on the loop; ``posted`` by who hands in messages, one thread at a time. ``state``, the
     counts and ``page`` are read from any thread, where they may be a moment old.
 
+    ``has_remote`` says whether functions of other endpoints send messages to those of this one.
+
     Parameters
     ----------
     serves : callable
@@ -38,6 +40,7 @@ class Observed:
     def __init__(self, serves: Callable[[str], bool]) -> None:
         self._serves = serves
         self.received = 0
+        self.has_remote = False
         self.last_activity = time.monotonic()
         self.state: dict[str, dict[str, dict[str, TypedValue | None]]] = {}
         self.emitted: dict[str, dict[str, int]] = {}
@@ -45,11 +48,30 @@ class Observed:
         self._posted = 0
         self._sent = 0
         self._timers = Timers()
+        self._targets: dict[tuple[SdkAddress, str], SdkAddress] = {}  # of those that have a token
+        self._at: dict[SdkAddress, int] = {}  # for whom: posted or sent, and not received
 
-    def posted(self) -> None:
+    def posted(self, count: int = 1) -> None:
         """Count a message that is handed in from outside; a delayed one: ``posted_later``, too."""
-        self._posted += 1
+        self._posted += count
         self.last_activity = time.monotonic()
+
+    def posted_to(self, targets: Iterable[SdkAddress]) -> None:
+        """Note whom messages that were ``posted`` are for; on the loop."""
+        for target in targets:
+            self._count_at(target, 1)
+
+    def _count_at(self, address: SdkAddress, by: int) -> None:
+        count = self._at.get(address, 0) + by
+        if count:
+            self._at[address] = count
+        else:
+            self._at.pop(address, None)
+
+    def waiting_at(self, addresses: Collection[SdkAddress]) -> int:
+        """How many messages for these addresses are under way."""
+        pending = sum(timer.target in addresses for timer in self.timers())
+        return sum(self._at.get(address, 0) for address in addresses) - pending
 
     def posted_later(self, message: IngressMessage) -> None:
         """Remember when a message that was ``posted`` falls due: until then it is not under way."""
@@ -61,25 +83,41 @@ class Observed:
         self.last_activity = time.monotonic()
         self._elapse()
         # What has no caller came from an ingress of the user's, which nobody counts.
-        self.received += sum(1 for each in request.invocations if has_caller(each))
+        received = sum(1 for each in request.invocations if self._is_counted(each))
+        self.received += received
         effects = decode_reply(reply)
         owner = request.target
+        self._count_at(owner, -received)
         for send in effects.sends:
-            self._sent += int(self._serves(send.target.typename))
+            if self._serves(send.target.typename):
+                self._sent += 1
+                self._count_at(send.target, 1)
         for each in effects.delayed:
             if isinstance(each, CancelDelayed):
                 self._cancel(owner, each.token)
             elif self._serves(each.target.typename):
                 self._sent += 1
+                self._count_at(each.target, 1)
                 due_ms = _now_ms() + each.delay_ms
                 if self.pending(owner, each.token):
                     self._cancel(owner, each.token)  # the cluster has let go of it already
                 self._timers.add(due_ms, owner, each.token, each.target, each.argument)
+                if each.token:
+                    self._targets[owner, each.token] = each.target
         for emit in effects.egress:
             self._emitted(emit)
         values = self.state.setdefault(owner.typename, {}).setdefault(owner.id, {})
         values.update(request.state)
         values.update(effects.mutations)
+
+    def _is_counted(self, received: Received) -> bool:
+        """Was this message counted as it was sent, by us or by what this endpoint has served?"""
+        if not self.has_remote:
+            return has_caller(received)
+        if not has_caller(received):
+            return False
+        caller = read_caller(received)  # None for the gateway
+        return caller is None or self._serves(caller.typename)
 
     def _emitted(self, emit: Emit) -> None:
         # Counted here and not as functions emit them: what a failed one emitted goes nowhere.
@@ -93,12 +131,14 @@ class Observed:
         if self.pending(owner, token):
             self._timers.cancel(owner, token)
             self._sent -= 1
+            self._count_at(self._targets.pop((owner, token)), -1)
 
     def _elapse(self) -> None:
         """Drop the timers whose time has come: those messages are on their way now."""
         now_ms = _now_ms()
-        while self._timers.pop_due(now_ms) is not None:
-            pass
+        while (due := self._timers.pop_due(now_ms)) is not None:
+            if due.owner is not None:
+                self._targets.pop((due.owner, due.token), None)
 
     def pending(self, owner: SdkAddress, token: str) -> bool:
         """Is a delayed message of ``owner`` pending under this token?"""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import os
 import re
 import shutil
 import socket
@@ -28,20 +30,21 @@ class Processes:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="statefun_nb_"))
         self._lock = threading.Lock()  # one request to the supervisor at a time
+        self._numbers = itertools.count(1)
         # By its file and not as a module of the package: nothing of it is imported, and it is up
         # in 30 ms.
-        self._supervisor = subprocess.Popen(
-            [
-                sys.executable,
-                "-S",
-                str(Path(__file__).with_name("supervisor.py")),
-                str(self.folder),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        program = str(Path(__file__).with_name("supervisor.py"))
+        try:
+            self._supervisor = subprocess.Popen(
+                [sys.executable, "-S", program, str(self.folder), str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
     def start(self, name: str, command: list[str]) -> int:
         """Start a process and return its id.
@@ -55,7 +58,7 @@ class Processes:
         return pid
 
     def stop(self, name: str, *, gently: bool = True) -> None:
-        """End a process, and wait until it has ended."""
+        """End a process, and wait until it has ended; nothing happens when there is none."""
         self._ask({"stop": name, "gently": gently})
 
     def at_end(self, command: list[str]) -> None:
@@ -78,12 +81,14 @@ class Processes:
 
     def close(self, timeout: float = 10.0) -> None:
         """End all processes and remove their folder."""
-        if self._supervisor.stdin is not None:
-            with contextlib.suppress(OSError):  # it was killed
-                self._supervisor.stdin.close()
+        stdin, stdout = self._supervisor.stdin, self._supervisor.stdout
+        assert stdin is not None
+        assert stdout is not None
+        with self._lock, contextlib.suppress(OSError, ValueError):  # it was killed; closed before
+            stdin.write('{"end": null}\n')
+            stdin.close()
         self._supervisor.wait(timeout)
-        if self._supervisor.stdout is not None:
-            self._supervisor.stdout.close()
+        stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)  # its own work, unless it was killed
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -91,10 +96,14 @@ class Processes:
             stdin, stdout = self._supervisor.stdin, self._supervisor.stdout
             assert stdin is not None
             assert stdout is not None
+            number = next(self._numbers)
+            line = "{}"
             try:
-                stdin.write(json.dumps(request) + "\n")
+                stdin.write(json.dumps({**request, "number": number}) + "\n")
                 stdin.flush()
-                line = stdout.readline()
+                # Who asked before may have been interrupted: that answer is still there.
+                while line and json.loads(line).get("number") != number:
+                    line = stdout.readline()
             except ValueError as error:
                 raise EngineError("the cluster has been stopped") from error
             except OSError:

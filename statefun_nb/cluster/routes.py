@@ -12,14 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from ..address import SdkAddress
 from ..errors import EngineError, expiration_is_kept, token_is_pending, type_is_kept
 from ..protocol.effects import StateSpec, TypedValue
-from ..protocol.module_yaml import Document, covers
-from ..protocol.records import (
-    EGRESS_TOPIC,
-    KAFKA_RECORD,
-    KafkaRecord,
-    decode_kafka_record,
-    encode_kafka_record,
-)
+from ..protocol.egresses import Egresses
+from ..protocol.module_yaml import Document, covers, serving
+from ..protocol.records import EGRESS_TOPIC, KAFKA_RECORD, KafkaRecord, encode_kafka_record
 from ..protocol.wire import typed_value_bytes
 from ..sdk.value_spec import ValueSpec
 
@@ -40,7 +35,7 @@ class ClusterRoutes:
     def __init__(self, pending: Callable[[SdkAddress, str], bool]) -> None:
         self._pending = pending
         self._documents: Sequence[Document] = ()
-        self._egresses: frozenset[str] = frozenset()
+        self._egresses = Egresses()
         self._reached: dict[str, bool] = {}  # asked for each message that is sent
         self._led: dict[str, bool] = {}
         self._state_specs: dict[tuple[str, str], StateSpec] = {}
@@ -54,25 +49,32 @@ class ClusterRoutes:
     @documents.setter
     def documents(self, documents: Sequence[Document]) -> None:
         self._documents = documents
-        self._egresses = frozenset(
-            d.spec["id"] for d in documents if d.is_egress and "id" in d.spec
-        )
+        self._egresses = Egresses(documents)
         self._reached, self._led = {}, {}
 
     def leads_to(self, typename: str, url: str) -> bool:
         """Do messages for that function type come to the endpoint at ``url``, always the same?"""
         led = self._led.get(typename)
         if led is None:
-            own = [d for d in self._documents if d.spec.get("urlPathTemplate") == url]
-            led = self._led[typename] = covers(own, typename)
+            found = serving(self._documents, typename)
+            led = found is not None and found.spec["urlPathTemplate"] == url
+            self._led[typename] = led
         return led
 
-    def check_target(self, typename: str) -> None:
-        """Raise when the cluster knows no endpoint for that function type."""
+    def has_other_than(self, url: str) -> bool:
+        """Does another endpoint than that at ``url`` serve functions, too?"""
+        return any(d.is_endpoint and d.spec["urlPathTemplate"] != url for d in self._documents)
+
+    def reaches(self, typename: str) -> bool:
+        """Does the cluster know an endpoint for that function type?"""
         reached = self._reached.get(typename)
         if reached is None:
             reached = self._reached[typename] = covers(self._documents, typename)
-        if not reached:
+        return reached
+
+    def check_target(self, typename: str) -> None:
+        """Raise when the cluster knows no endpoint for that function type."""
+        if not self.reaches(typename):
             raise EngineError(
                 f"no endpoint of the cluster serves {typename!r}, and a message to it would fail "
                 "the whole job: correct the name, or run the cell that declares it"
@@ -98,12 +100,11 @@ class ClusterRoutes:
                 )
         self._agreed[typename] = specs
 
-    def egress(self, typename: str, value: TypedValue) -> tuple[str, TypedValue]:
+    def egress(self, typename: str, value: TypedValue, topic: str | None) -> tuple[str, TypedValue]:
         """The record as it goes to Kafka; as it stands where module.yaml declares its egress."""
+        self._egresses.check(typename, value, topic)
         declared = typename in self._egresses
-        if value.typename == KAFKA_RECORD:
-            decode_kafka_record(value.value or b"")  # one that is none would fail the whole job
-        elif not declared:
+        if value.typename != KAFKA_RECORD and not declared:
             record = KafkaRecord(EGRESS_TOPIC, typename, typed_value_bytes(value))
             value = TypedValue(KAFKA_RECORD, encode_kafka_record(record))
         return (typename if declared else EGRESS), value

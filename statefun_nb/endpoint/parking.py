@@ -75,6 +75,7 @@ class Parking:
         self._discarded: dict[SdkAddress, list[bytes]] = {}
         # Messages that the cluster has had an answer for without their being served.
         self.given_up = 0
+        self.given_up_at: dict[SdkAddress, int] = {}
         self.last_activity = 0.0  # when a request failed or was held, on time.monotonic()
         self._closed = False
         self._waiting: list[tuple[httputil.HTTPConnection, Request, bytes]] = []
@@ -160,7 +161,10 @@ class Parking:
         """Note that a request went through, without the messages at ``gone``: none comes again."""
         self._discarded.pop(request.target, None)
         # As elsewhere: what has no caller came from an ingress of the user's, which nobody counts.
-        self.given_up += sum(has_caller(request.invocations[position]) for position in gone)
+        count = sum(has_caller(request.invocations[position]) for position in gone)
+        if count:
+            self.given_up += count
+            self.given_up_at[request.target] = self.given_up_at.get(request.target, 0) + count
 
     def close(self) -> None:
         """Hold every request from now on."""

@@ -126,6 +126,10 @@ class RunningCluster(Protocol):
     def bootstrap_servers(self) -> str:
         """The address of its Kafka."""
 
+    @property
+    def restarts(self) -> Sequence[str]:
+        """Its processes that died and were started again: when, which, and why it died."""
+
     def logs(self) -> dict[str, str]:
         """What its processes have written, by process."""
 
@@ -241,7 +245,7 @@ class Engine(Protocol):
         """The pending delayed messages, soonest first."""
 
     def health(self) -> str:
-        """What is wrong with the engine itself; "" when nothing is known to be."""
+        """What is wrong with the engine itself, or what it waits for; "" when nothing is."""
 
     def egress(self, typename: str | None) -> list[Emit]:
         """The records of one egress, or of all, in order."""

@@ -9,7 +9,8 @@ from ..address import SdkAddress
 from ..errors import EngineError, token_is_pending
 from ..loop_thread import LoopThread
 from ..protocol.effects import Emit, Reply, TypedValue
-from ..protocol.module_yaml import PLAYGROUND_EGRESS, PLAYGROUND_INGRESS, Document
+from ..protocol.egresses import Egresses
+from ..protocol.module_yaml import PLAYGROUND_EGRESS, PLAYGROUND_INGRESS, Document, merged
 from ..protocol.v3 import decode_typed_value
 from ..protocol.wire import typed_value_bytes
 from ..sdk.registry import StatefulFunctions
@@ -59,6 +60,7 @@ class EmbeddedRoutes:
         self._timers = core.timers
         self._agreed: dict[str, Mapping[str, ValueSpec]] = {}  # what the core has taken in
         self.ports: Ports | None = None
+        self.egresses = Egresses()
 
     # Any will do: a message to a function that nobody declared waits for its cell.
     check_target: Callable[[str], None] | None = None
@@ -77,7 +79,8 @@ class EmbeddedRoutes:
             self._core.redeclare(typename, wanted, self._clock.now_ms())
             self._agreed[typename] = specs
 
-    def egress(self, typename: str, value: TypedValue) -> tuple[str, TypedValue]:
+    def egress(self, typename: str, value: TypedValue, topic: str | None) -> tuple[str, TypedValue]:
+        self.egresses.check(typename, value, topic)
         if self.ports is not None:
             self.ports.check(value)
         return typename, value
@@ -274,7 +277,8 @@ class EmbeddedEngine:
             trace = None if self._recorder is None else RemoteTrace(self._recorder)
             self._remote = RemoteTransport(self._own, self._functions, trace, self._check)
         self._thread.call(self._load, documents, elsewhere)
-        self._documents += documents
+        self._documents = merged(self._documents, documents)
+        self.routes.egresses = Egresses(self._documents)
 
     def _check(self, target: SdkAddress, reply: Reply) -> None:
         mailbox = self._core.find(target)

@@ -18,6 +18,8 @@ from .module_yaml import (
     KAFKA_EGRESS,
     KAFKA_INGRESS,
     KAFKA_PLACE,
+    KINESIS_EGRESS,
+    KINESIS_INGRESS,
     MODULE_YAML,
     PLAYGROUND_EGRESS,
     PLAYGROUND_INGRESS,
@@ -47,10 +49,10 @@ _KINDS = {
         "consumerGroupId startupPosition autoOffsetResetPosition properties",
     ),
     KAFKA_EGRESS: _fields("id address", "deliverySemantic properties"),
-    "io.statefun.kinesis.v1/ingress": _fields(
+    KINESIS_INGRESS: _fields(
         "id streams", "awsRegion awsCredentials startupPosition clientConfigProperties"
     ),
-    "io.statefun.kinesis.v1/egress": _fields(
+    KINESIS_EGRESS: _fields(
         "id", "awsRegion awsCredentials maxOutstandingRecords clientConfigProperties"
     ),
     PLAYGROUND_INGRESS: _fields("port", ""),
@@ -95,7 +97,7 @@ def read_module(text: str, file: str = MODULE_YAML) -> list[Document]:
         that its kind does not know. The message names the line.
     """
     try:
-        return [document._replace(file=file) for document in _documents(text)]
+        return [document._replace(file=file) for document in _check_once(_documents(text))]
     except _LineError as wrong:
         raise DeclarationError(f"{file}, line {wrong.line}: {wrong}") from wrong.__cause__
 
@@ -129,6 +131,19 @@ def _documents(text: str) -> list[Document]:
             documents += _documents_of_3_0(node)
         elif value is not None:
             documents.append(_document(value, node))
+    return documents
+
+
+def _check_once(documents: list[Document]) -> list[Document]:
+    """The documents, when no name has two: StateFun does not start with such a module.yaml."""
+    lines: dict[tuple[str, str], int] = {}
+    for document in documents:
+        role, name = document.key
+        first = lines.setdefault(document.key, document.line)
+        if first != document.line:
+            raise _LineError(
+                document.line, f"the {role} {name} is declared twice, in line {first} too"
+            )
     return documents
 
 
@@ -173,8 +188,8 @@ _NEWER = {
     "http": "io.statefun.endpoints.v1/http",
     "io.statefun.kafka/ingress": KAFKA_INGRESS,
     "io.statefun.kafka/egress": KAFKA_EGRESS,
-    "io.statefun.kinesis/ingress": "io.statefun.kinesis.v1/ingress",
-    "io.statefun.kinesis/egress": "io.statefun.kinesis.v1/egress",
+    "io.statefun.kinesis/ingress": KINESIS_INGRESS,
+    "io.statefun.kinesis/egress": KINESIS_EGRESS,
 }
 
 

@@ -11,6 +11,8 @@ __all__ = [
     "Document",
     "covers",
     "http_endpoint",
+    "merged",
+    "serving",
     "with_endpoints",
     "write_module",
 ]
@@ -20,6 +22,8 @@ ENDPOINT = "io.statefun.endpoints.v2/http"
 KAFKA_INGRESS = "io.statefun.kafka.v1/ingress"
 KAFKA_PLACE = "{kafka}"  # in a user's module.yaml: the address of the broker
 KAFKA_EGRESS = "io.statefun.kafka.v1/egress"
+KINESIS_INGRESS = "io.statefun.kinesis.v1/ingress"
+KINESIS_EGRESS = "io.statefun.kinesis.v1/egress"
 PLAYGROUND_INGRESS = "io.statefun.playground.v1/ingress"
 PLAYGROUND_EGRESS = "io.statefun.playground.v1/egress"
 
@@ -37,6 +41,14 @@ class Document(NamedTuple):
     def where(self) -> str:
         """Where it is, for errors."""
         return f"{self.file}, line {self.line}"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What there is only one of: its role, and its name; a port where it has no name."""
+        if self.is_endpoint:
+            return "endpoint", str(self.spec["functions"])
+        name = self.spec["id"] if "id" in self.spec else f"port {self.spec.get('port')}"
+        return self.kind.rpartition("/")[2], str(name)
 
     @property
     def is_endpoint(self) -> bool:
@@ -67,9 +79,35 @@ def covers(documents: Iterable[Document], typename: str) -> bool:
     >>> covers([http_endpoint("shop/*", "http://127.0.0.1:8000/statefun")], "shop/cart")
     True
     """
+    return serving(documents, typename) is not None
+
+
+def serving(documents: Iterable[Document], typename: str) -> Document | None:
+    """The endpoint that serves a function type; ``ns/name`` wins over ``ns/*``.
+
+    Examples
+    --------
+    >>> shop = http_endpoint("shop/*", "http://a"), http_endpoint("shop/cart", "http://b")
+    >>> serving(shop, "shop/cart").spec["urlPathTemplate"]
+    'http://b'
+    """
     namespace, _ = parse_typename(typename)
-    patterns = {document.spec["functions"] for document in documents if document.is_endpoint}
-    return typename in patterns or f"{namespace}/*" in patterns
+    rules = {document.spec["functions"]: document for document in documents if document.is_endpoint}
+    return rules.get(typename) or rules.get(f"{namespace}/*")
+
+
+def merged(known: Iterable[Document], new: Iterable[Document]) -> list[Document]:
+    """Both; a new one takes the place of a known one of the same name.
+
+    Examples
+    --------
+    >>> known = [http_endpoint("a/*", "http://1"), http_endpoint("b/*", "http://1")]
+    >>> [d.spec["urlPathTemplate"] for d in merged(known, [http_endpoint("a/*", "http://2")])]
+    ['http://2', 'http://1']
+    """
+    documents = {document.key: document for document in known}
+    documents.update((document.key, document) for document in new)
+    return [*documents.values()]
 
 
 def write_module(documents: Iterable[Document]) -> str:

@@ -147,8 +147,11 @@ class Routes(Protocol):
         A name that has values keeps its type and its expiration.
         """
 
-    def egress(self, typename: str, value: TypedValue) -> tuple[str, TypedValue]:
-        """The egress that takes a record for ``typename``, and the record as that one takes it."""
+    def egress(self, typename: str, value: TypedValue, topic: str | None) -> tuple[str, TypedValue]:
+        """The egress that takes a record for ``typename``, and the record as that one takes it.
+
+        Raises for one that it would refuse. ``topic`` is that of a Kafka record where it is known.
+        """
 
 
 class InvocationContext(Context):
@@ -291,7 +294,7 @@ class InvocationContext(Context):
         if self.routes is None:
             self.egress.append(egress_chunk(typename, value))
             return
-        taker, value = self.routes.egress(typename, value)
+        taker, value = self.routes.egress(typename, value, message.topic)
         instead_of = typename if taker != typename else ""
         self.egress.append(egress_chunk(taker, value, instead_of))
 

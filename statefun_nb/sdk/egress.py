@@ -74,7 +74,9 @@ def kafka_egress_message(
         data = encode_kafka_record(record)
     except (ConversionError, UnicodeEncodeError) as error:
         raise _about(f"Kafka egress {typename}, topic {_named(topic)}", error) from error
-    return EgressMessage(typename, TypedValue(KAFKA_RECORD, data))
+    message = EgressMessage(typename, TypedValue(KAFKA_RECORD, data))
+    message.topic = record.topic
+    return message
 
 
 @overload

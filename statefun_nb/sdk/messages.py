@@ -226,8 +226,9 @@ class EgressMessage(_Typed):
         What it carries.
     """
 
-    __slots__ = ("typename",)
+    __slots__ = ("topic", "typename")
     typename: str
+    topic: str | None  # of a Kafka record, from who has made it; None: it is in what it carries
 
     def __init__(self, typename: str, typed_value: TypedValueLike) -> None:
         parse_typename(typename)
@@ -235,6 +236,7 @@ class EgressMessage(_Typed):
             raise DeclarationError(f"value is missing (egress {typename})")
         self.typename = typename
         self.typed_value = typed_value
+        self.topic = None
 
     def __repr__(self) -> str:
         return f"<EgressMessage to {self.typename}: {self.value_typename()}>"

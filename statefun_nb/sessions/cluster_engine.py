@@ -17,7 +17,7 @@ from ..loop_thread import LoopThread
 from ..trace.traced import TracedHandler
 from .options import Options
 
-__all__ = ["cluster_engine", "prepare"]
+__all__ = ["cluster_engine", "fetch_parts", "prepare"]
 
 
 def cluster_engine(
@@ -33,20 +33,24 @@ def cluster_engine(
     progress = ProgressLine()
     cluster = _cluster(options, progress)
     progress("")
-    if cluster.rest.context is not None:
-        # Without what a click in it could do, should Flink serve it by a plain GET.
-        to = ForwardTo(cluster.rest.url, cluster.rest.context, ("yarn-cancel", "yarn-stop"))
-        cluster.web_url = endpoint.forward("flink", to)
-    return ClusterEngine(
-        thread,
-        endpoint,
-        handler,
-        cluster,
-        on_error=options.on_error,
-        delivery=options.delivery,
-        batch_limit=options.batch_limit,
-        report=progress,
-    )
+    try:
+        if cluster.rest.context is not None:
+            # Without what a click in it could do, should Flink serve it by a plain GET.
+            to = ForwardTo(cluster.rest.url, cluster.rest.context, ("yarn-cancel", "yarn-stop"))
+            cluster.web_url = endpoint.forward("flink", to)
+        return ClusterEngine(
+            thread,
+            endpoint,
+            handler,
+            cluster,
+            on_error=options.on_error,
+            delivery=options.delivery,
+            batch_limit=options.batch_limit,
+            report=progress,
+        )
+    except BaseException:
+        cluster.close()
+        raise
 
 
 def prepare(options: Options) -> None:
@@ -57,17 +61,30 @@ def prepare(options: Options) -> None:
     EngineError
         When something is not to be had, or an existing cluster does not answer.
     """
+    fetch_parts(options)
+    if options.bootstrap_servers is not None and options.rest_url is not None:
+        there = ExternalCluster(options.engine, options.bootstrap_servers, options.rest_url)
+        clients = Clients(options.bootstrap_servers)
+        there.wait_for_kafka(clients)
+        clients.close()
+        there.wait_for_job()
+
+
+def fetch_parts(options: Options) -> None:
+    """Fetch what is needed and not here, for a cluster that is started here; start nothing.
+
+    Raises
+    ------
+    EngineError
+        When something is not to be had.
+    """
     kafka_library()
+    if options.bootstrap_servers is not None and options.rest_url is not None:
+        return
     check_library()
     progress = ProgressLine()
     try:
-        if options.bootstrap_servers is not None and options.rest_url is not None:
-            there = ExternalCluster(options.engine, options.bootstrap_servers, options.rest_url)
-            clients = Clients(options.bootstrap_servers)
-            there.wait_for_kafka(clients)
-            clients.close()
-            there.wait_for_job()
-        elif options.engine == "flink":
+        if options.engine == "flink":
             artifacts.resolve(progress)
         else:
             get_images(progress, options.image, options.kafka_image)

@@ -10,6 +10,7 @@ from ..errors import SessionError
 from ..sdk.functions import default_functions
 from ..sdk.registry import StatefulFunctions
 from . import _current
+from .interrupts import interrupts_later
 from .options import (
     ClockName,
     DeliveryName,
@@ -19,7 +20,7 @@ from .options import (
     TransportName,
     full_path,
 )
-from .preflight import check_before
+from .preflight import check_before, fetch
 from .session import Session
 
 __all__ = ["session", "start", "stop"]
@@ -146,7 +147,9 @@ def _started(options: Options) -> Session:
             stacklevel=3,
         )
         running.stop()
-    _current.session = started = Session(options)
+    fetch(options)  # which may take minutes, and can be interrupted
+    with interrupts_later():  # or a session would run that nobody has
+        _current.session = started = Session(options)
     if options.port and started.endpoint.port != options.port:
         warnings.warn(
             f"port {options.port} is taken: the endpoint listens on port {started.endpoint.port}",

@@ -40,10 +40,11 @@ class Inspection:
     _views: LiveViews
     _thread: LoopThread
     _stopped: bool
+    _stopping: bool
     _told: set[str]  # undeclared functions that a message was sent to
 
     def _check_running(self) -> None:
-        if self._stopped:
+        if self._stopped or self._stopping:
             raise SessionError("this session has been stopped: call sf.start() for a new one")
         if self._thread.forked:
             self._thread.check_caller()
@@ -183,7 +184,7 @@ class Inspection:
         return {} if self.engine.cluster is None else self.engine.cluster.logs()
 
     def _state(self) -> Literal["running", "paused", "stopped", "ended"]:
-        if self._stopped:
+        if self._stopped or self._stopping:
             return "stopped"
         if not self._thread.alive:
             return "ended"
@@ -191,7 +192,7 @@ class Inspection:
 
     def status(self) -> Status:
         """What the session is doing; answers also while a function blocks the engine."""
-        progress = self.engine.progress
+        progress, cluster = self.engine.progress, self.engine.cluster
         return Status(
             engine=self.engine.name,
             state=self._state(),
@@ -201,10 +202,12 @@ class Inspection:
             errors=self.recorder.failures,
             traced=self.recorder.count,
             trace_bytes=self.recorder.bytes,
-            web_url=None if self.engine.cluster is None else self.engine.cluster.web_url,
+            web_url=None if cluster is None else cluster.web_url,
             durable=self.options.durable,
             running=tuple(self.running),
             blocked=tuple(self.blocked),
+            health="" if self._stopped or self._stopping else self.engine.health(),
+            restarts=() if cluster is None else tuple(cluster.restarts),
         )
 
     # Showing.

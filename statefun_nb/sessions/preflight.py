@@ -15,7 +15,7 @@ from .options import Options
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["check_before"]
+__all__ = ["check_before", "fetch"]
 
 
 def check_before(options: Options, running: Session) -> None:
@@ -39,6 +39,20 @@ def check_before(options: Options, running: Session) -> None:
         bind_port(LOOPBACK, options.port, PORTS_TRIED).close()
     if options.durable is not None:
         _check_file(options.durable, options.clock, running.options)
+
+
+def fetch(options: Options) -> None:
+    """Fetch what a session with these options needs and is not here; nothing is started.
+
+    Raises
+    ------
+    EngineError
+        When something is not to be had.
+    """
+    if options.engine != "embedded":
+        from .cluster_engine import fetch_parts  # 12 ms that most need not wait for
+
+        fetch_parts(options)
 
 
 def _check_file(path: str, clock: str, running: Options) -> None:

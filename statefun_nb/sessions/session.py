@@ -16,7 +16,7 @@ from ..engine.clock import Clock, VirtualClock
 from ..errors import SessionError, StatefunError, did_you_mean
 from ..loop_thread import LoopThread
 from ..protocol.module_reader import read_source
-from ..protocol.module_yaml import Document, covers
+from ..protocol.module_yaml import Document, covers, merged
 from ..sdk.messages import MISSING, Message
 from ..sdk.types import Type
 from ..trace.events import Invocation
@@ -60,7 +60,7 @@ class Session(Control):
         self._handler = handler
         self._documents: list[Document] = []  # of the user's module.yaml
         self._told: set[str] = set()
-        self._stopped = False
+        self._stopped = self._stopping = False
         self._thread.start()
         token = new_token() if options.token is True else options.token or ""
         self.endpoint: Endpoint = Endpoint(handler, self._thread, token=token)
@@ -76,7 +76,7 @@ class Session(Control):
         self._unsubscribe = options.functions.subscribe(self._declared)
 
     def _declared(self, typename: str) -> None:
-        if not self._stopped:
+        if not self._stopped and not self._stopping:
             end_older(self._thread, self._handler, typename)
             self.engine.release(typename)
 
@@ -298,7 +298,7 @@ class Session(Control):
                 stacklevel=2,
             )
         self.engine.load(documents)
-        self._documents += documents
+        self._documents = merged(self._documents, documents)
 
     # Ending.
 
@@ -320,6 +320,7 @@ class Session(Control):
             return True
         if inside_function():
             raise SessionError(f"stop is not for the inside of a function: {LATER}")
+        self._stopping = True  # also when the wait for it is interrupted
         if self._thread.alive:
             ended = self._thread.stop(timeout, self._shut_down) or self._break_off()
         else:

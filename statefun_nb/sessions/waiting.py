@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -38,13 +39,14 @@ class Waiting:
         self._thread = thread
         self._engine = engine
         self._handler = handler
+        self._told = 0  # of the restarts
 
     def wait_idle(self, timeout: float, *, timers: bool) -> Idle:
         """Block until nothing moves; see ``Session.wait_idle``."""
         self._engine.prepare()
         waiting = self._start(timeout, timers=timers)
         try:
-            return waiting.result(timeout or _ANSWER_SECONDS)
+            idle = waiting.result(timeout or _ANSWER_SECONDS)
         except FutureTimeout:
             if waiting.done():
                 return waiting.result()
@@ -53,6 +55,8 @@ class Waiting:
         except BaseException:  # Ctrl-C: the next one to wait is told of what was processed
             waiting.cancel()
             raise
+        self._tell_restarts()
+        return idle
 
     async def idle(self, timeout: float, *, timers: bool) -> Idle:
         """The same to ``await``, on the caller's own loop."""
@@ -60,9 +64,19 @@ class Waiting:
         waiting = self._start(timeout, timers=timers)
         try:
             longest = timeout or _ANSWER_SECONDS
-            return await asyncio.wait_for(asyncio.wrap_future(waiting), longest)
+            idle = await asyncio.wait_for(asyncio.wrap_future(waiting), longest)
         except asyncio.TimeoutError:
             raise self._timed_out(timeout) from None
+        self._tell_restarts()
+        return idle
+
+    def _tell_restarts(self) -> None:
+        """Warn, once, of processes of a real cluster that died and were started again."""
+        cluster = self._engine.cluster
+        if cluster is None or len(cluster.restarts) == self._told:
+            return
+        new, self._told = cluster.restarts[self._told :], len(cluster.restarts)
+        warnings.warn(f"died, and was started again: {'; '.join(new)}", stacklevel=4)
 
     def _start(self, timeout: float, *, timers: bool) -> Future[Idle]:
         idle = self._engine.idle(timeout if timers else 0.0)
@@ -73,6 +87,8 @@ class Waiting:
         for address, last in [*self._handler.failures.last.items()][-_NAMED:]:
             text += f"; {address} has failed {counted(last.attempts, 'time')}"
             text += f", at {last.line}" if last.line else ""
+        if health := self._engine.health():
+            text += f"; {health}"
         return IdleTimeout(text)
 
 

@@ -31,8 +31,6 @@ _DURATIONS_A_TIME = 200
 _RATE_SECONDS = 2.0
 # Addresses that are named as running.
 _RUNNING = 3
-# Seconds between two looks at the engine's health: a real cluster is asked over HTTP.
-_HEALTH_SECONDS = 5.0
 # A clock that is this far from where it would be by itself was moved.
 _CLOCK_MOVED_MS = 500
 
@@ -69,8 +67,6 @@ class Feed:
         self._header: Header | None = None
         self._first = 0
         self._told_at = clock()
-        self._health = ""
-        self._next_look = clock()
         self.behind = False  # did more come in than the last update brought?
 
     def restart(self) -> None:
@@ -198,12 +194,6 @@ class Feed:
             return 0.0
         return round(ordered[min(len(ordered) - 1, int(part * len(ordered)))], 4)
 
-    def _look(self) -> str:
-        if self._clock() >= self._next_look:
-            self._next_look = self._clock() + _HEALTH_SECONDS
-            self._health = self._source.engine.health()
-        return self._health
-
     def _make_header(self) -> Header:
         source = self._source
         status = source.status()
@@ -211,7 +201,7 @@ class Feed:
         return Header(
             engine=status.engine,
             state=status.state,
-            health="" if status.over else self._look(),
+            health="" if status.over else status.health,
             url=status.url,
             web_url=status.web_url or "",
             now=round(source.engine.now() * 1000),

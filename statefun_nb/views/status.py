@@ -25,7 +25,8 @@ class Status(NamedTuple):
     ``processed`` counts messages, ``traced`` recorded invocations; ``web_url`` is Flink's web
     interface and ``durable`` the file that keeps everything, where there is one; ``running``
     requests are being served just now, and ``blocked`` are the last sync functions that held up
-    everything else.
+    everything else. ``health`` says what is wrong with the engine itself, and ``restarts`` which
+    processes of a real cluster died, and were started again.
     """
 
     engine: str
@@ -44,6 +45,8 @@ class Status(NamedTuple):
     durable: str | None
     running: tuple[Running, ...]
     blocked: tuple[Blocked, ...]
+    health: str
+    restarts: tuple[str, ...]
 
     @property
     def over(self) -> bool:
@@ -52,7 +55,8 @@ class Status(NamedTuple):
 
     def _table(self) -> tuple[str, list[str], list[list[object]]]:
         title = f"StateFun session: {self.engine} engine, {self.state}, {self.url}"
-        rows: list[list[object]] = [["web interface", self.web_url]] if self.web_url else []
+        rows: list[list[object]] = [["⚠", self.health]] if self.health else []
+        rows += [["web interface", self.web_url]] if self.web_url else []
         rows += [["kept in", _short(self.durable)]] if self.durable else []
         rows += [
             ["functions", ", ".join(self.functions) or "none declared"],
@@ -66,6 +70,7 @@ class Status(NamedTuple):
             for r in self.running[:_NAMED]
         ]
         rows += [["blocked", f"{b.address} for {b.seconds:.1f} s"] for b in self.blocked[-_NAMED:]]
+        rows += [["started again", each] for each in self.restarts[-_NAMED:]]
         return title, ["", ""], rows
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -16,13 +17,16 @@ import urllib.request
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.cluster.gateway import MESSAGES_TOPIC
 from statefun_nb.sessions.options import Options
 from statefun_nb.views.calls import Calls
 from statefun_nb.views.feed import Feed
+from tests.cluster.interrupts import interrupted
 from tests.requirements import need_flink
 from tests.waiting import eventually
 
@@ -242,6 +246,35 @@ def test_a_target_that_no_endpoint_covers_is_an_error_of_the_sender(shared):
     assert session.wait_idle(30).parked == 0
 
 
+def test_what_kafka_refuses_is_an_error_and_is_not_counted(shared):
+    admin: Any = importlib.import_module("confluent_kafka.admin")
+    session, functions = shared
+    count(functions, "c/refused")
+    session.wait_idle(60)
+    with pytest.raises(sf.EngineError, match="c/refused 'a': Kafka takes no message of 70,"):
+        session.send("c/refused", "a", "x" * 70_000_000)
+    assert session.wait_idle(30).processed == 0
+    broker = session.engine.cluster.bootstrap_servers
+    client = admin.AdminClient({"bootstrap.servers": broker, "log_level": 2})
+
+    def limit(size):
+        to = admin.AlterConfigOpType.SET
+        entry = admin.ConfigEntry("max.message.bytes", str(size), incremental_operation=to)
+        resource = admin.ConfigResource
+        topic = resource(resource.Type.TOPIC, MESSAGES_TOPIC, incremental_configs=[entry])
+        for future in client.incremental_alter_configs([topic]).values():
+            future.result(10)
+
+    limit(10_000)
+    session.send("c/refused", "a", "x" * 20_000)
+    with pytest.raises(sf.EngineError, match="Kafka refused 1 message; the message to c/refused/a"):
+        session.wait_idle(30)
+    limit(1_000_000)
+    session.send("c/refused", "a", "x" * 20_000)
+    session.wait_idle(30)
+    assert session.state("c/refused", "a") == {"n": 1}
+
+
 def test_skip_leaves_out_only_the_message_that_raises(functions):
     @sf.function("c/f", state={"n": int}, functions=functions)
     def f(ctx, message):
@@ -371,7 +404,88 @@ def test_ingresses_and_egresses_of_the_user_work_as_they_are(functions):
         assert session.stop(30)
 
 
-def test_a_killed_task_manager_loses_and_doubles_nothing(functions):
+ENDPOINT = "kind: io.statefun.endpoints.v2/http\nspec:\n  functions: {}\n  urlPathTemplate: {}\n"
+
+
+def test_a_module_is_loaded_beside_the_notebook_or_refused_and_state_survives(functions):
+    elsewhere = sf.StatefulFunctions()
+
+    @sf.function("shop/other", state={"got": int}, functions=elsewhere)
+    @sf.function("mall/single", state={"got": int}, functions=elsewhere)
+    def other(ctx, message):
+        ctx.send("mall/f", ctx.address.typename.replace("/", "-"), message.value)
+
+    @sf.function("shop/f", state={"n": int}, functions=functions)
+    def f(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+        if message.value:
+            ctx.send(message.value, "a", 7)
+
+    @sf.function("mall/f", state={"got": int}, functions=functions)
+    def mall(ctx, message):
+        ctx.storage.got = message.value
+
+    session = start(functions)
+    remote = sf.Session(Options(port=0, functions=elsewhere))
+    try:
+        session.send("shop/f", "a", "")
+        session.wait_idle(60)
+        generation = session.engine.cluster.generation
+        playground = "kind: io.statefun.playground.v1/egress\nspec:\n  port: 8091\n  topics: [t]\n"
+        twice = f"{ENDPOINT.format('a/*', remote.url)}---\n{ENDPOINT.format('a/*', session.url)}"
+        for module, says in [
+            (playground, "line 1: the real StateFun reads no io.statefun.playground.v1/egress"),
+            (twice, r"line 6: the endpoint a/\* is declared twice, in line 1 too"),
+            (ENDPOINT.format("statefun_nb/*", remote.url), "what the session itself needs"),
+        ]:
+            with pytest.raises(sf.StatefunError, match=says):
+                session.load_module(module)
+        assert session.engine.cluster.generation == generation  # nothing was stopped
+        broken = ENDPOINT.format("bad/*", remote.url) + "  transport: {type: no.such/transport}\n"
+        with (
+            pytest.warns(UserWarning, match="starts again"),
+            pytest.raises(sf.EngineError, match=r"no\.such, transport.*runs again as before"),
+        ):
+            session.load_module(broken)
+        assert "bad/*" not in session.module_yaml()
+        session.send("shop/f", "a", "")
+        session.wait_idle(60)
+        assert session.state("shop/f", "a") == {"n": 2}
+
+        beside = f"{ENDPOINT.format('shop/*', remote.url)}---\n"
+        beside += ENDPOINT.format("mall/single", remote.url)
+        with pytest.warns(UserWarning, match="starts again"):
+            session.load_module(beside)
+        session.load_module(beside)  # the same cell, run again: nothing to do
+        for target in ("shop/other", "mall/single"):
+            session.send("shop/f", "a", target)
+        eventually(lambda: len(session.state("mall/f")) == 2, 30)
+        assert session.state("shop/f", "a") == {"n": 4}
+        assert session.state("mall/f") == {"mall-single": {"got": 7}, "shop-other": {"got": 7}}
+
+        @sf.function("shop/late", state={"n": int}, functions=functions)
+        def late(ctx, message):
+            ctx.storage.n = message.value
+
+        with pytest.warns(UserWarning, match="to know shop/late"):  # shop/* is served elsewhere
+            session.send("shop/late", "a", 1)
+        session.wait_idle(60)
+        assert session.state("shop/late", "a") == {"n": 1}
+    finally:
+        remote.stop()
+        assert session.stop(30)
+
+
+# How the command of each is told from the others.
+PARTS = {
+    "taskmanager-1": "TaskManagerRunner",
+    "kafka": "kafka.Kafka\0",
+    "jobmanager": "StandaloneApplicationClusterEntryPoint",
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_process_that_is_killed_is_told_and_started_again_and_nothing_is_lost(functions, name):
     @sf.function("c/count", state={"n": int}, functions=functions)
     def counting(ctx, message):
         ctx.storage.n = (ctx.storage.n or 0) + 1
@@ -390,13 +504,21 @@ def test_a_killed_task_manager_loses_and_doubles_nothing(functions):
         session.wait_idle(60)
         assert len(session.parked) == 1
         session.send_many((("c/count", f"k{i % keys}", i) for i in range(messages)), progress=False)
-        engine = session.engine
-        eventually(lambda: engine.progress.processed > messages // 4, 60)
-        victim = next(p for p, c in processes_of(session).items() if "TaskManagerRunner" in c)
-        os.kill(victim, signal.SIGKILL)
-        engine.cluster.start_task_manager(3)
-        session.wait_idle(180)
-        assert engine.cluster.restored() > 0
+        eventually(lambda: session.status().processed > messages // 4, 60)
+        found = sorted(p for p, command in processes_of(session).items() if PARTS[name] in command)
+        os.kill(found[0], signal.SIGKILL)
+        eventually(lambda: name in session.status().health, 10)
+        update = Feed(session).update()
+        assert update is not None
+        assert "was killed by SIGKILL" in update["header"]["health"]
+        with pytest.raises(sf.IdleTimeout, match=f"{name} was killed by SIGKILL: it is started"):
+            session.wait_idle(0.2)
+        with pytest.warns(UserWarning, match=f"started again: .* {name} was killed by SIGKILL"):
+            session.wait_idle(180)
+        assert session.status().health == ""
+        assert [each.split(" ", 1)[1] for each in session.status().restarts] == [
+            f"{name} was killed by SIGKILL"
+        ]
         state = session.state("c/count")
         assert len(state) == keys
         assert {values["n"] for values in state.values()} == {messages // keys}
@@ -411,6 +533,12 @@ def test_a_killed_task_manager_loses_and_doubles_nothing(functions):
         assert session.state("c/parked", "a") == {"n": 1}
     finally:
         assert session.stop(30)
+
+
+@pytest.mark.parametrize("moment", [0.5, 3.0, 8.0])
+def test_an_interrupt_leaves_a_working_session_or_nothing(moment):
+    need_flink()
+    assert interrupted(moment)
 
 
 KERNEL = """

@@ -95,6 +95,45 @@ def test_a_killed_parent_leaves_neither_processes_nor_their_folder():
     eventually(lambda: not alive(int(pid)) and not Path(folder).exists())
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_forked_child_does_not_keep_the_processes_alive():
+    code = (
+        "import os, time\nfrom statefun_nb.cluster.processes import Processes\n"
+        f"p = Processes()\npid = p.start('s', {SLEEP!r})\nchild = os.fork()\n"
+        "if child:\n    print(p.folder, pid, child, flush=True)\ntime.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        folder, pid, child = owner.stdout.readline().split()
+        owner.kill()
+        try:
+            eventually(lambda: not alive(int(pid)) and not Path(folder).exists())
+            assert alive(int(child))
+        finally:
+            os.kill(int(child), signal.SIGKILL)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_processes_are_closed_while_a_forked_child_lives(processes):
+    pid = processes.start("sleeper", SLEEP)
+    child = os.fork()
+    if not child:
+        signal.pause()
+    try:
+        processes.close(5)
+        assert not alive(pid)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_an_answer_that_nobody_took_is_not_that_of_the_next_request(processes):
+    stdin = processes._supervisor.stdin
+    stdin.write('{"status": null, "number": 0}\n')  # whoever asked it was interrupted
+    stdin.flush()
+    assert alive(processes.start("sleeper", SLEEP))
+
+
 def test_free_ports_are_different_ones():
     assert len(set(free_ports(20))) == 20
 
@@ -189,8 +228,8 @@ def test_targets_must_be_covered(routes, typename, reached):
 
 def test_records_for_undeclared_egresses_go_by_ours(routes):
     kafka = kafka_egress_message("x/out", "topic", "v", key="k").typed_value
-    assert routes.egress("x/out", kafka) == (EGRESS, kafka)
-    typename, wrapped = routes.egress("x/other", TypedValue("t/y", b"1"))
+    assert routes.egress("x/out", kafka, None) == (EGRESS, kafka)
+    typename, wrapped = routes.egress("x/other", TypedValue("t/y", b"1"), None)
     assert (typename, wrapped.typename) == (EGRESS, kafka.typename)
 
 

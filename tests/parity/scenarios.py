@@ -18,6 +18,15 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 import statefun_nb as sf
 
+# Loaded into each session before its first message.
+MODULE = """
+kind: io.statefun.kafka.v1/egress
+spec:
+  id: parity/declared
+  address: "{kafka}"
+  deliverySemantic: {type: at-least-once}
+"""
+
 SCENARIOS: dict[str, Callable[[Play], None]] = {}
 
 
@@ -561,3 +570,316 @@ def class_style_functions(play):
     for i in range(30):
         play.send("f", f"k{i % 3}", i)
     play.wait()
+
+
+@scenario
+def records_that_would_fail_a_cluster_park_their_sender(play):
+    @play.declare("f")
+    def f(ctx, message):
+        value, topic = (
+            (b"x" * 70_000_000, "t") if message.value == "large" else ("v", message.value)
+        )
+        ctx.send_egress(sf.kafka_egress_message(play.egress(), topic, value))
+
+    for topic in ("a topic", "t" * 250, "..", "__transaction_state", "large", f"{play.name}_t"):
+        play.send("f", topic, topic)
+    assert play.wait().parked == 5
+    reasons = " ".join(sorted(each.reason for each in play.session.parked))
+    assert reasons.count("is not the name of a topic") == 3
+    assert "the topic __transaction_state is Kafka's own: a cluster would fail here" in reasons
+    assert f"too large for the egress {play.egress()}, whose producer takes 67,108,864" in reasons
+
+    @play.declare("f")
+    def mended(ctx, message):
+        ctx.send_egress(sf.kafka_egress_message(play.egress(), f"{play.name}_t", "mended"))
+
+    play.wait()
+
+
+@scenario
+def records_that_a_declared_egress_does_not_take_park_their_sender(play):
+    def emit(ctx, what):
+        if what == "plain":
+            ctx.send_egress(sf.egress_message_builder("parity/declared", "text", sf.StringType))
+        elif what == "kinesis":
+            ctx.send_egress(sf.kinesis_egress_message("parity/declared", "s", "v", "p"))
+        elif what == "large":
+            ctx.send_egress(sf.kafka_egress_message("parity/declared", "t", b"x" * 2_000_000))
+
+    @play.declare("f", {"n": int})
+    def f(ctx, message):
+        ctx.storage.n = 1
+        emit(ctx, message.value)
+
+    for what in ("plain", "kinesis", "large", "none"):
+        play.send("f", what, what)
+    assert play.wait().parked == 3
+    reasons = {each.address.id: each.reason for each in play.session.parked}
+    takes = "parity/declared is one of Kafka: it takes what sf.kafka_egress_message makes, and no "
+    assert f"{takes}io.statefun.types/string; a cluster would fail here" in reasons["plain"]
+    assert takes in reasons["kinesis"]
+    assert "parity/declared, whose producer takes 1,048,576: a cluster" in reasons["large"]
+
+    @play.declare("f", {"n": int})
+    def mended(ctx, message):
+        ctx.storage.n = 2
+
+    play.wait()
+
+
+@scenario
+def records_of_one_function_keep_their_order(play):
+    @play.declare("f")
+    def f(ctx, message):
+        for i in range(20):
+            ctx.send_egress(sf.kafka_egress_message(play.egress(), f"{play.name}_t", str(i)))
+
+    play.send("f", "a", 1)
+    play.wait()
+    found = [record.value for record in play.session.egress(play.egress())]
+    assert found == [str(i) for i in range(20)]
+
+
+@scenario
+def a_parked_message_is_given_up(play):
+    @play.declare("f", {"seen": list})
+    def f(ctx, message):
+        if message.value == "bad":
+            raise ValueError("bad")
+        ctx.storage.seen = [*(ctx.storage.seen or []), message.value]
+
+    play.send("f", "a", "bad")
+    assert play.wait().parked == 1
+    play.send("f", "a", "good")
+    assert play.wait().parked == 2
+    assert play.session.discard(play.type("f"), "a").value == "bad"
+    assert play.wait().parked == 0
+
+
+@scenario
+def a_parked_message_is_tried_again_when_asked_to(play):
+    down = [True]
+
+    @play.declare("f", {"n": int})
+    def f(ctx, message):
+        if down:
+            raise ConnectionError("the service is down")
+        ctx.storage.n = message.value
+
+    play.send("f", "a", 7)
+    assert play.wait().parked == 1
+    down.clear()
+    assert play.session.retry(play.type("f")) == 1
+    assert play.wait().parked == 0
+
+
+@scenario
+def a_message_is_sent_again(play):
+    @play.declare("f", {"seen": list})
+    def f(ctx, message):
+        ctx.storage.seen = [*(ctx.storage.seen or []), message.value]
+
+    play.send("f", "a", 1)
+    play.wait()
+    (served,) = play.session.invocations.filter(type=play.type("f"))
+    play.session.resend(served.seq)
+    play.wait()
+    play.session.resend(served.seq, 5)
+    play.wait()
+
+
+@scenario
+def a_function_is_taken_back_and_declared_again(play):
+    @play.declare("f", {"n": int})
+    def first(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+
+    play.send("f", "a", 1)
+    play.wait()
+    sf.undeclare(play.type("f"), functions=play.functions)
+    with pytest.warns(UserWarning, match="is declared: its messages wait"):
+        play.send("f", "a", 1)
+    assert play.wait().parked == 1
+
+    @play.declare("f", {"n": int})
+    def second(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 10
+
+    play.wait()
+
+
+@scenario
+def an_answer_goes_to_the_caller(play):
+    @play.declare("ask", {"answer": int})
+    def ask(ctx, message):
+        if ctx.caller is None:
+            ctx.send(play.type("reply"), "all", message.value)
+        else:
+            ctx.storage.answer = message.value
+
+    @play.declare("reply")
+    def reply(ctx, message):
+        ctx.send(ctx.caller.typename, ctx.caller.id, message.value * 2)
+
+    for i in range(5):
+        play.send("ask", f"k{i}", i)
+        play.wait()
+
+
+@scenario
+def a_chain_of_functions(play):
+    @play.declare("f", {"hops": int})
+    def f(ctx, message):
+        ctx.storage.hops = (ctx.storage.hops or 0) + 1
+        if message.value:
+            ctx.send(play.type("g"), f"{ctx.address.id}x", message.value - 1)
+
+    @play.declare("g", {"hops": int})
+    def g(ctx, message):
+        ctx.storage.hops = (ctx.storage.hops or 0) + 1
+        if message.value:
+            ctx.send(play.type("f"), f"{ctx.address.id}y", message.value - 1)
+
+    play.send("f", "a", 12)
+    play.wait()
+
+
+@scenario
+def an_error_in_the_middle_of_a_chain_stops_only_what_follows(play):
+    @play.declare("f", {"n": int})
+    def f(ctx, message):
+        ctx.storage.n = 1
+        ctx.send(play.type("g"), "a", message.value)
+
+    @play.declare("g")
+    def g(ctx, message):
+        raise ValueError("not yet")
+
+    @play.declare("h", {"n": int})
+    def h(ctx, message):
+        ctx.storage.n = message.value
+
+    play.send("f", "a", 3)
+    assert play.wait().parked == 1
+
+    @play.declare("g")
+    def mended(ctx, message):
+        ctx.send(play.type("h"), "a", message.value)
+
+    play.wait()
+
+
+@scenario
+def an_error_of_an_async_function_is_mended(play):
+    @play.declare("f", {"n": int})
+    async def broken(ctx, message):
+        ctx.storage.n = 100
+        await asyncio.sleep(0.01)
+        raise ValueError("not yet")
+
+    play.send("f", "a", 1)
+    assert play.wait().parked == 1
+
+    @play.declare("f", {"n": int})
+    async def mended(ctx, message):
+        await asyncio.sleep(0)
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+
+    play.wait()
+
+
+@scenario
+def many_addresses_of_two_types_with_the_same_ids(play):
+    @play.declare("f", {"n": int})
+    def f(ctx, message):
+        ctx.storage.n = message.value
+        ctx.send(play.type("g"), ctx.address.id, -message.value)
+
+    @play.declare("g", {"n": int})
+    def g(ctx, message):
+        ctx.storage.n = message.value
+
+    play.session.send_many((play.type("f"), f"k{i}", i) for i in range(300))
+    play.wait()
+
+
+@scenario
+def delays_of_nothing_and_to_others(play):
+    @play.declare("f")
+    def f(ctx, message):
+        ctx.send_after(timedelta(0), play.type("g"), "now", 1)
+        ctx.send_after(timedelta(milliseconds=200), play.type("g"), "later", 2)
+
+    @play.declare("g", {"n": int})
+    def g(ctx, message):
+        ctx.storage.n = message.value
+
+    play.send("f", "a", 1)
+    play.wait()
+
+
+@scenario
+def a_cancellation_by_another_address_has_no_effect(play):
+    @play.declare("f", {"seen": list})
+    def f(ctx, message):
+        ctx.storage.seen = [*(ctx.storage.seen or []), message.value]
+        if message.value == "set":
+            ctx.send_after(
+                timedelta(milliseconds=400), play.type("f"), ctx.address.id, "rings", token="ключ"
+            )
+        elif message.value == "cancel":
+            ctx.cancel_delayed_message("ключ")
+
+    play.send("f", "a", "set")
+    play.wait(timers=False)
+    play.send("f", "b", "cancel")
+    play.wait(timers=False)
+    time.sleep(0.5)
+    play.wait()
+
+
+@scenario
+def state_that_is_written_and_deleted_in_one_message(play):
+    @play.declare("f", {"v": int, "w": str})
+    def f(ctx, message):
+        ctx.storage.v = message.value
+        del ctx.storage.v
+        ctx.storage.w = "first"
+        ctx.storage.w = "second"
+
+    for i in range(3):
+        play.send("f", "a", i)
+    play.wait()
+
+
+@scenario
+def empty_payloads(play):
+    nothing = sf.simple_type(f"parity/{play.name}", lambda v: b"", lambda data: data)
+
+    @play.declare("f", [sf.ValueSpec("v", nothing)])
+    def f(ctx, message):
+        had = ctx.storage.v is not None
+        ctx.storage.v = message.as_type(nothing)
+        ctx.send_egress(sf.kafka_egress_message(play.egress(), f"{play.name}_t", str(had)))
+
+    for _ in range(2):
+        play.send("f", "a", b"", type=nothing)
+        play.wait()
+
+
+@scenario
+def instances_of_a_class_as_messages(play):
+    @play.declare("f", {"last": Item})
+    def f(ctx, message):
+        item = message.as_type(Item)
+        before = ctx.storage.last
+        ctx.storage.last = Item(item.name + (before.name if before else ""), item.prices * 2)
+        ctx.send(play.type("g"), item.name, item)
+
+    @play.declare("g", {"total": float})
+    def g(ctx, message):
+        ctx.storage.total = sum(message.as_type(Item).prices)
+
+    for name in ("hat", "кепка"):
+        play.send("f", "a", Item(name, [1.5, 2.0]))
+        play.wait()

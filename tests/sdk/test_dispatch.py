@@ -65,7 +65,7 @@ class Routes:
     def check_state(self, typename, specs):
         pass
 
-    def egress(self, typename, value):
+    def egress(self, typename, value, topic):
         return "other/egress", value
 
 
