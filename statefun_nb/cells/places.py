@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-__all__ = ["name_of_file", "place_of_frame", "place_of_traceback"]
+__all__ = ["name_of_file", "place_of_frame", "place_of_traceback", "warn"]
 
 # Code of these folders is not the user's, nor is what pip has installed.
 _OTHERS = (f"{Path(__file__).parent.parent}{os.sep}", f"{Path(os.__file__).parent}{os.sep}")
@@ -33,6 +34,18 @@ def place_of_frame(frame: FrameType | None) -> str:
         places.append((frame.f_code.co_filename, frame.f_lineno))
         frame = frame.f_back
     return _innermost(iter(places))
+
+
+def warn(text: str) -> None:
+    """Warn at the user's line that has led here, whatever is in between.
+
+    Python shows a warning once for each line: one of ours would be shown for the first cell only.
+    """
+    level = 1
+    frame: FrameType | None = sys._getframe(0)
+    while frame is not None and not _is_the_users(frame.f_code.co_filename):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=2 if frame is None else level)
 
 
 def _innermost(places: Iterator[tuple[str, int]]) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from ..cells.places import warn
 from ..endpoint.parking import Parking
 from ..errors import EngineError
 from ..loop_thread import LoopThread
@@ -109,7 +109,7 @@ class Deployment:
         return self._module.lacks(self._routes.documents, self._functions)
 
     def _warn(self, why: str) -> None:
-        warnings.warn(f"StateFun starts again, from a savepoint, {why}", stacklevel=5)
+        warn(f"StateFun starts again, from a savepoint, {why}")
 
     # What follows is done by the keeper, on its thread.
 

@@ -77,7 +77,7 @@ class Core:
         # Of the mailboxes in three of the states: when to try again, why not to go on, whose turn.
         self._retries: dict[Mailbox, int] = {}
         self._parked: dict[Mailbox, Failed | Undeclared] = {}
-        # What was in flight as the cell of its function was run again.
+        # What was in flight as its function was declared again.
         self._corrected: dict[Mailbox, object] = {}
         self._ready: deque[Mailbox] = deque()
         self.in_flight = 0
@@ -172,7 +172,10 @@ class Core:
             self._move(mailbox, _READY)
 
     def release(self, typename: str | None = None, id: str | None = None) -> int:
-        """Let parked addresses go on, and those that back off; of a type, or one. How many do?"""
+        """Let parked addresses go on, and those that back off; of a type, or one. How many do?
+
+        What is in flight was made for the function as it was: if that fails, it is tried again.
+        """
 
         def meant(mailbox: Mailbox) -> bool:
             of_type = typename is None or mailbox.function_type.typename == typename
@@ -184,6 +187,10 @@ class Core:
         backing_off = [mailbox for mailbox in self._retries if meant(mailbox)]
         for mailbox in backing_off:
             self._retries[mailbox] = 0
+        for function_type in self.types.values() if self.in_flight else ():
+            for mailbox in function_type.mailboxes.values():
+                if mailbox.in_flight is not None and meant(mailbox):
+                    self._corrected[mailbox] = mailbox.in_flight
         return len(parked) + len(backing_off)
 
     def discard(self, address: SdkAddress) -> bytes:
@@ -238,19 +245,12 @@ class Core:
             mailbox.write(index, value, now_ms)
 
     def redeclare(self, typename: str, specs: Iterable[StateSpec], now_ms: int) -> None:
-        """Take in how a function declares the names that are known of it; see ``register``.
-
-        What its older version still serves, and fails, is for the new one to try.
-        """
+        """Take in how a function declares the names that are known of it; see ``register``."""
         function_type = self.types.get(typename)
-        if function_type is None:
-            return
-        for spec in specs:
-            if spec.name in function_type.names:
-                function_type.register(spec, now_ms)
-        for mailbox in function_type.mailboxes.values() if self.in_flight else ():
-            if mailbox.in_flight is not None:
-                self._corrected[mailbox] = mailbox.in_flight
+        if function_type is not None:
+            for spec in specs:
+                if spec.name in function_type.names:
+                    function_type.register(spec, now_ms)
 
     def limit_batches(self, limits: Callable[[str], int | None]) -> None:
         """From now on a function type has its own ``batch_limit``, where it is not None."""

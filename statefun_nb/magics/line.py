@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 from ..cells.arguments import HelpShown, UsageError, parse
-from ..errors import StatefunError
+from ..errors import SessionError, StatefunError
 from ..sessions import default as sessions
 from ..sessions.session import Session
 from ..views.entry import literal
@@ -29,6 +30,9 @@ def statefun(line: str) -> Any:
 
 
 def _start(arguments: argparse.Namespace) -> Session:
+    if arguments == parse(line_parser(), "start"):  # nothing was asked for: whatever runs
+        with contextlib.suppress(SessionError):
+            return sessions.session()
     return sessions.start(
         engine=arguments.engine,
         durable=arguments.durable,

@@ -39,6 +39,8 @@ class Check:
         The ids of the same type that have had a message.
     attempt : Attempt, optional
         Where the exercise that this checks is told of it.
+    problem : str
+        Why a message of the address waits; "" when none does.
 
     Examples
     --------
@@ -52,6 +54,7 @@ class Check:
         invocations: Sequence[Invocation],
         others: Iterable[str] = (),
         attempt: Attempt | None = None,
+        problem: str = "",
     ) -> None:
         self._address = address
         self._state = state
@@ -59,6 +62,7 @@ class Check:
         self._good = [each for each in invocations if each.status == "ok"]
         self._others = list(others)
         self._attempt = attempt
+        self._problem = problem
         self._passed: list[str] = []
 
     def state(self, **expected: Any) -> Check:
@@ -94,7 +98,11 @@ class Check:
         """
         whole("times", times, 0)
         if len(self._good) != times:
-            self._fail(f"it was {_so_often('invoked', len(self._good))}{_expected(times)}")
+            failed = self._what_failed()
+            served = f"it was {_so_often('invoked', len(self._good))}"
+            if self._invocations and not self._good:
+                served = "no invocation of it has succeeded"
+            self._fail(f"{served}{_expected(times)}{failed}")
         return self._pass(_so_often("invoked", times))
 
     def sent(self, times: int, *, to: str, id: str | None = None, value: Any = ...) -> Check:
@@ -167,13 +175,19 @@ class Check:
     def _why_nothing(self) -> str:
         if self._good:
             return f", though it was invoked {_times(len(self._good))}: does it write its state?"
-        failures = [each.error for each in self._invocations if each.error is not None]
-        if failures:
-            return f": it has failed with {failures[-1].text}"
+        if failed := self._what_failed():
+            return failed
         if not self._others:
             return f": no message has come to any {self._address.typename} yet"
         meant = did_you_mean(self._address.id, self._others)
         return f": no message has come to this id{meant or f'; known ids: {_some(self._others)}'}"
+
+    def _what_failed(self) -> str:
+        """Why not all that came to it was served."""
+        failures = [each.error for each in self._invocations if each.error is not None]
+        if self._problem:
+            return f"; {self._problem}"
+        return f"; it has failed with {failures[-1].text}" if failures else ""
 
     def _changed(self, name: str) -> str:
         for each in reversed(self._good):
@@ -224,13 +238,14 @@ def check_of(
     typename: str,
     id_: str,
     attempt: Attempt | None = None,
+    problem: str = "",
 ) -> Check:
     """What there is to know of one address just now."""
     address = address_of(typename, id_)
     state = decode_state(functions.find(typename), engine.state(address))
     invocations = history(recorder, address, recorder.limit)[::-1]
     _, known = engine.page(typename, "", _KNOWN_IDS)
-    return Check(address, state, invocations, [each.id for each in known], attempt)
+    return Check(address, state, invocations, [each.id for each in known], attempt, problem)
 
 
 def _typename(name: str, value: Any) -> None:

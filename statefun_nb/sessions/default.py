@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import atexit
 import os
-import warnings
 
+from ..cells.places import warn
 from ..errors import SessionError
 from ..sdk.functions import default_functions
 from ..sdk.registry import StatefulFunctions
@@ -141,20 +141,16 @@ def _started(options: Options) -> Session:
     else:
         check_before(options, running)
         kept = running.options.durable
-        warnings.warn(
+        warn(
             "a session with other options was running: it is stopped, and its state is "
-            + ("gone" if kept is None else f"kept in {kept}"),
-            stacklevel=3,
+            + ("gone" if kept is None else f"kept in {kept}")
         )
         running.stop()
     fetch(options)  # which may take minutes, and can be interrupted
     with interrupts_later():  # or a session would run that nobody has
         _current.session = started = Session(options)
     if options.port and started.endpoint.port != options.port:
-        warnings.warn(
-            f"port {options.port} is taken: the endpoint listens on port {started.endpoint.port}",
-            stacklevel=3,
-        )
+        warn(f"port {options.port} is taken: the endpoint listens on port {started.endpoint.port}")
     return started
 
 

@@ -23,6 +23,7 @@ from ..trace.traced import TracedHandler
 from ..views.listings import EgressRecords, ParkedAddresses
 from ..views.live import LiveViews
 from ..views.status import StateTable, Status
+from . import _current
 from .arguments import a_path, not_opened
 from .options import Options
 
@@ -45,11 +46,16 @@ class Inspection:
 
     def _check_running(self) -> None:
         if self._stopped or self._stopping:
-            raise SessionError("this session has been stopped: call sf.start() for a new one")
+            another = _current.session
+            if another is not None and not another._stopped:
+                raise SessionError(
+                    "this session has been stopped, and another one is running: s = sf.session()"
+                )
+            raise SessionError("this session has been stopped: s = sf.start(...) makes a new one")
         if self._thread.forked:
             self._thread.check_caller()
         elif not self._thread.alive:
-            raise SessionError("this session's thread has ended: call sf.start() for a new session")
+            raise SessionError("this session's thread has ended: s = sf.start(...) makes a new one")
 
     def _check_outside(self, call: str, instead: str) -> None:
         """Raise inside a function: it would wait for itself, or act past its own transaction."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from ..address import SdkAddress, address_of
+from ..cells.places import warn
 from ..endpoint.admission import new_token
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine, Idle, IngressMessage
@@ -153,10 +154,9 @@ class Session(Control):
         for typename in {target.typename for target, _, _ in messages} - self._told:
             if self.functions.find(typename) is None and not covers(self._documents, typename):
                 self._told.add(typename)
-                warnings.warn(
+                warn(
                     f"no function {typename!r} is declared: its messages wait until its cell is run"
-                    f"{did_you_mean(typename, self.functions)}",
-                    stacklevel=3,
+                    f"{did_you_mean(typename, self.functions)}"
                 )
 
     # Waiting.
@@ -213,11 +213,25 @@ class Session(Control):
         try:
             self._check_known(typename)
             self.wait_idle(timers=False)
-            return check_of(self.engine, self.recorder, self.functions, typename, id, attempt)
+            problem = self._what_holds(address_of(typename, id))
+            return check_of(
+                self.engine, self.recorder, self.functions, typename, id, attempt, problem
+            )
         except StatefunError as error:
             if attempt is not None:
                 attempt.failed(str(error))
             raise
+
+    def _what_holds(self, address: SdkAddress) -> str:
+        """Why the messages of an address wait; "" when they do not."""
+        typename = address.typename
+        if self.functions.find(typename) is None and not covers(self._documents, typename):
+            return f"no function {typename!r} is declared{did_you_mean(typename, self.functions)}"
+        for parked in self.parked:
+            if parked.address == address:
+                place = f", at {parked.line}" if parked.line else ""
+                return f"it is parked: {parked.reason}{place}"
+        return ""
 
     def replay(self, invocations: Iterable[Invocation] | None = None) -> Replay:
         """Run recorded invocations again, by the functions as they are now: what is different?
@@ -293,9 +307,8 @@ class Session(Control):
             raise not_opened("source", source, error) from error
         notes = [note for document in documents for note in document.notes]
         if notes:
-            warnings.warn(
-                f"{documents[0].file}: what StateFun does not know, it ignores: {'; '.join(notes)}",
-                stacklevel=2,
+            warn(
+                f"{documents[0].file}: what StateFun does not know, it ignores: {'; '.join(notes)}"
             )
         self.engine.load(documents)
         self._documents = merged(self._documents, documents)
@@ -340,16 +353,12 @@ class Session(Control):
             return True
         what = what or "; ".join(each.text for each in self.running) or "a function"
         if self._thread.left:
-            warnings.warn(
+            warn(
                 f"{what}; it cannot be cancelled: it goes on whatever is raised in it, as a bare "
-                "`except:` does, and is left where it is",
-                stacklevel=3,
+                "`except:` does, and is left where it is"
             )
         else:
-            warnings.warn(
-                f"{what}; it cannot be interrupted: its thread goes on till it returns",
-                stacklevel=3,
-            )
+            warn(f"{what}; it cannot be interrupted: its thread goes on till it returns")
         return False
 
     async def _shut_down(self) -> None:

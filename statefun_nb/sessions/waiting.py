@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 
+from ..cells.places import warn
 from ..engine.base import Engine, Idle, Progress
 from ..errors import IdleTimeout
 from ..loop_thread import LoopThread
@@ -76,7 +76,7 @@ class Waiting:
         if cluster is None or len(cluster.restarts) == self._told:
             return
         new, self._told = cluster.restarts[self._told :], len(cluster.restarts)
-        warnings.warn(f"died, and was started again: {'; '.join(new)}", stacklevel=4)
+        warn(f"died, and was started again: {'; '.join(new)}")
 
     def _start(self, timeout: float, *, timers: bool) -> Future[Idle]:
         idle = self._engine.idle(timeout if timers else 0.0)

@@ -424,7 +424,7 @@ def test_a_session_whose_thread_has_ended_is_noticed_and_gives_its_file_back(fun
     session._thread.call(session._thread._end)
     session._thread._thread.join(30)
     assert session.status().state == "ended"
-    with pytest.raises(sf.SessionError, match=r"thread has ended: call sf\.start"):
+    with pytest.raises(sf.SessionError, match=r"thread has ended: s = sf\.start"):
         session.send("s/f", "a", 1)
     with sf.start(**options) as again:
         assert again is not session
