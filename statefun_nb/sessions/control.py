@@ -8,8 +8,9 @@ from typing import Any
 
 from ..address import address_of
 from ..engine.base import Idle, controls_of
-from ..errors import EngineError, SessionError
+from ..errors import BusyError, EngineError, SessionError
 from ..sdk.messages import MISSING
+from ..tables import counted
 from ..trace.events import Invocation, Payload
 from ..trace.history import find_invocation
 from .arguments import a_duration, a_path, seconds, whole
@@ -171,11 +172,25 @@ class Control(Inspection):
         ------
         ConversionError
             When it is no timedelta, is negative, or would end after the year 9999.
+        BusyError
+            When more falls due than can be served in that time; with how far the clock has come.
         """
         self._check_outside("advance", LATER)
         duration, timeout = a_duration(duration, "advance"), seconds(timeout)
         controls = controls_of(self.engine, f"advance by {duration}")
-        return self._thread.run(controls.advance(duration), timeout)
+        begun, before = self.engine.now(), self.engine.progress.processed
+        try:
+            return self._thread.run(controls.advance(duration), timeout)
+        except BusyError:
+            if any(each.seconds > timeout / 2 for each in self.running):
+                raise  # a function keeps everything else from going on
+            moved = timedelta(seconds=self.engine.now() - begun)
+            served = self.engine.progress.processed - before
+            raise BusyError(
+                f"after {timeout:g} s the clock has moved by {moved} of {duration}, and "
+                f"{counted(served, 'message')} that fell due were served: call advance again for "
+                "the rest, or give it a longer timeout="
+            ) from None
 
 
 def _check_meant(typename: str | None, id: str | None) -> None:

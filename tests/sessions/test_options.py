@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import fields
+from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
@@ -104,3 +105,16 @@ def test_a_session_with_a_token(functions, transport):
         assert session.url.rpartition("/")[2] != first.rpartition("/")[2]
     with sf.start(**options, token="mine-0") as session:
         assert session.url.endswith("/statefun/mine-0")
+
+
+def test_more_than_falls_due_in_time_says_how_far_the_clock_has_come(functions):
+    @sf.function("o/heart", functions=functions)
+    def heart(ctx, message):
+        ctx.send_after(timedelta(milliseconds=1), "o/heart", ctx.address.id, 1)
+
+    with sf.start(port=0, functions=functions, clock="virtual") as session:
+        session.send("o/heart", "x", 1)
+        with pytest.raises(sf.BusyError, match=r"the clock has moved by 0:.* of 365 days") as told:
+            session.advance(timedelta(days=365), timeout=0.5)
+        assert "longer timeout=" in str(told.value)
+        assert session.advance(timedelta(milliseconds=10)).processed > 0  # and it goes on
