@@ -118,3 +118,46 @@ def test_the_module_and_the_commands_of_the_page_on_other_languages(tmp_path):
             finally:
                 running.kill()
     assert (tmp_path / "kept.db").exists()
+
+
+YAML = re.compile(r"^```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def manifests():
+    """The Kubernetes documents of the page on ASGI; of a KNative Service its Pod."""
+    import yaml
+
+    for block in YAML.findall((DOCS / "howto" / "asgi.md").read_text()):
+        for document in yaml.safe_load_all(block):
+            if str(document.get("apiVersion")).startswith("serving.knative.dev"):
+                assert document["spec"].keys() == {"template"}
+                spec = {**document["spec"]["template"]["spec"]}
+                assert isinstance(spec.pop("containerConcurrency"), int)
+                spec["containers"] = [{"name": "user", **each} for each in spec["containers"]]
+                yield {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": spec}
+            elif "apiVersion" in document:
+                yield document
+
+
+def test_the_manifests_of_the_page_on_kubernetes_are_as_its_schemas_say():
+    kubernetes_validate = pytest.importorskip("kubernetes_validate")
+    found = list(manifests())
+    assert [each["kind"] for each in found] == ["Pod", "Deployment", "Service"]
+    for each in found:
+        kubernetes_validate.validate(each, "1.31", strict=True)
+    broken = {**found[0], "spec": {"container": []}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(broken, "1.31", strict=True)
+
+
+@pytest.mark.parametrize("page", ["lambda.md", "asgi.md", "from-go.md"])
+def test_each_module_yaml_of_these_pages_is_read(page):
+    from statefun_nb.protocol.module_reader import read_module
+
+    read = [
+        read_module(block)
+        for block in YAML.findall((DOCS / "howto" / page).read_text())
+        if "apiVersion" not in block
+    ]
+    assert read
+    assert all(documents[0].is_endpoint for documents in read)

@@ -25,6 +25,7 @@ from .cluster import add_cluster
 from .demo import demo as run_demo
 from .doctor import examine
 from .grade import add_grade
+from .module import add_module
 from .run_notebook import export_notebook
 from .serving import ended_by_signal, follow, load_functions, served
 
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     durable = run.add_argument("--durable", metavar="FILE", help="keep everything in this file")
     run.add_argument("--on-error", choices=get_args(OnErrorName), default="retry")
     run.set_defaults(run=_run_module)
+    add_module(commands.add_parser("module", help="write or convert a module.yaml"))
     export = commands.add_parser(
         "export", help="run a notebook, and write its functions, module.yaml and tests to a folder"
     )

@@ -15,7 +15,14 @@ from typing import Any, NamedTuple
 from ..address import GATEWAY
 from ..errors import EngineError
 from ..protocol.module_reader import read_source
-from ..protocol.module_yaml import KAFKA_INGRESS, Document, covers, http_endpoint, write_module
+from ..protocol.module_yaml import (
+    KAFKA_INGRESS,
+    Document,
+    covers,
+    http_endpoint,
+    refuse_older,
+    write_module,
+)
 from .artifacts import cache_folder
 from .cluster import Cluster
 from .docker import CONTAINER_FLINK, CONTAINER_KAFKA, Compose, get_images
@@ -70,7 +77,9 @@ def up(
         When one is up already, when the module.yaml names no functions, or when it cannot be
         started: then nothing is left of it but a file with what its containers have written.
     """
-    if not any(document.is_endpoint for document in read_source(module)):
+    wanted = read_source(module)
+    refuse_older(wanted)
+    if not any(document.is_endpoint for document in wanted):
         raise EngineError(
             "this module.yaml names no endpoint of functions: s.module_yaml() writes one "
             "for a session's functions"

@@ -17,7 +17,7 @@ from ..loop_thread import LoopThread
 from ..protocol.effects import Emit, TypedValue
 from ..protocol.egresses import LARGEST_RECORD
 from ..protocol.envelope import encode_envelope
-from ..protocol.module_yaml import Document, http_endpoint
+from ..protocol.module_yaml import Document, http_endpoint, refuse_older
 from ..protocol.v3 import decode_typed_value
 from ..trace.traced import Serving, TracedHandler
 from .cluster import Cluster
@@ -148,6 +148,7 @@ class ClusterEngine:
 
     def load(self, documents: list[Document]) -> None:
         """Have the job run with documents of the user's, too; see ``Deployment``."""
+        refuse_older(documents)
         self._deployment.load(documents)
 
     # Messages.

@@ -266,7 +266,7 @@ class EmbeddedEngine:
         elsewhere = []
         for document in documents:
             if document.is_endpoint:
-                if document.spec["urlPathTemplate"] != self._own_url:
+                if document.spec["urlPathTemplate"] not in (self._own_url, self._own_url + "/v2"):
                     elsewhere.append(RemoteEndpoint.of(document))
             elif not document.is_egress and document.kind != PLAYGROUND_INGRESS:
                 raise EngineError(

@@ -3,62 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..address import SdkAddress
 from ..errors import EngineError, ProtocolError
-from ..protocol.effects import Reply, TypedValue
-from ..protocol.module_yaml import Document
+from ..protocol import v2
+from ..protocol.durations import seconds
+from ..protocol.effects import Reply, StateSpec, TypedValue
+from ..protocol.module_older import state_specs
+from ..protocol.module_yaml import OLDER_ENDPOINT, Document
 from ..protocol.v3 import decode_reply
 from ..sdk.registry import StatefulFunctions
 from ..sdk.statuses import OCTETS
 from ..trace.remote import RemoteTrace
 from .answers import Answer
-from .transport import HttpClient, Transport, back_off
+from .transport import HttpClient, Transport, back_off, is_of_socket
 
-__all__ = ["RemoteEndpoint", "RemoteTransport", "seconds"]
+__all__ = ["RemoteEndpoint", "RemoteTransport"]
 
 _ASYNC = "io.statefun.transports.v1/async"
-# Of Flink's durations: what each unit is in seconds.
-_UNITS = {
-    "ms": 0.001, "milli": 0.001, "millis": 0.001, "millisecond": 0.001, "milliseconds": 0.001,
-    "s": 1, "sec": 1, "secs": 1, "second": 1, "seconds": 1,
-    "m": 60, "min": 60, "minute": 60, "minutes": 60,
-    "h": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400, "days": 86400,
-}  # fmt: skip
-
-
-def seconds(text: Any) -> float:
-    """A duration of module.yaml in seconds.
-
-    Raises
-    ------
-    ValueError
-        When it is none.
-
-    Examples
-    --------
-    >>> seconds("2 min"), seconds("500ms")
-    (120.0, 0.5)
-    """
-    match = re.fullmatch(r"\s*(\d+)\s*([a-z]*)\s*", str(text))
-    if match is None or (match[2] or "ms") not in _UNITS:
-        raise ValueError(f"{text!r} is not a duration: write 30s, 2min or 500ms")
-    return float(int(match[1]) * _UNITS[match[2] or "ms"])
 
 
 class RemoteEndpoint(NamedTuple):
-    """Where functions are: ``pattern`` is ``ns/name`` or ``ns/*``; times are in seconds."""
+    """Where functions are: ``pattern`` is ``ns/name`` or ``ns/*``; times are in seconds.
+
+    ``states`` are those of module.yaml, where protocol v2 has no other way to tell them.
+    """
 
     pattern: str
     url: str
     batch_limit: int
     call: float
     connect: float
+    protocol: int = 3
+    states: Sequence[StateSpec] = ()
 
     @classmethod
     def of(cls, document: Document) -> RemoteEndpoint:
@@ -77,9 +58,10 @@ class RemoteEndpoint(NamedTuple):
         times = spec.get("timeouts") or transport.get("timeouts") or transport
         call, connect = (120.0, 20.0) if netty else (60.0, 10.0)
         try:
-            if urlsplit(url).scheme not in ("http", "https"):
+            if urlsplit(url).scheme not in ("http", "https") and not is_of_socket(url):
                 raise ValueError(
-                    f"urlPathTemplate {url!r}: the embedded engine speaks http and https"
+                    f"urlPathTemplate {url!r}: the embedded engine speaks http, https, and "
+                    "http+unix:// with the path of a socket that ends with .sock"
                 )
             if not str(limit).lstrip("-").isdecimal():
                 raise ValueError(f"maxNumBatchRequests {limit!r} is not a number")
@@ -87,7 +69,10 @@ class RemoteEndpoint(NamedTuple):
             connect = seconds(times["connect"]) if "connect" in times else connect
         except ValueError as error:
             raise EngineError(f"{document.where}: {error}") from error
-        return cls(str(spec["functions"]), url, max(int(limit), 0), call, connect)
+        of_2 = document.kind == OLDER_ENDPOINT
+        protocol, states = (2, state_specs(document)) if of_2 else (3, ())
+        name, most = str(spec["functions"]), max(int(limit), 0)
+        return cls(name, url, most, call, connect, protocol, states)
 
     def url_of(self, typename: str) -> str:
         """The URL that serves a function type."""
@@ -161,10 +146,14 @@ class RemoteTransport:
     ) -> Answer:
         traced = None if self._trace is None else self._trace.request(target, state, data)
         for pause in back_off():
+            unknown = [each for each in endpoint.states if each.name not in state]
+            if unknown:  # what an endpoint of v3 would ask for
+                return Reply((), (), (), (), unknown)
             start = time.perf_counter()
             try:
-                body = await self._ask(endpoint, endpoint.url_of(target.typename), data)
-                reply = self._read(endpoint, target, body)
+                asked = data if endpoint.protocol == 3 else v2.encode_request(data)
+                body = await self._ask(endpoint, endpoint.url_of(target.typename), asked)
+                reply, body = self._read(endpoint, target, body)
             except EngineError as error:
                 if traced is not None:
                     what, _, reason = str(error).partition(": ")
@@ -181,8 +170,10 @@ class RemoteTransport:
             endpoint = found
         raise AssertionError  # back_off does not end
 
-    def _read(self, endpoint: RemoteEndpoint, target: SdkAddress, body: bytes) -> Reply:
-        """The reply that a body is, if the engine takes it.
+    def _read(
+        self, endpoint: RemoteEndpoint, target: SdkAddress, body: bytes
+    ) -> tuple[Reply, bytes]:
+        """The reply that a body is, if the engine takes it, and its bytes in v3.
 
         Raises
         ------
@@ -190,12 +181,14 @@ class RemoteTransport:
             As ``_ask``: on a cluster each of these fails the job, which asks again.
         """
         try:
+            if endpoint.protocol == 2:
+                body = v2.decode_reply(body)
             reply = decode_reply(body)
             self._check(target, reply)
         except (EngineError, ProtocolError) as error:
             url = endpoint.url_of(target.typename)
             raise EngineError(f"{type(error).__name__}: {url}: {error}") from error
-        return reply
+        return reply, body
 
     async def _ask(self, endpoint: RemoteEndpoint, url: str, data: bytes) -> bytes:
         """The body of a good answer.

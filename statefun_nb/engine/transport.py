@@ -31,6 +31,7 @@ __all__ = [
     "Transport",
     "back_off",
     "http_library",
+    "is_of_socket",
 ]
 
 # Statuses that say "later", not "your function failed": the rules of the runtime's transports.
@@ -129,7 +130,7 @@ class HttpClient:
 
     def __init__(self) -> None:
         aiohttp = self._aiohttp = http_library()
-        self._session: Any = None
+        self._sessions: dict[str, Any] = {}  # by the path of a socket; "" are hosts
         # What a call raises when its endpoint cannot be reached, or does not answer in time.
         self.errors: tuple[type[Exception], ...] = (
             aiohttp.ClientError,
@@ -141,22 +142,42 @@ class HttpClient:
         self, url: str, data: bytes, *, call: float | None = None, connect: float = 10.0
     ) -> tuple[int, str, bytes]:
         """Status, content type and body of the answer; ``call`` and ``connect`` are in seconds."""
-        if self._session is None:
-            self._session = self._aiohttp.ClientSession(trust_env=False)
+        session, url = self._session_of(url)
         # aiohttp wants a large body as a file, which it sends piece by piece.
         body = io.BytesIO(data) if len(data) > _LARGE else data
         timeout = self._aiohttp.ClientTimeout(total=call, sock_connect=connect)
         headers = {"Content-Type": OCTETS}
-        async with self._session.post(url, data=body, headers=headers, timeout=timeout) as response:
+        async with session.post(url, data=body, headers=headers, timeout=timeout) as response:
             # Not response.content_type, which has a value of its own where there is none.
             content_type = response.headers.get("Content-Type", "").partition(";")[0]
             return response.status, content_type.strip().lower(), await response.read()
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            await session.close()
+
+    def _session_of(self, url: str) -> tuple[Any, str]:
+        """The connections that lead to a URL, and the URL as these know it."""
+        path = ""
+        if is_of_socket(url):
+            path, sock, rest = url[len(_SOCKET) :].partition(".sock")
+            path, url = path + sock, f"http://localhost{rest or '/'}"
+        session = self._sessions.get(path)
+        if session is None:
+            connector = self._aiohttp.UnixConnector(path=path) if path else None
+            session = self._aiohttp.ClientSession(connector=connector, trust_env=False)
+            self._sessions[path] = session
+        return session, url
+
+
+_SOCKET = "http+unix://"
+
+
+def is_of_socket(url: str) -> bool:
+    """Does it name a socket of this machine, as ``http+unix:///run/fn.sock/statefun``?"""
+    return url.startswith(_SOCKET) and ".sock" in url
 
 
 class HttpTransport:

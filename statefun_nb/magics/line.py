@@ -122,8 +122,8 @@ def _export(arguments: argparse.Namespace) -> Any:
     return sessions.session().export(arguments.folder, overwrite=arguments.overwrite)
 
 
-def _module(_: argparse.Namespace) -> None:
-    print(sessions.session().module_yaml(), end="")
+def _module(arguments: argparse.Namespace) -> None:
+    print(sessions.session().module_yaml(version=arguments.version), end="")
 
 
 def _logs(arguments: argparse.Namespace) -> None:

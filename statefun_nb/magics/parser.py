@@ -75,7 +75,8 @@ def line_parser() -> argparse.ArgumentParser:
 
     _add_repair(commands)
     _add_replay_and_export(commands)
-    commands.add_parser("module", help="the module.yaml of the declared functions")
+    module = commands.add_parser("module", help="the module.yaml of the declared functions")
+    module.add_argument("--version", choices=["2.0"], help="of StateFun 2.x; left out: 3.x")
     logs = commands.add_parser("logs", help="what the processes of a real cluster have written")
     logs.add_argument("process", nargs="?", help="only this one: jobmanager, kafka ...")
     logs.add_argument("-n", type=int, default=40, help="the last so many lines of each (40)")

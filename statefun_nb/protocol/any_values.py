@@ -32,7 +32,9 @@ __all__ = [
     "opened",
     "to_any",
     "type_url",
+    "type_url_of_bytes",
     "typed_bytes",
+    "typename_of_bytes",
 ]
 
 PREFIX = "type.googleapis.com/"
@@ -120,6 +122,18 @@ def _known(type_url: str) -> tuple[str, Callable[[bytes], bytes] | None]:
     if same is not None:
         return same.typename, same.read
     return PREFIX + name if type_url.startswith(_EXAMPLES_PREFIX) else type_url, None
+
+
+def typename_of_bytes(type_url: str) -> str:
+    """The typename of a type_url whose bytes stay as they are, as those of an ingress do."""
+    typename, read = _known(type_url)
+    return typename if read is None else PREFIX + local_name(type_url)
+
+
+def type_url_of_bytes(typename: str) -> str:
+    """A type_url for bytes of a typename that stay as they are."""
+    same = _BY_TYPENAME.get(typename)
+    return typename if same is None or same.write is not None else PREFIX + same.name
 
 
 def from_any(type_url: str, data: bytes) -> TypedValue:

@@ -1,7 +1,8 @@
 """Reading a module.yaml, by safe load only; errors name the line.
 
-The grammar is that of StateFun 3.x: YAML documents of ``kind`` and ``spec``. That of 3.0, one
-document of ``version`` and ``module``, is read, too, and becomes documents of the newer kind.
+The grammar is that of StateFun 3.x: YAML documents of ``kind`` and ``spec``. What was before, one
+document of ``version`` and ``module``, is read, too, and becomes such documents
+(``module_older.py``).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any, NamedTuple
 from ..address import parse_typename
 from ..errors import DeclarationError
 from ..tables import shorten, shown
+from .module_nodes import LineError, line_of, lines_of, pairs, value_of
+from .module_older import OLDER_KEYS, parts_of_module
 from .module_yaml import (
     ENDPOINT,
     KAFKA_EGRESS,
@@ -21,6 +24,7 @@ from .module_yaml import (
     KINESIS_EGRESS,
     KINESIS_INGRESS,
     MODULE_YAML,
+    OLDER_ENDPOINT,
     PLAYGROUND_EGRESS,
     PLAYGROUND_INGRESS,
     Document,
@@ -57,6 +61,12 @@ _KINDS = {
     ),
     PLAYGROUND_INGRESS: _fields("port", ""),
     PLAYGROUND_EGRESS: _fields("port topics", ""),
+}
+
+# And what documents of older modules hold.
+_FIELDS = {
+    **_KINDS,
+    OLDER_ENDPOINT: _fields("functions urlPathTemplate", "maxNumBatchRequests timeouts states"),
 }
 
 
@@ -98,23 +108,15 @@ def read_module(text: str, file: str = MODULE_YAML) -> list[Document]:
     """
     try:
         return [document._replace(file=file) for document in _check_once(_documents(text))]
-    except _LineError as wrong:
+    except LineError as wrong:
         raise DeclarationError(f"{file}, line {wrong.line}: {wrong}") from wrong.__cause__
-
-
-class _LineError(Exception):
-    """What is wrong in a line."""
-
-    def __init__(self, line: int, message: str) -> None:
-        super().__init__(message)
-        self.line = line
 
 
 def _documents(text: str) -> list[Document]:
     import yaml
 
     if len(text) > _LONGEST:
-        raise _LineError(1, f"it has {len(text):,} characters: {_LONGEST:,} are the most")
+        raise LineError(1, f"it has {len(text):,} characters: {_LONGEST:,} are the most")
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, mostly there
     try:
         _check_size(yaml.parse(text, loader))
@@ -123,12 +125,14 @@ def _documents(text: str) -> list[Document]:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 1
         problem = getattr(error, "problem", None) or " ".join(str(error).split())
-        raise _LineError(line, str(problem)) from error
+        raise LineError(line, str(problem)) from error
     documents: list[Document] = []
     for node in nodes:
-        value = _value(node)
-        if isinstance(value, dict) and "module" in value:
-            documents += _documents_of_3_0(node)
+        value = value_of(node)
+        if isinstance(value, dict) and "kind" not in value and OLDER_KEYS & value.keys():
+            for kind, spec, part in parts_of_module(node):
+                document = Document(kind, spec, line_of(part))
+                documents.append(_checked(document, lines_of(part), part))
         elif value is not None:
             documents.append(_document(value, node))
     return documents
@@ -141,7 +145,7 @@ def _check_once(documents: list[Document]) -> list[Document]:
         role, name = document.key
         first = lines.setdefault(document.key, document.line)
         if first != document.line:
-            raise _LineError(
+            raise LineError(
                 document.line, f"the {role} {name} is declared twice, in line {first} too"
             )
     return documents
@@ -177,114 +181,39 @@ def _check_size(events: Iterable[Any]) -> None:
             if event.anchor is not None:
                 sizes[event.anchor] = 1
         if len(open_nodes) > _DEEPEST:
-            raise _LineError(line, f"it is nested deeper than {_DEEPEST} levels")
+            raise LineError(line, f"it is nested deeper than {_DEEPEST} levels")
         if count > _MOST_NODES:
-            raise _LineError(line, f"it has more than {_MOST_NODES:,} values, those of aliases too")
-
-
-# Where a module of version 3.0 has its parts, and what their kinds became.
-_PARTS = (("endpoints", "endpoint"), ("ingresses", "ingress"), ("egresses", "egress"))
-_NEWER = {
-    "http": "io.statefun.endpoints.v1/http",
-    "io.statefun.kafka/ingress": KAFKA_INGRESS,
-    "io.statefun.kafka/egress": KAFKA_EGRESS,
-    "io.statefun.kinesis/ingress": KINESIS_INGRESS,
-    "io.statefun.kinesis/egress": KINESIS_EGRESS,
-}
-
-
-def _documents_of_3_0(node: Any) -> list[Document]:
-    """Each endpoint, ingress and egress as the document that it would be today."""
-    module = _child(node, "module", "the document")
-    version = str(_child(node, "version", "the document").value)
-    if version != "3.0":
-        raise _LineError(_line(node), f"version {version!r} is not known, only '3.0' is")
-    spec = _child(module, "spec", "module")
-    documents = []
-    for plural, singular in _PARTS:
-        found = dict(_pairs(spec)).get(plural)
-        if found is not None and found.id != "sequence":
-            raise _LineError(_line(found), f"{plural}: is a list, each of - {singular}:")
-        for item in found.value if found is not None else ():
-            part = _child(item, singular, plural)
-            meta = {key: str(value.value) for key, value in _pairs(_child(part, "meta", singular))}
-            old = meta.get("kind") or meta.get("type")
-            if old not in _NEWER:
-                known = ", ".join(_NEWER)
-                raise _LineError(_line(part), f"unknown {old!r}; known are {known}")
-            body = _child(part, "spec", singular)
-            value = _value(body)
-            if not isinstance(value, dict):
-                raise _LineError(_line(body), f"the spec: of {old} holds names and values")
-            if "id" in meta:
-                value = {"id": meta["id"], **value}
-            documents.append(
-                _checked(Document(_NEWER[old], value, _line(body)), _lines(body), body)
-            )
-    return documents
-
-
-def _child(node: Any, key: str, where: str) -> Any:
-    found = dict(_pairs(node)).get(key)
-    if found is None:
-        raise _LineError(_line(node), f"{where} has no {key}:")
-    return found
-
-
-def _pairs(node: Any) -> list[tuple[str, Any]]:
-    return [(key.value, value) for key, value in _node_pairs(node) if isinstance(key.value, str)]
-
-
-def _node_pairs(node: Any) -> list[tuple[Any, Any]]:
-    return node.value if node.id == "mapping" else []
-
-
-def _line(node: Any) -> int:
-    return int(node.start_mark.line) + 1
-
-
-def _value(node: Any) -> Any:
-    """What a node stands for, by the safe constructor."""
-    from yaml import MarkedYAMLError
-    from yaml.constructor import SafeConstructor
-
-    try:
-        return SafeConstructor().construct_document(node)
-    except MarkedYAMLError as error:
-        line = _line(node) if error.problem_mark is None else error.problem_mark.line + 1
-        raise _LineError(line, str(error.problem)) from error
-    except (ValueError, TypeError, OverflowError) as error:  # a number of 5,000 digits, a 30th day
-        raise _LineError(_line(node), str(error)) from error
+            raise LineError(line, f"it has more than {_MOST_NODES:,} values, those of aliases too")
 
 
 def _document(value: Any, node: Any) -> Document:
-    lines = _lines(node)
-    start = _line(node)
+    lines = lines_of(node)
+    start = line_of(node)
     if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
-        raise _LineError(start, "a document has a kind: and a spec:")
+        raise LineError(start, "a document has a kind: and a spec:")
     kind, spec = value["kind"], value.get("spec")
     fields = _KINDS.get(kind)
     if fields is None:
-        raise _LineError(lines["kind"], f"unknown kind {kind!r}; known are {', '.join(_KINDS)}")
+        raise LineError(lines["kind"], f"unknown kind {kind!r}; known are {', '.join(_KINDS)}")
     if not isinstance(spec, dict):
-        raise _LineError(start, f"{kind} has no spec:")
+        raise LineError(start, f"{kind} has no spec:")
     notes = tuple(
         _ignored(lines.get(key, start), "a document", key, ("kind", "spec"))
         for key in value
         if key not in ("kind", "spec")
     )
-    spec_lines = _lines(dict(_pairs(node))["spec"])
+    spec_lines = lines_of(dict(pairs(node))["spec"])
     return _checked(Document(kind, spec, start, notes=notes), spec_lines, node)
 
 
 def _checked(document: Document, lines: dict[str, int], node: Any) -> Document:
     """The document, when its spec has all that its kind needs; what else it has is noted."""
     kind, spec, start = document.kind, document.spec, document.line
-    fields = _KINDS[kind]
+    fields = _FIELDS[kind]
     missing = sorted(fields.required - spec.keys())
     if missing:
-        line = _lines(node).get("spec", start)
-        raise _LineError(line, f"the spec of {kind} lacks {', '.join(missing)}")
+        line = lines_of(node).get("spec", start)
+        raise LineError(line, f"the spec of {kind} lacks {', '.join(missing)}")
     names = fields.required | fields.optional
     notes = tuple(
         _ignored(lines.get(key, start), kind, key, names) for key in spec if key not in names
@@ -292,7 +221,7 @@ def _checked(document: Document, lines: dict[str, int], node: Any) -> Document:
     for key, wanted in _SHAPES.items():
         if key in spec and not isinstance(spec[key], wanted):
             what = "text" if wanted is str else "names and values"
-            raise _LineError(lines.get(key, start), f"{key}: takes {what}, not {shown(spec[key])}")
+            raise LineError(lines.get(key, start), f"{key}: takes {what}, not {shown(spec[key])}")
     _check_names(document, lines)
     return document._replace(notes=document.notes + notes)
 
@@ -322,8 +251,4 @@ def _check_names(document: Document, lines: dict[str, int]) -> None:
         if "*" in namespace or ("*" in local and (key == "id" or local != "*")):
             raise DeclarationError(f"{name!r}: the only wildcard is 'namespace/*', for functions")
     except DeclarationError as error:
-        raise _LineError(lines.get(key, document.line), str(error)) from error
-
-
-def _lines(node: Any) -> dict[str, int]:
-    return {key.value: _line(key) for key, _ in _node_pairs(node) if isinstance(key.value, str)}
+        raise LineError(lines.get(key, document.line), str(error)) from error

@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ..address import parse_typename
+from ..errors import DeclarationError
 
 __all__ = [
     "Document",
     "covers",
     "http_endpoint",
     "merged",
+    "of_today",
+    "refuse_older",
     "serving",
     "with_endpoints",
     "write_module",
@@ -19,6 +22,7 @@ __all__ = [
 
 MODULE_YAML = "module.yaml"
 ENDPOINT = "io.statefun.endpoints.v2/http"
+OLDER_ENDPOINT = "http"  # of 1.0 and 2.0, and its function answers protocol v2
 KAFKA_INGRESS = "io.statefun.kafka.v1/ingress"
 KAFKA_PLACE = "{kafka}"  # in a user's module.yaml: the address of the broker
 KAFKA_EGRESS = "io.statefun.kafka.v1/egress"
@@ -53,7 +57,7 @@ class Document(NamedTuple):
     @property
     def is_endpoint(self) -> bool:
         """Does it say where functions are?"""
-        return ".endpoints." in self.kind
+        return ".endpoints." in self.kind or self.kind == OLDER_ENDPOINT
 
     @property
     def is_egress(self) -> bool:
@@ -110,6 +114,31 @@ def merged(known: Iterable[Document], new: Iterable[Document]) -> list[Document]
     return [*documents.values()]
 
 
+def of_today(document: Document) -> Document:
+    """The document as StateFun 3.x has it; an endpoint of 2.x has to answer protocol v3 then."""
+    if document.kind != OLDER_ENDPOINT:
+        return document
+    spec = {key: value for key, value in document.spec.items() if key != "states"}
+    return document._replace(kind="io.statefun.endpoints.v1/http", spec=spec)
+
+
+def refuse_older(documents: Iterable[Document]) -> None:
+    """Raise for what a cluster of StateFun 3.x cannot call.
+
+    Raises
+    ------
+    DeclarationError
+        For an endpoint of 2.x.
+    """
+    for document in documents:
+        if document.kind == OLDER_ENDPOINT:
+            raise DeclarationError(
+                f"{document.where}: {document.spec['functions']} is an endpoint of StateFun 2.x, "
+                "and the cluster is of 3.x: `statefun-nb module convert` writes it as one of "
+                "today, when it answers protocol v3"
+            )
+
+
 def write_module(documents: Iterable[Document]) -> str:
     """The text of a module.yaml.
 
@@ -125,7 +154,7 @@ def write_module(documents: Iterable[Document]) -> str:
 
     texts = (
         yaml.safe_dump({"kind": document.kind, "spec": document.spec}, sort_keys=False)
-        for document in documents
+        for document in map(of_today, documents)
     )
     return "---\n".join(texts)
 

@@ -21,7 +21,7 @@ from ..errors import ProtocolError
 from . import v3
 from ._pool import AnyMessage, FromFunction2, ResultOf3, ToFunction, ToFunction2, parse
 from .any_values import ANY, any_bytes, local_name, opened, typed_bytes
-from .effects import ExpireMode, Request, StateSpec
+from .effects import Request
 from .wire import FIELD_100, chunk, name_chunk, pair, typed_value_bytes, varint
 
 __all__ = ["decode_reply", "decode_request", "encode_reply", "encode_request"]
@@ -191,8 +191,3 @@ def decode_reply(data: bytes) -> bytes:
         body += name_chunk(b"\x12", record.egress_type)
         parts.append(chunk(b"\x22", body + chunk(b"\x1a", _value_of_v3(record.argument))))
     return v3.encode_result(parts)
-
-
-def state_spec(name: str, mode: ExpireMode, expire_after_ms: int) -> StateSpec:
-    """A state name of module.yaml as the engine keeps it."""
-    return StateSpec(name, ANY, mode, expire_after_ms)

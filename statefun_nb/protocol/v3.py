@@ -12,7 +12,7 @@ from typing import Any
 
 from ..address import GATEWAY, SdkAddress, parse_typename
 from ..errors import ProtocolError
-from ._pool import FromFunction, ToFunction, TypedValueMessage, parse
+from ._pool import AnyMessage, FromFunction, ToFunction, TypedValueMessage, parse
 from .effects import (
     CancelDelayed,
     Cause,
@@ -110,7 +110,19 @@ def decode_request(data: bytes) -> Request:
         value = entry.state_value
         data_or_none = value.value if value.has_value else None
         state[entry.state_name] = new_tuple(TypedValue, (value.typename, data_or_none))
-    return new_tuple(Request, (target, state, batch.invocations[:], 3))
+    invocations = batch.invocations[:]
+    if invocations and not invocations[0].argument.has_value:  # nearly never
+        _refuse_any(invocations[0].argument)
+    return new_tuple(Request, (target, state, invocations, 3))
+
+
+def _refuse_any(argument: Any) -> None:
+    """Raise for a value of v2, which would be an absent one here."""
+    if AnyMessage.FromString(argument.SerializeToString()).value:
+        raise ProtocolError(
+            "this is a request of protocol v2: its place is the path with /v2 at its end, and "
+            "handlers with protocol=2"
+        )
 
 
 def without_messages(data: bytes, positions: Collection[int]) -> bytes:

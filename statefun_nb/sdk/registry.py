@@ -13,7 +13,7 @@ from ..errors import (
     UnknownFunctionError,
     did_you_mean,
 )
-from ..protocol.effects import TypedValue
+from ..protocol.effects import StateSpec, TypedValue
 from ..tables import shown
 from .context import Context
 from .messages import Message
@@ -122,6 +122,11 @@ class StatefulFunctions:
     def find(self, typename: str) -> FunctionSpec | None:
         """The function of that typename, or None."""
         return self._functions.get(typename)
+
+    def state_specs(self) -> dict[str, list[StateSpec]]:
+        """What each function declares of its state, as the runtime gets to know it."""
+        found = tuple(self._functions.values())
+        return {f.typename: [each.wire_spec() for each in f.layout.specs.values()] for f in found}
 
     def _state_typename(self, typename: str, name: str) -> str | None:
         """What a function declares a state value as; None when it does not."""

@@ -10,6 +10,7 @@ from ..endpoint.server import Endpoint
 from ..engine.base import Engine
 from ..errors import SessionError, UnknownFunctionError, did_you_mean
 from ..loop_thread import LoopThread
+from ..protocol.module_older import with_older_endpoints, write_older
 from ..protocol.module_yaml import covers, with_endpoints, write_module
 from ..protocol.v3 import decode_typed_value
 from ..sdk.registry import StatefulFunctions, decode_state
@@ -176,13 +177,25 @@ class Inspection:
         """The endpoint for StateFun 2.x, as a module.yaml of that time names it."""
         return self.endpoint.url_v2
 
-    def module_yaml(self) -> str:
+    def module_yaml(self, *, version: Literal["2.0"] | None = None) -> str:
         """The module.yaml that serves the declared functions from this endpoint.
 
         One endpoint for each namespace, the documents that ``load_module`` has read, and for a
-        real cluster what ``send`` and ``egress`` need.
+        real cluster what ``send`` and ``egress`` need. With ``version="2.0"`` one of StateFun 2.x,
+        in which each function is named with its state.
+
+        Raises
+        ------
+        SessionError
+            When there is no such version.
         """
-        return write_module(with_endpoints(self.engine.documents(), self.functions, self.url))
+        documents = self.engine.documents()
+        if version is None:
+            return write_module(with_endpoints(documents, self.functions, self.url))
+        if version != "2.0":
+            raise SessionError(f'version= is "2.0", or left out for StateFun 3.x, not {version!r}')
+        states = self.functions.state_specs()
+        return write_older(with_older_endpoints(documents, states, self.url_v2))
 
     def logs(self) -> dict[str, str]:
         """What the processes of a real cluster have written, by process."""

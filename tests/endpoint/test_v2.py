@@ -13,7 +13,7 @@ from statefun_nb.endpoint.server import Endpoint
 from statefun_nb.loop_thread import LoopThread
 from statefun_nb.trace.invocations import Invocations
 from statefun_nb.trace.recorder import Recorder
-from statefun_nb.trace.traced import TracedHandler
+from statefun_nb.trace.traced import Serving, TracedHandler
 from tests import peer, peer_2
 from tests.endpoint.test_http import ask, connect, post, read_response
 from tests.endpoint.test_parking import mend, parked
@@ -184,5 +184,44 @@ def test_the_token_of_a_path_guards_v2_as_well(functions):
             body = peer_2.request(("a/b", "x"), [HELLO])
             assert ask(endpoint, post(body, target="/statefun/secret/v2"))[0] == 200
             assert ask(endpoint, post(body, target=V2))[0] == 404
+        finally:
+            endpoint.stop(grace=0)
+
+
+def test_what_is_skipped_is_left_out_and_the_rest_of_the_batch_answered(functions):
+    @sf.function("a/b", state={"n": int}, functions=functions)
+    def picky(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+        ctx.send("a/c", "x", message.value)
+        if message.is_type(sf.LongType):
+            ctx.cancel_delayed_message("t")
+
+    handler, number = TracedHandler(functions, Recorder()), peer_2.packed(Int64Value(value=7))
+    handler.attach(Serving(skip=True))
+    with LoopThread("statefun_nb") as thread:
+        endpoint = Endpoint(handler, thread)
+        endpoint.start()
+        try:
+            batch = peer_2.request(("a/b", "x"), [HELLO, number, HELLO], {"n": b""})
+            status, _, body = ask(endpoint, post(batch, target=V2))
+        finally:
+            endpoint.stop(grace=0)
+    assert status == 200
+    assert len(peer_2.reply(body).outgoing_messages) == 2
+    (mutation,) = peer_2.reply(body).state_mutations
+    assert mutation.state_value == peer_2.stored(peer_2.packed(Int64Value(value=2)))
+
+
+def test_retry_is_answered_with_the_error(functions):
+    """The runtime of 2.x asks again by itself."""
+    functions.register("p/f", lambda ctx, message: 1 / 0)
+    with LoopThread("statefun_nb") as thread:
+        endpoint = Endpoint(TracedHandler(functions, Recorder()), thread)
+        endpoint.start()
+        parking = endpoint.park(retry=True)
+        try:
+            status, _, body = ask(endpoint, request())
+            assert (status, parking.held) == (500, {})
+            assert "ZeroDivisionError" in body.decode()
         finally:
             endpoint.stop(grace=0)

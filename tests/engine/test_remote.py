@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import statefun_nb as sf
-from statefun_nb.engine.remote import seconds
+from statefun_nb.protocol.durations import seconds
 from statefun_nb.protocol.effects import TypedValue
 from statefun_nb.protocol.module_reader import read_module
 from statefun_nb.protocol.v3 import delayed_chunk, encode_result, mutation_chunk
@@ -329,7 +329,7 @@ def test_records_from_before_the_port_was_opened_are_offered(functions, ports):
             "kind: io.statefun.playground.v1/egress\nspec: {port: 1, topics: t}\n",
             "topics is a list",
         ),
-        (endpoint(1).replace("http://", "http+unix://"), "line 1: .* speaks http and https"),
+        (endpoint(1).replace("http://", "http+unix://"), "line 1: .* speaks http, https, and"),
         (
             (
                 "kind: io.statefun.endpoints.v1/http\n"

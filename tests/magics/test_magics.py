@@ -11,6 +11,7 @@ from statefun_nb.cells.arguments import parse
 from statefun_nb.magics.complete import call_suggestions, suggestions
 from statefun_nb.magics.parser import line_parser
 from statefun_nb.sdk.functions import default_functions
+from tests.protocol.test_module_older import OF_1, OF_2
 
 InteractiveShell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell
 completer = pytest.importorskip("IPython.core.completer")
@@ -251,3 +252,16 @@ def test_the_clock_cannot_pass_the_year_9999(shell, capsys):
     assert statefun(shell, "advance 99999999d") is None
     assert "no time after the year 9999" in capsys.readouterr().out
     assert sf.session().status().state == "running"
+
+
+def test_a_module_of_2_0_is_read_in_a_cell_and_written_by_a_line(shell, capsys):
+    statefun(shell, "start --port 0")
+    shell.run_cell_magic("statefun_module", "", OF_1.replace("shop/cart", "far/cart"))
+    capsys.readouterr()
+    statefun(shell, "module --version 2.0")
+    text = capsys.readouterr().out
+    assert text.startswith("version: '2.0'")
+    assert "type: far/cart" in text
+    shell.run_cell_magic("statefun_module", "", OF_2)
+    assert "DeclarationError" not in (said := capsys.readouterr().out)
+    assert 'it needs engine="flink"' in said  # a Kafka ingress, as elsewhere

@@ -77,7 +77,7 @@ def test_a_module_of_version_3_0_becomes_the_documents_of_today():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (('"3.0"', '"2.0"'), "version '2.0' is not known"),
+        (('"3.0"', '"4.0"'), "version '4.0' is not known"),
         (("io.statefun.kafka/ingress", "nonsense"), "line 16: unknown 'nonsense'"),
         (("            address: 127.0.0.1:9092\n", ""), "lacks address"),
         (("shop/in", "nonsense"), "'nonsense' is not a typename"),

@@ -25,7 +25,7 @@ from statefun_nb.protocol.effects import (
     TypedValue,
 )
 from statefun_nb.protocol.wire import cause_bytes, typed_value_bytes, varint
-from tests import peer
+from tests import peer, peer_2
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 letters = st.characters(exclude_categories=["C", "Z"], exclude_characters="/")
@@ -204,8 +204,9 @@ def test_a_damaged_request_is_read_or_refused_never_anything_else(data):
         (b"", "no invocation"),
         (b"\xff\xff", "not a ToFunction"),
         (ToFunction(invocation={}).SerializeToString(), "lacks a namespace"),
+        (peer_2.request(("a/b", "x"), [("t/x", b"v")]), "a request of protocol v2"),
     ],
-    ids=["empty", "garbage", "no-target"],
+    ids=["empty", "garbage", "no-target", "of-v2"],
 )
 def test_what_is_no_request_is_refused_with_the_reason(data, says):
     with pytest.raises(ProtocolError, match=says):

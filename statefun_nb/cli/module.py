@@ -1,0 +1,61 @@
+"""``statefun-nb module``: the module.yaml of functions, and an older one as one of today."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import shtab
+
+from ..endpoint.server import LOOPBACK
+from ..errors import DeclarationError
+from ..protocol.module_older import with_older_endpoints, write_older
+from ..protocol.module_reader import read_source
+from ..protocol.module_yaml import OLDER_ENDPOINT, with_endpoints, write_module
+from ..sessions.options import Options
+from .arguments import readable
+from .serving import load_functions
+
+__all__ = ["add_module"]
+
+
+def add_module(parser: argparse.ArgumentParser) -> None:
+    """Describe the command, and what runs it."""
+    parser.add_argument("--functions", metavar="MODULE", help="whose module.yaml is written")
+    parser.add_argument("--url", help="of their endpoint (as `statefun-nb serve` has it)")
+    parser.add_argument(
+        "--version", choices=["3.x", "2.0"], default="3.x", help="of StateFun (3.x)"
+    )
+    parser.set_defaults(run=_write)
+    commands = parser.add_subparsers(dest="step", metavar="convert")
+    convert = commands.add_parser("convert", help="an older module.yaml as one of today")
+    file = convert.add_argument("file", type=Path)
+    file.complete = shtab.FILE  # type: ignore[attr-defined]
+    convert.set_defaults(run=_convert)
+
+
+def _write(options: argparse.Namespace) -> None:
+    if options.functions is None:
+        raise DeclarationError("whose? Write statefun-nb module --functions MODULE")
+    functions = load_functions(options.functions)
+    url = options.url or f"http://{LOOPBACK}:{Options.port}/statefun"
+    if options.version == "3.x":
+        print(write_module(with_endpoints([], functions, url)), end="")
+        return
+    url = options.url or url + "/v2"
+    print(write_older(with_older_endpoints([], functions.state_specs(), url)), end="")
+
+
+def _convert(options: argparse.Namespace) -> None:
+    documents = read_source(readable(options.file))
+    print(write_module(documents), end="")
+    for document in documents:
+        if document.kind == OLDER_ENDPOINT:
+            names = [state["name"] for state in document.spec.get("states", ())]
+            declares = f", and declare its state itself: {', '.join(names)}" if names else ""
+            print(
+                f"{document.where}: {document.spec['functions']} has to answer protocol v3 at "
+                f"{document.spec['urlPathTemplate']}{declares}",
+                file=sys.stderr,
+            )

@@ -1,0 +1,129 @@
+"""``statefun-nb module``, and the module.yaml of Go's early README, run as it stands."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+from statefun_nb.cli.main import main
+from statefun_nb.protocol.module_reader import read_module
+from tests.protocol.test_module_older import OF_2, README
+from tests.test_serverless import free_port
+from tests.waiting import eventually
+
+# The README's greeter, in Python: `Session statefun.State` and a count.
+GREETER = """
+import statefun_nb as sf
+
+
+@sf.function("demo/greeter")
+class Greeter(sf.StatefulFunction):
+    session = sf.State(int)
+
+    def invoke(self, ctx, message):
+        seen = self.session.get() or 0
+        self.session.set(seen + 1)
+        text = f"Hi {ctx.address.id} {seen + 1}"
+        ctx.send_egress(sf.EgressMessage(
+            "io.statefun.playground/egress",
+            sf.egress_message_builder(
+                "io.statefun.playground/egress", value={"topic": "greetings", "payload": text},
+                value_type=sf.make_json_type("io.statefun.playground/EgressRecord"),
+            ).typed_value,
+        ))
+"""
+
+
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "greeter_of_go.py").write_text(GREETER)
+    yield tmp_path
+    sys.modules.pop("greeter_of_go", None)
+    from statefun_nb.sdk.functions import default_functions
+
+    if default_functions.find("demo/greeter") is not None:
+        default_functions.undeclare("demo/greeter")
+
+
+def test_the_module_of_gos_readme_runs_as_it_stands(written):
+    pytest.importorskip("aiohttp")
+    into, out = free_port(), free_port()
+    playground = (
+        f"---\nkind: io.statefun.playground.v1/ingress\nspec: {{port: {into}}}\n---\n"
+        f"kind: io.statefun.playground.v1/egress\nspec: {{port: {out}, topics: [greetings]}}\n"
+    )
+    (written / "module.yaml").write_text(README + playground)
+    command = [sys.executable, "-m", "statefun_nb", "run", "module.yaml", "--port", "0"]
+    command += ["--functions", "greeter_of_go"]
+    with subprocess.Popen(
+        command, cwd=written, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            assert running.stdout is not None
+            assert running.stderr is not None
+            while "is run" not in running.stdout.readline():
+                assert running.poll() is None, running.stderr.read()
+            for text in (b"one", b"two"):
+                url = f"http://127.0.0.1:{into}/demo/greeter/bob"
+                with urllib.request.urlopen(urllib.request.Request(url, text)):
+                    pass
+            said: list[str] = []
+
+            def greeted():
+                try:
+                    with urllib.request.urlopen(f"http://127.0.0.1:{out}/greetings") as answer:
+                        said.append(answer.read().decode())
+                except urllib.error.HTTPError as error:
+                    error.close()
+                return len(said) == 2
+
+            eventually(greeted)
+            assert [re.sub(r'[" \n]*$|^"', "", each) for each in said] == ["Hi bob 1", "Hi bob 2"]
+        finally:
+            running.terminate()
+            running.wait(60)
+
+
+def test_convert_writes_one_of_today_and_says_what_the_functions_have_to_do(written, capsys):
+    (written / "old.yaml").write_text(OF_2)
+    assert main(["module", "convert", "old.yaml"]) == 0
+    said = capsys.readouterr()
+    documents = read_module(said.out)
+    assert documents[0].kind == "io.statefun.endpoints.v1/http"
+    assert len(documents) == 5
+    assert said.err == (
+        "old.yaml, line 12: shop/cart has to answer protocol v3 at "
+        "http+unix:///run/cart.sock/statefun, and declare its state itself: items, owner, paid\n"
+    )
+
+
+def test_the_module_of_functions_in_both_versions(written, capsys):
+    assert main(["module", "--functions", "greeter_of_go"]) == 0
+    (today,) = read_module(capsys.readouterr().out)
+    assert today.spec == {
+        "functions": "demo/*",
+        "urlPathTemplate": "http://127.0.0.1:8000/statefun",
+    }
+    assert main(["module", "--functions", "greeter_of_go", "--version", "2.0"]) == 0
+    (older,) = read_module(capsys.readouterr().out)
+    assert older.spec == {
+        "functions": "demo/greeter",
+        "urlPathTemplate": "http://127.0.0.1:8000/statefun/v2",
+        "states": [{"name": "session"}],
+    }
+    assert main(["module"]) == 1
+    assert "whose? Write statefun-nb module --functions" in capsys.readouterr().err
+
+
+def test_a_real_cluster_of_3_x_refuses_an_endpoint_of_2_x(written, capsys):
+    pytest.importorskip("jgo")
+    (written / "old.yaml").write_text(OF_2)
+    assert main(["cluster", "up", "old.yaml"]) == 1
+    assert "shop/cart is an endpoint of StateFun 2.x" in capsys.readouterr().err
