@@ -180,7 +180,11 @@ class Dashboard(anywidget.AnyWidget):
     def _ipython_display_(self) -> None:
         """The live view, and a picture of it for where there is no kernel."""
         bundle = self._repr_mimebundle_()
+        data: Any
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        # What a page shows that may run no widget, as of a notebook from elsewhere: the picture
+        # that follows says it all.
+        data["text/html"] = '<div class="statefun-nb-live"></div>'
         display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]  # IPython
         if self._publisher.pictures is None:
             self._publisher.pictures = Pictures(self._source)
