@@ -1,9 +1,11 @@
 // What anywidget loads: a line to the kernel for each model, and a drawing for each place it is in.
 import { render } from "preact";
-import "uplot/dist/uPlot.min.css";
 import { App } from "./App";
 import { Connection, type Model } from "./connection";
+import { Selection } from "./selection";
+import "./theme.css";
 import "./dashboard.css";
+import "./panes.css";
 
 export default () => {
   let connection: Connection;
@@ -16,7 +18,9 @@ export default () => {
     render({ model, el }: { model: Model; el: HTMLElement }) {
       el.classList.add("sf-host");
       const hiding = hideSnapshot(model);
-      render(<App session={{ connection, store: connection.store, model }} />, el);
+      const { store } = connection;
+      const selection = new Selection(store, connection);
+      render(<App session={{ connection, store, model, selection }} />, el);
       const view = {};
       const observer = new IntersectionObserver((entries) => {
         connection.show(view, entries.at(-1)?.isIntersecting ?? false);

@@ -4,6 +4,7 @@ import { expect, test, vi } from "vitest";
 import type { Connection } from "../src/connection";
 import { HeaderBar } from "../src/HeaderBar";
 import { SessionContext } from "../src/hooks";
+import { Selection } from "../src/selection";
 import { Store } from "../src/store";
 import type { Header } from "../src/wire";
 import { HEADER, update } from "./rows";
@@ -17,7 +18,8 @@ function shown(state: Header["state"]): [string, string[]] {
   store.apply(update([], { header: { ...HEADER, state } }));
   const connection = { store, gone: false, late: 0 } as Connection;
   const model = { get: () => 0, set() {}, save_changes() {}, on() {}, off() {}, send() {} };
-  const session = { connection, store, model };
+  const selection = new Selection(store, connection);
+  const session = { connection, store, model, selection };
   const root = document.createElement("div");
   render(h(SessionContext.Provider, { value: session, children: h(HeaderBar, {}) }), root);
   const status = root.querySelector("[role=status]")?.textContent ?? "";

@@ -19,6 +19,7 @@ from ..trace.history import find_invocation, history, last_changes
 from .catalogue import function_page
 from .download import download_invocations, download_sent, download_state
 from .entry import as_text, sent_as
+from .matching import matches
 from .names import name_of_type, name_of_typename
 from .rows import detail_of, row_by_hand, row_of, short_id
 from .source import Source
@@ -30,6 +31,7 @@ from .wire import (
     Detail,
     FunctionPage,
     HistoryEntry,
+    Matches,
     StatePage,
     StateRow,
     StateValue,
@@ -47,6 +49,8 @@ _HISTORY = 50
 # A value is offered for editing up to so many characters, an address up to an id of so many.
 _EDITABLE = 10_000
 _LONGEST_ID = 20_000
+# Times that are nearer to one another do not tell what came first.
+_CLOCK_SECONDS = 0.002
 
 
 class Calls:
@@ -87,6 +91,7 @@ class Calls:
             "amend": self._amend,
             "resend": self._resend,
             "functions": self._functions,
+            "matching": self._matching,
         }
 
     def answer(self, message: dict[str, Any]) -> CallReply:
@@ -167,7 +172,12 @@ class Calls:
         seq = 0 if change is None else change.seq
         time = 0.0 if change is None else change.time.timestamp()
         by = "" if change is None or change.caller is None else preview(str(change.caller))
-        if written is not None and written.time >= time:
+        # A virtual clock may have stood still in between: then what is there now tells.
+        end = time if change is None else time + change.duration
+        if written is not None and (
+            written.time > end + _CLOCK_SECONDS
+            or (written.time >= time and _is_there(written, stored))
+        ):
             seq, time, by = 0, written.time, written.by
         return StateRow(
             id=stored.id if exact else short_id(stored.id),
@@ -295,6 +305,9 @@ class Calls:
         address = found.address
         self._source.send(address.typename, address.id, value, type=known, delay=later)
 
+    def _matching(self, of: str, path: str, compare: str, value: str, after: int = 0) -> Matches:
+        return matches(self._source, of, path, compare, value, after)
+
     def _functions(self) -> FunctionPage:
         return function_page(self._source)
 
@@ -304,6 +317,10 @@ _DOWNLOADS: dict[str, Callable[..., str]] = {
     "sent": download_sent,
     "state": download_state,
 }
+
+
+def _is_there(written: Written, stored: StoredState) -> bool:
+    return all(stored.values.get(name) == after for name, (_, after) in written.values.items())
 
 
 def _type_of(value: TypedValue | None) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "FunctionState",
     "Header",
     "HistoryEntry",
+    "Matches",
     "Out",
     "Problem",
     "Row",
@@ -255,6 +256,13 @@ class HistoryEntry(TypedDict):
     before: Node
     after: Node
     by: str
+
+
+class Matches(TypedDict):
+    """Invocations up to the number ``upto`` that have a value."""
+
+    seqs: list[int]
+    upto: int
 
 
 class TimerRow(TypedDict):

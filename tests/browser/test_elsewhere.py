@@ -15,7 +15,7 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 from .conftest import ROOT
-from .test_dashboard import FUNCTIONS, SEND, SHOW, detail_of, rows
+from .test_dashboard import FUNCTIONS, PANES, SEND, SHOW, detail_of, filter_box, rows
 
 HOSTILE = """\
 import statefun_nb as sf
@@ -48,13 +48,13 @@ def test_payloads_that_mean_harm_are_text_cut_and_break_nothing(notebook):
         expect(detail_of(view)).to_contain_text("Message")
         expect(detail_of(view)).to_contain_text("version 1 of the function")
         rows(view).nth(number).click()
-    for pane in ("State", "Outgoing", "Graph", "Timers", "Send", "Invocations"):
+    for pane in reversed(PANES):
         notebook.pane(pane)
         assert view.evaluate("element => element.scrollWidth - element.clientWidth") <= 0
         assert len(view.inner_text()) < 60_000
     assert notebook.page.evaluate("window.stolen") is None
     assert view.locator("img, script, b").count() == 0
-    view.get_by_role("searchbox").fill("id:long")
+    filter_box(view).fill("id:long")
     rows(view).click()
     detail_of(view).get_by_role("button", name="Show all").click()
     expect(detail_of(view).get_by_role("button", name="Show all")).to_have_count(0)

@@ -378,6 +378,35 @@ def test_the_catalogue_says_what_is_declared_and_how_it_went(session, ask):
     assert rows["a/late"]["durations"] == []
 
 
+@pytest.mark.parametrize(
+    ("of", "path", "compare", "value", "found"),
+    [
+        ("message", "qty", ">", "2", [2]),
+        ("message", "qty", "<=", "2", [1]),
+        ("message", "items[0].name", "=", "hat", [1]),
+        ("message", "items[0].name", ":", "A", [1, 2]),
+        ("message", "missing", ":", "", []),
+        ("message", "gift", "=", "true", [2]),
+        ("state", "total", ">", "4", [2]),
+        ("state", "total", "=", "2", [1]),
+        ("state", "total", ">", "many", []),
+    ],
+)
+def test_invocations_are_found_by_what_is_in_a_value(session, ask, of, path, compare, value, found):
+    @session.functions.bind("a/cart", [sf.ValueSpec("total", sf.LongType)])
+    def cart(ctx, message):
+        qty = message.as_type(sf.make_json_type("statefun_nb/json"))["qty"]
+        ctx.storage.total = (ctx.storage.total or 0) + qty
+
+    session.send("a/cart", "x", {"qty": 2, "items": [{"name": "hat"}]})
+    session.send("a/cart", "x", {"qty": 3, "items": [{"name": "cap"}], "gift": True})
+    session.wait_idle(timers=False)
+    wanted = {"of": of, "path": path, "compare": compare, "value": value}
+    assert ask("matching", **wanted)["result"] == {"seqs": found, "upto": 2}
+    later = ask("matching", **wanted, after=1)["result"]["seqs"]
+    assert later == [seq for seq in found if seq > 1]
+
+
 def test_while_paused_the_next_address_is_chosen(session, ask):
     ask("pause")
     session.send_many([("a/person", name, "hi") for name in "abc"])
