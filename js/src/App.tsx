@@ -1,5 +1,5 @@
 // The dashboard, and the small views made of its parts.
-import { useRef } from "preact/hooks";
+import { useContext, useRef, useState } from "preact/hooks";
 import { Detail } from "./Detail";
 import { FilterBar } from "./FilterBar";
 import { FunctionsPane } from "./FunctionsPane";
@@ -9,6 +9,7 @@ import { HeaderBar } from "./HeaderBar";
 import { type Session, SessionContext, useStore, useTrait } from "./hooks";
 import { Invocations } from "./Invocations";
 import { Outgoing } from "./Outgoing";
+import { Presenter, PresentingContext } from "./Presenter";
 import { Send } from "./Send";
 import { Split } from "./Split";
 import { Standing } from "./Standing";
@@ -40,15 +41,20 @@ function tally(key: string, { header }: Store): number {
 export function App({ session }: { session: Session }) {
   const { model } = session;
   const kind = model.get("kind") as string;
+  const [presenting, setPresenting] = useState(false);
   return (
     <SessionContext.Provider value={session}>
       <section
-        class={`sf-root sf-kind-${kind}`}
+        class={`sf-root sf-kind-${kind}${presenting ? " sf-presenting" : ""}`}
         aria-label={`StateFun ${kind}`}
         data-lm-suppress-shortcuts="true"
         onKeyDown={keepFromHost}
       >
-        {kind === "dashboard" && <Dashboard />}
+        {kind === "dashboard" && (
+          <PresentingContext.Provider value={presenting}>
+            <Dashboard present={setPresenting} />
+          </PresentingContext.Provider>
+        )}
         {kind !== "dashboard" && <Standing />}
         {kind === "watch" && (
           <WatchPane typename={model.get("typename") as string} id={model.get("id") as string} />
@@ -87,7 +93,8 @@ function WithDetail({ children }: { children: preact.ComponentChildren }) {
   );
 }
 
-function Dashboard() {
+function Dashboard({ present }: { present: (yes: boolean) => void }) {
+  const presenting = useContext(PresentingContext);
   const [pane, setPane] = useTrait<string>("pane");
   const store = useStore();
   const tabs = useRef<HTMLDivElement>(null);
@@ -111,7 +118,8 @@ function Dashboard() {
   };
   return (
     <>
-      <HeaderBar />
+      <HeaderBar present={() => present(!presenting)} presenting={presenting} />
+      {presenting && <Presenter end={() => present(false)} />}
       <Standing />
       <div class="sf-tabs" role="tablist" aria-label="Panes" ref={tabs} onKeyDown={move}>
         {PANES.map(([key, label]) => (

@@ -6,6 +6,7 @@ import { clock, milliseconds } from "./format";
 import { message, useSession, useStore, useTrait } from "./hooks";
 import { useNames } from "./names";
 import { SendAgain } from "./SendAgain";
+import { SequenceDiagram } from "./SequenceDiagram";
 import { StateDiff } from "./StateDiff";
 import { Traceback } from "./Traceback";
 import { isCut, Leaf, Tree } from "./Tree";
@@ -20,6 +21,7 @@ export function Detail({ seq, select }: { seq: number; select: (seq: number) => 
   const [error, setError] = useState("");
   const [full, setFull] = useState(false);
   const [chain, setChain] = useState(false);
+  const [diagram, setDiagram] = useState(false);
   useEffect(() => setFull(false), [seq]);
   useEffect(() => {
     let current = true;
@@ -46,6 +48,9 @@ export function Detail({ seq, select }: { seq: number; select: (seq: number) => 
         <button type="button" aria-pressed={chain} onClick={() => setChain(!chain)}>
           Chain
         </button>
+        <button type="button" aria-pressed={diagram} onClick={() => setDiagram(!diagram)}>
+          Sequence
+        </button>
         {shown && !full && hasCuts(shown) && (
           <button type="button" onClick={() => setFull(true)}>
             Show all
@@ -62,6 +67,7 @@ export function Detail({ seq, select }: { seq: number; select: (seq: number) => 
       )}
       {row && <Links row={row} rows={store.rows} select={select} />}
       {chain && <Waterfall seq={seq} select={select} />}
+      {diagram && <SequenceDiagram seq={seq} />}
       {shown && <SendAgain key={seq} detail={shown} />}
       {shown && <Body detail={shown} row={row} />}
     </section>

@@ -12,7 +12,7 @@ const SIGNS: Record<Header["state"], string> = {
   ended: "■",
 };
 
-export function HeaderBar() {
+export function HeaderBar({ present, presenting }: { present: () => void; presenting: boolean }) {
   const { connection } = useSession();
   const store = useStore();
   const [, setSelected] = useTrait<number>("selected");
@@ -52,9 +52,11 @@ export function HeaderBar() {
         )}
         <SessionClock />
         <span class="sf-fill" />
-        <span class="sf-note" role="alert">
-          {note}
-        </span>
+        {note && (
+          <span class="sf-note" role="alert">
+            {note}
+          </span>
+        )}
         {header.state === "paused" ? (
           <button type="button" disabled={over} onClick={() => call("resume")}>
             ▶ Resume
@@ -88,6 +90,14 @@ export function HeaderBar() {
             Clear view
           </button>
         )}
+        <button
+          type="button"
+          aria-pressed={presenting}
+          title="Larger type, one chain lit, slow motion"
+          onClick={present}
+        >
+          Present
+        </button>
         {store.clearedTo > 0 && store.rows.length > 0 && (
           <button type="button" onClick={() => store.restore()}>
             ↶ Undo clear

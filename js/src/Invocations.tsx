@@ -6,6 +6,7 @@ import { withTerm } from "./filter";
 import { isOpenError, outcome } from "./format";
 import { useFilter, useRemembered, useStore, useTrait, useVirtual, useWidth } from "./hooks";
 import { type Names, useNames } from "./names";
+import { useLit } from "./Presenter";
 import type { Selection } from "./selection";
 import type { Row } from "./wire";
 
@@ -105,6 +106,7 @@ function Table({ rows, sort, setSort, follow, selected, select, empty }: TablePr
   const { items, total } = useVirtual(scroller, rows.length, HEIGHT);
   const { text, set } = useFilter();
   const names = useNames();
+  const lit = useLit();
   const columns = fitting(useWidth(scroller));
   const [widths, setWidths] = useRemembered<Record<string, number>>("columns", {});
   const [active, setActive] = useState(0);
@@ -180,6 +182,7 @@ function Table({ rows, sort, setSort, follow, selected, select, empty }: TablePr
               top={item.start}
               index={item.index}
               active={seq === active}
+              unlit={lit !== null && !lit.has(seq)}
               selected={seq === selected}
               filter={(by) => set(withTerms(text, by))}
               open={() => {
@@ -296,6 +299,7 @@ interface RowLineProps {
   top: number;
   index: number;
   active: boolean;
+  unlit: boolean;
   selected: boolean;
   filter: (terms: string) => void;
   open: () => void;
@@ -309,6 +313,7 @@ function RowLine({
   top,
   index,
   active,
+  unlit,
   selected,
   filter,
   open,
@@ -321,6 +326,7 @@ function RowLine({
     isOpenError(row) && "sf-failed",
     row.repaired && "sf-repaired",
     active && "sf-active",
+    unlit && "sf-unlit",
   ];
   // What failed has changed and sent nothing: its error has that room.
   const room = columns.filter(({ key }) => key === "change" || key === "sent").length;
@@ -352,7 +358,7 @@ function RowLine({
           >
             {key === "status" && <span class="sf-hidden">{row.status} </span>}
             <bdi>{words}</bdi>
-            {hovered && by && (
+            {hovered && by && key !== "status" && (
               <button
                 type="button"
                 class="sf-by"

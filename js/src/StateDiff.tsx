@@ -1,6 +1,6 @@
 // What changed between two states.
 import { type Change, diff } from "./diff";
-import { Tree } from "./Tree";
+import { isSmall, Tree } from "./Tree";
 import type { Node } from "./wire";
 
 const SIGNS = { added: "+", removed: "−", changed: "~" } as const;
@@ -22,7 +22,7 @@ export function StateDiff({
         <ChangeLine key={change.path} change={change} />
       ))}
       {changes.length === 0 && <span class="sf-dim">unchanged</span>}
-      {whole && <Tree node={after} open={!changes.length} />}
+      {whole && <Tree node={after} open={!changes.length && isSmall(after)} />}
     </>
   );
 }

@@ -5,6 +5,7 @@ import { parseFilter } from "./filter";
 import { clock, count, duration, milliseconds } from "./format";
 import { useAnswer, useFilter, useStore, useTrait, useWidth } from "./hooks";
 import { useNames } from "./names";
+import { useLit } from "./Presenter";
 import { barAt, between, MOST_BARS, type Timeline, timeline } from "./timeline";
 import { draw, HEAD, LANE, type View } from "./timelineDrawing";
 import type { TimerPage } from "./wire";
@@ -33,6 +34,7 @@ export function TimelinePane() {
     () => (lit && selected ? new Set(chain(store, selected).map(({ row }) => row.seq)) : null),
     [lit, selected, store.version],
   );
+  const presented = useLit();
   const brushed = (from: number, to: number) => {
     const found = between(data, from, to);
     if (!found) return;
@@ -45,7 +47,7 @@ export function TimelinePane() {
         data={data}
         labels={data.lanes.map(({ typename, id }) => names.address(typename, id))}
         selected={selected}
-        chained={chained}
+        chained={chained ?? presented}
         select={setSelected}
         brushed={brushed}
       >

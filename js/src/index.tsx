@@ -2,7 +2,9 @@
 import { render } from "preact";
 import { App } from "./App";
 import { Connection, type Model } from "./connection";
+import { FrozenModel, thaw } from "./frozen";
 import { Selection } from "./selection";
+import { TabModel } from "./tab";
 import "./theme.css";
 import "./dashboard.css";
 import "./panes.css";
@@ -35,6 +37,25 @@ export default () => {
     },
   };
 };
+
+/** A view that is a page: of a run that has ended, or of a session that is there. */
+function alone(model: Model, el: HTMLElement): void {
+  const connection = new Connection(model);
+  const selection = new Selection(connection.store, connection);
+  el.classList.add("sf-host", "sf-alone");
+  render(<App session={{ connection, store: connection.store, model, selection }} />, el);
+  connection.show("page", true);
+}
+
+/** Draw what `s.report(path)` wrote. */
+export async function report(text: string, el: HTMLElement): Promise<void> {
+  alone(new FrozenModel(await thaw(text)), el);
+}
+
+/** Draw the session at this address. */
+export function tab(base: string, el: HTMLElement): void {
+  alone(new TabModel(base), el);
+}
 
 /** The static picture below is for where no live view is: here it would say everything twice. */
 function hideSnapshot(model: Model): HTMLStyleElement {

@@ -21,17 +21,23 @@ function shown(state: Header["state"]): [string, string[]] {
   const selection = new Selection(store, connection);
   const session = { connection, store, model, selection };
   const root = document.createElement("div");
-  render(h(SessionContext.Provider, { value: session, children: h(HeaderBar, {}) }), root);
+  render(
+    h(SessionContext.Provider, {
+      value: session,
+      children: h(HeaderBar, { present: () => {}, presenting: false }),
+    }),
+    root,
+  );
   const status = root.querySelector("[role=status]")?.textContent ?? "";
   const buttons = [...root.querySelectorAll("button")].filter((button) => !button.disabled);
   return [status, buttons.map((button) => button.textContent ?? "")];
 }
 
 test.each([
-  ["running", "● embedded, running", ["❚❚ Pause", "Step", "Clear view"]],
-  ["paused", "❚❚ embedded, paused", ["▶ Resume", "Step", "Clear view"]],
-  ["stopped", "■ embedded, stopped", ["Clear view"]],
-  ["ended", "■ embedded, ended", ["Clear view"]],
+  ["running", "● embedded, running", ["❚❚ Pause", "Step", "Clear view", "Present"]],
+  ["paused", "❚❚ embedded, paused", ["▶ Resume", "Step", "Clear view", "Present"]],
+  ["stopped", "■ embedded, stopped", ["Clear view", "Present"]],
+  ["ended", "■ embedded, ended", ["Clear view", "Present"]],
 ] as const)("a session that is %s", (state, words, buttons) => {
   expect(shown(state)).toEqual([words, buttons]);
 });
