@@ -205,7 +205,7 @@ function EdgeLine({ edge, arrow, open }: { edge: GraphEdge; arrow: string; open:
     <g
       class={`sf-edge sf-edge-${kind}${live ? " sf-live" : ""}`}
       role="button"
-      tabIndex={0}
+      tabindex={0} // as SVG has it
       aria-label={`${words} ${KINDS[kind]}, filter by ${filter}`}
       onClick={open}
       onKeyDown={pressed(open)}
@@ -243,7 +243,7 @@ function NodeBox({ node, box, names, open }: NodeBoxProps) {
       class={`sf-node sf-node-${kind} ${state}`}
       transform={`translate(${node.x - box / 2} ${node.y - NODE_HEIGHT / 2})`}
       role="button"
-      tabIndex={0}
+      tabindex={0} // as SVG has it
       aria-label={`${kind} ${label.slice(0, 100)}, ${facts ? `${facts}, ` : ""}show its invocations`}
       onClick={open}
       onKeyDown={pressed(open)}

@@ -128,7 +128,7 @@ function SessionClock() {
       <span class="sf-hidden">session clock </span>
       {clock(store.now()).slice(0, 8)}
       {!header.ticks && " (virtual)"}
-      {header.ticks && ` (+${duration(ahead)})`}
+      {header.ticks && ` (+${duration(Math.round(ahead / 1_000) * 1_000)})`}
     </span>
   );
 }

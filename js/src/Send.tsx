@@ -30,13 +30,16 @@ export function Send() {
   // What is typed stays, also when another pane is looked at.
   const [draft, setDraft] = useRemembered<Draft>("draft", EMPTY);
   const [history, setHistory] = useState<Sent[]>(() => kept);
-  const [act, problem] = useAct();
+  const [act, problem, clear] = useAct();
   const form = useRef<HTMLFormElement>(null);
   const { value } = useAnswer<FunctionPage>("functions", {}, store.header?.functions.length);
   const takes = value?.rows.find((row) => row.typename === draft.typename)?.takes ?? [];
   const ids = useMemo(() => recentIds(store, draft.typename), [store.version, draft.typename]);
   const wrong = checkValue(draft);
-  const set = (change: Partial<Draft>) => setDraft({ ...draft, ...change });
+  const set = (change: Partial<Draft>) => {
+    clear();
+    setDraft({ ...draft, ...change });
+  };
   const send = async (event?: Event) => {
     event?.preventDefault();
     const { delay, ...rest } = draft;
@@ -131,9 +134,9 @@ export function Send() {
           </button>
           <span class="sf-dim">Ctrl-Enter</span>
         </div>
-        {(problem || wrong) && (
+        {(wrong || problem) && (
           <div class="sf-problem" role="alert">
-            {problem || wrong}
+            {wrong || problem}
           </div>
         )}
       </form>

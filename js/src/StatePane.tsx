@@ -30,10 +30,14 @@ export function StatePane() {
   const all = Object.keys(types).sort();
   const first = all[0];
   useEffect(() => {
-    const named = all.find((name) => name.split("/")[1] === filter.typename);
-    if (filter.typename) setTypename(named ?? filter.typename);
+    if (filter.typename) setTypename(filter.typename);
     setSearch(filter.id);
-  }, [filter.typename, filter.id, all.length]);
+  }, [filter.typename, filter.id]);
+  // A filter may name a function without its namespace.
+  const named = all.find((name) => name.split("/")[1] === typename);
+  useEffect(() => {
+    if (named) setTypename(named);
+  }, [named]);
   useEffect(() => {
     if (first) setTypename((chosen) => chosen || first);
   }, [first]);

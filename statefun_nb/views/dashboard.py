@@ -74,7 +74,7 @@ class Dashboard(anywidget.AnyWidget):
         self._publisher = publisher
         self._calls = Calls(source)
         # What follows belongs to the publisher's thread.
-        self._feed = Feed(source, rows=traits.get("kind", "dashboard") in ("dashboard", "table"))
+        self._feed = Feed(source, rows=traits.get("kind", "dashboard") != "watch")
         self._looking: set[str] = set()  # the pages that do
         self._sent = self._acknowledged = 0
         self._sent_at = 0.0

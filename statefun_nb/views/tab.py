@@ -88,7 +88,7 @@ class Tab:
             "dashboard.js": ("text/javascript", bundled("dashboard.js")),
             "dashboard.css": ("text/css", bundled("dashboard.css")),
         }
-        self._server = _Server(("127.0.0.1", 0), _handler(self, f"/{token}/", files))
+        self._server = _Server(self, f"/{token}/", files)
         self.url = f"http://127.0.0.1:{self._server.server_port}/{token}/"
         self._thread = LoopThread("statefun_nb page")
         self._thread.start()
@@ -126,82 +126,82 @@ class Tab:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
+    def __init__(self, tab: Tab, base: str, files: dict[str, tuple[str, str]]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.tab, self.base, self.files = tab, base, files
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing: a page that was closed while it waited is no event."""
 
 
-def _handler(
-    tab: Tab, base: str, files: dict[str, tuple[str, str]]
-) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 60
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    timeout = 60
 
-        def do_GET(self) -> None:  # the name is http.server's
-            name, query = self._asked()
-            if name == "updates":
-                (page,) = query.get("page", [""])[:1]
-                update = tab.next_update(page[:100])
-                if update is None:
-                    self._answer(HTTPStatus.NO_CONTENT, "application/json", "")
-                else:
-                    self._answer(HTTPStatus.OK, "application/json", _json(update))
-            elif name in files:
-                self._answer(HTTPStatus.OK, *files[name])
-            elif name is not None:
-                self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there is no such page\n")
+    def do_GET(self) -> None:  # the name is http.server's
+        name, query = self._asked()
+        if name == "updates":
+            (page,) = query.get("page", [""])[:1]
+            update = self.server.tab.next_update(page[:100])
+            if update is None:
+                self._answer(HTTPStatus.NO_CONTENT, "application/json", "")
+            else:
+                self._answer(HTTPStatus.OK, "application/json", _json(update))
+        elif name in self.server.files:
+            self._answer(HTTPStatus.OK, *self.server.files[name])
+        elif name is not None:
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there is no such page\n")
 
-        def do_POST(self) -> None:
-            name, _ = self._asked()
-            if name is None:
-                return
-            length = int(self.headers.get("Content-Length", 0))
-            kind = self.headers.get("Content-Type", "").partition(";")[0]
-            if name != "say" or kind != "application/json" or not 0 < length <= _LARGEST:
-                self.close_connection = True
-                self._answer(HTTPStatus.BAD_REQUEST, "text/plain", "POST say, with JSON\n")
-                return
-            try:
-                message = json.loads(self.rfile.read(length))
-            except ValueError:
-                message = None
-            if not isinstance(message, dict):
-                self._answer(HTTPStatus.BAD_REQUEST, "text/plain", "this is no JSON object\n")
-                return
-            self._answer(HTTPStatus.OK, "application/json", _json(tab.say(message)))
+    def do_POST(self) -> None:
+        name, _ = self._asked()
+        if name is None:
+            return
+        length = int(self.headers.get("Content-Length", 0))
+        kind = self.headers.get("Content-Type", "").partition(";")[0]
+        if name != "say" or kind != "application/json" or not 0 < length <= _LARGEST:
+            self.close_connection = True
+            self._answer(HTTPStatus.BAD_REQUEST, "text/plain", "POST say, with JSON\n")
+            return
+        try:
+            message = json.loads(self.rfile.read(length))
+        except ValueError:
+            message = None
+        if not isinstance(message, dict):
+            self._answer(HTTPStatus.BAD_REQUEST, "text/plain", "this is no JSON object\n")
+            return
+        self._answer(HTTPStatus.OK, "application/json", _json(self.server.tab.say(message)))
 
-        def _asked(self) -> tuple[str | None, dict[str, list[str]]]:
-            """The file that is asked for; None for who may ask for nothing."""
-            own = self.headers.get("Host", "")
-            origin = self.headers.get("Origin")
-            site = self.headers.get("Sec-Fetch-Site", "same-origin")
-            by_name = own == tab.url.split("/")[2]
-            from_here = origin in (None, f"http://{own}") and site in ("same-origin", "none")
-            parts = urlsplit(self.path)
-            # A link in the notebook is another site's, too: the page itself may be opened by one.
-            opened = parts.path == base and self.command == "GET" and origin is None
-            with_token = secrets.compare_digest(parts.path[: len(base)].encode(), base.encode())
-            if not (by_name and with_token and (from_here or opened)):
-                self.close_connection = True
-                self._answer(HTTPStatus.FORBIDDEN, "text/plain", "not for you\n")
-                return None, {}
-            return parts.path[len(base) :], parse_qs(parts.query)
+    def _asked(self) -> tuple[str | None, dict[str, list[str]]]:
+        """The file that is asked for; None for who may ask for nothing."""
+        own, base = self.headers.get("Host", ""), self.server.base
+        origin = self.headers.get("Origin")
+        site = self.headers.get("Sec-Fetch-Site", "same-origin")
+        by_name = own == self.server.tab.url.split("/")[2]
+        from_here = origin in (None, f"http://{own}") and site in ("same-origin", "none")
+        parts = urlsplit(self.path)
+        # A link in the notebook is another site's, too: the page itself may be opened by one.
+        opened = parts.path == base and self.command == "GET" and origin is None
+        with_token = secrets.compare_digest(parts.path[: len(base)].encode(), base.encode())
+        if not (by_name and with_token and (from_here or opened)):
+            self.close_connection = True
+            self._answer(HTTPStatus.FORBIDDEN, "text/plain", "not for you\n")
+            return None, {}
+        return parts.path[len(base) :], parse_qs(parts.query)
 
-        def _answer(self, status: HTTPStatus, kind: str, text: str) -> None:
-            data = text.encode()
-            self.send_response(status)
-            for name, value in _HEADERS.items():
-                self.send_header(name, value)
-            self.send_header("Content-Type", f"{kind}; charset=utf-8")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            if status is not HTTPStatus.NO_CONTENT:
-                self.wfile.write(data)
+    def _answer(self, status: HTTPStatus, kind: str, text: str) -> None:
+        data = text.encode()
+        self.send_response(status)
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if status is not HTTPStatus.NO_CONTENT:
+            self.wfile.write(data)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nothing: a notebook's output is no log of requests."""
-
-    return Handler
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: a notebook's output is no log of requests."""
 
 
 def _json(value: Any) -> str:
