@@ -11,6 +11,8 @@ import type { Selection } from "./selection";
 import type { Row } from "./wire";
 
 const HEIGHT = 26;
+/** More rows than are ever drawn at once. */
+const POOL = 256;
 
 interface Sort {
   field: SortField;
@@ -168,13 +170,13 @@ function Table({ rows, sort, setSort, follow, selected, select, empty }: TablePr
         resize={(key, width) => setWidths({ ...widths, [key]: Math.max(30, Math.round(width)) })}
       />
       <div class="sf-rows" role="rowgroup" style={{ height: `${total}px` }}>
-        {items.map((item) => {
+        {items.toSorted(byPlace).map((item) => {
           const row = at(item.index);
           if (!row) return null;
           const seq = row.seq;
           return (
             <RowLine
-              key={item.index} // not seq: rows that rush by keep their elements
+              key={item.index % POOL} // rows that rush by keep their elements
               id={`${name}-${seq}`}
               row={row}
               columns={columns}
@@ -196,6 +198,11 @@ function Table({ rows, sort, setSort, follow, selected, select, empty }: TablePr
       {rows.length === 0 && <div class="sf-empty">{empty}</div>}
     </div>
   );
+}
+
+/** In the order of their elements, which stay where they are: rows are placed by their offset. */
+function byPlace(a: { index: number }, b: { index: number }): number {
+  return (a.index % POOL) - (b.index % POOL);
 }
 
 /** A filter with more terms, each in the place of one of its field. */
