@@ -11,8 +11,6 @@ import type { Selection } from "./selection";
 import type { Row } from "./wire";
 
 const HEIGHT = 26;
-/** More rows than are ever drawn at once. */
-const POOL = 256;
 
 interface Sort {
   field: SortField;
@@ -170,13 +168,13 @@ function Table({ rows, sort, setSort, follow, selected, select, empty }: TablePr
         resize={(key, width) => setWidths({ ...widths, [key]: Math.max(30, Math.round(width)) })}
       />
       <div class="sf-rows" role="rowgroup" style={{ height: `${total}px` }}>
-        {items.toSorted(byPlace).map((item) => {
+        {items.toSorted(byElement(items.length)).map((item) => {
           const row = at(item.index);
           if (!row) return null;
           const seq = row.seq;
           return (
             <RowLine
-              key={item.index % POOL} // rows that rush by keep their elements
+              key={item.index % items.length} // rows that rush by keep their elements
               id={`${name}-${seq}`}
               row={row}
               columns={columns}
@@ -201,8 +199,8 @@ function Table({ rows, sort, setSort, follow, selected, select, empty }: TablePr
 }
 
 /** In the order of their elements, which stay where they are: rows are placed by their offset. */
-function byPlace(a: { index: number }, b: { index: number }): number {
-  return (a.index % POOL) - (b.index % POOL);
+function byElement(count: number) {
+  return (a: { index: number }, b: { index: number }) => (a.index % count) - (b.index % count);
 }
 
 /** A filter with more terms, each in the place of one of its field. */

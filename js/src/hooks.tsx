@@ -224,7 +224,7 @@ export function useVirtual(
     count,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    overscan: 12,
+    overscan: 8,
     scrollToFn: elementScroll,
     observeElementRect,
     observeElementOffset,
