@@ -271,9 +271,10 @@ def test_a_watched_address_needs_no_rows_and_the_others_do(session):
     run(session)
     page.wait(lambda p: p.updates and p.updates[-1]["header"]["traced"])
     assert page.seqs == []
-    for widget in (session.table("id:0"), session.graph()):  # of a graph they have the topics
-        page = Page(widget).open()
-        page.wait(lambda p: p.seqs == [1])
+    # Of a graph they have the topics.
+    Page(session.graph()).open().wait(lambda p: p.seqs == [1])
+    page = Page(session.table("id:0")).open()
+    page.wait(lambda p: p.seqs == [1])
     assert page.widget.filter == "id:0"
 
 
