@@ -127,12 +127,15 @@ export function suggestions(text: string, store: Pick<Store, "rows" | "types">):
   const begin = text.search(/[^\s(]*$/);
   const [before, word] = [text.slice(0, begin), text.slice(begin)];
   const [field, value] = word.split(":", 2) as [string, string | undefined];
-  const offers =
+  const typed = (value ?? field).toLowerCase();
+  const found =
     value === undefined
-      ? FIELDS.map((each) => `${each}:`)
-      : values(field.toLowerCase(), store).map((each) => `${field}:${quoted(each)}`);
-  return offers
-    .filter((each) => each !== word && each.toLowerCase().includes(word.toLowerCase()))
+      ? FIELDS.filter((each) => each.includes(typed)).map((each) => `${each}:`)
+      : values(field.toLowerCase(), store)
+          .filter((each) => each.toLowerCase().includes(typed))
+          .map((each) => `${field}:${quoted(each)}`);
+  return found
+    .filter((each) => each !== word)
     .slice(0, MOST)
     .map((each) => before + each);
 }
