@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import json
 import re
 import threading
@@ -276,6 +277,13 @@ def test_a_watched_address_needs_no_rows_and_the_others_do(session):
     page = Page(session.table("id:0")).open()
     page.wait(lambda p: p.seqs == [1])
     assert page.widget.filter == "id:0"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("sidecar"), reason="the sidecar is installed")
+def test_without_a_sidecar_the_view_is_in_the_cell_and_it_is_said(session):
+    with pytest.warns(UserWarning, match="where='right' needs jupyterlab-sidecar"):
+        view = session.dashboard(where="right")
+    assert view.kind == "dashboard"
 
 
 def test_watch_checks_its_address(session):
