@@ -1,10 +1,14 @@
 // One invocation, opened.
 import { useEffect, useState } from "preact/hooks";
 import { effects } from "./chain";
-import { type Change, diff } from "./diff";
-import { splitAddress, term } from "./filter";
+import { addressFilter, splitAddress } from "./filter";
 import { clock, milliseconds } from "./format";
 import { message, useSession, useStore, useTrait } from "./hooks";
+import { useNames } from "./names";
+import { SendAgain } from "./SendAgain";
+import { SequenceDiagram } from "./SequenceDiagram";
+import { StateDiff } from "./StateDiff";
+import { Traceback } from "./Traceback";
 import { isCut, Leaf, Tree } from "./Tree";
 import { Waterfall } from "./Waterfall";
 import type { DetailOut, Node, Row, Detail as Wire } from "./wire";
@@ -17,6 +21,7 @@ export function Detail({ seq, select }: { seq: number; select: (seq: number) => 
   const [error, setError] = useState("");
   const [full, setFull] = useState(false);
   const [chain, setChain] = useState(false);
+  const [diagram, setDiagram] = useState(false);
   useEffect(() => setFull(false), [seq]);
   useEffect(() => {
     let current = true;
@@ -31,13 +36,20 @@ export function Detail({ seq, select }: { seq: number; select: (seq: number) => 
   }, [connection, seq, full, row?.repaired]); // an open error may be repaired meanwhile
   const shown = detail?.seq === seq ? detail : null;
   return (
-    <section class="sf-detail" aria-label={`Invocation ${seq}`}>
+    <section
+      class="sf-detail"
+      aria-label={`Invocation ${seq}`}
+      onKeyDown={(event) => event.key === "Escape" && select(0)}
+    >
       <div class="sf-bar">
         <strong>Invocation {seq}</strong>
         {row && <span class="sf-dim">{clock(row.time)}</span>}
         <span class="sf-fill" />
         <button type="button" aria-pressed={chain} onClick={() => setChain(!chain)}>
           Chain
+        </button>
+        <button type="button" aria-pressed={diagram} onClick={() => setDiagram(!diagram)}>
+          Sequence
         </button>
         {shown && !full && hasCuts(shown) && (
           <button type="button" onClick={() => setFull(true)}>
@@ -55,6 +67,8 @@ export function Detail({ seq, select }: { seq: number; select: (seq: number) => 
       )}
       {row && <Links row={row} rows={store.rows} select={select} />}
       {chain && <Waterfall seq={seq} select={select} />}
+      {diagram && <SequenceDiagram seq={seq} />}
+      {shown && <SendAgain key={seq} detail={shown} />}
       {shown && <Body detail={shown} row={row} />}
     </section>
   );
@@ -75,6 +89,7 @@ function hasCuts(detail: Wire): boolean {
 /** Where it comes from and what it led to; both ways the chain can be walked. */
 function Links({ row, rows, select }: { row: Row; rows: Row[]; select: (seq: number) => void }) {
   const [, setFilter] = useTrait<string>("filter");
+  const names = useNames();
   const [callerType] = splitAddress(row.caller);
   const caused = effects(rows, row.seq);
   return (
@@ -83,16 +98,16 @@ function Links({ row, rows, select }: { row: Row; rows: Row[]; select: (seq: num
         type="button"
         class="sf-link"
         title="Show this address only"
-        onClick={() => setFilter(`${term("type", row.typename)} ${term("id", row.id)}`)}
+        onClick={() => setFilter(addressFilter(row.typename, row.id))}
       >
-        {row.typename} <bdi>{row.id}</bdi>
+        <bdi>{names.address(row.typename, row.id)}</bdi>
       </button>
       <span>
         {" from "}
         {row.cause ? (
-          <SeqLink seq={row.cause} text={row.caller} select={select} />
+          <SeqLink seq={row.cause} text={names.text(row.caller)} select={select} />
         ) : (
-          <bdi>{callerType ? row.caller : "an ingress"}</bdi>
+          <bdi>{callerType ? names.text(row.caller) : "an ingress"}</bdi>
         )}
       </span>
       <span class="sf-dim"> · {milliseconds(row.ms)} ms</span>
@@ -103,7 +118,7 @@ function Links({ row, rows, select }: { row: Row; rows: Row[]; select: (seq: num
             <SeqLink
               key={each.seq}
               seq={each.seq}
-              text={`${each.typename}/${each.id}`}
+              text={names.address(each.typename, each.id)}
               select={select}
             />
           ))}
@@ -131,6 +146,7 @@ function SeqLink({
 }
 
 function Body({ detail, row }: { detail: Wire; row: Row | undefined }) {
+  const { error } = detail;
   return (
     <>
       {row?.status === "rolled back" && (
@@ -138,17 +154,17 @@ function Body({ detail, row }: { detail: Wire; row: Row | undefined }) {
           ↶ Another message of its batch failed: this one comes again.
         </Part>
       )}
-      {detail.error && (
+      {error && (
         <Part title="Error">
-          {detail.error.repaired && <div>✓ Repaired: its message has gone through since.</div>}
-          <div class={detail.error.repaired ? "" : "sf-alarm"}>
-            {!detail.error.repaired && "⚠ "}
-            {detail.error.type}: <Leaf node={detail.error.message} />
-            {detail.error.retries > 0 && ` (and ${detail.error.retries} times again)`}
+          {error.repaired && (
+            <div class="sf-good">✓ Repaired: its message has gone through since.</div>
+          )}
+          <div class={error.repaired ? "" : "sf-alarm"}>
+            {!error.repaired && "✗ "}
+            {error.type}: <Leaf node={error.message} />
+            {error.retries > 0 && ` (and ${error.retries} times again)`}
           </div>
-          <pre class="sf-pre">
-            <Traceback node={detail.error.traceback} />
-          </pre>
+          <Traceback error={error} />
         </Part>
       )}
       <Part title="Message" note={detail.message_type}>
@@ -165,7 +181,7 @@ function Body({ detail, row }: { detail: Wire; row: Row | undefined }) {
       </Part>
       {detail.stdout !== "" && (
         <Part title="Printed">
-          <pre class="sf-pre">
+          <pre class="sf-pre sf-printed">
             <Leaf node={detail.stdout} />
           </pre>
         </Part>
@@ -196,61 +212,6 @@ function Part({
   );
 }
 
-/** A traceback whose line in the user's cell stands out: it is the last of a cell. */
-function Traceback({ node }: { node: Node }) {
-  if (typeof node !== "string") return <Leaf node={node} />;
-  const lines = node.split("\n");
-  const cell = lines.findLastIndex((line) =>
-    /^ {2}File .*(ipykernel_|<ipython-input|Cell)/.test(line),
-  );
-  return (
-    <>
-      {lines.map((line, index) => {
-        const marked = cell >= 0 && (index === cell || index === cell + 1);
-        return marked ? <mark key={index}>{`${line}\n`}</mark> : `${line}\n`;
-      })}
-    </>
-  );
-}
-
-const SIGNS = { added: "+", removed: "−", changed: "~" } as const;
-
-/** What changed; with `whole` also all that is there now. */
-export function StateDiff({
-  before,
-  after,
-  whole = false,
-}: {
-  before: Node;
-  after: Node;
-  whole?: boolean;
-}) {
-  const changes = diff(before, after);
-  return (
-    <>
-      {changes.map((change) => (
-        <ChangeLine key={change.path} change={change} />
-      ))}
-      {changes.length === 0 && <span class="sf-dim">unchanged</span>}
-      {whole && <Tree node={after} open={!changes.length} />}
-    </>
-  );
-}
-
-function ChangeLine({ change }: { change: Change }) {
-  return (
-    <div class={`sf-change sf-${change.kind}`}>
-      <span class="sf-sign" role="img" aria-label={change.kind}>
-        {SIGNS[change.kind]}
-      </span>
-      <span class="sf-key">{change.path}: </span>
-      {change.before !== undefined && <del>{change.before}</del>}
-      {change.kind === "changed" && " → "}
-      {change.after !== undefined && <ins>{change.after}</ins>}
-    </div>
-  );
-}
-
 const WORDS = {
   message: "to",
   delayed: "later to",
@@ -259,11 +220,15 @@ const WORDS = {
 } as const;
 
 function OutLine({ out }: { out: DetailOut }) {
-  const where = [out.where, out.id, out.topic, out.key].filter(Boolean).join(" ");
+  const names = useNames();
+  const where =
+    out.kind === "message" || out.kind === "delayed"
+      ? [names.address(out.where, out.id ?? ""), out.key]
+      : [out.where, out.topic, out.key];
   return (
     <div class="sf-out">
       <div>
-        <span class="sf-dim">{WORDS[out.kind]}</span> <bdi>{where}</bdi>
+        <span class="sf-dim">{WORDS[out.kind]}</span> <bdi>{where.filter(Boolean).join(" ")}</bdi>
         {out.delay && <span class="sf-dim"> in {out.delay}</span>}
       </div>
       {out.value !== undefined && <Tree node={out.value} open={false} />}

@@ -1,8 +1,7 @@
 // The session in numbers, and its controls.
 import { useState } from "preact/hooks";
-import type { Connection } from "./connection";
-import { count, milliseconds } from "./format";
-import { message, useSession, useStore, useTrait } from "./hooks";
+import { clock, count, duration, milliseconds } from "./format";
+import { message, useSession, useStore, useTick, useTrait } from "./hooks";
 import { Sparkline } from "./Sparkline";
 import { type Header, isOver } from "./wire";
 
@@ -13,10 +12,11 @@ const SIGNS: Record<Header["state"], string> = {
   ended: "■",
 };
 
-export function HeaderBar() {
+export function HeaderBar({ present, presenting }: { present: () => void; presenting: boolean }) {
   const { connection } = useSession();
   const store = useStore();
   const [, setSelected] = useTrait<number>("selected");
+  const [, setPane] = useTrait<string>("pane");
   const [note, setNote] = useState("");
   const header = store.header;
   if (!header) return <div class="sf-header sf-dim">Waiting for the kernel …</div>;
@@ -27,27 +27,38 @@ export function HeaderBar() {
       const result = await connection.call<number | null>(name);
       if (name !== "step") return;
       if (result) setSelected(result);
-      else setNote("no message is ready to be served");
+      else setNote("No message is ready to be served.");
     } catch (error) {
       setNote(message(error));
     }
   };
-  const over = isOver(header);
+  const over = isOver(header) || connection.gone;
   return (
     <div class="sf-header">
       <div class="sf-bar">
-        <span class={`sf-state sf-${header.state}`} role="status">
-          <span aria-hidden="true">{SIGNS[header.state]}</span> {header.engine}, {header.state}
-          {header.parked > 0 && `, ${count(header.parked)} parked`}
+        <span class={`sf-state sf-${connection.gone ? "ended" : header.state}`} role="status">
+          <span aria-hidden="true">{SIGNS[connection.gone ? "ended" : header.state]}</span>{" "}
+          {header.engine}, {connection.gone ? "kernel ended" : header.state}
         </span>
+        {header.parked > 0 && (
+          <button type="button" class="sf-badge sf-waits" onClick={() => setPane("waiting")}>
+            ❚❚ {count(header.parked)} parked
+          </button>
+        )}
         {header.web_url && (
           <a href={header.web_url} target="_blank" rel="noreferrer">
             web interface
           </a>
         )}
+        <SessionClock />
         <span class="sf-fill" />
+        {note && (
+          <span class="sf-note" role="alert">
+            {note}
+          </span>
+        )}
         {header.state === "paused" ? (
-          <button type="button" onClick={() => call("resume")}>
+          <button type="button" disabled={over} onClick={() => call("resume")}>
             ▶ Resume
           </button>
         ) : (
@@ -55,46 +66,101 @@ export function HeaderBar() {
             ❚❚ Pause
           </button>
         )}
-        <button type="button" disabled={over} onClick={() => call("step")}>
-          Step
-        </button>
         <button
           type="button"
-          title="Empty the tables; the session keeps what it has"
-          onClick={() => {
-            setSelected(0);
-            store.clear();
-          }}
+          disabled={over}
+          title="Pause, serve one message, and open what was served"
+          onClick={() => call("step")}
         >
-          Clear view
+          Step
         </button>
+        {store.clearedTo > 0 && store.rows.length === 0 ? (
+          <button type="button" onClick={() => store.restore()}>
+            ↶ Undo clear
+          </button>
+        ) : (
+          <button
+            type="button"
+            title="Empty the tables; the session keeps what it has"
+            onClick={() => {
+              setSelected(0);
+              store.clear();
+            }}
+          >
+            Clear view
+          </button>
+        )}
+        <button
+          type="button"
+          aria-pressed={presenting}
+          title="Larger type, one chain lit, slow motion"
+          onClick={present}
+        >
+          Present
+        </button>
+        {store.clearedTo > 0 && store.rows.length > 0 && (
+          <button type="button" onClick={() => store.restore()}>
+            ↶ Undo clear
+          </button>
+        )}
       </div>
       <Metrics header={header} />
-      <Notes header={header} note={note} connection={connection} />
     </div>
+  );
+}
+
+/** The session's clock, where it is not everybody's. */
+function SessionClock() {
+  const store = useStore();
+  useTick(1_000);
+  const { header, ahead, jumps } = store;
+  if (!header || (header.ticks && Math.abs(ahead) < 2_000)) return null;
+  const moved = jumps
+    .slice(-5)
+    .map(({ from, to }) => `${clock(from)} → ${clock(to)} (+${duration(to - from)})`)
+    .join("\n");
+  return (
+    <span
+      class="sf-dim"
+      title={`The session's clock${header.ticks ? "" : " moves by advance() alone"}.\n${moved}`}
+    >
+      <span aria-hidden="true">◷ </span>
+      <span class="sf-hidden">session clock </span>
+      {clock(store.now()).slice(0, 8)}
+      {!header.ticks && " (virtual)"}
+      {header.ticks && ` (+${duration(Math.round(ahead / 1_000) * 1_000)})`}
+    </span>
   );
 }
 
 function Metrics({ header }: { header: Header }) {
   const { time, rate, p50, p99, queued } = useStore().samples;
+  const open = header.errors - header.repaired;
   return (
     <div class="sf-metrics">
-      <Metric name="invocations/s" value={count(header.rate)}>
-        <Sparkline time={time} series={[rate]} label="invocations per second, over time" />
+      <Metric name="invocations" value={count(header.traced)} />
+      <Metric name="errors" value={count(header.errors)} alarm={open > 0}>
+        {header.repaired > 0 && (
+          <span class="sf-good">{open ? `${count(header.repaired)} repaired` : "✓ repaired"}</span>
+        )}
+      </Metric>
+      <Metric name="queued" value={count(header.queued)}>
+        <Sparkline time={time} series={[queued]} label="queued messages" text={count} />
+      </Metric>
+      <Metric name="per second" value={count(header.rate)}>
+        <Sparkline time={time} series={[rate]} label="invocations per second" text={count} />
       </Metric>
       <Metric
         name="p50 · p99 ms"
         value={`${milliseconds(header.p50)} · ${milliseconds(header.p99)}`}
       >
-        <Sparkline time={time} series={[p50, p99]} label="duration, over time" />
-      </Metric>
-      <Metric name="queued" value={count(header.queued)}>
-        <Sparkline time={time} series={[queued]} label="queued messages, over time" />
+        <Sparkline time={time} series={[p50, p99]} label="milliseconds" text={milliseconds} />
       </Metric>
       <Metric name="in flight" value={count(header.in_flight)} />
       <Metric name="delayed" value={count(header.delayed)} />
-      <Metric name="invocations" value={count(header.traced)} />
-      <Metric name="errors" value={count(header.errors)} alarm={header.errors > 0} />
+      {header.running.map((each) => (
+        <Metric key={each} name="running" value={each} />
+      ))}
     </div>
   );
 }
@@ -113,39 +179,13 @@ function Metric({
   return (
     <div class="sf-metric">
       <div class="sf-metric-name">{name}</div>
-      <div class={alarm ? "sf-metric-value sf-alarm" : "sf-metric-value"}>
-        {alarm && <span aria-hidden="true">⚠ </span>}
-        {value}
+      <div class={alarm ? "sf-metric-line sf-alarm" : "sf-metric-line"}>
+        <span class="sf-metric-value">
+          {alarm && <span aria-hidden="true">✗ </span>}
+          {value}
+        </span>
         {children}
       </div>
-    </div>
-  );
-}
-
-function Notes({
-  header,
-  note,
-  connection,
-}: {
-  header: Header;
-  note: string;
-  connection: Connection;
-}) {
-  const { missed, problem } = connection.store;
-  const notes = [
-    problem && `⚠ the view stands still: ${problem}`,
-    header.health && `⚠ ${header.health}`,
-    ...header.running.map((each) => `running: ${each}`),
-    connection.gone && "The kernel of this view has ended: run its cell again.",
-    connection.late > 0 && "The kernel has not answered yet: it runs a cell.",
-    missed > 0 && `${count(missed)} invocations passed while nobody looked: no graph counts them.`,
-    note,
-  ].filter((each): each is string => Boolean(each));
-  return (
-    <div class="sf-notes" aria-live="polite">
-      {notes.map((each) => (
-        <div key={each}>{each}</div>
-      ))}
     </div>
   );
 }

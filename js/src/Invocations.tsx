@@ -1,34 +1,16 @@
 // The table of invocations: filtered, sorted, drawn only where it is seen.
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Detail } from "./Detail";
-import { FIELDS, parseFilter } from "./filter";
-import { clock, count, isOpenError, milliseconds, outcome } from "./format";
-import { useStore, useTrait, useVirtual } from "./hooks";
-import type { Store } from "./store";
-import type { Out, Row } from "./wire";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { COLUMNS, type Column, fitting, type SortField, template } from "./columns";
+import { Download } from "./Download";
+import { withTerm } from "./filter";
+import { isOpenError, outcome } from "./format";
+import { useFilter, useRemembered, useStore, useTrait, useVirtual, useWidth } from "./hooks";
+import { type Names, useNames } from "./names";
+import { useLit } from "./Presenter";
+import type { Selection } from "./selection";
+import type { Row } from "./wire";
 
 const HEIGHT = 26;
-
-type SortField = Exclude<keyof Row, "out" | "repaired">;
-
-interface Column {
-  name: string;
-  /** What of a row it is sorted by. */
-  field: SortField;
-  class: string;
-}
-
-const COLUMNS: Column[] = [
-  { name: "time", field: "seq", class: "sf-c-time" },
-  { name: "function", field: "typename", class: "sf-c-function" },
-  { name: "id", field: "id", class: "sf-c-id" },
-  { name: "caller", field: "caller", class: "sf-c-caller" },
-  { name: "message", field: "message", class: "sf-c-message" },
-  { name: "state change", field: "change", class: "sf-c-change" },
-  { name: "sent", field: "outs", class: "sf-c-sent" },
-  { name: "ms", field: "ms", class: "sf-c-ms" },
-  { name: "status", field: "status", class: "sf-c-status" },
-];
 
 interface Sort {
   field: SortField;
@@ -39,26 +21,27 @@ const NEWEST_FIRST: Sort = { field: "seq", descending: true };
 
 export function Invocations() {
   const store = useStore();
-  const [filter, setFilter] = useTrait<string>("filter");
+  const { rows, selection, text } = useFilter();
   const [selected, setSelected] = useTrait<number>("selected");
   const [sort, setSort] = useState<Sort>(NEWEST_FIRST);
   const [follow, setFollow] = useState(true);
-  const parsed = useMemo(() => parseFilter(filter), [filter]);
-  const rows = useRows(store, filter, sort);
+  const sorted = useSorted(rows, selection, store.version, sort);
   return (
-    <div class="sf-invocations">
+    <div class="sf-pane sf-invocations">
+      <Table
+        rows={sorted}
+        sort={sort}
+        setSort={setSort}
+        follow={follow}
+        selected={selected}
+        select={setSelected}
+        empty={
+          text.trim() && store.rows.length
+            ? "No invocation matches the filter: take a term away above."
+            : "Nothing yet: run s.send(...), or declare a function."
+        }
+      />
       <div class="sf-bar">
-        <label class="sf-grow">
-          <span class="sf-hidden">Filter invocations</span>
-          <input
-            type="search"
-            class="sf-filter"
-            placeholder={`Filter: ${FIELDS.slice(0, 4).join(": ")}: or any text`}
-            value={filter}
-            title={`Terms: ${FIELDS.map((each) => `${each}:`).join(" ")}, -term for not, * for anything`}
-            onInput={(event) => setFilter(event.currentTarget.value)}
-          />
-        </label>
         <label>
           <input
             type="checkbox"
@@ -67,62 +50,32 @@ export function Invocations() {
           />{" "}
           Follow
         </label>
-        <span class="sf-dim" role="status">
-          {count(rows.length)} of {count(store.rows.length)}
-          {store.waiting > 0 && `, ${count(store.waiting)} to come`}
-        </span>
-      </div>
-      {parsed.problem && (
-        <div class="sf-problem" role="alert">
-          {parsed.problem}
-        </div>
-      )}
-      <div class="sf-split" key="split">
-        <Table
-          rows={rows}
-          sort={sort}
-          setSort={setSort}
-          follow={follow}
-          selected={selected}
-          select={setSelected}
+        <span class="sf-fill" />
+        <Download
+          name="invocations"
+          disabled={rows.length === 0}
+          ask={() => ({ what: "invocations", seqs: rows.map((row) => row.seq) })}
         />
-        {selected !== 0 && <Detail seq={selected} select={setSelected} />}
       </div>
     </div>
   );
 }
 
-/** The rows to show. New ones are filtered as they come; another order is made once a second. */
-function useRows(store: Store, filter: string, sort: Sort): Row[] {
+/** The rows in another order than they came; made once a second while they pour in. */
+function useSorted(rows: Row[], selection: Selection, version: number, sort: Sort): Row[] {
   const cache = useRef({
-    filter: "",
-    reordered: -1,
-    seen: 0,
-    rows: [] as Row[],
     sorted: [] as Row[],
     sort: NEWEST_FIRST,
-    sortedAt: 0,
-    sortedOf: -1,
+    at: 0,
+    of: -1,
+    made: -1,
   }).current;
-  const { test } = useMemo(() => parseFilter(filter), [filter]);
-  const stale = cache.filter !== filter || cache.reordered !== store.reordered;
-  if (stale) {
-    cache.rows = filter.trim() ? store.rows.filter(test) : store.rows.slice();
-  } else {
-    for (let index = cache.seen; index < store.rows.length; index++) {
-      const row = store.rows[index] as Row;
-      if (test(row)) cache.rows.push(row);
-    }
-  }
-  cache.filter = filter;
-  cache.reordered = store.reordered;
-  cache.seen = store.rows.length;
-  if (sort.field === "seq") return cache.rows;
+  if (sort.field === "seq") return rows;
   const now = Date.now();
-  const due = stale || cache.sort !== sort || now - cache.sortedAt > 1_000;
-  if (due && (cache.sortedOf !== store.version || stale || cache.sort !== sort)) {
-    cache.sorted = cache.rows.toSorted(compareBy(sort.field));
-    Object.assign(cache, { sort, sortedAt: now, sortedOf: store.version });
+  const stale = cache.sort !== sort || cache.made !== selection.version;
+  if (stale || (cache.of !== version && now - cache.at > 1_000)) {
+    const sorted = rows.toSorted(compareBy(sort.field));
+    Object.assign(cache, { sorted, sort, at: now, of: version, made: selection.version });
   }
   return cache.sorted;
 }
@@ -131,7 +84,8 @@ function compareBy(field: SortField): (a: Row, b: Row) => number {
   return (a, b) => {
     const left = a[field];
     const right = b[field];
-    if (left === right) return a.seq - b.seq;
+    if (left === right)
+      return field === "typename" && a.id !== b.id ? (a.id < b.id ? -1 : 1) : a.seq - b.seq;
     return left < right ? -1 : 1;
   };
 }
@@ -143,19 +97,25 @@ interface TableProps {
   follow: boolean;
   selected: number;
   select: (seq: number) => void;
+  empty: string;
 }
 
-function Table({ rows, sort, setSort, follow, selected, select }: TableProps) {
+function Table({ rows, sort, setSort, follow, selected, select, empty }: TableProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const name = useRef(`sf-${crypto.randomUUID()}`).current;
-  const { items, total, virtualizer } = useVirtual(scroller, rows.length, HEIGHT);
+  const { items, total } = useVirtual(scroller, rows.length, HEIGHT);
+  const { text, set } = useFilter();
+  const names = useNames();
+  const lit = useLit();
+  const columns = fitting(useWidth(scroller));
+  const [widths, setWidths] = useRemembered<Record<string, number>>("columns", {});
   const [active, setActive] = useState(0);
   const at = (index: number) => rows[sort.descending ? rows.length - 1 - index : index];
   useScrollAnchor(scroller, rows, sort, follow);
 
   const move = (index: number) => {
     const next = Math.max(0, Math.min(rows.length - 1, index));
-    virtualizer.scrollToIndex(next);
+    if (scroller.current) showRow(scroller.current, next);
     setActive(at(next)?.seq ?? 0);
     if (selected) select(at(next)?.seq ?? 0);
   };
@@ -164,7 +124,12 @@ function Table({ rows, sort, setSort, follow, selected, select }: TableProps) {
     if (index < 0) return -1;
     return sort.descending ? rows.length - 1 - index : index;
   };
-  const page = () => Math.floor((scroller.current?.clientHeight ?? 300) / HEIGHT) - 1;
+  const filterBy = (key: string) => {
+    const row = rows.find((each) => each.seq === active);
+    const by = row && COLUMNS.find((column) => column.key === key)?.filter?.(row);
+    if (by) set(withTerms(text, by));
+  };
+  const page = () => Math.floor((scroller.current?.clientHeight ?? 300) / HEIGHT) - 2;
   const keys: Record<string, () => void> = {
     ArrowDown: () => move(place() + 1),
     ArrowUp: () => move(place() - 1),
@@ -174,6 +139,9 @@ function Table({ rows, sort, setSort, follow, selected, select }: TableProps) {
     End: () => move(rows.length - 1),
     Enter: () => select(active === selected ? 0 : active),
     Escape: () => select(0),
+    f: () => filterBy("address"),
+    c: () => filterBy("caller"),
+    s: () => filterBy("status"),
   };
   return (
     <div
@@ -182,31 +150,41 @@ function Table({ rows, sort, setSort, follow, selected, select }: TableProps) {
       role="grid"
       aria-label="Invocations"
       aria-rowcount={rows.length + 1}
-      aria-colcount={COLUMNS.length}
+      aria-colcount={columns.length}
       aria-activedescendant={active ? `${name}-${active}` : undefined}
       tabIndex={0}
+      style={{ "--sf-columns": template(columns, widths) }}
       onKeyDown={(event) => {
         const action = keys[event.key];
-        if (!action) return;
+        if (!action || event.target !== event.currentTarget) return;
         event.preventDefault();
         action();
       }}
     >
-      <Head sort={sort} setSort={setSort} />
+      <Head
+        columns={columns}
+        sort={sort}
+        setSort={setSort}
+        resize={(key, width) => setWidths({ ...widths, [key]: Math.max(30, Math.round(width)) })}
+      />
       <div class="sf-rows" role="rowgroup" style={{ height: `${total}px` }}>
-        {items.map((item) => {
+        {items.toSorted(byElement(items.length)).map((item) => {
           const row = at(item.index);
           if (!row) return null;
           const seq = row.seq;
           return (
             <RowLine
-              key={item.index} // not seq: rows that rush by keep their elements
+              key={item.index % items.length} // rows that rush by keep their elements
               id={`${name}-${seq}`}
               row={row}
+              columns={columns}
+              names={names}
               top={item.start}
               index={item.index}
               active={seq === active}
+              unlit={lit !== null && !lit.has(seq)}
               selected={seq === selected}
+              filter={(by) => set(withTerms(text, by))}
               open={() => {
                 setActive(seq);
                 select(seq === selected ? 0 : seq);
@@ -215,9 +193,27 @@ function Table({ rows, sort, setSort, follow, selected, select }: TableProps) {
           );
         })}
       </div>
-      {rows.length === 0 && <div class="sf-empty">Nothing to show yet.</div>}
+      {rows.length === 0 && <div class="sf-empty">{empty}</div>}
     </div>
   );
+}
+
+/** In the order of their elements, which stay where they are: rows are placed by their offset. */
+function byElement(count: number) {
+  return (a: { index: number }, b: { index: number }) => (a.index % count) - (b.index % count);
+}
+
+/** A filter with more terms, each in the place of one of its field. */
+function withTerms(text: string, terms: string): string {
+  return (terms.match(/(?:[^\s"]|"[^"]*")+/g) ?? []).reduce(withTerm, text);
+}
+
+/** Scroll so that a row is seen, and not below the head, which stays. */
+function showRow(element: HTMLElement, index: number): void {
+  const top = index * HEIGHT;
+  const seen = element.clientHeight - HEIGHT;
+  if (top < element.scrollTop) element.scrollTop = top;
+  else if (top + HEIGHT > element.scrollTop + seen) element.scrollTop = top + HEIGHT - seen;
 }
 
 /** Follow the newest, or else keep what is being read where it is while rows come in above. */
@@ -246,22 +242,37 @@ function useScrollAnchor(
   }, [follow, sort]);
 }
 
-function Head({ sort, setSort }: { sort: Sort; setSort: (sort: Sort) => void }) {
+interface HeadProps {
+  columns: Column[];
+  sort: Sort;
+  setSort: (sort: Sort) => void;
+  resize: (key: string, width: number) => void;
+}
+
+function Head({ columns, sort, setSort, resize }: HeadProps) {
   return (
     <div class="sf-row sf-head" role="row" aria-rowindex={1}>
-      {COLUMNS.map(({ name, field, class: width }) => {
+      {columns.map(({ key, name, field }) => {
         const sorted = sort.field === field;
         const direction = sort.descending ? "descending" : "ascending";
+        const label = key === "status" ? "status" : name;
         return (
-          <div key={name} role="columnheader" class={width} aria-sort={sorted ? direction : "none"}>
+          <div
+            key={key}
+            role="columnheader"
+            class={`sf-c-${key}`}
+            aria-sort={sorted ? direction : "none"}
+          >
             <button
               type="button"
-              tabIndex={-1}
+              aria-label={label}
+              title={`Sort by ${label}`}
               onClick={() => setSort({ field, descending: sorted ? !sort.descending : true })}
             >
               {name}
               {sorted && <span aria-hidden="true">{sort.descending ? " ▼" : " ▲"}</span>}
             </button>
+            <Handle resize={(width) => resize(key, width)} />
           </div>
         );
       })}
@@ -269,29 +280,61 @@ function Head({ sort, setSort }: { sort: Sort; setSort: (sort: Sort) => void }) 
   );
 }
 
+/** The right edge of a head: dragged, the column is as wide as that. */
+function Handle({ resize }: { resize: (width: number) => void }) {
+  return (
+    <span
+      class="sf-handle"
+      aria-hidden="true"
+      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
+      onPointerMove={(event) => {
+        const handle = event.currentTarget;
+        if (!handle.hasPointerCapture(event.pointerId) || !handle.parentElement) return;
+        resize(event.clientX - handle.parentElement.getBoundingClientRect().left);
+      }}
+    />
+  );
+}
+
 interface RowLineProps {
   id: string;
   row: Row;
+  columns: Column[];
+  names: Names;
   top: number;
   index: number;
   active: boolean;
+  unlit: boolean;
   selected: boolean;
+  filter: (terms: string) => void;
   open: () => void;
 }
 
-function RowLine({ id, row, top, index, active, selected, open }: RowLineProps) {
-  const classes = ["sf-row", "sf-line", isOpenError(row) && "sf-failed", active && "sf-active"];
-  const cells: [string, string][] = [
-    ["sf-c-time", clock(row.time)],
-    ["sf-c-function", row.typename],
-    ["sf-c-id", row.id],
-    ["sf-c-caller", row.caller || "ingress"],
-    ["sf-c-message", row.message],
-    ["sf-c-change", row.change],
-    ["sf-c-sent", sentText(row)],
-    ["sf-c-ms", milliseconds(row.ms)],
-    ["sf-c-status", outcome(row)],
+function RowLine({
+  id,
+  row,
+  columns,
+  names,
+  top,
+  index,
+  active,
+  unlit,
+  selected,
+  filter,
+  open,
+}: RowLineProps) {
+  const [hovered, setHovered] = useState(false);
+  const failed = row.status !== "ok";
+  const classes = [
+    "sf-row",
+    "sf-line",
+    isOpenError(row) && "sf-failed",
+    row.repaired && "sf-repaired",
+    active && "sf-active",
+    unlit && "sf-unlit",
   ];
+  // What failed has changed and sent nothing: its error has that room.
+  const room = columns.filter(({ key }) => key === "change" || key === "sent").length;
   return (
     <div
       id={id}
@@ -301,25 +344,43 @@ function RowLine({ id, row, top, index, active, selected, open }: RowLineProps) 
       aria-selected={selected}
       style={{ transform: `translateY(${top}px)` }}
       onClick={open}
+      onPointerEnter={() => setHovered(true)}
+      onPointerLeave={() => setHovered(false)}
     >
-      {cells.map(([width, text]) => (
-        <div key={width} class={width} role="gridcell" title={text}>
-          <bdi>{text}</bdi>
-        </div>
-      ))}
+      {columns.map((column, place) => {
+        const { key } = column;
+        if (failed && key === "sent" && room > 1) return null;
+        const words = failed && key === "change" ? outcome(row) : column.text(row, names);
+        const by = column.filter?.(row) ?? "";
+        return (
+          <div
+            key={key}
+            class={`sf-c-${key}`}
+            role="gridcell"
+            aria-colindex={place + 1}
+            title={key === "status" ? outcome(row) : words}
+            style={failed && key === "change" && room > 1 ? { gridColumn: "span 2" } : undefined}
+          >
+            {key === "status" && <span class="sf-hidden">{row.status} </span>}
+            <bdi>{words}</bdi>
+            {hovered && by && key !== "status" && (
+              <button
+                type="button"
+                class="sf-by"
+                tabIndex={-1}
+                aria-label={`Filter by ${by}`}
+                title={`Filter by ${by}`}
+                onClick={(event) => {
+                  event.stopPropagation();
+                  filter(by);
+                }}
+              >
+                ⊃
+              </button>
+            )}
+          </div>
+        );
+      })}
     </div>
   );
-}
-
-function sentText(row: Row): string {
-  const [first] = row.out;
-  if (!first) return "";
-  const more = row.outs > 1 ? ` +${row.outs - 1}` : "";
-  return outText(first) + more;
-}
-
-function outText({ kind, where, id, topic, key }: Out): string {
-  if (kind === "cancel") return `cancel ${key}`;
-  if (kind === "egress") return `⇥ ${where}${topic ? ` ${topic}` : ""}`;
-  return `${kind === "delayed" ? "⇢" : "→"} ${where}/${id}`;
 }

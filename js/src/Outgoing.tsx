@@ -1,9 +1,10 @@
 // What left the functions: messages by target, records by egress and topic.
 import { useMemo, useRef, useState } from "preact/hooks";
-import { parseFilter } from "./filter";
+import { Download } from "./Download";
 import { clock, count } from "./format";
-import { message, useOpenInvocation, useSession, useStore, useTrait, useVirtual } from "./hooks";
-import type { Out, Row } from "./wire";
+import { useFilter, useOpenInvocation, useStore, useVirtual } from "./hooks";
+import { type Names, useNames } from "./names";
+import type { Out, OutKind, Row } from "./wire";
 
 const HEIGHT = 26;
 
@@ -14,35 +15,21 @@ interface Item {
 
 interface Group {
   name: string;
-  kind: string;
+  kind: OutKind;
+  where: string;
+  topic: string;
   items: Item[];
 }
 
 export function Outgoing() {
-  const { connection } = useSession();
   const store = useStore();
+  const names = useNames();
   const [chosen, setChosen] = useState("");
-  const [problem, setProblem] = useState("");
-  const [filter, setFilter] = useTrait<string>("filter");
-  const rows = useMemo(() => {
-    return filter.trim() ? store.rows.filter(parseFilter(filter).test) : store.rows;
-  }, [store.version, filter]);
-  const groups = useMemo(() => group(rows), [store.version, rows]);
-  const more = useMemo(() => leftOut(rows), [store.version, rows]);
+  const { rows, selection, text } = useFilter();
+  const now = [store.version, selection.version, text];
+  const groups = useMemo(() => group(rows, names), now);
+  const more = useMemo(() => leftOut(rows), now);
   const shown = groups.find((each) => each.name === chosen) ?? groups[0];
-  const download = async () => {
-    if (!shown) return;
-    setProblem("");
-    try {
-      const text =
-        shown.kind === "egress"
-          ? await connection.call<string>("records", { egress: shown.items[0]?.out.where ?? "" })
-          : shown.items.map((item) => `${JSON.stringify(plain(item))}\n`).join("");
-      save(text, `${shown.name.replaceAll(/[^\w.-]+/g, "_")}.jsonl`);
-    } catch (error) {
-      setProblem(message(error));
-    }
-  };
   return (
     <div class="sf-pane">
       <div class="sf-bar">
@@ -59,42 +46,53 @@ export function Outgoing() {
             ))}
           </select>
         </label>
-        {filter.trim() && (
-          <button type="button" title="Show all" onClick={() => setFilter("")}>
-            by {filter} ✕
-          </button>
-        )}
         {more > 0 && (
-          <span class="sf-dim" title="A row brings the first six of what it sent">
+          <span
+            class="sf-dim"
+            title="A row brings the first six of what it sent; a download has all"
+          >
             {count(more)} more in the invocations that sent them
           </span>
         )}
         <span class="sf-fill" />
-        <button type="button" disabled={!shown} onClick={download}>
-          Download JSON lines
-        </button>
+        <Download
+          name={shown?.topic || (shown?.where ?? "")}
+          disabled={!shown}
+          ask={() => ({
+            what: "sent",
+            kind: shown?.kind,
+            where: shown?.where,
+            topic: shown?.topic,
+            seqs: [...new Set(rows.filter((row) => row.outs > 0).map((row) => row.seq))],
+          })}
+        />
       </div>
-      {problem && (
-        <div class="sf-problem" role="alert">
-          {problem}
+      {shown ? (
+        <Items group={shown} />
+      ) : (
+        <div class="sf-empty">
+          {text.trim()
+            ? "Nothing of what matches the filter sent anything."
+            : "Nothing was sent yet."}
         </div>
       )}
-      {shown ? <Items group={shown} /> : <div class="sf-empty">Nothing was sent yet.</div>}
     </div>
   );
 }
 
-function group(rows: Row[]): Group[] {
+function group(rows: Row[], names: Names): Group[] {
   const groups = new Map<string, Group>();
   for (const row of rows) {
     for (const out of row.out) {
       const { kind, where, topic } = out;
       if (kind === "cancel") continue;
       const name =
-        kind === "egress" ? `egress ${where}${topic && ` · ${topic}`}` : `${kind} ${where}`;
+        kind === "egress"
+          ? `egress ${where}${topic && ` · ${topic}`}`
+          : `${kind} ${names.type(where)}`;
       let found = groups.get(name);
       if (!found) {
-        found = { name, kind, items: [] };
+        found = { name, kind, where, topic, items: [] };
         groups.set(name, found);
       }
       found.items.push({ row, out });
@@ -108,19 +106,6 @@ function leftOut(rows: Row[]): number {
   return rows.reduce((sum, row) => sum + row.outs - row.out.length, 0);
 }
 
-function plain({ row, out }: Item) {
-  const time = new Date(row.time).toISOString();
-  return { ...out, time, from: `${row.typename}/${row.id}` };
-}
-
-function save(text: string, name: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/jsonl" }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
-
 function Items({ group: { items } }: { group: Group }) {
   const scroller = useRef<HTMLDivElement>(null);
   const { items: seen, total } = useVirtual(scroller, items.length, HEIGHT);
@@ -131,6 +116,7 @@ function Items({ group: { items } }: { group: Group }) {
       ref={scroller}
       role="table"
       aria-label="Sent, newest first"
+      aria-colcount={4}
       aria-rowcount={items.length}
       tabIndex={0}
     >

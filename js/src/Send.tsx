@@ -1,71 +1,208 @@
-// A form that sends a message.
-import { useRef, useState } from "preact/hooks";
-import { message, useSession, useStore } from "./hooks";
-import { isOver, MESSAGE_TYPES } from "./wire";
+// A form that sends a message, and says what came of it.
+import { useMemo, useRef, useState } from "preact/hooks";
+import { useAct, useAnswer, useOpenInvocation, useRemembered, useStore } from "./hooks";
+import { useNames } from "./names";
+import type { Store } from "./store";
+import { type FunctionPage, isOver, MESSAGE_TYPES } from "./wire";
+
+interface Draft {
+  typename: string;
+  id: string;
+  text: string;
+  type: string;
+  delay: string;
+}
+
+interface Sent extends Draft {
+  /** The last invocation before it was sent: what came of it is behind. */
+  after: number;
+}
+
+const EMPTY: Draft = { typename: "", id: "", text: "", type: "", delay: "" };
+const MOST = 20;
 
 export function Send() {
-  const { connection } = useSession();
   const store = useStore();
-  const list = useRef(`sf-${crypto.randomUUID()}`).current;
-  const [typename, setTypename] = useState("");
-  const [id, setId] = useState("");
-  const [text, setText] = useState("");
-  const [type, setType] = useState("");
-  const [note, setNote] = useState("");
-  const [failed, setFailed] = useState(false);
-  const send = async (event: Event) => {
-    event.preventDefault();
-    try {
-      await connection.call("send", { typename, id, text, type });
-      setFailed(false);
-      setNote(`sent to ${typename}/${id}`);
-    } catch (error) {
-      setFailed(true);
-      setNote(message(error));
-    }
+  const lists = useRef({
+    functions: `sf-${crypto.randomUUID()}`,
+    ids: `sf-${crypto.randomUUID()}`,
+  }).current;
+  // What is typed stays, also when another pane is looked at.
+  const [draft, setDraft] = useRemembered<Draft>("draft", EMPTY);
+  const [history, setHistory] = useState<Sent[]>(() => kept);
+  const [act, problem, clear] = useAct();
+  const form = useRef<HTMLFormElement>(null);
+  const { value } = useAnswer<FunctionPage>("functions", {}, store.header?.functions.length);
+  const takes = value?.rows.find((row) => row.typename === draft.typename)?.takes ?? [];
+  const ids = useMemo(() => recentIds(store, draft.typename), [store.version, draft.typename]);
+  const wrong = checkValue(draft);
+  const set = (change: Partial<Draft>) => {
+    clear();
+    setDraft({ ...draft, ...change });
+  };
+  const send = async (event?: Event) => {
+    event?.preventDefault();
+    const { delay, ...rest } = draft;
+    const after = store.rows.at(-1)?.seq ?? 0;
+    if ((await act("send", { ...rest, delay: Number(delay) || 0 })) === undefined) return;
+    kept = [{ ...draft, after }, ...kept].slice(0, MOST);
+    setHistory(kept);
   };
   return (
-    <form class="sf-pane sf-form" onSubmit={send}>
-      <label>
-        Function
-        <input
-          list={list}
-          required
-          placeholder="namespace/name"
-          value={typename}
-          onInput={(event) => setTypename(event.currentTarget.value)}
-        />
-        <datalist id={list}>
-          {store.header?.functions.map((name) => (
-            <option key={name} value={name} />
-          ))}
-        </datalist>
-      </label>
-      <label>
-        Id
-        <input required value={id} onInput={(event) => setId(event.currentTarget.value)} />
-      </label>
-      <label>
-        Value
-        <textarea rows={3} value={text} onInput={(event) => setText(event.currentTarget.value)} />
-      </label>
-      <label>
-        Type
-        <select value={type} onChange={(event) => setType(event.currentTarget.value)}>
-          <option value="">as Python reads it</option>
-          {MESSAGE_TYPES.map((name) => (
-            <option key={name}>{name}</option>
-          ))}
-        </select>
-      </label>
-      <div class="sf-bar">
-        <button type="submit" disabled={store.header !== null && isOver(store.header)}>
-          Send
-        </button>
-        <span role="status" class={failed ? "sf-problem" : "sf-dim"}>
-          {note}
-        </span>
-      </div>
-    </form>
+    <div class="sf-pane sf-sending">
+      <form
+        class="sf-form"
+        ref={form}
+        onSubmit={send}
+        onKeyDown={(event) => {
+          if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+          event.preventDefault();
+          if (form.current?.reportValidity()) send();
+        }}
+      >
+        <label>
+          Function
+          <input
+            list={lists.functions}
+            required
+            placeholder="namespace/name"
+            value={draft.typename}
+            onInput={(event) => set({ typename: event.currentTarget.value })}
+          />
+          <datalist id={lists.functions}>
+            {store.header?.functions.map((name) => (
+              <option key={name} value={name} />
+            ))}
+          </datalist>
+        </label>
+        <label>
+          Id
+          <input
+            list={lists.ids}
+            required
+            value={draft.id}
+            onInput={(event) => set({ id: event.currentTarget.value })}
+          />
+          <datalist id={lists.ids}>
+            {ids.map((id) => (
+              <option key={id} value={id} />
+            ))}
+          </datalist>
+        </label>
+        <label>
+          Value
+          <textarea
+            rows={4}
+            class="sf-mono"
+            value={draft.text}
+            aria-invalid={wrong !== ""}
+            onInput={(event) => set({ text: event.currentTarget.value })}
+          />
+        </label>
+        <label>
+          Type
+          <select value={draft.type} onChange={(event) => set({ type: event.currentTarget.value })}>
+            <option value="">as Python reads it</option>
+            {[...new Set([...takes, ...MESSAGE_TYPES])].map((name) => (
+              <option key={name} value={name}>
+                {takes.includes(name) ? `${name} (as before)` : name}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Delay
+          <span>
+            <input
+              type="number"
+              min="0"
+              step="any"
+              placeholder="0"
+              value={draft.delay}
+              onInput={(event) => set({ delay: event.currentTarget.value })}
+            />{" "}
+            seconds
+          </span>
+        </label>
+        <div class="sf-bar">
+          <button
+            type="submit"
+            class="sf-primary"
+            disabled={store.header !== null && isOver(store.header)}
+          >
+            Send
+          </button>
+          <span class="sf-dim">Ctrl-Enter</span>
+        </div>
+        {(wrong || problem) && (
+          <div class="sf-problem" role="alert">
+            {wrong || problem}
+          </div>
+        )}
+      </form>
+      <History sent={history} again={setDraft} />
+    </div>
+  );
+}
+
+// As long as the page is open.
+let kept: Sent[] = [];
+
+function recentIds(store: Store, typename: string): string[] {
+  const found = new Set<string>();
+  for (let index = store.rows.length - 1; index >= 0 && found.size < 50; index--) {
+    const row = store.rows[index];
+    if (row && (!typename || row.typename === typename)) found.add(row.id);
+  }
+  return [...found];
+}
+
+/** JSON is held to be JSON while it is typed. */
+export function checkValue({ type, text }: Pick<Draft, "type" | "text">): string {
+  const isJson = type === "JSON" || (type.includes("/") && !type.startsWith("io.statefun"));
+  if (!isJson || text.trim() === "") return "";
+  try {
+    JSON.parse(text);
+    return "";
+  } catch (error) {
+    return `This is no JSON: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+function History({ sent, again }: { sent: Sent[]; again: (draft: Draft) => void }) {
+  const store = useStore();
+  const names = useNames();
+  const open = useOpenInvocation();
+  if (sent.length === 0) {
+    return <div class="sf-empty">What you send from here is listed, with what came of it.</div>;
+  }
+  return (
+    <ol class="sf-sent-before" aria-label="Sent before, newest first">
+      {sent.map((each, index) => {
+        const { after, ...draft } = each;
+        const row = store.rows.find(
+          ({ seq, typename, id, caller }) =>
+            seq > after && typename === each.typename && id === each.id && caller === "",
+        );
+        return (
+          <li key={sent.length - index}>
+            <span role="status">
+              sent to <bdi>{names.address(each.typename, each.id)}</bdi>
+            </span>{" "}
+            <bdi class="sf-mono sf-dim">{each.text.slice(0, 80)}</bdi>{" "}
+            {row ? (
+              <button type="button" class="sf-link" onClick={() => open(row.seq)}>
+                #{row.seq} {row.status === "ok" ? "✓" : `✗ ${row.error}`}
+              </button>
+            ) : (
+              <span class="sf-dim">not served yet</span>
+            )}{" "}
+            <button type="button" onClick={() => again(draft)}>
+              Again
+            </button>
+          </li>
+        );
+      })}
+    </ol>
   );
 }

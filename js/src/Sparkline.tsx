@@ -1,58 +1,59 @@
-// A small chart without axes.
-import { useEffect, useRef } from "preact/hooks";
-import uPlot from "uplot";
+// A small chart: the last minutes, its highest value, and what was when under the pointer.
+import { useState } from "preact/hooks";
+import { clock } from "./format";
 
-const WIDTH = 90;
-const HEIGHT = 26;
+const [WIDTH, HEIGHT] = [96, 24];
 
-export function Sparkline({
-  time,
-  series,
-  label,
-}: {
+interface SparklineProps {
   time: number[];
   series: number[][];
   label: string;
-}) {
-  const place = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
-  useEffect(() => {
-    if (!place.current) return;
-    const stroke = () => getComputedStyle(place.current as Element).color;
-    plot.current = new uPlot(
-      {
-        width: WIDTH,
-        height: HEIGHT,
-        pxAlign: false,
-        padding: [2, 0, 2, 0],
-        cursor: { show: false },
-        legend: { show: false },
-        axes: [{ show: false }, { show: false }],
-        scales: { x: { time: false }, y: { range: (_, __, max) => [0, max || 1] } },
-        series: [
-          {},
-          ...series.map((_, index) => ({
-            stroke,
-            width: 1.2,
-            ...(index ? { dash: [2, 2] } : {}),
-            points: { show: false },
-          })),
-        ],
-      },
-      [time, ...series],
-      place.current,
-    );
-    return () => plot.current?.destroy();
-  }, [series.length]);
-  // A canvas does not see that the theme has changed.
-  useEffect(() => {
-    const watch = new MutationObserver(() => plot.current?.redraw());
-    watch.observe(document.body, { attributeFilter: ["class", "data-jp-theme-light"] });
-    return () => watch.disconnect();
-  }, []);
-  // The arrays grow in place: the last time is what tells new data from old.
-  useEffect(() => {
-    plot.current?.setData([time, ...series]);
-  }, [time.at(-1)]);
-  return <div ref={place} class="sf-spark" role="img" aria-label={label} />;
+  text: (value: number) => string;
+}
+
+export function Sparkline({ time, series, label, text }: SparklineProps) {
+  const [at, setAt] = useState(-1);
+  const begin = time[0] ?? 0;
+  const span = Math.max((time.at(-1) ?? 0) - begin, 1);
+  const most = Math.max(...series.map((values) => Math.max(0, ...values)), 0) || 1;
+  const x = (index: number) => (((time[index] ?? begin) - begin) / span) * WIDTH;
+  const y = (value: number) => HEIGHT - 2 - (value / most) * (HEIGHT - 4);
+  const hover = (event: PointerEvent) => {
+    const box = (event.currentTarget as Element).getBoundingClientRect();
+    const when = begin + ((event.clientX - box.left) / box.width) * span;
+    const index = time.findIndex((each) => each >= when);
+    setAt(index < 0 ? time.length - 1 : index);
+  };
+  const shown = at >= 0 && at < time.length;
+  const words = shown
+    ? `${clock((time[at] ?? 0) * 1000)}: ${series.map((each) => text(each[at] ?? 0)).join(" · ")}`
+    : `highest ${text(most)}`;
+  return (
+    <span class="sf-spark" title={words}>
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        width={WIDTH}
+        height={HEIGHT}
+        role="img"
+        aria-label={`${label}, ${words}`}
+        onPointerMove={hover}
+        onPointerLeave={() => setAt(-1)}
+      >
+        <path class="sf-spark-base" d={`M0 ${HEIGHT - 2}H${WIDTH}`} />
+        {series.map((values, which) => (
+          <polyline
+            key={which}
+            class={which ? "sf-spark-line sf-spark-second" : "sf-spark-line"}
+            points={values
+              .map((value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`)
+              .join(" ")}
+          />
+        ))}
+        {shown && <path class="sf-spark-cursor" d={`M${x(at)} 0V${HEIGHT}`} />}
+      </svg>
+      <span class="sf-spark-most" aria-hidden="true">
+        {text(most)}
+      </span>
+    </span>
+  );
 }

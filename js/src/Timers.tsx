@@ -1,8 +1,9 @@
 // Delayed messages that are pending, and the clock they wait for.
 import { useState } from "preact/hooks";
 import { clock, count } from "./format";
-import { message, useAnswer, useSession, useStore } from "./hooks";
-import { TimeLeft } from "./StatePane";
+import { message, useAnswer, useFilter, useSession, useStore } from "./hooks";
+import { useNames } from "./names";
+import { TimeLeft } from "./TimeLeft";
 import type { TimerPage } from "./wire";
 
 const UNITS = { seconds: 1, minutes: 60, hours: 3600, days: 86_400 } as const;
@@ -11,9 +12,11 @@ export function Timers() {
   const { connection } = useSession();
   const store = useStore();
   const header = store.header;
+  const names = useNames();
+  const { filter } = useFilter();
   const { value, error, reload } = useAnswer<TimerPage>(
     "timers",
-    {},
+    { typename: filter.typename, id: filter.id },
     `${header?.delayed} ${header?.traced}`,
   );
   const [amount, setAmount] = useState("1");
@@ -77,9 +80,7 @@ export function Timers() {
             <span>
               {clock(timer.due)} <TimeLeft until={timer.due} />
             </span>
-            <bdi class="sf-key">
-              {timer.typename}/{timer.id}
-            </bdi>
+            <bdi class="sf-key">{names.address(timer.typename, timer.id)}</bdi>
             <bdi class="sf-grow">{timer.text}</bdi>
             <bdi class="sf-dim">
               {timer.token && `token ${timer.token}`} {timer.owner ? `by ${timer.owner}` : ""}
@@ -87,7 +88,7 @@ export function Timers() {
             {header?.editable && (
               <button
                 type="button"
-                aria-label={`Cancel the message to ${timer.typename}/${timer.id}`}
+                aria-label={`Cancel the message to ${names.address(timer.typename, timer.id)}`}
                 onClick={() => act("cancel", { number: timer.number })}
               >
                 Cancel
@@ -95,7 +96,13 @@ export function Timers() {
             )}
           </div>
         ))}
-        {value?.rows.length === 0 && <div class="sf-empty">No delayed message is pending.</div>}
+        {value?.rows.length === 0 && (
+          <div class="sf-empty">
+            <strong>No delayed message is pending.</strong>
+            <br />
+            ctx.send_after(timedelta(minutes=5), ...) makes one; the clock above brings it near.
+          </div>
+        )}
       </div>
     </div>
   );

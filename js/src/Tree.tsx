@@ -88,3 +88,8 @@ export function isCut(node: Node): boolean {
       return node[0] === "deep";
   }
 }
+
+/** Small values are shown open: most people keep small values. */
+export function isSmall(node: Node): boolean {
+  return Array.isArray(node) && (node[0] === "map" || node[0] === "list") && node[1].length <= 5;
+}

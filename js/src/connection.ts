@@ -10,6 +10,13 @@ export interface Model {
   send(content: unknown): void;
   on(event: string, callback: (...args: never[]) => void): void;
   off(event: string, callback?: (...args: never[]) => void): void;
+  /** Of Jupyter's: what knows the kernel. */
+  widget_manager?: unknown;
+}
+
+/** What is looked at of a kernel, where a page knows it. */
+interface Kernel {
+  status?: string;
 }
 
 /** After so long without an answer the page says what it waits for. */
@@ -17,6 +24,9 @@ const PATIENCE_MS = 1_500;
 const GIVE_UP_MS = 120_000;
 /** A first word that came before the kernel could hear it is said again. */
 const HELLO_MS = 1_000;
+/** A kernel that is restarted says so to nobody but the page. */
+const WATCH_MS = 500;
+const ENDED = new Set(["restarting", "autorestarting", "terminating", "dead"]);
 /** Acknowledgements cost the kernel more than updates: one for several will do. */
 const ACK_MS = 500;
 
@@ -48,17 +58,23 @@ export class Connection {
   private hello: ReturnType<typeof setInterval> | undefined;
   private ack: ReturnType<typeof setTimeout> | undefined;
   private newest = 0;
+  private readonly commChanged = (): void => this.lineChanged();
+  private watch: ReturnType<typeof setInterval> | undefined;
 
   constructor(private readonly model: Model) {
     model.on("msg:custom", this.received);
+    model.on("comm_live_update", this.commChanged);
+    this.watch = setInterval(() => this.lookAtKernel(), WATCH_MS);
     document.addEventListener("visibilitychange", this.watchPage);
     window.addEventListener("pagehide", this.leave);
   }
 
   close(): void {
     clearInterval(this.hello);
+    clearInterval(this.watch);
     clearTimeout(this.ack);
     this.leave();
+    this.model.off("comm_live_update", this.commChanged);
     this.model.off("msg:custom", this.received);
     document.removeEventListener("visibilitychange", this.watchPage);
     window.removeEventListener("pagehide", this.leave);
@@ -84,6 +100,24 @@ export class Connection {
       clearInterval(this.hello);
       this.tell("visible", { visible });
     }
+  }
+
+  /** Jupyter has cut the line, or made a new one: only an answer tells which. */
+  private lineChanged(): void {
+    this.end();
+    this.tell("hello", {}, false);
+  }
+
+  private lookAtKernel(): void {
+    const manager = this.model.widget_manager as { kernel?: Kernel } | undefined;
+    if (ENDED.has(manager?.kernel?.status ?? "")) this.end();
+  }
+
+  private end(): void {
+    if (this.gone) return;
+    this.gone = true;
+    clearInterval(this.hello);
+    this.store.changed();
   }
 
   private sayHello(): void {
@@ -117,15 +151,13 @@ export class Connection {
     });
   }
 
-  private tell(kind: string, content: Record<string, unknown> = {}): void {
+  private tell(kind: string, content: Record<string, unknown> = {}, revive = true): void {
     try {
       this.model.send({ kind, page: this.page, ...content });
-      this.gone = false;
+      if (revive && kind === "hello") this.gone = false;
     } catch {
       // The kernel was restarted or shut down, and its line with it.
-      this.gone = true;
-      clearInterval(this.hello);
-      this.store.changed();
+      this.end();
     }
   }
 
@@ -136,6 +168,7 @@ export class Connection {
     if (message.kind === "update") {
       const update = content as Update;
       clearInterval(this.hello);
+      this.gone = false;
       this.store.apply(update);
       this.acknowledge(update.number);
     } else if (message.kind === "problem") {

@@ -1,17 +1,19 @@
-// The filter language: words and `name:value` terms, all of which must hold.
+// The filter language: words and `name:value` terms, joined by AND (or nothing), OR, NOT, brackets.
 //
 //   type:example/person  type:person  type:example/*   the function
-//   id:bob  id:"two words"                             the instance
-//   caller:greeter                                     who sent the message
-//   status:error  error:  error:Value                  what failed, and with which words
+//   id:bob  id:"two words"  ID: bob                    the instance
+//   caller:greeter  caller:ingress                     who sent the message
+//   status=error  error:  error:Value                  what failed, and with which words
 //   status:repaired  status:rolled                     errors repaired since; what was undone
 //   state:visits  message:hi  sent:greetings           text in the change, message or effects
-//   seq:7  cause:7  ms:>5                              numbers, also with > or <
-//   -term                                              not so
+//   topic:mails                                        records of a topic
+//   message.qty>2  state.total>100                     a value inside; the kernel looks for it
+//   seq:7  cause:7  ms>5                               numbers
+//   since:5s                                           the last 5 seconds (ms, s, m, h)
+//   -term  NOT term  !=                                not so
 //   anything else                                      text anywhere in the row
+import { type Token, tokens } from "./tokens";
 import type { Out, Row } from "./wire";
-
-export type Test = (row: Row) => boolean;
 
 export const FIELDS = [
   "type",
@@ -22,73 +24,186 @@ export const FIELDS = [
   "state",
   "message",
   "sent",
+  "topic",
   "seq",
   "cause",
   "ms",
+  "since",
 ] as const;
-type Field = (typeof FIELDS)[number];
+export type Field = (typeof FIELDS)[number];
+
+/** A value inside a message or a state: only the kernel has it whole. */
+export interface Lookup {
+  of: "message" | "state";
+  path: string;
+  compare: string;
+  value: string;
+}
+
+/** What a test may need beside the row. */
+export interface Around {
+  /** The session's clock, in milliseconds. */
+  now: number;
+  matched: (lookup: Lookup, seq: number) => boolean;
+}
+
+export type Test = (row: Row, around: Around) => boolean;
+
+/** One of the terms that must all hold, as it was typed. */
+export interface Part {
+  text: string;
+  test: Test;
+}
 
 export interface Filter {
-  test: Test;
+  test: (row: Row, around?: Around) => boolean;
   /** What could not be understood; "" when all was. */
   problem: string;
+  parts: Part[];
+  lookups: Lookup[];
+  /** Does what matches change while time passes? */
+  timed: boolean;
+  /** The one function and the one id that are asked for, if so: other panes follow them. */
+  typename: string;
+  id: string;
 }
+
+const NOTHING_AROUND: Around = { now: 0, matched: () => false };
 
 export function parseFilter(text: string): Filter {
-  const tests: Test[] = [];
-  let problem = "";
-  for (const word of split(text)) {
-    const term = parseTerm(word);
-    if (typeof term === "string") problem ||= term;
-    else tests.push(term);
-  }
-  return { test: (row) => tests.every((test) => test(row)), problem };
+  return new Parser(tokens(text)).filter();
 }
 
-/** The one function and the one id that a filter asks for, if it does: other panes follow it. */
-export function wanted(text: string): { typename: string; id: string } {
-  const value = (field: string) => {
-    const word = split(text).find((each) => each.startsWith(`${field}:`)) ?? "";
-    const found = unquote(word.slice(field.length + 1));
-    return found.includes("*") ? "" : found;
+class Parser {
+  private at = 0;
+  private problem = "";
+  private timed = false;
+  private readonly lookups: Lookup[] = [];
+  private typename = "";
+  private id = "";
+  /** Brackets, OR and NOT around the term that is read. */
+  private depth = 0;
+
+  constructor(private readonly tokens: Token[]) {}
+
+  filter(): Filter {
+    const alternatives = this.alternatives();
+    if (this.at < this.tokens.length) this.problem ||= '")" without "("';
+    const [only] = alternatives;
+    const parts = alternatives.length === 1 && only ? only : [joined(alternatives)];
+    const shown = alternatives.length ? parts.filter((part) => part.text !== "") : [];
+    const { problem, timed, lookups, typename, id } = this;
+    return {
+      test: (row, around = NOTHING_AROUND) => shown.every((part) => part.test(row, around)),
+      problem,
+      parts: shown,
+      timed,
+      lookups,
+      typename: alternatives.length === 1 ? typename : "",
+      id: alternatives.length === 1 ? id : "",
+    };
+  }
+
+  private alternatives(): Part[][] {
+    const found: Part[][] = [];
+    let current: Part[] = [];
+    while (this.at < this.tokens.length) {
+      const token = this.tokens[this.at] as Token;
+      if (token.kind === "close") break;
+      if (token.kind === "or") {
+        this.at++;
+        if (current.length) found.push(current);
+        current = [];
+      } else if (token.kind === "and") {
+        this.at++;
+      } else {
+        const part = this.part();
+        if (part) current.push(part);
+      }
+    }
+    if (current.length) found.push(current);
+    return found;
+  }
+
+  private part(): Part | null {
+    const token = this.tokens[this.at++] as Token;
+    if (token.kind === "not") {
+      if (this.at >= this.tokens.length) return null;
+      this.depth++;
+      const part = this.part();
+      this.depth--;
+      if (!part) return null;
+      const text = token.text === "-" ? `-${part.text}` : `NOT ${part.text}`;
+      return { text, test: (row, around) => !part.test(row, around) };
+    }
+    if (token.kind === "open") {
+      this.depth++;
+      const inner = joined(this.alternatives());
+      this.depth--;
+      if (this.tokens[this.at]?.kind === "close") this.at++;
+      return { text: `(${inner.text})`, test: inner.test };
+    }
+    const test = this.term(token);
+    if (typeof test === "string") {
+      this.problem ||= test;
+      return null;
+    }
+    return { text: token.text, test };
+  }
+
+  private term({ field, path, compare, value, text }: Token): Test | string {
+    if (field === "") return anywhere(value);
+    const name = field === "function" ? "type" : field;
+    if (path !== "") {
+      if (name !== "message" && name !== "state") {
+        return `"${text}": only message. and state. have values inside`;
+      }
+      return this.lookup(
+        { of: name, path, compare: compare === "!=" ? "=" : compare, value },
+        compare,
+      );
+    }
+    if (!isField(name)) {
+      if (compare !== ":") return anywhere(text);
+      return `"${field}:" is not known: use ${FIELDS.map((each) => `${each}:`).join(" ")}`;
+    }
+    if (name === "since") this.timed = true;
+    const plain = compare === ":" || compare === "=";
+    if (plain && this.depth === 0 && !value.includes("*")) {
+      if (name === "type") this.typename = value;
+      if (name === "id") this.id = value;
+    }
+    const test = fieldTest(name, compare === "!=" ? "=" : compare, value);
+    if (typeof test === "string" || compare !== "!=") return test;
+    return (row, around) => !test(row, around);
+  }
+
+  private lookup(lookup: Lookup, compare: string): Test {
+    this.lookups.push(lookup);
+    const found: Test = (row, { matched }) => matched(lookup, row.seq);
+    return compare === "!=" ? (row, around) => !found(row, around) : found;
+  }
+}
+
+/** Alternatives, each of terms that must all hold, as one. */
+function joined(alternatives: Part[][]): Part {
+  return {
+    text: alternatives.map((each) => each.map((part) => part.text).join(" ")).join(" OR "),
+    test: (row, around) =>
+      alternatives.some((each) => each.every((part) => part.test(row, around))),
   };
-  return { typename: value("type"), id: value("id") };
-}
-
-/** Words, with quotes around those that hold spaces; a quote may be left open. */
-function split(text: string): string[] {
-  const words = text.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
-  return words.filter((word) => word !== '"' && word !== '""');
-}
-
-function parseTerm(word: string): Test | string {
-  if (word.startsWith("-") && word.length > 1) {
-    const term = parseTerm(word.slice(1));
-    return typeof term === "string" ? term : (row) => !term(row);
-  }
-  const match = /^([a-z]+):(.*)$/s.exec(word);
-  if (!match || word.startsWith('"')) return anywhere(unquote(word));
-  const [, name = "", rest = ""] = match;
-  const value = unquote(rest);
-  if (!isField(name)) {
-    return `"${name}:" is not known: use ${FIELDS.map((field) => `${field}:`).join(" ")}`;
-  }
-  return fieldTest(name, value);
 }
 
 function isField(name: string): name is Field {
   return (FIELDS as readonly string[]).includes(name);
 }
 
-function unquote(text: string): string {
-  return text.replaceAll('"', "");
-}
-
-function fieldTest(field: Field, value: string): Test | string {
+function fieldTest(field: Field, compare: string, value: string): Test | string {
   switch (field) {
     case "type":
       return typeTest(value, (row) => row.typename);
     case "caller":
+      if (value === "ingress") return (row) => row.caller === "";
       return typeTest(value, (row) => splitAddress(row.caller)[0]);
     case "id":
       return pattern(value, (row) => row.id);
@@ -102,37 +217,60 @@ function fieldTest(field: Field, value: string): Test | string {
       return (row) => includes(row.message, value);
     case "sent":
       return (row) => row.outs > 0 && row.out.some((out) => includes(outWords(out), value));
+    case "topic":
+      return (row) =>
+        row.out.some((out) => out.topic !== "" && pattern(value, () => out.topic)(row));
+    case "since":
+      return sinceTest(value);
     default:
-      return numberTest(field, value);
+      return numberTest(field, compare, value);
   }
 }
 
 /** A repaired error is found as an error, too. */
-function statusTest(value: string): Test {
+function statusTest(value: string): (row: Row) => boolean {
   const repaired = "repaired".startsWith(value);
   return (row) => row.status.startsWith(value) || (repaired && row.repaired);
 }
 
 /** Exact, on the whole typename or its name alone; `*` stands for anything. */
-function typeTest(value: string, of: (row: Row) => string): Test {
+function typeTest(value: string, of: (row: Row) => string): (row: Row) => boolean {
   if (value.includes("*")) return pattern(value, of);
   return (row) => of(row) === value || of(row).split("/")[1] === value;
 }
 
-function pattern(value: string, of: (row: Row) => string): Test {
+function pattern(value: string, of: (row: Row) => string): (row: Row) => boolean {
   if (!value.includes("*")) return (row) => of(row) === value;
   const escaped = value.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*");
   const expression = new RegExp(`^${escaped}$`, "s");
   return (row) => expression.test(of(row));
 }
 
-function numberTest(field: "seq" | "cause" | "ms", value: string): Test | string {
-  const match = /^([<>]?)(\d+(?:\.\d+)?)$/.exec(value);
-  if (!match) return `"${field}:${value}" needs a number, as in ${field}:7 or ${field}:>7`;
+const COMPARE: Record<string, (a: number, b: number) => boolean> = {
+  ":": (a, b) => a === b,
+  "=": (a, b) => a === b,
+  ">": (a, b) => a > b,
+  "<": (a, b) => a < b,
+  ">=": (a, b) => a >= b,
+  "<=": (a, b) => a <= b,
+};
+
+function numberTest(field: "seq" | "cause" | "ms", compare: string, value: string): Test | string {
+  // Also as in ms:>5.
+  const match = /^([<>]=?)?(\d+(?:\.\d+)?)$/.exec(value.trim());
+  if (!match) return `"${field}${compare}${value}" needs a number, as in ${field}:7 or ${field}>7`;
   const number = Number(match[2]);
-  if (match[1] === ">") return (row) => row[field] > number;
-  if (match[1] === "<") return (row) => row[field] < number;
-  return (row) => row[field] === number;
+  const holds = COMPARE[match[1] ?? compare] ?? COMPARE["="];
+  return (row) => holds?.(row[field], number) ?? false;
+}
+
+const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, "": 1_000 };
+
+function sinceTest(value: string): Test | string {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|)$/.exec(value.trim());
+  if (!match) return `"since:${value}" needs a time, as in since:5s or since:10m`;
+  const span = Number(match[1]) * (UNITS[match[2] ?? ""] ?? 1_000);
+  return (row, { now }) => row.time >= now - span;
 }
 
 function includes(text: string, part: string): boolean {
@@ -148,8 +286,7 @@ function anywhere(text: string): Test {
   const part = text.toLowerCase();
   const has = (words: string) => words.toLowerCase().includes(part);
   return (row) =>
-    has(row.typename) ||
-    has(row.id) ||
+    has(`${row.typename}/${row.id}`) ||
     has(row.caller) ||
     has(row.message) ||
     has(row.change) ||
@@ -169,5 +306,27 @@ export function splitAddress(address: string): [typename: string, id: string] {
 /** `name:value`, quoted where the value needs it. */
 export function term(field: Field, value: string): string {
   const safe = value.replaceAll('"', "*");
-  return /[\s]/.test(safe) || safe === "" ? `${field}:"${safe}"` : `${field}:${safe}`;
+  return /[\s()]/.test(safe) || safe === "" ? `${field}:"${safe}"` : `${field}:${safe}`;
+}
+
+/** The filter of one address. */
+export function addressFilter(typename: string, id: string): string {
+  return `${term("type", typename)} ${term("id", id)}`;
+}
+
+/** A filter without one of its terms. */
+export function without(parts: Part[], part: Part): string {
+  return parts
+    .filter((each) => each !== part)
+    .map((each) => each.text)
+    .join(" ");
+}
+
+/** A filter with one more term, in the place of another of the same field. */
+export function withTerm(text: string, added: string): string {
+  const field = added.slice(0, added.indexOf(":") + 1);
+  const kept = parseFilter(text).parts.filter(
+    (part) => part.text !== added && !part.text.toLowerCase().startsWith(field),
+  );
+  return [...kept.map((part) => part.text), added].join(" ");
 }

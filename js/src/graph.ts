@@ -1,28 +1,38 @@
 // The flow graph as data: nodes and edges, by function type or by single address, laid out.
 import { graphlib, layout } from "@dagrejs/dagre";
-import { splitAddress } from "./filter";
+import { addressFilter, splitAddress, term } from "./filter";
 import { edgeKey, type Store } from "./store";
+import type { FunctionRow, Row, TimerRow } from "./wire";
 
-export type NodeKind = "ingress" | "function" | "egress";
+export type NodeKind = "ingress" | "function" | "egress" | "topic";
+export type EdgeKind = "message" | "egress" | "topic" | "timer";
 
 export interface GraphNode {
   key: string;
   kind: NodeKind;
   label: string;
-  /** Typename and, for a single address, its id. */
-  typename: string;
-  id: string | null;
+  /** The filter of what happened there; "" where there is none. */
+  filter: string;
   invocations: number;
+  /** Those that nothing has repaired. */
   errors: number;
+  waiting: number;
+  parked: number;
+  p50: number;
+  p99: number;
   x: number;
   y: number;
 }
 
 export interface GraphEdge {
   key: string;
+  kind: EdgeKind;
+  filter: string;
   count: number;
   rate: number;
-  points: { x: number; y: number }[];
+  /** Is the count only that of the rows that are here? */
+  atLeast: boolean;
+  path: string;
   label: { x: number; y: number };
 }
 
@@ -31,85 +41,175 @@ export interface Graph {
   edges: GraphEdge[];
   width: number;
   height: number;
+  /** The width of a box. */
+  box: number;
   /** Was anything left out? */
   cut: boolean;
 }
 
-export const NODE_WIDTH = 170;
-export const NODE_HEIGHT = 38;
+export const NODE_WIDTH = 178;
+export const NODE_HEIGHT = 44;
 /** More single addresses than this are a ball of wool. */
 const MOST_NODES = 120;
 
-interface Parts {
+interface Flow {
+  from: string;
+  to: string;
+  kind: EdgeKind;
+  filter: string;
+  count: number;
+  rate: number;
+  atLeast: boolean;
+}
+
+export interface Parts {
   nodes: Map<string, GraphNode>;
-  edges: Map<string, { from: string; to: string; count: number; rate: number }>;
+  edges: Map<string, Flow>;
   cut: boolean;
 }
 
+const INGRESS = "ingress ";
+
 /** What flows between function types, exactly as the kernel counted it. */
 export function typeParts(store: Store): Parts {
-  const parts: Parts = { nodes: new Map(), edges: new Map(), cut: false };
-  for (const [typename, [invocations, errors]] of Object.entries(store.types)) {
-    addNode(parts, "function", typename, null, invocations, errors);
+  const parts = noParts();
+  for (const [typename, [invocations, errors, repaired]] of Object.entries(store.types)) {
+    const node = functionNode(parts, typename);
+    node.invocations += invocations;
+    node.errors += errors - repaired;
   }
   for (const edge of store.edges) {
     const { kind, source, target, messages } = edge;
-    const from = source ? addNode(parts, "function", source) : addNode(parts, "ingress", "");
-    const to = addNode(parts, kind === "egress" ? "egress" : "function", target);
+    const from = source ? functionNode(parts, source).key : ingressNode(parts);
+    const to = kind === "egress" ? egressNode(parts, target) : functionNode(parts, target).key;
     const key = edgeKey(edge);
-    parts.edges.set(key, { from, to, count: messages, rate: store.rates.get(key) ?? 0 });
+    const filter =
+      kind === "egress"
+        ? `${term("type", source)} ${term("sent", target)}`
+        : between(source, target);
+    const rate = store.rates.get(key) ?? 0;
+    parts.edges.set(key, { from, to, kind, filter, count: messages, rate, atLeast: false });
   }
+  addTopics(parts, store.rows, store.rows.length < (store.header?.traced ?? 0));
   return parts;
 }
 
-/** What flows between single addresses, in the rows that are here. */
-export function addressParts(store: Store): Parts {
-  const parts: Parts = { nodes: new Map(), edges: new Map(), cut: false };
-  for (let index = store.rows.length - 1; index >= 0; index--) {
-    const row = store.rows[index];
+/** What flows in some rows, between types or single addresses. */
+export function rowParts(rows: Row[], single: boolean): Parts {
+  const parts = noParts();
+  for (let index = rows.length - 1; index >= 0; index--) {
+    const row = rows[index];
     if (!row) continue;
     if (parts.nodes.size >= MOST_NODES) {
       parts.cut = true;
       break;
     }
-    const failed = row.status === "error" ? 1 : 0;
-    const to = addNode(parts, "function", row.typename, row.id, 1, failed);
+    const node = functionNode(parts, row.typename, single ? row.id : null);
+    node.invocations++;
+    if (row.status === "error" && !row.repaired) node.errors++;
+    const [callerType, callerId] = splitAddress(row.caller);
     const from = row.caller
-      ? addNode(parts, "function", ...splitAddress(row.caller))
-      : addNode(parts, "ingress", "");
-    addEdge(parts, from, to);
+      ? functionNode(parts, callerType, single ? callerId : null).key
+      : ingressNode(parts);
+    addFlow(parts, from, node.key, "message", between(callerType, row.typename));
     for (const { kind, where } of row.out) {
-      if (kind === "egress") addEdge(parts, to, addNode(parts, "egress", where));
+      if (kind !== "egress") continue;
+      const filter = `${term("type", row.typename)} ${term("sent", where)}`;
+      addFlow(parts, node.key, egressNode(parts, where), "egress", filter);
     }
   }
+  addTopics(parts, rows, false);
   return parts;
+}
+
+/** Messages that wait for their time: who sent them, and to whom. */
+export function addTimers(parts: Parts, timers: TimerRow[], single = false): void {
+  for (const { owner, typename, id } of timers) {
+    const to = functionNode(parts, typename, single ? id : null).key;
+    const [ownerType, ownerId] = splitOwner(owner);
+    const from = ownerType
+      ? functionNode(parts, ownerType, single ? ownerId : null).key
+      : ingressNode(parts);
+    addFlow(parts, from, to, "timer", term("type", typename));
+  }
+}
+
+/** Backlog and durations, as the kernel knows them. */
+export function addFacts(parts: Parts, rows: FunctionRow[]): void {
+  for (const { typename, waiting, parked, p50, p99 } of rows) {
+    const node = parts.nodes.get(`function ${typename}`);
+    if (node) Object.assign(node, { waiting, parked, p50, p99 });
+  }
+}
+
+function splitOwner(owner: string): [typename: string, id: string] {
+  const match = /^(\S+) '(.*)'$/s.exec(owner);
+  return match ? [match[1] ?? "", match[2] ?? ""] : splitAddress(owner);
+}
+
+function between(source: string, target: string): string {
+  const from = source ? term("caller", source) : "caller:ingress";
+  return `${term("type", target)} ${from}`;
+}
+
+/** Records go on from their egress to topics; of those only the rows tell. */
+function addTopics(parts: Parts, rows: Row[], atLeast: boolean): void {
+  for (const row of rows) {
+    for (const { kind, where, topic } of row.out) {
+      if (kind !== "egress" || topic === "") continue;
+      const from = `egress ${where}`;
+      if (!parts.nodes.has(from)) continue;
+      const to = addNode(parts, "topic", topic, term("topic", topic));
+      const filter = `${term("sent", where)} ${term("topic", topic)}`;
+      addFlow(parts, from, to.key, "topic", filter).atLeast = atLeast || row.outs > row.out.length;
+    }
+  }
+}
+
+function noParts(): Parts {
+  return { nodes: new Map(), edges: new Map(), cut: false };
+}
+
+function ingressNode(parts: Parts): string {
+  return addNode(parts, "ingress", "", "caller:ingress", "ingress").key;
+}
+
+function egressNode(parts: Parts, typename: string): string {
+  return addNode(parts, "egress", typename, term("sent", typename)).key;
+}
+
+function functionNode(parts: Parts, typename: string, id: string | null = null): GraphNode {
+  if (id === null) return addNode(parts, "function", typename, term("type", typename));
+  return addNode(parts, "function", `${typename}/${id}`, addressFilter(typename, id));
 }
 
 function addNode(
   parts: Parts,
   kind: NodeKind,
-  typename: string,
-  id: string | null = null,
-  invocations = 0,
-  errors = 0,
-): string {
-  const key = id === null ? `${kind} ${typename}` : `${kind} ${typename}/${id}`;
-  const known = parts.nodes.get(key);
-  if (known) {
-    known.invocations += invocations;
-    known.errors += errors;
-    return key;
+  name: string,
+  filter: string,
+  label = name,
+): GraphNode {
+  const key = kind === "ingress" ? INGRESS : `${kind} ${name}`;
+  let node = parts.nodes.get(key);
+  if (!node) {
+    const counts = { invocations: 0, errors: 0, waiting: 0, parked: 0, p50: 0, p99: 0 };
+    node = { key, kind, label, filter, ...counts, x: 0, y: 0 };
+    parts.nodes.set(key, node);
   }
-  const label = kind === "ingress" ? "ingress" : id === null ? typename : id;
-  parts.nodes.set(key, { key, kind, label, typename, id, invocations, errors, x: 0, y: 0 });
-  return key;
+  return node;
 }
 
-function addEdge(parts: Parts, from: string, to: string): void {
-  const key = `${from} → ${to}`;
+function addFlow(parts: Parts, from: string, to: string, kind: EdgeKind, filter: string): Flow {
+  const key = `${kind} ${from} → ${to}`;
   const known = parts.edges.get(key);
-  if (known) known.count++;
-  else parts.edges.set(key, { from, to, count: 1, rate: 0 });
+  if (known) {
+    known.count++;
+    return known;
+  }
+  const flow = { from, to, kind, filter, count: 1, rate: 0, atLeast: false };
+  parts.edges.set(key, flow);
+  return flow;
 }
 
 /** What a layout depends on: counts may change without moving anything. */
@@ -117,37 +217,84 @@ export function shape(parts: Parts): string {
   return [...parts.nodes.keys(), "|", ...parts.edges.keys()].join("\n");
 }
 
-export function place(parts: Parts): Graph {
+/** Lay out from left to right, or in a narrow place from top to bottom. */
+export function place(parts: Parts, direction: "LR" | "TB" = "LR", box = NODE_WIDTH): Graph {
   const graph = new graphlib.Graph({ multigraph: true });
   graph.setGraph({
-    rankdir: "LR",
-    nodesep: 22,
-    ranksep: 80,
-    edgesep: 14,
-    marginx: 12,
-    marginy: 16,
+    rankdir: direction,
+    nodesep: direction === "LR" ? 26 : 34,
+    ranksep: direction === "LR" ? 34 : 30,
+    edgesep: 16,
+    marginx: 14,
+    marginy: 26,
   });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const key of parts.nodes.keys()) {
-    graph.setNode(key, { width: NODE_WIDTH, height: NODE_HEIGHT });
+    graph.setNode(key, { width: box, height: NODE_HEIGHT });
   }
   for (const [key, { from, to }] of parts.edges) {
-    graph.setEdge(from, to, { width: 60, height: 14, labelpos: "c" }, key);
+    if (from !== to) graph.setEdge(from, to, { width: 52, height: 16, labelpos: "c" }, key);
   }
   layout(graph);
   const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
-  const edges: GraphEdge[] = [];
-  for (const each of graph.edges()) {
-    const key = each.name ?? "";
-    const found = parts.edges.get(key);
-    const placed = graph.edge(each) as { points: { x: number; y: number }[]; x: number; y: number };
-    if (!found || !placed) continue;
-    const { count, rate } = found;
-    edges.push({ key, count, rate, points: placed.points, label: { x: placed.x, y: placed.y } });
-  }
   const nodes = [...parts.nodes.values()].map((node) => {
     const { x, y } = graph.node(node.key) as { x: number; y: number };
     return { ...node, x, y };
   });
-  return { nodes, edges, width, height, cut: parts.cut };
+  const edges: GraphEdge[] = [];
+  const loops = new Map<string, number>();
+  for (const [key, flow] of parts.edges) {
+    const { from, to, kind, filter, count, rate, atLeast } = flow;
+    const facts = { key, kind, filter, count, rate, atLeast };
+    if (from === to) {
+      const { x, y } = graph.node(from) as { x: number; y: number };
+      const nth = loops.get(from) ?? 0;
+      loops.set(from, nth + 1);
+      edges.push({ ...facts, ...loop(x, y, nth) });
+      continue;
+    }
+    const placed = graph.edge({ v: from, w: to, name: key }) as Placed | undefined;
+    if (placed) {
+      edges.push({ ...facts, path: curve(placed.points), label: { x: placed.x, y: placed.y } });
+    }
+  }
+  return { nodes, edges, width, height, box, cut: parts.cut };
+}
+
+interface Point {
+  x: number;
+  y: number;
+}
+
+interface Placed extends Point {
+  points: Point[];
+}
+
+/** A message to itself: a loop above the node; the next one beside it. */
+function loop(x: number, y: number, nth: number): { path: string; label: Point } {
+  const top = y - NODE_HEIGHT / 2;
+  const left = x + (nth ? -46 : 14);
+  const path = `M${left} ${top}C${left} ${top - 24} ${left + 36} ${top - 24} ${left + 36} ${top}`;
+  return { path, label: { x: nth ? left - 18 : left + 58, y: top - 9 } };
+}
+
+/** Through the points of a layout, with round corners. */
+export function curve(points: Point[]): string {
+  const [first, ...rest] = points;
+  if (!first) return "";
+  let path = `M${round(first)}`;
+  rest.forEach((point, index) => {
+    const next = rest[index + 1];
+    if (!next) {
+      path += `L${round(point)}`;
+      return;
+    }
+    const middle = { x: (point.x + next.x) / 2, y: (point.y + next.y) / 2 };
+    path += `Q${round(point)} ${round(middle)}`;
+  });
+  return path;
+}
+
+function round({ x, y }: Point): string {
+  return `${Math.round(x * 10) / 10} ${Math.round(y * 10) / 10}`;
 }

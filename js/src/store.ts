@@ -10,7 +10,17 @@ export interface Samples {
   queued: number[];
 }
 
+/** The clock was moved from one time to another, after an invocation. */
+export interface Jump {
+  from: number;
+  to: number;
+  after: number;
+}
+
 const SAMPLES = 240;
+/** A clock that is so far from where it would be by itself was moved. */
+const JUMP_MS = 1_500;
+const MOST_JUMPS = 100;
 /** Seconds that the rate of an edge is of. */
 const RATE_SECONDS = 2;
 
@@ -32,8 +42,11 @@ export class Store {
   version = 0;
   /** Counts up when rows came that are not the newest, or rows went. */
   reordered = 0;
-  /** Rows up to this one were cleared from view. */
+  /** Rows up to this one were cleared from view; what is hidden by that can come back. */
   clearedTo = 0;
+  private hidden: Row[] = [];
+  /** When the session's clock was moved. */
+  jumps: Jump[] = [];
 
   /** Milliseconds that the session's clock is ahead of this browser's. */
   private clockAhead = 0;
@@ -56,10 +69,14 @@ export class Store {
     this.waiting = update.waiting;
     this.missed = update.missed;
     this.problem = "";
+    this.noteJump(update.header, now);
     this.clockAhead = update.header.now - now;
     this.sample(update.header, now / 1000);
     this.measureEdges(now / 1000);
-    this.add(update.rows.map(decodeRow).filter((row) => row.seq > this.clearedTo));
+    const rows = update.rows.map(decodeRow);
+    this.add(rows.filter((row) => row.seq > this.clearedTo));
+    const old = rows.filter((row) => row.seq <= this.clearedTo);
+    if (old.length) this.hidden = merge(this.hidden, old);
     this.dropBefore(update.first);
     this.changed();
   }
@@ -67,7 +84,18 @@ export class Store {
   /** Forget what is shown; what comes next is shown again. */
   clear(): void {
     this.clearedTo = Math.max(this.clearedTo, this.rows.at(-1)?.seq ?? 0);
+    this.hidden = merge(this.hidden, this.rows);
     this.rows = [];
+    this.version++;
+    this.reordered++;
+    this.changed();
+  }
+
+  /** Show again what was cleared. */
+  restore(): void {
+    this.rows = merge(this.hidden, this.rows);
+    this.hidden = [];
+    this.clearedTo = 0;
     this.version++;
     this.reordered++;
     this.changed();
@@ -75,8 +103,12 @@ export class Store {
 
   /** The row of an invocation, by binary search. */
   row(seq: number): Row | undefined {
-    const found = this.rows[lowerBound(this.rows, seq)];
-    return found?.seq === seq ? found : undefined;
+    return find(this.rows, seq) ?? find(this.hidden, seq);
+  }
+
+  /** How far the session's clock is ahead of this browser's, in milliseconds. */
+  get ahead(): number {
+    return this.header ? this.now() - Date.now() : 0;
   }
 
   /** The session's clock: ahead of this browser's, or standing still until it is moved. */
@@ -98,7 +130,17 @@ export class Store {
     this.version++;
   }
 
+  private noteJump(header: Header, now: number): void {
+    const before = this.header;
+    if (!before) return;
+    const expected = before.ticks ? now + this.clockAhead : before.now;
+    if (header.now - expected < JUMP_MS) return;
+    const after = this.rows.at(-1)?.seq ?? 0;
+    this.jumps = [...this.jumps, { from: expected, to: header.now, after }].slice(-MOST_JUMPS);
+  }
+
   private dropBefore(seq: number): void {
+    if (this.hidden.length) this.hidden = this.hidden.slice(lowerBound(this.hidden, seq));
     const count = Math.max(lowerBound(this.rows, seq), this.rows.length - MOST_ROWS);
     if (count <= 0) return;
     this.rows = this.rows.slice(count);
@@ -132,6 +174,11 @@ export class Store {
       if (rate > 0) this.rates.set(key, rate);
     }
   }
+}
+
+function find(rows: Row[], seq: number): Row | undefined {
+  const found = rows[lowerBound(rows, seq)];
+  return found?.seq === seq ? found : undefined;
 }
 
 export function edgeKey({ kind, source, target }: Omit<Edge, "messages">): string {

@@ -152,6 +152,7 @@ export interface Header {
   parked: number;
   delayed: number;
   errors: number;
+  repaired: number;
   traced: number;
   rate: number;
   p50: number;
@@ -175,7 +176,7 @@ export interface Update {
   waiting: number;
   missed: number;
   edges: WireEdge[];
-  types: Record<string, [invocations: number, errors: number]>;
+  types: Record<string, [invocations: number, errors: number, repaired: number]>;
 }
 
 /** The answer to a call: a result, or an error in words. */
@@ -202,10 +203,20 @@ export interface DetailOut {
   value?: Node;
 }
 
+/** A frame of a traceback; of the user's own code with the lines around. */
+export interface Frame {
+  place: string;
+  line: number;
+  function: string;
+  own: boolean;
+  code: [number: number, text: string][];
+}
+
 export interface DetailError {
   type: string;
   message: Node;
   traceback: Node;
+  frames: Frame[];
   retries: number;
   repaired: boolean;
 }
@@ -214,6 +225,7 @@ export interface Detail {
   seq: number;
   message_type: string;
   message: Node;
+  text: string | null;
   before: Node;
   after: Node;
   out: DetailOut[];
@@ -254,16 +266,24 @@ export interface HistoryEntry {
   readonly row: Row;
   readonly before: Node;
   readonly after: Node;
+  /** Who set it by hand; "" for an invocation. */
+  readonly by: string;
 }
 
 export interface WireHistoryEntry {
   row: WireRow;
   before: Node;
   after: Node;
+  by: string;
 }
 
-export function decodeHistoryEntry({ row, before, after }: WireHistoryEntry): HistoryEntry {
-  return { row: decodeRow(row), before, after };
+export function decodeHistoryEntry({ row, ...rest }: WireHistoryEntry): HistoryEntry {
+  return { row: decodeRow(row), ...rest };
+}
+
+export interface Matches {
+  seqs: number[];
+  upto: number;
 }
 
 export interface TimerRow {
@@ -278,17 +298,73 @@ export interface TimerRow {
 
 /** What the form offers beside a guess; the kernel knows them by these names. */
 export const MESSAGE_TYPES = [
-  "string",
-  "long",
+  "str",
   "int",
-  "double",
   "float",
-  "boolean",
+  "bool",
   "JSON",
+  "sf.IntType",
+  "sf.FloatType",
 ] as const;
 
 export interface TimerPage {
   now: number;
   total: number;
   rows: TimerRow[];
+}
+
+export interface WaitingMessage {
+  caller: string;
+  type: string;
+  text: string;
+  edit: string | null;
+}
+
+/** An address whose messages wait; `since` and `next` in milliseconds, 0: not known. */
+export interface WaitingRow {
+  typename: string;
+  id: string;
+  exact: boolean;
+  why: "parked" | "undeclared" | "backing off" | "queued";
+  reason: string;
+  line: string;
+  attempts: number;
+  waiting: number;
+  since: number;
+  next: number;
+  seq: number;
+  messages: WaitingMessage[];
+}
+
+export interface WaitingPage {
+  total: number;
+  rows: WaitingRow[];
+}
+
+export interface FunctionState {
+  name: string;
+  type: string;
+  expires: string;
+}
+
+/** `durations[i]` counts the last invocations below 0.01 * 2**i ms. */
+export interface FunctionRow {
+  typename: string;
+  declared: boolean;
+  version: number;
+  is_async: boolean;
+  place: string;
+  source: string;
+  state: FunctionState[];
+  addresses: number;
+  waiting: number;
+  parked: number;
+  takes: string[];
+  p50: number;
+  p99: number;
+  durations: number[];
+}
+
+export interface FunctionPage {
+  rows: FunctionRow[];
 }

@@ -6,24 +6,33 @@ import { row, update } from "./rows";
 
 class FakeKernel implements Model {
   sent: Record<string, unknown>[] = [];
-  private listener: ((message: unknown, buffers: DataView[]) => void) | undefined;
+  widget_manager: { kernel: { status: string } } | undefined;
+  broken = false;
+  private listeners = new Map<string, (...args: unknown[]) => void>();
 
   get = () => "";
   set = () => {};
   save_changes = () => {};
-  send = (content: unknown) => void this.sent.push(content as Record<string, unknown>);
-  on = (_: string, callback: (...args: never[]) => void) => {
-    this.listener = callback as typeof this.listener;
+  send = (content: unknown) => {
+    if (this.broken) throw new Error("Cannot send");
+    this.sent.push(content as Record<string, unknown>);
   };
-  off = () => {
-    this.listener = undefined;
+  on = (event: string, callback: (...args: never[]) => void) => {
+    this.listeners.set(event, callback as (...args: unknown[]) => void);
   };
+  off = (event: string) => {
+    this.listeners.delete(event);
+  };
+
+  fire(event: string, ...args: unknown[]): void {
+    this.listeners.get(event)?.(...args);
+  }
 
   say(
     message: Update | { kind: "reply"; id: string | undefined; result?: unknown; error?: string },
   ): void {
     const bytes = new TextEncoder().encode(JSON.stringify(message));
-    this.listener?.({ kind: message.kind }, [new DataView(bytes.buffer)]);
+    this.fire("msg:custom", { kind: message.kind }, [new DataView(bytes.buffer)]);
   }
 
   kinds = () => this.sent.map((each) => each.kind);
@@ -114,4 +123,33 @@ test("a kernel that never answers is an error in the end", async () => {
   const call = connection.call("pause");
   vi.advanceTimersByTime(120_001);
   await expect(call).rejects.toThrow("did not answer");
+});
+
+test.each(["restarting", "autorestarting", "dead"])("a kernel that is %s has ended", (status) => {
+  connection.show("a", true);
+  kernel.say(update([row(1)]));
+  kernel.widget_manager = { kernel: { status: "idle" } };
+  vi.advanceTimersByTime(600);
+  expect(connection.gone).toBe(false);
+  kernel.widget_manager.kernel.status = status;
+  vi.advanceTimersByTime(600);
+  expect(connection.gone).toBe(true);
+  expect(connection.store.rows).toHaveLength(1); // as it was
+});
+
+test("a line that Jupyter has cut is dead until somebody answers", () => {
+  connection.show("a", true);
+  kernel.say(update([row(1)]));
+  kernel.fire("comm_live_update");
+  expect(connection.gone).toBe(true);
+  kernel.say(update([row(2)]));
+  expect(connection.gone).toBe(false);
+});
+
+test("a line that cannot be spoken on is dead", () => {
+  connection.show("a", true);
+  kernel.say(update([row(1)]));
+  kernel.broken = true;
+  connection.call("pause").catch(() => {});
+  expect(connection.gone).toBe(true);
 });

@@ -58,6 +58,7 @@ test("an edge gets its names", () => {
 });
 
 test("the row of a history gets its names, the states stay as they are", () => {
-  const states: { before: Node; after: Node } = { before: 1, after: ["text", "long", 99] };
+  const after: Node = ["text", "long", 99];
+  const states = { before: 1, after, by: "s.set_state" };
   expect(decodeHistoryEntry({ row: SENT, ...states })).toEqual({ row: ROW, ...states });
 });

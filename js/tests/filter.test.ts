@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseFilter, splitAddress, term, wanted } from "../src/filter";
+import { parseFilter, splitAddress, term, withTerm } from "../src/filter";
 import { out, row } from "./rows";
 
 const BOB = row(7, {
@@ -49,6 +49,27 @@ describe("a filter takes", () => {
     ["type:person id:bob status:ok hello", true, false],
     ["type:person id:bob status:error", false, false],
     ["greeting", true, true],
+    ["person AND hello", true, true],
+    ["bob OR error", true, true],
+    ["id:nobody OR error:", false, true],
+    ["status=error", false, true],
+    ["status!=error", true, false],
+    ["ID:bob", true, false],
+    ["id: bob", true, false],
+    ['id: "two words"', false, true],
+    ["error: id:bob", false, false],
+    ["topic:greetings", true, false],
+    ["topic:greet*", true, false],
+    ["ms>5", true, false],
+    ["ms>=12", true, false],
+    ["seq<=7", true, false],
+    ["caller:ingress", false, true],
+    ["NOT id:bob", false, true],
+    ["(id:bob OR id:al) hello", true, false],
+    ["NOT (id:bob OR id:al)", false, true],
+    ["example/person/bob", true, false],
+    ["function:person status:ok", true, false],
+    ["x=1", false, false],
   ])("%s", (text, bob, failed) => {
     const { test: matches, problem } = parseFilter(text);
     expect(problem).toBe("");
@@ -76,7 +97,8 @@ describe("a filter knows what became of an invocation", () => {
     ['status:"rolled back"', [3]],
     ["status:ok", [4]],
   ])("%s", (text, found) => {
-    const rows = [OPEN, REPAIRED, UNDONE, FINE].filter(parseFilter(text).test);
+    const { test: matches } = parseFilter(text);
+    const rows = [OPEN, REPAIRED, UNDONE, FINE].filter((each) => matches(each));
     expect(rows.map(({ seq }) => seq)).toEqual(found);
   });
 });
@@ -86,6 +108,8 @@ describe("a filter says what it does not understand", () => {
     ["typ:person", '"typ:" is not known'],
     ["seq:abc", "needs a number"],
     ["ms:", "needs a number"],
+    ["since:soon", "needs a time"],
+    ["id.x:1", "have values inside"],
   ])("%s", (text, problem) => {
     expect(parseFilter(text).problem).toContain(problem);
   });
@@ -94,17 +118,53 @@ describe("a filter says what it does not understand", () => {
     expect(parseFilter("typ:x id:bob").test(FAILED)).toBe(false);
   });
 
-  test.each(['"', '""', "-", ":", "a:b:c", '-"', "   "])("%s breaks nothing", (text) => {
-    expect(() => parseFilter(text).test(BOB)).not.toThrow();
-  });
+  test.each(['"', '""', "-", ":", "a:b:c", '-"', "   ", "(", ")", "OR", "NOT", "AND AND", "(()"])(
+    "%s breaks nothing",
+    (text) => {
+      expect(() => parseFilter(text).test(BOB)).not.toThrow();
+    },
+  );
 });
 
 test("what other panes follow is the function and the id that are asked for", () => {
-  expect(wanted('status:error type:a/b id:"two words"')).toEqual({
-    typename: "a/b",
-    id: "two words",
-  });
-  expect(wanted("hello -id:bob type:a/*")).toEqual({ typename: "", id: "" });
+  const asked = parseFilter('status:error type:a/b id:"two words"');
+  expect([asked.typename, asked.id]).toEqual(["a/b", "two words"]);
+  for (const text of ["hello -id:bob type:a/*", "type:a/b OR id:bob", "NOT (type:a/b id:bob)"]) {
+    const none = parseFilter(text);
+    expect([none.typename, none.id]).toEqual(["", ""]);
+  }
+});
+
+test("the terms are told apart, for chips and for what is without one", () => {
+  const { parts } = parseFilter('ID: bob AND (error: OR ms>5) -status=ok "two words"');
+  expect(parts.map(({ text }) => text)).toEqual([
+    "ID:bob",
+    "(error: OR ms>5)",
+    "-status=ok",
+    '"two words"',
+  ]);
+});
+
+test("a value inside is looked for by the kernel", () => {
+  const { lookups, test: matches } = parseFilter("message.items[0].qty>=2 state.total!=7");
+  expect(lookups).toEqual([
+    { of: "message", path: "items[0].qty", compare: ">=", value: "2" },
+    { of: "state", path: "total", compare: "=", value: "7" },
+  ]);
+  const around = (found: boolean[]) => ({ now: 0, matched: () => found.shift() ?? false });
+  expect(matches(BOB, around([true, false]))).toBe(true);
+  expect(matches(BOB, around([true, true]))).toBe(false);
+});
+
+test("since is told by the session's clock", () => {
+  const filter = parseFilter("since:5s");
+  const at = (now: number) => filter.test(row(1, { time: 1_000 }), { now, matched: () => false });
+  expect([filter.timed, at(6_000), at(6_001)]).toEqual([true, true, false]);
+});
+
+test("one more term takes the place of another of its field", () => {
+  expect(withTerm("status:error id:bob", term("id", "al"))).toBe("status:error id:al");
+  expect(withTerm("", "id:al")).toBe("id:al");
 });
 
 test("a term made of a value finds that value", () => {

@@ -4,6 +4,7 @@ import { expect, test, vi } from "vitest";
 import type { Connection } from "../src/connection";
 import { HeaderBar } from "../src/HeaderBar";
 import { SessionContext } from "../src/hooks";
+import { Selection } from "../src/selection";
 import { Store } from "../src/store";
 import type { Header } from "../src/wire";
 import { HEADER, update } from "./rows";
@@ -17,19 +18,26 @@ function shown(state: Header["state"]): [string, string[]] {
   store.apply(update([], { header: { ...HEADER, state } }));
   const connection = { store, gone: false, late: 0 } as Connection;
   const model = { get: () => 0, set() {}, save_changes() {}, on() {}, off() {}, send() {} };
-  const session = { connection, store, model };
+  const selection = new Selection(store, connection);
+  const session = { connection, store, model, selection };
   const root = document.createElement("div");
-  render(h(SessionContext.Provider, { value: session, children: h(HeaderBar, {}) }), root);
+  render(
+    h(SessionContext.Provider, {
+      value: session,
+      children: h(HeaderBar, { present: () => {}, presenting: false }),
+    }),
+    root,
+  );
   const status = root.querySelector("[role=status]")?.textContent ?? "";
   const buttons = [...root.querySelectorAll("button")].filter((button) => !button.disabled);
   return [status, buttons.map((button) => button.textContent ?? "")];
 }
 
 test.each([
-  ["running", "● embedded, running", ["❚❚ Pause", "Step", "Clear view"]],
-  ["paused", "❚❚ embedded, paused", ["▶ Resume", "Step", "Clear view"]],
-  ["stopped", "■ embedded, stopped", ["Clear view"]],
-  ["ended", "■ embedded, ended", ["Clear view"]],
+  ["running", "● embedded, running", ["❚❚ Pause", "Step", "Clear view", "Present"]],
+  ["paused", "❚❚ embedded, paused", ["▶ Resume", "Step", "Clear view", "Present"]],
+  ["stopped", "■ embedded, stopped", ["Clear view", "Present"]],
+  ["ended", "■ embedded, ended", ["Clear view", "Present"]],
 ] as const)("a session that is %s", (state, words, buttons) => {
   expect(shown(state)).toEqual([words, buttons]);
 });

@@ -63,6 +63,7 @@ export const HEADER: Header = {
   parked: 0,
   delayed: 0,
   errors: 0,
+  repaired: 0,
   traced: 0,
   rate: 0,
   p50: 0,

@@ -10,8 +10,13 @@ import {
   decodeEdge,
   decodeOut,
   decodeRow,
+  type Frame,
+  type FunctionPage,
+  type FunctionRow,
+  type FunctionState,
   type Header,
   isOver,
+  type Matches,
   MESSAGE_TYPES,
   type Problem,
   type StatePage,
@@ -21,6 +26,9 @@ import {
   type TimerPage,
   type TimerRow,
   type Update,
+  type WaitingMessage,
+  type WaitingPage,
+  type WaitingRow,
   type WireEdge,
   type WireHistoryEntry,
   type WireOut,
@@ -42,6 +50,7 @@ const HEADER: Record<keyof Header, true> = {
   parked: true,
   delayed: true,
   errors: true,
+  repaired: true,
   traced: true,
   rate: true,
   p50: true,
@@ -75,6 +84,7 @@ const DETAIL: Record<keyof Detail, true> = {
   seq: true,
   message_type: true,
   message: true,
+  text: true,
   before: true,
   after: true,
   out: true,
@@ -97,6 +107,7 @@ const DETAIL_ERROR: Record<keyof DetailError, true> = {
   type: true,
   message: true,
   traceback: true,
+  frames: true,
   retries: true,
   repaired: true,
 };
@@ -128,6 +139,7 @@ const HISTORY_ENTRY: Record<keyof WireHistoryEntry, true> = {
   row: true,
   before: true,
   after: true,
+  by: true,
 };
 const TIMER: Record<keyof TimerRow, true> = {
   number: true,
@@ -144,6 +156,53 @@ const TIMER_PAGE: Record<keyof TimerPage, true> = {
   total: true,
   rows: true,
 };
+const FRAME: Record<keyof Frame, true> = {
+  place: true,
+  line: true,
+  function: true,
+  own: true,
+  code: true,
+};
+const MATCHES: Record<keyof Matches, true> = { seqs: true, upto: true };
+const WAITING_MESSAGE: Record<keyof WaitingMessage, true> = {
+  caller: true,
+  type: true,
+  text: true,
+  edit: true,
+};
+const WAITING_ROW: Record<keyof WaitingRow, true> = {
+  typename: true,
+  id: true,
+  exact: true,
+  why: true,
+  reason: true,
+  line: true,
+  attempts: true,
+  waiting: true,
+  since: true,
+  next: true,
+  seq: true,
+  messages: true,
+};
+const WAITING_PAGE: Record<keyof WaitingPage, true> = { total: true, rows: true };
+const FUNCTION_STATE: Record<keyof FunctionState, true> = { name: true, type: true, expires: true };
+const FUNCTION_ROW: Record<keyof FunctionRow, true> = {
+  typename: true,
+  declared: true,
+  version: true,
+  is_async: true,
+  place: true,
+  source: true,
+  state: true,
+  addresses: true,
+  waiting: true,
+  parked: true,
+  takes: true,
+  p50: true,
+  p99: true,
+  durations: true,
+};
+const FUNCTION_PAGE: Record<keyof FunctionPage, true> = { rows: true };
 const STATUSES: Record<Status, true> = { ok: true, error: true, "rolled back": true };
 const STATES: Record<Header["state"], true> = {
   running: true,
@@ -174,6 +233,14 @@ test.each([
   ["HistoryEntry", HISTORY_ENTRY],
   ["TimerRow", TIMER],
   ["TimerPage", TIMER_PAGE],
+  ["Frame", FRAME],
+  ["Matches", MATCHES],
+  ["WaitingMessage", WAITING_MESSAGE],
+  ["WaitingRow", WAITING_ROW],
+  ["WaitingPage", WAITING_PAGE],
+  ["FunctionState", FUNCTION_STATE],
+  ["FunctionRow", FUNCTION_ROW],
+  ["FunctionPage", FUNCTION_PAGE],
 ] as const)("%s has the fields of the kernel's side", (name, here) => {
   expect(Object.keys(here)).toEqual(fields[name]);
 });

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-__all__ = ["name_of_file", "place_of_frame", "place_of_traceback", "warn"]
+__all__ = ["is_the_users", "name_of_file", "place_of_frame", "place_of_traceback", "warn"]
 
 # Code of these folders is not the user's, nor is what pip has installed.
 _OTHERS = (f"{Path(__file__).parent.parent}{os.sep}", f"{Path(os.__file__).parent}{os.sep}")
@@ -43,19 +43,20 @@ def warn(text: str) -> None:
     """
     level = 1
     frame: FrameType | None = sys._getframe(0)
-    while frame is not None and not _is_the_users(frame.f_code.co_filename):
+    while frame is not None and not is_the_users(frame.f_code.co_filename):
         level, frame = level + 1, frame.f_back
     warnings.warn(text, stacklevel=2 if frame is None else level)
 
 
 def _innermost(places: Iterator[tuple[str, int]]) -> str:
     for filename, line in places:
-        if _is_the_users(filename):
+        if is_the_users(filename):
             return f"{name_of_file(filename)}, line {line}"
     return ""
 
 
-def _is_the_users(filename: str) -> bool:
+def is_the_users(filename: str) -> bool:
+    """Is the code of this file the user's own, and no library's?"""
     if filename.startswith((*_OTHERS, "<frozen")):
         return False
     return not any(folder in filename for folder in _INSTALLED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from ..address import SdkAddress
 from ..errors import EngineError
@@ -21,6 +21,8 @@ __all__ = [
     "RunningCluster",
     "StoredState",
     "Timer",
+    "WaitingAddress",
+    "Written",
     "controls_of",
 ]
 
@@ -80,6 +82,35 @@ class ParkedAddress(NamedTuple):
     def __repr__(self) -> str:
         where = f" at {self.line}" if self.line else ""
         return f"<parked: {self.address}, {self.waiting} waiting, {self.reason}{where}>"
+
+
+class WaitingAddress(NamedTuple):
+    """An address with messages that are not being served, and what they wait for.
+
+    ``why`` is "parked", "undeclared", "backing off" (until ``next_ms``, else 0) or "queued";
+    ``reason`` says more of the first three. ``messages`` are the first of ``waiting``: who sent
+    each, and the value.
+    """
+
+    address: SdkAddress
+    why: Literal["parked", "undeclared", "backing off", "queued"]
+    reason: str
+    next_ms: int
+    attempts: int
+    waiting: int
+    messages: list[tuple[SdkAddress | None, TypedValue]]
+
+
+class Written(NamedTuple):
+    """State values that were set by hand: ``values`` has each name's value before and after.
+
+    ``time`` is in seconds since the epoch; ``by`` says who, as in "s.set_state".
+    """
+
+    address: SdkAddress
+    time: float
+    by: str
+    values: dict[str, tuple[TypedValue | None, TypedValue | None]]
 
 
 class Timer(NamedTuple):
@@ -151,10 +182,12 @@ class Controls(Protocol):
         address: SdkAddress,
         values: Mapping[str, TypedValue | None],
         specs: Sequence[StateSpec] = (),
+        by: str = "s.set_state",
     ) -> None:
         """Set state values, all or none, as if the function had; None clears.
 
-        With ``specs`` that declare them the address need not have had a message.
+        With ``specs`` that declare them the address need not have had a message. ``by`` says who
+        did it, for ``written``.
 
         Raises
         ------
@@ -162,8 +195,35 @@ class Controls(Protocol):
             When the address is being served, or a name or a type is not as it is kept.
         """
 
+    def written(self, typename: str) -> list[Written]:
+        """What was set by hand of a function type, as far as it is remembered; oldest first."""
+
     def cancel(self, number: int) -> bool:
         """Drop a pending delayed message; False when it is not pending any more."""
+
+    def waiting(self, limit: int) -> tuple[int, list[WaitingAddress]]:
+        """How many addresses have messages that wait, and the first of them.
+
+        Those that are parked come first, then those that back off, then those whose turn comes.
+        """
+
+    def bring_forward(self, address: SdkAddress) -> None:
+        """Let an address be the next whose turn it is.
+
+        Raises
+        ------
+        EngineError
+            When none of its messages is ready.
+        """
+
+    def amend(self, address: SdkAddress, value: TypedValue) -> None:
+        """Put another value into the message at the head of a parked address, and try again.
+
+        Raises
+        ------
+        EngineError
+            When the address is not parked.
+        """
 
     def backup(self, path: str) -> None:
         """Copy the file in which all is kept.

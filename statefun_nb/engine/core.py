@@ -216,6 +216,23 @@ class Core:
             self._move(mailbox, _READY)
         return argument
 
+    def amend(self, address: SdkAddress, argument: bytes) -> None:
+        """Put another value into the message at the head of an address that does not go on."""
+        mailbox = self.find(address)
+        if mailbox is None or mailbox.state not in (_PARKED, _BACKING_OFF) or not mailbox.waiting:
+            raise EngineError(f"{address} is not parked: there is no message to edit")
+        caller, _ = mailbox.waiting[0]
+        mailbox.waiting[0] = (caller, argument)
+        mailbox.attempts = 0
+
+    def bring_forward(self, address: SdkAddress) -> None:
+        """Let an address be the next whose turn it is."""
+        mailbox = self.find(address)
+        if mailbox is None or mailbox.state is not _READY:
+            raise EngineError(f"no message of {address} is ready to be served")
+        self._ready.remove(mailbox)
+        self._ready.appendleft(mailbox)
+
     def write(
         self,
         address: SdkAddress,
@@ -280,6 +297,11 @@ class Core:
         return dict(self._parked)
 
     @property
+    def waits(self) -> tuple[Mapping[Mailbox, int], Sequence[Mailbox]]:
+        """Until when addresses back off, and those whose turn comes, in order."""
+        return self._retries, self._ready
+
+    @property
     def parked_count(self) -> int:
         """How many addresses are parked."""
         return len(self._parked)
@@ -340,11 +362,11 @@ class Core:
             if mutation.value is not None:
                 function_type.check_type(index, mutation.value.typename)
         for send in reply.sends:
-            _check_target(function_type, send.target)
+            function_type.check_target(send.target)
         if reply.delayed:
             for each in reply.delayed:
                 if not isinstance(each, CancelDelayed):
-                    _check_target(function_type, each.target)
+                    function_type.check_target(each.target)
             self.timers.check(mailbox.address, reply.delayed)
 
     def _apply(self, mailbox: Mailbox, reply: Reply, now_ms: int) -> None:
@@ -383,10 +405,3 @@ class Core:
         mailbox.attempts += 1
         self._retries[mailbox] = now_ms + delay
         self._move(mailbox, _BACKING_OFF)
-
-
-def _check_target(sender: FunctionType, target: SdkAddress) -> None:
-    if not target.namespace or not target.name or target.typename.count("/") != 1:
-        raise EngineError(
-            f"{sender.typename} sent a message to {target.typename!r}: no such typename"
-        )

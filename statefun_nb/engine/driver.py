@@ -201,6 +201,20 @@ class Driver:
         self._check()
         return argument
 
+    def amend(self, address: SdkAddress, argument: bytes) -> None:
+        """Put another value into the message at the head of a parked address, and try again."""
+        self._check()
+        self.core.amend(address, argument)
+        self.core.release(address.typename, address.id)
+        self._settle()
+        self._check()
+
+    def bring_forward(self, address: SdkAddress) -> None:
+        """Let an address be the next whose turn it is; see ``Core.bring_forward``."""
+        self._receive(float("inf"))
+        self._tick()
+        self.core.bring_forward(address)
+
     def cancel(self, number: int) -> bool:
         """Drop a pending delayed message; False when it is not pending any more."""
         cancelled = self.core.timers.cancel_number(number)

@@ -109,6 +109,12 @@ class DurableCore(Core):
         self.journal.served(address, 1)
         return argument
 
+    def amend(self, address: SdkAddress, argument: bytes) -> None:
+        super().amend(address, argument)
+        mailbox = self.types[address.typename].mailboxes[address.id]
+        assert mailbox.waiting  # else it was refused
+        self.journal.amended(address, *mailbox.waiting[0])
+
     def _skip(self, mailbox: Mailbox) -> None:
         super()._skip(mailbox)
         self.journal.served(mailbox.address, 1)

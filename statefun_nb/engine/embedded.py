@@ -154,7 +154,7 @@ class EmbeddedEngine:
             lambda: Driver(self._core, transport, clock, paused=paused, commit=commit)
         )
         self.controls = EmbeddedControls(
-            thread, self._driver, None if store is None else store.backup
+            thread, self._driver, clock, None if store is None else store.backup
         )
         if self._persistence is not None:
             thread.post(self._driver.wake)  # for what was kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
@@ -9,10 +10,16 @@ from ..address import SdkAddress
 from ..errors import EngineError
 from ..loop_thread import LoopThread
 from ..protocol.effects import StateSpec, TypedValue
-from .base import Idle
+from ..protocol.wire import typed_value_bytes
+from .base import Idle, WaitingAddress, Written
+from .clock import Clock
 from .driver import Driver
+from .waiting import waiting_addresses
 
 __all__ = ["EmbeddedControls"]
+
+# So much of what was set by hand is remembered.
+_WRITTEN = 1_000
 
 
 class EmbeddedControls:
@@ -22,17 +29,23 @@ class EmbeddedControls:
     ----------
     thread : LoopThread
         The driver's.
-    driver : Driver
+    driver, clock : Driver, Clock
     backup : callable, optional
         Copies what is kept to a file, on the loop.
     """
 
     def __init__(
-        self, thread: LoopThread, driver: Driver, backup: Callable[[str], None] | None
+        self,
+        thread: LoopThread,
+        driver: Driver,
+        clock: Clock,
+        backup: Callable[[str], None] | None,
     ) -> None:
         self._thread = thread
         self._driver = driver
+        self._clock = clock
         self._backup = backup
+        self._written: deque[Written] = deque(maxlen=_WRITTEN)
 
     async def step(self) -> bool:
         return await self._driver.step()
@@ -46,11 +59,38 @@ class EmbeddedControls:
         address: SdkAddress,
         values: Mapping[str, TypedValue | None],
         specs: Sequence[StateSpec] = (),
+        by: str = "s.set_state",
     ) -> None:
-        self._thread.call(self._driver.write, address, values, specs)
+        self._thread.call(self._write, address, values, specs, by)
+
+    def _write(
+        self,
+        address: SdkAddress,
+        values: Mapping[str, TypedValue | None],
+        specs: Sequence[StateSpec],
+        by: str,
+    ) -> None:
+        now_ms = self._clock.now_ms()
+        mailbox = self._driver.core.find(address)
+        before = {} if mailbox is None else mailbox.read(now_ms, touch=False)
+        self._driver.write(address, values, specs)
+        changed = {name: (before.get(name), value) for name, value in values.items()}
+        self._written.append(Written(address, now_ms / 1000, by, changed))
+
+    def written(self, typename: str) -> list[Written]:
+        return [each for each in tuple(self._written) if each.address.typename == typename]
 
     def cancel(self, number: int) -> bool:
         return self._thread.call(self._driver.cancel, number)
+
+    def waiting(self, limit: int) -> tuple[int, list[WaitingAddress]]:
+        return self._thread.call(waiting_addresses, self._driver.core, limit)
+
+    def bring_forward(self, address: SdkAddress) -> None:
+        self._thread.call(self._driver.bring_forward, address)
+
+    def amend(self, address: SdkAddress, value: TypedValue) -> None:
+        self._thread.call(self._driver.amend, address, typed_value_bytes(value))
 
     def backup(self, path: str) -> None:
         if self._backup is None:

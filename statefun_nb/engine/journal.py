@@ -92,6 +92,13 @@ class Journal:
         else:
             del numbers[:count]
 
+    def amended(self, target: SdkAddress, caller: SdkAddress | None, argument: bytes) -> None:
+        """Note that the first message of a mailbox is another one now, in the same place."""
+        number = self._numbers[target][0]
+        if number not in self._mail:
+            self._served.append(number)  # as it was it is in the file
+        self._mail[number] = Mail(number, target, caller, argument)
+
     def learnt(self, function_type: FunctionType) -> None:
         """Note that a function type has new state names."""
         self._types[function_type] = None

@@ -120,6 +120,13 @@ class FunctionType:
         if known.typename != typename:
             raise EngineError(type_is_kept(self.typename, known.name, known.typename, typename))
 
+    def check_target(self, target: SdkAddress) -> None:
+        """Raise when a message of one of its functions goes to what is no address."""
+        if not target.namespace or not target.name or target.typename.count("/") != 1:
+            raise EngineError(
+                f"{self.typename} sent a message to {target.typename!r}: no such typename"
+            )
+
 
 class Mailbox:
     """One address: its waiting messages, its request in flight, its state.

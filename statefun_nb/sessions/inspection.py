@@ -30,6 +30,8 @@ from .options import Options
 
 __all__ = ["Inspection"]
 
+_PLACES = ("cell", "right", "browser")
+
 
 class Inspection:
     """The part of ``Session`` that answers and shows: a base class, to keep the files small."""
@@ -231,17 +233,43 @@ class Inspection:
 
     # Showing.
 
-    def dashboard(self) -> Any:
-        """The live view of everything: invocations, state, what was sent, flows, timers.
+    def dashboard(self, where: Literal["cell", "right", "browser"] = "cell") -> Any:
+        """The live view of everything: invocations, what waits, state, flows, time.
 
         It goes on while a cell runs; a saved notebook keeps a static picture of it.
+
+        Parameters
+        ----------
+        where : "cell", "right" or "browser"
+            In the cell; beside the notebook, where jupyterlab-sidecar is installed; or as a page
+            of its own, which needs no Jupyter: what is returned has its ``url``. That page is on
+            loopback, and its address has a token.
 
         Raises
         ------
         SessionError
-            When the widget libraries are not installed.
+            When ``where`` is none of these, or the widget libraries are not installed.
         """
-        return self._views.dashboard()
+        if where not in _PLACES:
+            raise SessionError(f"where={where!r}: one of {', '.join(map(repr, _PLACES))}")
+        return self._views.dashboard(where)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the run to one self-contained HTML page with the dashboard in it; returns its path.
+
+        What the trace keeps can be walked, filtered and looked at there, by anybody, without
+        Python: invocations, timeline, graph, state.
+
+        Raises
+        ------
+        SessionError
+            When no file can be written there.
+        """
+        target = a_path("path", path)
+        try:
+            return self._views.report(target)
+        except OSError as error:
+            raise not_opened("path", target, error) from error
 
     def watch(self, typename: str, id: str) -> Any:
         """A live view of one address: its state, and its last invocations."""

@@ -22,8 +22,8 @@ class Flows:
         By sending and receiving typename; the sender is "" for what comes from outside.
     records : dict
         By emitting typename and egress.
-    invocations, errors : dict
-        By typename.
+    invocations, errors, repaired : dict
+        By typename; a repaired error is one of the errors, too.
 
     Examples
     --------
@@ -38,6 +38,8 @@ class Flows:
         self.records: dict[tuple[str, str], int] = {}
         self.invocations: dict[str, int] = {}
         self.errors: dict[str, int] = {}
+        self.repaired: dict[str, int] = {}
+        self._mended: set[int] = set()  # numbers of the batches whose error is repaired
 
     def add(self, batches: Iterable[TracedBatch]) -> None:
         """Count the messages and records of these batches, too."""
@@ -48,12 +50,25 @@ class Flows:
             if batch.failures:
                 self.errors[typename] = self.errors.get(typename, 0) + batch.failures
             if batch.error is not None:  # nothing of it has had an effect: it comes again
+                self.mend(batch)
                 continue
             for caller, messages in count_callers(batch.request).items():
                 _count(self.messages, (caller, typename), messages)
             if batch.emitted:
                 for egress, records in count_egresses(batch.reply).items():
                     _count(self.records, (typename, egress), records)
+
+    def mend(self, batch: TracedBatch) -> None:
+        """Count the error of a batch as repaired, if it is, and has not been counted."""
+        if batch.error is None or not batch.error.repaired or batch.number in self._mended:
+            return
+        self._mended.add(batch.number)
+        typename = batch.spec.typename
+        self.repaired[typename] = self.repaired.get(typename, 0) + 1
+
+    def open_errors(self, typename: str) -> int:
+        """How many errors of a function nothing has repaired yet."""
+        return self.errors.get(typename, 0) - self.repaired.get(typename, 0)
 
 
 def _count(counts: dict[tuple[str, str], int], key: tuple[str, str], number: int) -> None:

@@ -11,7 +11,7 @@ from .events import Invocation
 from .reader import read_batch
 from .recorder import Recorder
 
-__all__ = ["find_invocation", "history", "last_changes"]
+__all__ = ["find_invocation", "history", "last_changes", "open_failures"]
 
 
 def find_invocation(recorder: Recorder, seq: int) -> Invocation | None:
@@ -45,6 +45,20 @@ def last_changes(recorder: Recorder, typename: str, ids: set[str]) -> dict[str, 
             changed = [each for each in read_batch(batch, recorder.id) if each.changed]
             if changed:
                 found[id_] = changed[-1]
+    return found
+
+
+def open_failures(recorder: Recorder, limit: int) -> dict[SdkAddress, Invocation]:
+    """Of each address the last kept invocation that raised and is not repaired; the newest."""
+    found: dict[SdkAddress, Invocation] = {}
+    for batch in reversed(recorder.snapshot().batches):
+        if batch.error is None or batch.error.repaired:
+            continue
+        last = batch.invocations - 1
+        failed = next(read_batch(batch, recorder.id, last, last + 1))
+        found.setdefault(failed.address, failed)
+        if len(found) == limit:
+            break
     return found
 
 

@@ -8,40 +8,49 @@ from datetime import timedelta
 from typing import Any
 
 from ..address import address_of
-from ..engine.base import StoredState, Timer, controls_of
+from ..engine.base import StoredState, Timer, Written, controls_of
 from ..errors import EngineError, StatefunError
 from ..protocol.effects import TypedValue
 from ..protocol.v3 import decode_typed_value
 from ..sdk.registry import decode_state
 from ..sdk.unreadable import Unreadable
-from ..trace.events import Invocation, Payload, egress_record
+from ..trace.events import Invocation, Payload
 from ..trace.history import find_invocation, history, last_changes
-from .entry import MESSAGE_TYPES, as_text, literal, read_value
-from .rows import detail_of, row_of, short_id
+from .catalogue import function_page
+from .download import download_invocations, download_sent, download_state
+from .entry import as_text, sent_as
+from .matching import matches
+from .names import name_of_type, name_of_typename
+from .rows import detail_of, row_by_hand, row_of, short_id
 from .source import Source
 from .state_editor import StateEditor, type_of_state
 from .tree import FULL, GLANCE, preview, tree
+from .waiting import amend, waiting_page
 from .wire import (
     CallReply,
     Detail,
+    FunctionPage,
     HistoryEntry,
+    Matches,
     StatePage,
     StateRow,
     StateValue,
     TimerPage,
     TimerRow,
+    WaitingPage,
 )
 
 __all__ = ["Calls"]
 
-# Addresses and timers that are shown at once, and records that are downloaded.
+# Addresses and timers that are shown at once.
 _MOST_ADDRESSES = 200
 _MOST_TIMERS = 500
-_MOST_RECORDS = 100_000
 _HISTORY = 50
 # A value is offered for editing up to so many characters, an address up to an id of so many.
 _EDITABLE = 10_000
 _LONGEST_ID = 20_000
+# Times that are nearer to one another do not tell what came first.
+_CLOCK_SECONDS = 0.002
 
 
 class Calls:
@@ -74,7 +83,15 @@ class Calls:
             "undo": self._undo,
             "timers": self._timers,
             "cancel": self._cancel,
-            "records": self._records,
+            "download": self._download,
+            "waiting": self._waiting,
+            "retry": self._retry,
+            "discard": self._discard,
+            "discard_all": self._discard_all,
+            "amend": self._amend,
+            "resend": self._resend,
+            "functions": self._functions,
+            "matching": self._matching,
         }
 
     def answer(self, message: dict[str, Any]) -> CallReply:
@@ -95,29 +112,33 @@ class Calls:
     def _resume(self) -> None:
         self._source.resume()
 
-    def _step(self) -> int:
-        """The invocation's number; 0 when no message was ready."""
+    def _step(self, typename: str = "", id: str = "") -> int:
+        """The invocation's number; 0 when no message was ready. An address may be chosen."""
+        if typename:
+            controls = controls_of(self._source.engine, "step")
+            controls.bring_forward(address_of(typename, id))
         found = self._source.step()
         return 0 if found is None else int(found.seq)
 
     def _advance(self, seconds: float) -> str:
         return repr(self._source.advance(timedelta(seconds=float(seconds))))
 
-    def _send(self, typename: str, id: str, text: str, type: str = "") -> None:
-        if not type:
-            self._source.send(typename, id, literal(text))
-            return
-        known = MESSAGE_TYPES[type]
-        self._source.send(typename, id, read_value(known, text), type=known)
+    def _send(self, typename: str, id: str, text: str, type: str = "", delay: float = 0) -> None:
+        value, known = sent_as(type, text)
+        later = timedelta(seconds=float(delay)) if delay else None
+        self._source.send(typename, id, value, type=known, delay=later)
 
     def _detail(self, seq: int, full: bool = False) -> Detail:
+        return detail_of(self._find(seq), FULL if full else GLANCE)
+
+    def _find(self, seq: int) -> Invocation:
         found = find_invocation(self._source.recorder, seq)
         if found is None:
             raise EngineError(
                 f"invocation {seq} is not kept any more: start the session with a larger "
                 "trace_limit or trace_bytes"
             )
-        return detail_of(found, FULL if full else GLANCE)
+        return found
 
     def _state(self, typename: str = "", search: str = "", limit: int = 50) -> StatePage:
         source = self._source
@@ -126,6 +147,7 @@ class Calls:
         found: list[StoredState] = []
         if typename:
             total, found = source.engine.page(typename, search, min(limit, _MOST_ADDRESSES))
+        written = {each.address.id: each for each in self._written(typename)}  # the last of each
         changes = last_changes(source.recorder, typename, {each.id for each in found})
         return StatePage(
             types=types,
@@ -133,18 +155,37 @@ class Calls:
             total=total,
             observed=source.engine.cluster is not None,
             undoable=self._editor.undoable,
-            rows=[self._address(typename, each, changes.get(each.id)) for each in found],
+            rows=[
+                self._address(typename, each, changes.get(each.id), written.get(each.id))
+                for each in found
+            ],
         )
 
-    def _address(self, typename: str, stored: StoredState, change: Invocation | None) -> StateRow:
+    def _address(
+        self,
+        typename: str,
+        stored: StoredState,
+        change: Invocation | None,
+        written: Written | None,
+    ) -> StateRow:
         exact = len(stored.id) <= _LONGEST_ID
+        seq = 0 if change is None else change.seq
+        time = 0.0 if change is None else change.time.timestamp()
+        by = "" if change is None or change.caller is None else preview(str(change.caller))
+        # A virtual clock may have stood still in between: then what is there now tells.
+        end = time if change is None else time + change.duration
+        if written is not None and (
+            written.time > end + _CLOCK_SECONDS
+            or (written.time >= time and _is_there(written, stored))
+        ):
+            seq, time, by = 0, written.time, written.by
         return StateRow(
             id=stored.id if exact else short_id(stored.id),
             exact=exact,
             values=self._values(typename, stored) if exact else [],
-            seq=0 if change is None else change.seq,
-            time=0 if change is None else change.time.timestamp() * 1000,
-            by="" if change is None or change.caller is None else preview(str(change.caller)),
+            seq=seq,
+            time=time * 1000,
+            by=by,
         )
 
     def _values(self, typename: str, stored: StoredState) -> list[StateValue]:
@@ -158,7 +199,7 @@ class Calls:
             shown.append(
                 StateValue(
                     name=name,
-                    type=known.typename if known else value.typename if value else "",
+                    type=name_of_type(known) if known else _type_of(value),
                     present=value is not None,
                     value=tree(decoded),
                     text=_editable_text(known, decoded) if value is not None else "",
@@ -173,14 +214,36 @@ class Calls:
 
     def _history(self, typename: str, id: str) -> list[HistoryEntry]:
         found = history(self._source.recorder, address_of(typename, id), _HISTORY)
-        return [
+        written = [each for each in self._written(typename) if each.address.id == id]
+        entries = [self._by_hand(each) for each in reversed(written)]
+        entries += [
             HistoryEntry(
                 row=row_of(each),
                 before=tree(each.state_before),
                 after=tree(each.state_after),
+                by="",
             )
             for each in found
         ]
+        return sorted(entries, key=lambda each: -each["row"].time)[:_HISTORY]
+
+    def _written(self, typename: str) -> list[Written]:
+        controls = self._source.engine.controls
+        return [] if controls is None else controls.written(typename)
+
+    def _by_hand(self, written: Written) -> HistoryEntry:
+        typename, id_ = written.address.typename, written.address.id
+        before = self._values_of(typename, {n: b for n, (b, _) in written.values.items()})
+        after = self._values_of(typename, {n: a for n, (_, a) in written.values.items()})
+        return HistoryEntry(
+            row=row_by_hand(typename, id_, written.time, written.by, before, after),
+            before=tree(before),
+            after=tree(after),
+            by=written.by,
+        )
+
+    def _values_of(self, typename: str, values: dict[str, TypedValue | None]) -> dict[str, Any]:
+        return decode_state(self._source.functions.find(typename), values)
 
     def _edit(self, typename: str, id: str, name: str, text: str) -> None:
         self._editor.set(typename, id, name, text)
@@ -191,8 +254,12 @@ class Calls:
     def _undo(self) -> str:
         return self._editor.undo()
 
-    def _timers(self) -> TimerPage:
-        pending = self._source.engine.timers()
+    def _timers(self, typename: str = "", id: str = "") -> TimerPage:
+        pending = [
+            each
+            for each in self._source.engine.timers()
+            if (not typename or each.target.typename == typename) and id in each.target.id
+        ]
         return TimerPage(
             now=self._source.engine.now() * 1000,
             total=len(pending),
@@ -202,24 +269,62 @@ class Calls:
     def _cancel(self, number: int) -> bool:
         return controls_of(self._source.engine, "cancelling a delayed message").cancel(number)
 
-    def _records(self, egress: str = "") -> str:
-        """The records of an egress, or of all, as JSON lines."""
-        lines = []
-        for emitted in self._source.engine.egress(egress or None)[-_MOST_RECORDS:]:
-            record = egress_record(emitted.egress, decode_typed_value(emitted.argument))
-            lines.append(
-                json.dumps(
-                    {
-                        "egress": record.egress,
-                        "topic": record.topic,
-                        "key": record.key,
-                        "value": record.value,
-                        "type": record.payload.typename,
-                    },
-                    default=_json_default,
-                )
-            )
-        return "".join(line + "\n" for line in lines)
+    def _download(self, what: str, form: str = "jsonl", **wanted: Any) -> str:
+        """What a pane shows, as the text of a file."""
+        return _DOWNLOADS[what](self._source, form=form, **wanted)
+
+    # What waits, and what to do about it.
+
+    def _waiting(self, typename: str = "", id: str = "", limit: int = 200) -> WaitingPage:
+        return waiting_page(self._source, typename, id, limit)
+
+    def _retry(self, typename: str = "", id: str = "") -> int:
+        return self._source.retry(typename or None, id if typename else None)
+
+    def _discard(self, typename: str, id: str) -> None:
+        self._source.discard(typename, id)
+
+    def _discard_all(self) -> int:
+        """Give up the message at the head of every address that has failed."""
+        parked = [each.address for each in self._source.parked if not each.undeclared]
+        for address in parked:
+            self._source.discard(address.typename, address.id)
+        return len(parked)
+
+    def _amend(self, typename: str, id: str, text: str) -> None:
+        amend(self._source, typename, id, text)
+
+    def _resend(self, seq: int, text: str | None = None, delay: float = 0) -> None:
+        """Send the message of an invocation again, or another one like it."""
+        later = timedelta(seconds=float(delay)) if delay else None
+        found = self._find(seq)
+        if text is None:
+            self._source.resend(seq, delay=later)
+            return
+        value, known = sent_as(found.message.typename, text)
+        address = found.address
+        self._source.send(address.typename, address.id, value, type=known, delay=later)
+
+    def _matching(self, of: str, path: str, compare: str, value: str, after: int = 0) -> Matches:
+        return matches(self._source, of, path, compare, value, after)
+
+    def _functions(self) -> FunctionPage:
+        return function_page(self._source)
+
+
+_DOWNLOADS: dict[str, Callable[..., str]] = {
+    "invocations": download_invocations,
+    "sent": download_sent,
+    "state": download_state,
+}
+
+
+def _is_there(written: Written, stored: StoredState) -> bool:
+    return all(stored.values.get(name) == after for name, (_, after) in written.values.items())
+
+
+def _type_of(value: TypedValue | None) -> str:
+    return "" if value is None else name_of_typename(value.typename)
 
 
 def _editable_text(known: Any, value: Any) -> str | None:
@@ -245,8 +350,3 @@ def _timer(timer: Timer) -> TimerRow:
         id=short_id(timer.target.id),
         text=preview(Payload(*message).value),
     )
-
-
-def _json_default(value: Any) -> Any:
-    """Bytes as hexadecimal, anything else as Python shows it."""
-    return value.hex() if isinstance(value, (bytes, bytearray)) else preview(value, 10_000)

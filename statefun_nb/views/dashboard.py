@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -18,6 +17,7 @@ import traitlets
 from IPython.display import display
 
 from ..errors import StatefunError
+from .bundle import bundled
 from .calls import Calls
 from .feed import Feed
 from .pictures import Pictures
@@ -27,21 +27,11 @@ from .wire import Problem
 
 __all__ = ["Dashboard"]
 
-_STATIC = Path(__file__).parent / "static"
 _WINDOW = 10
 _KNOCK_SECONDS = 2.0
 # Rows that rush by cannot be read: drawing them ten times a second would take the time of the
 # functions that make them.
 _BURST_SECONDS = 0.2
-
-
-def _bundled(name: str) -> str:
-    path = _STATIC / name
-    if not path.exists():
-        raise ImportError(
-            f"the front-end is not built ({name}): python hatch_build.py in a checkout"
-        )
-    return path.read_text(encoding="utf-8")
 
 
 class Dashboard(anywidget.AnyWidget):
@@ -58,7 +48,8 @@ class Dashboard(anywidget.AnyWidget):
     selected : int
         The ``seq`` of the open invocation; 0: none.
     pane : str
-        Which pane is shown: "invocations", "state", "outgoing", "graph", "timers" or "send".
+        Which pane is shown: "invocations", "waiting", "state", "outgoing", "timeline", "graph",
+        "functions", "timers" or "send".
 
     Examples
     --------
@@ -66,8 +57,8 @@ class Dashboard(anywidget.AnyWidget):
     """
 
     # Text and not paths: of a path anywidget keeps every widget that was ever made alive.
-    _esm = _bundled("dashboard.js")
-    _css = _bundled("dashboard.css")
+    _esm = bundled("dashboard.js")
+    _css = bundled("dashboard.css")
 
     kind = traitlets.Unicode("dashboard").tag(sync=True)
     typename = traitlets.Unicode("").tag(sync=True)
@@ -83,7 +74,7 @@ class Dashboard(anywidget.AnyWidget):
         self._publisher = publisher
         self._calls = Calls(source)
         # What follows belongs to the publisher's thread.
-        self._feed = Feed(source, rows=traits.get("kind", "dashboard") in ("dashboard", "table"))
+        self._feed = Feed(source, rows=traits.get("kind", "dashboard") != "watch")
         self._looking: set[str] = set()  # the pages that do
         self._sent = self._acknowledged = 0
         self._sent_at = 0.0
@@ -180,7 +171,11 @@ class Dashboard(anywidget.AnyWidget):
     def _ipython_display_(self) -> None:
         """The live view, and a picture of it for where there is no kernel."""
         bundle = self._repr_mimebundle_()
+        data: Any
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        # What a page shows that may run no widget, as of a notebook from elsewhere: the picture
+        # that follows says it all.
+        data["text/html"] = '<div class="statefun-nb-live"></div>'
         display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]  # IPython
         if self._publisher.pictures is None:
             self._publisher.pictures = Pictures(self._source)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 from typing import Any
 
 from ..errors import ConversionError
+from ..protocol.effects import TypedValue
 from ..sdk.inference import JSON
 from ..sdk.types import (
+    BUILT_IN_TYPES,
     BoolType,
     DoubleType,
     FloatType,
@@ -15,20 +18,16 @@ from ..sdk.types import (
     LongType,
     StringType,
     Type,
+    simple_type,
 )
+from ..trace.events import Payload
+from .names import MESSAGE_TYPES, name_of_typename
 
-__all__ = ["MESSAGE_TYPES", "as_text", "literal", "read_value"]
+__all__ = ["as_text", "literal", "message_text", "read_message", "read_value", "sent_as"]
 
-# What the form for messages offers beside a guess.
-MESSAGE_TYPES: dict[str, Type] = {
-    "string": StringType,
-    "long": LongType,
-    "int": IntType,
-    "double": DoubleType,
-    "float": FloatType,
-    "boolean": BoolType,
-    "JSON": JSON,
-}
+# A value is offered for editing up to so many characters.
+_EDITABLE = 10_000
+
 _NUMBERS: dict[str, type] = {
     IntType.typename: int,
     LongType.typename: int,
@@ -79,7 +78,9 @@ def read_value(tpe: Type, text: str) -> Any:
     except Exception as error:  # a deserializer of the user's may raise anything
         reason = "write true or false" if isinstance(error, KeyError) else str(error)
         shown = text if len(text) <= 100 else text[:99] + "…"
-        raise ConversionError(f"{shown!r} is not a value of {typename}: {reason}") from error
+        raise ConversionError(
+            f"{shown!r} is not a value of {name_of_typename(typename)}: {reason}"
+        ) from error
 
 
 def _read_protobuf(tpe: Type, text: str) -> Any:
@@ -107,3 +108,51 @@ def as_text(tpe: Type, value: Any) -> str:
 
         return json_format.MessageToJson(value)
     return bytes(tpe.serializer().serialize(value)).decode()
+
+
+def message_text(payload: Payload) -> str | None:
+    """What an editor of a message starts with; None where no text can stand for it."""
+    known = BUILT_IN_TYPES.get(payload.typename)
+    try:
+        if known is not None:
+            text = as_text(known, payload.value)
+        else:
+            text = (payload.data or b"").decode()
+            json.loads(text)
+    except (ValueError, RecursionError):  # bytes of a type that is not known here, and no JSON
+        return None
+    return text if len(text) <= _EDITABLE else None
+
+
+def read_message(typename: str, text: str) -> TypedValue:
+    """The message of a typename that a text stands for; of one that is not known here, JSON.
+
+    Raises
+    ------
+    ConversionError
+        When it stands for none.
+    """
+    known = BUILT_IN_TYPES.get(typename)
+    if known is not None:
+        return TypedValue(typename, known.serializer().serialize(read_value(known, text)))
+    read_value(JSON, text)  # raises, unless it is JSON
+    return TypedValue(typename, text.encode())
+
+
+def sent_as(name: str, text: str) -> tuple[Any, Type | None]:
+    """A value, and the type to send it as: by a name that the form offers, or by a typename.
+
+    Without a name it is what Python reads: a literal, else text.
+
+    Raises
+    ------
+    ConversionError
+        When the text stands for no value of that type.
+    """
+    if not name:
+        return literal(text), None
+    known = MESSAGE_TYPES.get(name)
+    if known is not None:
+        return read_value(known, text), known
+    value = read_message(name, text)
+    return value.value, simple_type(name, bytes, bytes)

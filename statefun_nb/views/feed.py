@@ -109,11 +109,20 @@ class Feed:
             waiting=self._waiting_rows,
             missed=self._missed,
             edges=self._edges(),
-            types={
-                name: [count, self._flows.errors.get(name, 0)]
-                for name, count in self._flows.invocations.items()
-            },
+            types=self._types(),
         )
+
+    def _types(self) -> dict[str, list[int]]:
+        """Counts by function; also of those that are declared and wait for a first message."""
+        flows = self._flows
+        return {
+            name: [
+                flows.invocations.get(name, 0),
+                flows.errors.get(name, 0),
+                flows.repaired.get(name, 0),
+            ]
+            for name in dict.fromkeys([*flows.invocations, *self._source.functions])
+        }
 
     def _same(self, header: Header) -> bool:
         """Is the header the same but for the time, which the browser counts itself?"""
@@ -135,6 +144,8 @@ class Feed:
     def _exchange(self) -> None:
         """Note which errors were tried again or repaired since they were recorded."""
         changed, self._replaced = self._source.recorder.replaced(self._replaced)
+        for batch in changed:
+            self._flows.mend(batch)
         if not changed or not self._rows:
             return
         now = {batch.number: batch for batch in changed}
@@ -212,6 +223,7 @@ class Feed:
             parked=status.parked,
             delayed=status.delayed,
             errors=status.errors,
+            repaired=sum(self._flows.repaired.values()),
             traced=status.traced,
             rate=round(self._rate(status.traced), 1),
             p50=self._quantile(ordered, 0.5),

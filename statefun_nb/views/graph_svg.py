@@ -1,26 +1,37 @@
-"""The flow graph as a static SVG: ingress, function types and egresses in columns.
-
-The live view lays its graph out in the browser, by a library; this one must be there without.
-"""
+"""The flow graph as a static picture: an SVG that an ``<img>`` can hold, complete in itself."""
 
 from __future__ import annotations
 
+import base64
 from html import escape
 from typing import NamedTuple
 
+from ..tables import counted
 from ..trace.flows import Flows
+from .layered import HEIGHT, WIDTH, lay_out
 
-__all__ = ["graph_svg"]
+__all__ = ["graph_image", "graph_svg"]
 
-_WIDTH, _HEIGHT = 170, 34  # of a node, pixels
-_GAP_X, _GAP_Y = 70, 18
-_THICK = ' stroke-width="2"'
-_LABEL = 24  # characters that fit a node
+_LABEL = 24  # characters that fit a box
+# More functions than this fill pages: those with the most messages are drawn.
+_MOST_EDGES = 60
+
+# Its own colours on its own ground: a picture in a page knows nothing of the page's theme.
+_STYLE = """
+.card{fill:#fff;stroke:#d7dbe0}
+.box{fill:#f4f6f8;stroke:#8a94a0}
+.ingress,.egress{fill:#eef4fb;stroke:#5b86b5}
+.failed{fill:#fdf0ef;stroke:#a4161a;stroke-width:2}
+.edge{fill:none;stroke:#8a94a0;stroke-width:1.4}
+text{font:12px system-ui,sans-serif;fill:#1f2328;text-anchor:middle}
+.small{font-size:11px;fill:#57606a}
+.alarm{font-size:11px;fill:#a4161a;font-weight:600}
+.count{font-size:11px;paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
+"""
 
 _ARROW = (
-    '<defs><marker id="statefun-nb-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
-    'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="currentColor" stroke="none"/>'
-    "</marker></defs>"
+    '<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+    'orient="auto"><path d="M0 0L8 4L0 8z" fill="#8a94a0"/></marker></defs>'
 )
 
 
@@ -32,8 +43,31 @@ class _Node(NamedTuple):
 _INGRESS = _Node("ingress", "ingress")
 
 
+def graph_image(flows: Flows) -> str:
+    """An ``<img>`` with the graph; "" when nothing has flowed.
+
+    In this form it passes the sanitizers that take an ``<svg>`` apart and leave its words.
+    """
+    svg = graph_svg(flows)
+    if not svg:
+        return ""
+    data = base64.b64encode(svg.encode()).decode()
+    return (
+        f'<img alt="{escape(_in_words(flows))}" style="max-width:100%" '
+        f'src="data:image/svg+xml;base64,{data}">'
+    )
+
+
+def _in_words(flows: Flows) -> str:
+    """What the picture says, for those who do not see it."""
+    edges = sorted(_edges(flows).items(), key=lambda item: -item[1])
+    parts = [f"{a.name} to {b.name}: {count:,}" for (a, b), count in edges[:8]]
+    more = f", and {len(edges) - 8} more" if len(edges) > 8 else ""
+    return f"Message flow. {', '.join(parts)}{more}"
+
+
 def graph_svg(flows: Flows) -> str:
-    """An ``<svg>`` element; "" when nothing has flowed.
+    """An ``<svg>`` document; "" when nothing has flowed.
 
     Examples
     --------
@@ -45,16 +79,31 @@ def graph_svg(flows: Flows) -> str:
     edges = _edges(flows)
     if not edges:
         return ""
-    places = _places(_columns(edges))
-    width = max(x for x, _ in places.values()) + _WIDTH + 10
-    height = max(y for _, y in places.values()) + _HEIGHT + 24
-    parts = [_edge(places[a], places[b], count) for (a, b), count in edges.items()]
-    parts += [_box(node, *place, flows) for node, place in places.items()]
+    if len(edges) > _MOST_EDGES:
+        largest = sorted(edges, key=lambda edge: -edges[edge])[:_MOST_EDGES]
+        edges = {edge: count for edge, count in edges.items() if edge in set(largest)}
+    nodes = dict.fromkeys(node for edge in edges for node in edge)
+    ordered = sorted(nodes, key=lambda node: node.kind != "ingress")  # it comes first
+    layout = lay_out(
+        ordered,
+        {edge: f"{count:,}" for edge, count in edges.items()},
+        last=frozenset(node for node in nodes if node.kind == "egress"),
+    )
+    lines = "".join(
+        f'<path class="edge" d="{drawn.path}" marker-end="url(#a)"/>'
+        for drawn in layout.edges.values()
+    )
+    labels = "".join(
+        f'<text class="count" x="{x:g}" y="{y + 4:g}">{edges[edge]:,}</text>'
+        for edge, (_, (x, y, _)) in layout.edges.items()
+    )
+    boxes = "".join(_box(node, *place, flows) for node, place in layout.boxes.items())
+    width, height = round(layout.width), round(layout.height)
     return (
-        f'<svg role="img" aria-label="message flow" viewBox="0 0 {width} {height}" '
-        f'width="{width}" height="{height}" style="max-width:100%;height:auto" '
-        f'font-family="sans-serif" font-size="11" fill="none" stroke="currentColor">'
-        f"{_ARROW}{''.join(parts)}</svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}"><style>{_STYLE}</style>{_ARROW}'
+        f'<rect class="card" x=".5" y=".5" width="{width - 1}" height="{height - 1}" rx="6"/>'
+        f"{lines}{boxes}{labels}</svg>"
     )
 
 
@@ -68,68 +117,23 @@ def _edges(flows: Flows) -> dict[tuple[_Node, _Node], int]:
     return edges
 
 
-def _columns(edges: dict[tuple[_Node, _Node], int]) -> list[list[_Node]]:
-    """Nodes by their distance from the ingress; egresses last."""
-    distance = {_INGRESS: 0}
-    front = [_INGRESS]
-    while front:
-        reached = [b for a, b in edges if a in front and b not in distance and b.kind != "egress"]
-        front = list(dict.fromkeys(reached))
-        for node in front:
-            distance[node] = 1 + min(distance[a] for a, b in edges if b == node and a in distance)
-    nodes = dict.fromkeys(node for edge in edges for node in edge)
-    last = max(distance.values()) + 1
-    columns: list[list[_Node]] = [[] for _ in range(last + 1)]
-    for node in nodes:
-        # What no ingress reaches stands beside what the ingress reaches first.
-        columns[last if node.kind == "egress" else distance.get(node, 1)].append(node)
-    return [column for column in columns if column]
-
-
-def _places(columns: list[list[_Node]]) -> dict[_Node, tuple[int, int]]:
-    tallest = max(map(len, columns))
-    places = {}
-    for index, column in enumerate(columns):
-        offset = (tallest - len(column)) * (_HEIGHT + _GAP_Y) // 2
-        for row, node in enumerate(column):
-            x = 10 + index * (_WIDTH + _GAP_X)
-            places[node] = (x, 20 + offset + row * (_HEIGHT + _GAP_Y))
-    return places
-
-
-def _edge(begin: tuple[int, int], end: tuple[int, int], count: int) -> str:
-    x1, y1 = begin[0] + _WIDTH, begin[1] + _HEIGHT // 2
-    x2, y2 = end[0], end[1] + _HEIGHT // 2
-    if begin == end:  # to itself: a loop above the node
-        x1, y1 = begin[0] + _WIDTH // 2 - 20, begin[1]
-        path = f"M{x1} {y1} c0 -18 40 -18 40 0"
-        middle = (x1 + 20, y1 - 16)
-    elif x2 > x1:
-        half = (x1 + x2) // 2
-        path = f"M{x1} {y1} C{half} {y1} {half} {y2} {x2} {y2}"
-        middle = (half, (y1 + y2) // 2 - 3)
-    else:  # backwards: below the nodes
-        below = max(y1, y2) + _HEIGHT
-        path = f"M{x1} {y1} C{x1 + 40} {below} {x2 - 40} {below} {x2} {y2}"
-        middle = ((x1 + x2) // 2, below - 8)
-    return (
-        f'<path d="{path}" opacity="0.6" marker-end="url(#statefun-nb-arrow)"/>'
-        f'<text x="{middle[0]}" y="{middle[1]}" text-anchor="middle" stroke="none" '
-        f'fill="currentColor">{count:,}</text>'
-    )
-
-
-def _box(node: _Node, x: int, y: int, flows: Flows) -> str:
-    radius = {"ingress": 17, "function": 4, "egress": 17}[node.kind]
-    label = node.name if len(node.name) <= _LABEL else node.name[: _LABEL - 1] + "…"
-    errors = flows.errors.get(node.name, 0) if node.kind == "function" else 0
-    lines = f'<tspan x="{x + _WIDTH // 2}" dy="0">{escape(label)}</tspan>'
+def _box(node: _Node, x: float, y: float, flows: Flows) -> str:
+    label = node.name if len(node.name) <= _LABEL else "…" + node.name[1 - _LABEL :]
+    middle = x + WIDTH / 2
+    errors = flows.open_errors(node.name) if node.kind == "function" else 0
+    name, radius = ("box", 5) if node.kind == "function" else (node.kind, HEIGHT / 2)
     if errors:
-        text = f"⚠ {errors:,} {'error' if errors == 1 else 'errors'}"
-        lines += f'<tspan x="{x + _WIDTH // 2}" dy="13">{text}</tspan>'
+        name = "failed"
+        note = (
+            f'<text class="alarm" x="{middle:g}" y="{y + 32:g}">✗ {counted(errors, "error")}</text>'
+        )
+    elif node.kind == "function":
+        count = counted(flows.invocations.get(node.name, 0), "invocation")
+        note = f'<text class="small" x="{middle:g}" y="{y + 32:g}">{count}</text>'
+    else:
+        note = ""
     return (
-        f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="{radius}"'
-        f"{_THICK if errors else ''}/>"
-        f'<text x="{x + _WIDTH // 2}" y="{y + (15 if errors else 21)}" text-anchor="middle" '
-        f'stroke="none" fill="currentColor">{lines}</text>'
+        f'<rect class="box {name}" x="{x:g}" y="{y:g}" width="{WIDTH}" height="{HEIGHT}" '
+        f'rx="{radius:g}"/><text x="{middle:g}" y="{y + (17 if note else 24):g}">{escape(label)}'
+        f"</text>{note}"
     )

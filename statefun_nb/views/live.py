@@ -7,9 +7,11 @@ from typing import Any
 
 from ..address import address_of
 from .publisher import Publisher
+from .report import report_page
 from .snapshot import snapshot_page
 from .source import Source
-from .widgets import has_widgets, open_view
+from .tab import Page, Tab
+from .widgets import beside, has_widgets, open_view
 
 __all__ = ["LiveViews"]
 
@@ -26,9 +28,15 @@ class LiveViews:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._publisher: Publisher | None = None  # from the first view on
+        self._tab: Tab | None = None  # from the first page of its own on
 
-    def dashboard(self) -> Any:
-        return self._open("dashboard")
+    def dashboard(self, where: str) -> Any:
+        if where == "browser":
+            if self._tab is None:
+                self._tab = Tab(self._source)
+            return Page(self._tab.url)
+        view = self._open("dashboard")
+        return beside(view) if where == "right" else view
 
     def watch(self, typename: str, id: str) -> Any:
         address_of(typename, id)
@@ -45,6 +53,11 @@ class LiveViews:
         target.write_text(snapshot_page(self._source), encoding="utf-8")
         return target
 
+    def report(self, path: str | Path) -> Path:
+        target = Path(path)
+        target.write_text(report_page(self._source), encoding="utf-8")
+        return target
+
     def display(self) -> None:
         """Show the dashboard as a cell's value.
 
@@ -55,7 +68,7 @@ class LiveViews:
         """
         if not has_widgets():
             raise NotImplementedError
-        self.dashboard()._ipython_display_()
+        self.dashboard("cell")._ipython_display_()
 
     def _open(self, kind: str, **traits: Any) -> Any:
         if self._publisher is None:
@@ -66,3 +79,6 @@ class LiveViews:
         """The session has ended: the views show that, and are published no more."""
         if self._publisher is not None:
             self._publisher.stop()
+        if self._tab is not None:
+            self._tab.close()
+            self._tab = None

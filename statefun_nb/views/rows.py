@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..trace.events import Invocation, differs
+from .entry import message_text
+from .frames import frames_of
+from .names import name_of_typename
 from .tree import GLANCE, Bounds, plain_text, preview, tree
 from .wire import Detail, DetailError, DetailOut, Out, Row
 
-__all__ = ["detail_of", "row_of", "short_id"]
+__all__ = ["detail_of", "row_by_hand", "row_of", "short_id"]
 
 # Of what one invocation sent, so many are in its row; its detail has all.
 _OUTS = 6
@@ -31,7 +36,7 @@ def row_of(each: Invocation) -> Row:
         short_id(each.address.id),
         caller,
         preview(each.message.value),
-        _change(each) if each.changed else "",
+        _change(each.state_before, each.state_after) if each.changed else "",
         _outs(each) if outs else [],
         outs,
         round(each.duration * 1000, 4),
@@ -42,9 +47,18 @@ def row_of(each: Invocation) -> Row:
     )
 
 
-def _change(each: Invocation) -> str:
-    """What it did to the state, in one line."""
-    before, after = each.state_before, each.state_after
+def row_by_hand(
+    typename: str, id_: str, time: float, by: str, before: dict[str, Any], after: dict[str, Any]
+) -> Row:
+    """What somebody set by hand, as a row among invocations; ``time`` in seconds."""
+    change = _change(before, after)
+    return Row(
+        0, time * 1000, typename, short_id(id_), by, "", change, [], 0, 0.0, "ok", "", False, 0
+    )
+
+
+def _change(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """What was done to the state, in one line."""
     parts = []
     for name in {**before, **after}:
         if name not in after:
@@ -85,13 +99,15 @@ def detail_of(each: Invocation, limits: Bounds = GLANCE) -> Detail:
             "type": each.error.type,
             "message": tree(each.error.message, limits),
             "traceback": tree(each.error.traceback, limits),
+            "frames": frames_of(each.error.traceback),
             "retries": each.error.retries,
             "repaired": each.error.repaired,
         }
     return Detail(
         seq=each.seq,
-        message_type=each.message.typename,
+        message_type=name_of_typename(each.message.typename),
         message=tree(each.message.value, limits),
+        text=message_text(each.message),
         before=tree(each.state_before, limits),
         after=tree(each.state_after, limits),
         out=_all_outs(each, limits)[: limits.items],
@@ -108,7 +124,7 @@ def _all_outs(each: Invocation, limits: Bounds) -> list[DetailOut]:
             "kind": "message",
             "where": s.target.typename,
             "id": short_id(s.target.id),
-            "type": s.message.typename,
+            "type": name_of_typename(s.message.typename),
             "value": tree(s.message.value, limits),
         }
         for s in each.sent[: limits.items]
@@ -119,7 +135,7 @@ def _all_outs(each: Invocation, limits: Bounds) -> list[DetailOut]:
             "where": e.egress,
             "topic": plain_text(e.topic or ""),
             "key": short_id(e.key or ""),
-            "type": e.payload.typename,
+            "type": name_of_typename(e.payload.typename),
             "value": tree(e.value, limits),
         }
         for e in each.egress[: limits.items]
@@ -131,7 +147,7 @@ def _all_outs(each: Invocation, limits: Bounds) -> list[DetailOut]:
             "id": short_id(d.target.id),
             "delay": str(d.delay),
             "key": short_id(d.token),
-            "type": d.message.typename,
+            "type": name_of_typename(d.message.typename),
             "value": tree(d.message.value, limits),
         }
         for d in each.delayed[: limits.items]

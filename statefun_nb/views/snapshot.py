@@ -5,11 +5,11 @@ from __future__ import annotations
 from html import escape
 
 from ..sdk.registry import decode_state
-from ..tables import html_table
+from ..tables import counted, html_table
 from ..trace.events import Invocation
 from ..trace.flows import Flows
 from ..trace.reader import read_batch
-from .graph_svg import graph_svg
+from .graph_svg import graph_image
 from .rows import short_id
 from .source import Source
 from .tree import preview
@@ -33,6 +33,12 @@ th, td {{ border-bottom: 1px solid #8886; padding: .2rem .6rem; text-align: left
 </style></head><body><h1>{title}</h1>{body}</body></html>
 """
 
+# A view whose kernel has ended has a line of text in its place, which says that it has no model.
+_HIDE_DEAD_VIEW = (
+    "<style>.jp-OutputArea-child:has(> .jupyter-widgets:not(:has(*)))"
+    ":has(+ .jp-OutputArea-child .{name}){{display:none}}</style>"
+)
+
 
 def snapshot_page(source: Source) -> str:
     """One self-contained HTML page."""
@@ -41,30 +47,36 @@ def snapshot_page(source: Source) -> str:
 
 def snapshot_fragment(source: Source, kind: str = "dashboard", name: str = "") -> str:
     """The picture as it goes into a notebook's output; ``name`` is the view that replaces it."""
-    parts = [f"<p>{escape(summary(source))}</p>"]
     newest, flows = _look(source)
+    parts = [f"<p>{escape(summary(source, sum(flows.repaired.values())))}</p>"]
     if kind in ("dashboard", "graph"):
-        parts.append(graph_svg(flows))
+        parts.append(graph_image(flows))
     if kind in ("dashboard", "table") and newest:
         parts.append(_invocations(newest, source.recorder.count))
     if kind == "dashboard":
         parts += _states(source)
-    classes = f"statefun-nb-snapshot statefun-nb-snapshot-{name}" if name else ""
+    own = f"statefun-nb-snapshot-{name}"
+    if name:
+        parts.append(_HIDE_DEAD_VIEW.format(name=own))
+    classes = f"statefun-nb-snapshot {own}" if name else ""
     return f'<div class="{classes}">{"".join(parts)}</div>'
 
 
-def summary(source: Source) -> str:
-    """The session in one line."""
+def summary(source: Source, repaired: int = 0) -> str:
+    """The session in one line; what there is none of is not in it."""
     status = source.status()
+    errors = counted(status.errors, "error")
+    if repaired:
+        errors += " (repaired)" if repaired == status.errors else f" ({repaired:,} repaired)"
     parts = [
         f"StateFun, {status.engine} engine, {status.state}",
-        f"{status.traced:,} invocations",
-        f"{status.errors:,} errors",
-        f"{status.queued:,} queued",
-        f"{status.parked:,} parked",
-        f"{status.delayed:,} delayed",
+        counted(status.traced, "invocation"),
+        errors if status.errors else "",
+        f"{status.queued:,} queued" if status.queued else "",
+        f"{status.parked:,} parked" if status.parked else "",
+        f"{status.delayed:,} delayed" if status.delayed else "",
     ]
-    return " · ".join(parts)
+    return " · ".join(part for part in parts if part)
 
 
 def _look(source: Source) -> tuple[list[Invocation], Flows]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
-from ..engine.base import Engine
+from ..engine.base import Engine, ParkedAddress
 from ..sdk.registry import StatefulFunctions
 from ..sdk.types import Type
+from ..trace.events import Payload
 from ..trace.invocations import Invocations
 from ..trace.recorder import Recorder
 from ..trace.running import Running
@@ -48,6 +49,19 @@ class Source(Protocol):
         type: Type[Any] | type[Any] | None = None,
     ) -> None:
         """Send a message from outside."""
+
+    @property
+    def parked(self) -> Sequence[ParkedAddress]:
+        """The addresses that do not go on, with line and attempts."""
+
+    def retry(self, typename: str | None = None, id: str | None = None) -> int:
+        """Try parked messages again; how many addresses go on?"""
+
+    def discard(self, typename: str, id: str) -> Payload:
+        """Drop the message at the head of a parked address."""
+
+    def resend(self, seq: int, *, delay: timedelta | None = None) -> None:
+        """Send the message of an invocation once more."""
 
     def pause(self) -> None:
         """Send no further request."""

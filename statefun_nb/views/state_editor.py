@@ -62,12 +62,14 @@ class StateEditor:
                 "run the cell that declares the function"
             )
         data = known.serializer().serialize(read_value(known, text))
-        self._write(_Edit(address, name, before, TypedValue(known.typename, bytes(data))))
+        edit = _Edit(address, name, before, TypedValue(known.typename, bytes(data)))
+        self._write("dashboard: edit", edit)
 
     def clear(self, typename: str, id_: str, name: str) -> None:
         """Delete the value."""
         address = address_of(typename, id_)
-        self._write(_Edit(address, name, self._source.engine.state(address).get(name), None))
+        before = self._source.engine.state(address).get(name)
+        self._write("dashboard: clear", _Edit(address, name, before, None))
 
     def undo(self) -> str:
         """Take the last edit back, and say what it was.
@@ -86,17 +88,17 @@ class StateEditor:
             raise EngineError(
                 f"{edit.name!r} of {edit.address} has changed since: it is not taken back"
             )
-        self._store(edit, edit.before)
+        self._store(edit, edit.before, "dashboard: undo")
         self._edits.pop()
         return f"{edit.name} of {edit.address}"
 
-    def _write(self, edit: _Edit) -> None:
-        self._store(edit, edit.after)
+    def _write(self, by: str, edit: _Edit) -> None:
+        self._store(edit, edit.after, by)
         self._edits = [*self._edits, edit][-_KEPT:]
 
-    def _store(self, edit: _Edit, value: TypedValue | None) -> None:
+    def _store(self, edit: _Edit, value: TypedValue | None, by: str) -> None:
         controls = controls_of(self._source.engine, f"setting {edit.name!r} of {edit.address}")
-        controls.write(edit.address, {edit.name: value})
+        controls.write(edit.address, {edit.name: value}, by=by)
 
 
 def type_of_state(

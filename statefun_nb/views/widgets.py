@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
+import warnings
 from typing import Any
 
 from ..errors import SessionError, install_command
 from .publisher import Publisher
 from .source import Source
 
-__all__ = ["has_widgets", "open_view"]
+__all__ = ["beside", "has_widgets", "open_view"]
 
 
 def has_widgets() -> bool:
@@ -39,3 +41,25 @@ def open_view(source: Source, publisher: Publisher, kind: str, **traits: Any) ->
             f"live views need Jupyter's widgets ({error}): {install_command('lab')}"
         ) from error
     return Dashboard(source, publisher, kind=kind, **traits)
+
+
+def beside(view: Any) -> Any:
+    """Show a view beside the notebook, by jupyterlab-sidecar where it is installed.
+
+    Elsewhere the view itself is returned, which the cell shows: JupyterLab's "Create New View for
+    Cell Output" brings it to the side by hand.
+    """
+    try:
+        sidecar = importlib.import_module("sidecar")
+    except ImportError:
+        warnings.warn(
+            "where='right' needs jupyterlab-sidecar (pip install sidecar, and reload the page): "
+            "the dashboard is shown in the cell; right-click on it, Create New View for Cell "
+            "Output, brings it to the side",
+            stacklevel=5,
+        )
+        return view
+    shown = sidecar.Sidecar(title="StateFun", anchor="split-right")
+    with shown:
+        view._ipython_display_()
+    return shown

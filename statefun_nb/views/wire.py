@@ -14,8 +14,13 @@ __all__ = [
     "DetailError",
     "DetailOut",
     "Edge",
+    "Frame",
+    "FunctionPage",
+    "FunctionRow",
+    "FunctionState",
     "Header",
     "HistoryEntry",
+    "Matches",
     "Out",
     "Problem",
     "Row",
@@ -25,6 +30,9 @@ __all__ = [
     "TimerPage",
     "TimerRow",
     "Update",
+    "WaitingMessage",
+    "WaitingPage",
+    "WaitingRow",
 ]
 
 # A value as ``tree`` has cut it; the head of ``tree.py`` lists what it may be.
@@ -87,6 +95,7 @@ class Header(TypedDict):
     parked: int
     delayed: int
     errors: int
+    repaired: int
     traced: int
     rate: float
     p50: float
@@ -111,7 +120,8 @@ class Update(TypedDict):
     ``rows`` are new, or have changed since they were sent: an error was tried again, or repaired.
     ``first`` is the oldest invocation that is still kept; ``waiting`` rows will follow; ``missed``
     invocations were dropped before the view saw them: they are in no count but ``header``'s.
-    ``types`` holds the counts of invocations and of errors by typename.
+    ``types`` holds the counts of invocations, of errors and of repaired errors by typename, also
+    of functions that have had no message yet.
     """
 
     kind: str
@@ -154,22 +164,37 @@ class DetailOut(TypedDict, total=False):
     value: Node
 
 
+class Frame(TypedDict):
+    """A frame of a traceback: ``place`` as in "Cell In[3]"; of the user's own code with lines."""
+
+    place: str
+    line: int
+    function: str
+    own: bool
+    code: list[tuple[int, str]]
+
+
 class DetailError(TypedDict):
     """What an invocation raised, how often it was tried again, and whether it has gone through."""
 
     type: str
     message: Node
     traceback: Node
+    frames: list[Frame]
     retries: int
     repaired: bool
 
 
 class Detail(TypedDict):
-    """One invocation, opened. What it printed is cut like any other text."""
+    """One invocation, opened. What it printed is cut like any other text.
+
+    ``text`` is what an editor of its message starts with, None where no text can stand for it.
+    """
 
     seq: int
     message_type: str
     message: Node
+    text: str | None
     before: Node
     after: Node
     out: list[DetailOut]
@@ -222,11 +247,22 @@ class StatePage(TypedDict):
 
 
 class HistoryEntry(TypedDict):
-    """One invocation of an address, with the state that it found and left."""
+    """One invocation of an address, with the state that it found and left.
+
+    What was set ``by`` hand has a row without number and message, and says who did it.
+    """
 
     row: Row
     before: Node
     after: Node
+    by: str
+
+
+class Matches(TypedDict):
+    """Invocations up to the number ``upto`` that have a value."""
+
+    seqs: list[int]
+    upto: int
 
 
 class TimerRow(TypedDict):
@@ -247,3 +283,81 @@ class TimerPage(TypedDict):
     now: float
     total: int
     rows: list[TimerRow]
+
+
+class WaitingMessage(TypedDict):
+    """A message that waits: who sent it ("" from outside), its type, and its value.
+
+    ``edit`` is what an editor starts with, None where no text can stand for it.
+    """
+
+    caller: str
+    type: str
+    text: str
+    edit: str | None
+
+
+class WaitingRow(TypedDict):
+    """An address whose messages wait, and why: "parked", "undeclared", "backing off", "queued".
+
+    ``since`` and ``next`` (try) in milliseconds since the epoch, 0: not known, or none. ``seq`` is
+    the invocation that failed. ``messages`` are the first of ``waiting``.
+    """
+
+    typename: str
+    id: str
+    exact: bool
+    why: str
+    reason: str
+    line: str
+    attempts: int
+    waiting: int
+    since: float
+    next: float
+    seq: int
+    messages: list[WaitingMessage]
+
+
+class WaitingPage(TypedDict):
+    """The first of ``total`` addresses that wait."""
+
+    total: int
+    rows: list[WaitingRow]
+
+
+class FunctionState(TypedDict):
+    """A declared state value; ``expires`` in words, "" when it does not."""
+
+    name: str
+    type: str
+    expires: str
+
+
+class FunctionRow(TypedDict):
+    """A function: what is declared, and how its invocations went.
+
+    ``place`` is where, as in "Cell In[3], line 2"; ``source`` its code. ``takes`` are the types of
+    messages that it has had. ``p50``, ``p99`` and ``durations`` are of its last invocations:
+    ``durations[i]`` counts those below ``0.01 * 2**i`` ms.
+    """
+
+    typename: str
+    declared: bool
+    version: int
+    is_async: bool
+    place: str
+    source: str
+    state: list[FunctionState]
+    addresses: int
+    waiting: int
+    parked: int
+    takes: list[str]
+    p50: float
+    p99: float
+    durations: list[int]
+
+
+class FunctionPage(TypedDict):
+    """All functions that are declared, or have had a message."""
+
+    rows: list[FunctionRow]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import timedelta
 from typing import get_type_hints
@@ -116,7 +117,7 @@ def test_an_edited_value_is_what_the_function_sees(session, ask):
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [
-        ("n", "many", "'many' is not a value of io.statefun.types/long"),
+        ("n", "many", "'many' is not a value of int"),
         ("n", str(2**63), "does not fit io.statefun.types/long"),
         ("seen", "{", "is not a value of a/seen"),
         ("nothing", "1", "the type of state 'nothing' of a/person is not known"),
@@ -214,10 +215,12 @@ def test_timers_are_listed_cancelled_and_brought_near(session, ask):
     [
         ("7", "", "io.statefun.types/long", 7),
         ("seven", "", "io.statefun.types/string", "seven"),
-        ("7", "string", "io.statefun.types/string", "7"),
-        ("7", "int", "io.statefun.types/int", 7),
-        ("7", "double", "io.statefun.types/double", 7.0),
-        ("true", "boolean", "io.statefun.types/bool", True),
+        ("7", "str", "io.statefun.types/string", "7"),
+        ("7", "int", "io.statefun.types/long", 7),
+        ("7", "sf.IntType", "io.statefun.types/int", 7),
+        ("7", "float", "io.statefun.types/double", 7.0),
+        ("true", "bool", "io.statefun.types/bool", True),
+        ('{"qty": 2}', "shop/order", "shop/order", b'{"qty": 2}'),
         ('{"a": [1]}', "JSON", "statefun_nb/json", {"a": [1]}),
     ],
 )
@@ -240,16 +243,186 @@ def test_the_form_says_what_is_wrong(ask, arguments, problem):
     assert problem in ask("send", **arguments)["error"]
 
 
-def test_records_are_json_lines(session, ask):
+def lines(ask, **arguments):
+    return [json.loads(line) for line in ask("download", **arguments)["result"].splitlines()]
+
+
+def test_a_download_is_what_is_shown_and_no_more(session, ask):
     send(session, text="<b>")
-    (line,) = ask("records", egress="a/out")["result"].splitlines()
-    assert json.loads(line) == {
-        "egress": "a/out",
-        "topic": "t",
-        "key": "k",
-        "value": "<b>",
-        "type": "type.googleapis.com/io.statefun.sdk.egress.KafkaProducerRecord",
-    }
+    send(session, "ann", text="=1+1")
+    (record,) = lines(ask, what="sent", seqs=[1], kind="egress", where="a/out", topic="t")
+    assert (record["seq"], record["from"], record["key"]) == (1, "a/person/bob", "k")
+    assert (record["topic"], record["value"]) == ("t", "<b>")
+    assert lines(ask, what="sent", seqs=[1], kind="egress", where="a/out", topic="other") == []
+    (delayed,) = lines(ask, what="sent", seqs=[2], kind="delayed", where="a/late", topic="")
+    assert (delayed["id"], delayed["in"], delayed["value"]) == ("x", "0:05:00", "now")
+    (invocation,) = lines(ask, what="invocations", seqs=[2])
+    assert (invocation["id"], invocation["message"]) == ("ann", "=1+1")
+    assert invocation["state_after"] == {"n": 1, "seen": {"text": "=1+1"}}
+    states = lines(ask, what="state", typename="a/person", search="")
+    assert [(each["id"], each["n"]) for each in states] == [("ann", 1), ("bob", 1)]
+    assert len(lines(ask, what="state", typename="a/person", search="bo")) == 1
+
+
+def test_a_spreadsheet_runs_nothing_of_what_is_downloaded(session, ask):
+    send(session, text="=1+1")
+    text = ask("download", what="invocations", seqs=[1], form="csv")["result"]
+    (row,) = csv.DictReader(text.splitlines())
+    assert row["message"] == "'=1+1"
+    assert json.loads(row["state_after"])["n"] == 1
+
+
+def failing(session):
+    @session.functions.bind("a/fails", [sf.ValueSpec("n", sf.LongType)])
+    def fails(ctx, message):
+        if message.as_long() < 0:
+            raise ValueError("negative")
+        ctx.storage.n = (ctx.storage.n or 0) + message.as_long()
+
+    session.send_many([("a/fails", "x", -1), ("a/fails", "x", 10)])
+    session.wait_idle(timers=False)
+
+
+def test_what_waits_says_why_where_since_when_and_what_comes_next(session, ask):
+    failing(session)
+    page = ask("waiting")["result"]
+    (row,) = page["rows"]
+    assert page["total"] == 1
+    assert (row["why"], row["reason"], row["waiting"]) == ("parked", "ValueError: negative", 2)
+    assert row["line"].startswith("test_calls.py, line ")
+    assert row["attempts"] == 2  # in a batch, and by itself
+    failed = session.invocations[row["seq"] - 1]
+    assert row["since"] == failed.time.timestamp() * 1000
+    assert [(m["type"], m["text"], m["edit"]) for m in row["messages"]] == [
+        ("int", "-1", "-1"),
+        ("int", "10", "10"),
+    ]
+    assert ask("waiting", typename="a/person")["result"]["total"] == 0
+
+
+def test_edit_and_retry_puts_the_message_right_in_its_place(session, ask):
+    failing(session)
+    assert "not a value of int" in ask("amend", typename="a/fails", id="x", text="y")["error"]
+    ask("amend", typename="a/fails", id="x", text="5")
+    session.wait_idle(timers=False)
+    served = session.invocations.filter(type="a/fails", status="ok")
+    assert [each.message.value for each in served] == [5, 10]
+    assert ask("waiting")["result"]["rows"] == []
+
+
+def test_retry_and_discard_one_or_all(session, ask):
+    failing(session)
+    session.send("a/fails", "y", -3)
+    session.wait_idle(timers=False)
+    assert ask("retry")["result"] == 2
+    session.wait_idle(timers=False)
+    assert ask("retry", typename="a/fails", id="y")["result"] == 1
+    session.wait_idle(timers=False)
+    ask("discard", typename="a/fails", id="x")
+    assert ask("discard_all")["result"] == 1
+    session.wait_idle(timers=False)
+    assert session.parked == []
+    assert session.state("a/fails") == {"x": {"n": 10}}
+
+
+def test_a_message_is_sent_again_as_it_was_edited_or_later(session, ask):
+    send(session, text="once")
+    ask("resend", seq=1)
+    ask("resend", seq=1, text="twice")
+    ask("resend", seq=1, delay=60)
+    session.wait_idle(timers=False)
+    messages = [each.message.value for each in session.invocations.filter(type="a/person")]
+    assert messages == ["once", "once", "twice"]
+    assert ask("timers", typename="a/person")["result"]["total"] == 1
+    assert "not kept any more" in ask("resend", seq=99)["error"]
+
+
+def test_what_was_set_by_hand_stands_in_the_history_with_who_did_it(session, ask):
+    send(session)
+    ask("edit", typename="a/person", id="bob", name="n", text="41")
+    ask("undo")
+    ask("clear", typename="a/person", id="bob", name="n")
+    session.set_state("a/person", "bob", n=7)
+    entries = ask("history", typename="a/person", id="bob")["result"]
+    assert [(each["by"], each["row"].change) for each in entries] == [
+        ("s.set_state", "n: 7"),
+        ("dashboard: clear", "n cleared"),
+        ("dashboard: undo", "n: 41 → 1"),
+        ("dashboard: edit", "n: 1 → 41"),
+        ("", entries[-1]["row"].change),
+    ]
+    (row,) = ask("state", typename="a/person")["result"]["rows"]
+    assert (row["seq"], row["by"]) == (0, "s.set_state")
+    send(session)
+    (row,) = ask("state", typename="a/person")["result"]["rows"]
+    assert (row["seq"], row["by"]) == (2, "")
+
+
+def test_the_catalogue_says_what_is_declared_and_how_it_went(session, ask):
+    send(session)
+    failing(session)
+    rows = {row["typename"]: row for row in ask("functions")["result"]["rows"]}
+    assert list(rows) == ["a/person", "a/late", "a/fails"]
+    person = rows["a/person"]
+    assert person["declared"]
+    assert person["place"].startswith("test_calls.py, line ")
+    assert "def person(ctx, message):" in person["source"]
+    assert person["state"] == [
+        {"name": "n", "type": "int", "expires": ""},
+        {"name": "seen", "type": "a/seen", "expires": "1:00:00 after write"},
+    ]
+    assert (person["takes"], person["addresses"]) == (["str"], 1)
+    assert sum(person["durations"]) == 1
+    assert 0 < person["p50"] <= person["p99"]
+    assert (rows["a/fails"]["waiting"], rows["a/fails"]["parked"]) == (2, 1)
+    assert rows["a/late"]["durations"] == []
+
+
+@pytest.mark.parametrize(
+    ("of", "path", "compare", "value", "found"),
+    [
+        ("message", "qty", ">", "2", [2]),
+        ("message", "qty", "<=", "2", [1]),
+        ("message", "items[0].name", "=", "hat", [1]),
+        ("message", "items[0].name", ":", "A", [1, 2]),
+        ("message", "missing", ":", "", []),
+        ("message", "gift", "=", "true", [2]),
+        ("state", "total", ">", "4", [2]),
+        ("state", "total", "=", "2", [1]),
+        ("state", "total", ">", "many", []),
+    ],
+)
+def test_invocations_are_found_by_what_is_in_a_value(session, ask, of, path, compare, value, found):
+    @session.functions.bind("a/cart", [sf.ValueSpec("total", sf.LongType)])
+    def cart(ctx, message):
+        qty = message.as_type(sf.make_json_type("statefun_nb/json"))["qty"]
+        ctx.storage.total = (ctx.storage.total or 0) + qty
+
+    session.send("a/cart", "x", {"qty": 2, "items": [{"name": "hat"}]})
+    session.send("a/cart", "x", {"qty": 3, "items": [{"name": "cap"}], "gift": True})
+    session.wait_idle(timers=False)
+    wanted = {"of": of, "path": path, "compare": compare, "value": value}
+    assert ask("matching", **wanted)["result"] == {"seqs": found, "upto": 2}
+    later = ask("matching", **wanted, after=1)["result"]["seqs"]
+    assert later == [seq for seq in found if seq > 1]
+
+
+def test_while_paused_the_next_address_is_chosen(session, ask):
+    ask("pause")
+    session.send_many([("a/person", name, "hi") for name in "abc"])
+    assert ask("step", typename="a/person", id="c")["result"] == 1
+    assert session.invocations[0].address.id == "c"
+
+
+def test_the_frames_of_an_error_have_their_lines(session, ask):
+    failing(session)
+    (failed,) = session.invocations.filter(status="error")
+    frames = ask("detail", seq=failed.seq)["result"]["error"]["frames"]
+    own = [frame for frame in frames if frame["own"]]
+    assert (own[-1]["place"], own[-1]["function"]) == ("test_calls.py", "fails")
+    lines = dict(own[-1]["code"])
+    assert lines[own[-1]["line"]].strip() == 'raise ValueError("negative")'
+    assert len(lines) == 5
 
 
 def test_pause_step_resume(session, ask):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import json
 import re
 import threading
@@ -266,15 +267,25 @@ def test_the_end_of_the_session_is_told_and_the_trace_stays(session):
     late.wait(lambda p: p.seqs == [1, 2, 3])
 
 
-def test_small_views_send_no_rows(session):
-    for widget in (session.watch("a/f", "0"), session.graph()):
-        page = Page(widget).open()
-        run(session)
-        page.wait(lambda p: p.updates and p.updates[-1]["header"]["traced"])
-        assert page.seqs == []
+def test_a_watched_address_needs_no_rows_and_the_others_do(session):
+    page = Page(session.watch("a/f", "0")).open()
+    run(session)
+    page.wait(lambda p: p.updates and p.updates[-1]["header"]["traced"])
+    assert page.seqs == []
+    # Of a graph they have the topics.
+    Page(session.graph()).open().wait(lambda p: p.seqs == [1])
     page = Page(session.table("id:0")).open()
-    page.wait(lambda p: p.seqs == [1, 2])
+    page.wait(lambda p: p.seqs == [1])
     assert page.widget.filter == "id:0"
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("sidecar") is not None, reason="the sidecar is installed"
+)
+def test_without_a_sidecar_the_view_is_in_the_cell_and_it_is_said(session):
+    with pytest.warns(UserWarning, match="where='right' needs jupyterlab-sidecar"):
+        view = session.dashboard(where="right")
+    assert view.kind == "dashboard"
 
 
 def test_watch_checks_its_address(session):

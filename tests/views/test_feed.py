@@ -109,7 +109,7 @@ def test_counts_are_exact_while_rows_are_left_out(session):
             ("message", "a/person", "a/greeter", sent),
             ("egress", "a/greeter", "a/out", sent),
         }
-    assert update["types"] == {"a/person": [1000, 0], "a/greeter": [1000, 0]}
+    assert update["types"] == {"a/person": [1000, 0, 0], "a/greeter": [1000, 0, 0]}
     assert update["missed"] == 0
 
 
@@ -117,7 +117,7 @@ def test_what_failed_is_counted_as_an_error_and_no_flow(session):
     session.send("a/person", "bob", "boom")
     session.wait_idle()
     update = drain(Feed(session, clock=Clock()))[-1]
-    assert update["types"] == {"a/person": [1, 1]}
+    assert update["types"] == {"a/person": [1, 1, 0], "a/greeter": [0, 0, 0]}
     assert update["edges"] == []
     assert update["header"]["errors"] == update["header"]["parked"] == 1
 

@@ -11,8 +11,8 @@ import pytest
 import statefun_nb as sf
 from statefun_nb.views import wire
 from statefun_nb.views.calls import Calls
-from statefun_nb.views.entry import MESSAGE_TYPES
 from statefun_nb.views.feed import Feed
+from statefun_nb.views.names import MESSAGE_TYPES
 from statefun_nb.views.wire import Header, Row
 
 FIELDS = json.loads((Path(__file__).parent / "wire.json").read_text())

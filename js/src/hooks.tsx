@@ -18,13 +18,16 @@ import {
   useState,
 } from "preact/hooks";
 import type { Connection, Model } from "./connection";
+import type { Filter } from "./filter";
+import type { Selection } from "./selection";
 import type { Store } from "./store";
-import { decodeHistoryEntry, type HistoryEntry, type WireHistoryEntry } from "./wire";
+import { decodeHistoryEntry, type HistoryEntry, type Row, type WireHistoryEntry } from "./wire";
 
 export interface Session {
   connection: Connection;
   store: Store;
   model: Model;
+  selection: Selection;
 }
 
 export const SessionContext = createContext<Session | null>(null);
@@ -63,14 +66,85 @@ export function useTrait<T>(name: string): [T, (value: T) => void] {
   return [value, set];
 }
 
-/** Open an invocation in its own pane, from any other. */
+/** Open an invocation beside whatever pane is shown. */
 export function useOpenInvocation(): (seq: number) => void {
   const [, setSelected] = useTrait<number>("selected");
-  const [, setPane] = useTrait<string>("pane");
-  return (seq) => {
-    setSelected(seq);
-    setPane("invocations");
-  };
+  return setSelected;
+}
+
+export interface Filtered {
+  text: string;
+  set: (text: string) => void;
+  filter: Filter;
+  rows: Row[];
+  selection: Selection;
+}
+
+/** The rows that the filter of this view leaves. */
+export function useFilter(): Filtered {
+  const { selection } = useSession();
+  useStore();
+  const [text, set] = useTrait<string>("filter");
+  const rows = selection.of(text);
+  useAging(selection.filter.timed);
+  return { text, set, filter: selection.filter, rows, selection };
+}
+
+/** Draw again each second, while what matches changes with time. */
+function useAging(timed: boolean): void {
+  const [, redraw] = useReducer((n: number) => n + 1, 0);
+  useEffect(() => {
+    if (!timed) return;
+    const timer = setInterval(() => redraw(undefined), 1_000);
+    return () => clearInterval(timer);
+  }, [timed]);
+}
+
+/** Something that this browser remembers, such as a column's width. */
+export function useRemembered<T>(name: string, initial: T): [T, (value: T) => void] {
+  const key = `statefun_nb.${name}`;
+  const [value, setValue] = useState<T>(() => {
+    try {
+      return JSON.parse(localStorage.getItem(key) ?? "null") ?? initial;
+    } catch {
+      return initial; // a page without storage, or somebody else's value
+    }
+  });
+  const set = useCallback(
+    (next: T) => {
+      setValue(next);
+      try {
+        localStorage.setItem(key, JSON.stringify(next));
+      } catch {
+        // It is remembered as long as the page is open.
+      }
+    },
+    [key],
+  );
+  return [value, set];
+}
+
+/** Something to do by the kernel, and what went wrong with it. */
+export function useAct(): [
+  act: <T>(name: string, args?: Record<string, unknown>) => Promise<T | undefined>,
+  problem: string,
+  clear: () => void,
+] {
+  const { connection } = useSession();
+  const [problem, setProblem] = useState("");
+  const act = useCallback(
+    async <T,>(name: string, args: Record<string, unknown> = {}) => {
+      setProblem("");
+      try {
+        return (await connection.call<T>(name, args)) ?? (null as T);
+      } catch (reason) {
+        setProblem(message(reason));
+        return undefined;
+      }
+    },
+    [connection],
+  );
+  return [act, problem, useCallback(() => setProblem(""), [])];
 }
 
 export interface Answer<T> {
@@ -150,7 +224,7 @@ export function useVirtual(
     count,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    overscan: 12,
+    overscan: 8,
     scrollToFn: elementScroll,
     observeElementRect,
     observeElementOffset,
@@ -161,6 +235,19 @@ export function useVirtual(
   useLayoutEffect(() => virtualizer._didMount(), [virtualizer]);
   useLayoutEffect(() => virtualizer._willUpdate());
   return { items: virtualizer.getVirtualItems(), total: virtualizer.getTotalSize(), virtualizer };
+}
+
+/** The width of an element, as it changes. */
+export function useWidth(element: RefObject<HTMLElement | null>): number {
+  const [width, setWidth] = useState(10_000);
+  useLayoutEffect(() => {
+    if (!element.current) return;
+    setWidth(element.current.clientWidth);
+    const observer = new ResizeObserver(([entry]) => entry && setWidth(entry.contentRect.width));
+    observer.observe(element.current);
+    return () => observer.disconnect();
+  }, [element]);
+  return width;
 }
 
 /** Draw again after so many milliseconds, for countdowns. */

@@ -1,0 +1,33 @@
+// What is wrong with the view itself: it never says what is not so.
+import { count } from "./format";
+import { useSession, useStore } from "./hooks";
+import { isOver } from "./wire";
+
+export function Standing() {
+  const { connection } = useSession();
+  const { header, missed, problem } = useStore();
+  const notes = [
+    connection.gone &&
+      "The kernel of this view has ended: what is here is how it was. Run the cell again.",
+    !connection.gone && problem && `The view stands still: ${problem}`,
+    !connection.gone && header?.health,
+    connection.late > 0 && "The kernel has not answered yet: it runs a cell.",
+    missed > 0 && `${count(missed)} invocations passed while nobody looked: no graph counts them.`,
+  ].filter((each): each is string => Boolean(each));
+  const over =
+    !connection.gone &&
+    header &&
+    isOver(header) &&
+    `The session has ${header.state === "ended" ? "ended" : "been stopped"}.`;
+  return (
+    <div class={connection.gone ? "sf-standing sf-gone" : "sf-standing"} aria-live="polite">
+      {over && <div class="sf-dim">{over}</div>}
+      {notes.map((each) => (
+        <div key={each}>
+          <span aria-hidden="true">⚠ </span>
+          {each}
+        </div>
+      ))}
+    </div>
+  );
+}

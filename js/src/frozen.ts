@@ -1,0 +1,81 @@
+// A run that has ended, in a page of its own: what a kernel would answer is in the page.
+import { LocalModel, TRAITS } from "./localModel";
+import type { Detail, StatePage, TimerPage, Update } from "./wire";
+
+/** What `s.report(path)` writes; statefun_nb/views/report.py says the same in Python. */
+export interface Frozen {
+  update: Update;
+  details: Record<string, Detail>;
+  states: Record<string, StatePage>;
+  histories: Record<string, unknown>;
+  timers: TimerPage;
+  waiting: unknown;
+  functions: unknown;
+}
+
+type Arguments = Record<string, unknown>;
+
+const AS_IT_WAS = "this is a report of a run that has ended: nothing can be done to it";
+
+export class FrozenModel extends LocalModel {
+  constructor(private readonly data: Frozen) {
+    super({ ...TRAITS, pane: "timeline" });
+  }
+
+  send(content: unknown): void {
+    const message = content as { kind: string; id?: string; name?: string; arguments?: Arguments };
+    if (message.kind === "hello") {
+      queueMicrotask(() => this.hear(this.data.update));
+    } else if (message.kind === "call") {
+      const { id, name = "", arguments: args = {} } = message;
+      const result = this.answer(name, args);
+      const reply = result === undefined ? { error: this.missing(name) } : { result };
+      queueMicrotask(() => this.hear({ kind: "reply", ...{ id, ...reply } }));
+    }
+  }
+
+  private missing(name: string): string {
+    return name === "detail" ? "this report has the details of newer invocations alone" : AS_IT_WAS;
+  }
+
+  private answer(name: string, args: Arguments): unknown {
+    const { data } = this;
+    const typename = String(args.typename ?? "");
+    const id = String(args.id ?? "");
+    switch (name) {
+      case "detail":
+        return data.details[String(args.seq)];
+      case "state":
+        return this.state(typename, String(args.search ?? ""));
+      case "history":
+        return data.histories[`${typename}/${id}`] ?? [];
+      case "timers": {
+        const rows = data.timers.rows.filter(
+          (row) => (!typename || row.typename === typename) && row.id.includes(id),
+        );
+        return { ...data.timers, rows };
+      }
+      case "waiting":
+        return data.waiting;
+      case "functions":
+        return data.functions;
+      default:
+        return undefined;
+    }
+  }
+
+  private state(typename: string, search: string): StatePage | undefined {
+    const page = this.data.states[typename] ?? Object.values(this.data.states)[0];
+    if (!page) return undefined;
+    if (page.typename !== typename) return { ...page, typename, total: 0, rows: [] };
+    const rows = page.rows.filter((row) => row.id.includes(search));
+    return { ...page, rows, total: search ? rows.length : page.total };
+  }
+}
+
+/** The data as the page has it: JSON, gzipped, in base64. */
+export async function thaw(text: string): Promise<Frozen> {
+  const bytes = Uint8Array.from(atob(text.trim()), (each) => each.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).json();
+}

@@ -1,0 +1,123 @@
+"""Who waits, why, since when; and what can be done about it."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from ..address import SdkAddress, address_of
+from ..engine.base import WaitingAddress
+from ..errors import EngineError
+from ..trace.events import Invocation, Payload
+from ..trace.history import open_failures
+from .entry import message_text, read_message, sent_as
+from .names import name_of_typename
+from .rows import short_id
+from .source import Source
+from .tree import preview
+from .wire import WaitingMessage, WaitingPage, WaitingRow
+
+__all__ = ["amend", "waiting_page"]
+
+# Addresses that are shown at once.
+_MOST = 200
+# Addresses among which those that a filter means are looked for; failures, too.
+_LOOKED = 10_000
+
+
+def waiting_page(
+    source: Source, typename: str = "", id: str = "", limit: int = _MOST
+) -> WaitingPage:
+    """The addresses whose messages wait, those that need somebody first."""
+    total, found = _waiting(source)
+    meant = [
+        each
+        for each in found
+        if (not typename or each.address.typename == typename) and id in each.address.id
+    ]
+    if typename or id:
+        total = len(meant)
+    places = {each.address: each for each in source.parked}
+    failures = open_failures(source.recorder, _LOOKED)
+    rows = []
+    for each in islice(meant, min(limit, _MOST)):
+        parked = places.get(each.address)
+        failed = None if each.why == "queued" else failures.get(each.address)
+        line, attempts = (parked.line, parked.attempts) if parked else ("", 0)
+        rows.append(_row(each, failed, line, attempts))
+    return WaitingPage(total=total, rows=rows)
+
+
+def _waiting(source: Source) -> tuple[int, list[WaitingAddress]]:
+    controls = source.engine.controls
+    if controls is not None:
+        return controls.waiting(_LOOKED)
+    # A real cluster keeps its mailboxes to itself: what is known is what the endpoint holds.
+    found = [
+        WaitingAddress(
+            each.address,
+            "undeclared" if each.undeclared else "parked",
+            each.reason,
+            0,
+            each.attempts,
+            each.waiting,
+            [],
+        )
+        for each in source.parked
+    ]
+    return len(found), found
+
+
+def _row(each: WaitingAddress, failed: Invocation | None, line: str, attempts: int) -> WaitingRow:
+    reason = each.reason
+    if not reason and failed is not None and failed.error is not None:
+        reason = failed.error.text
+    return WaitingRow(
+        typename=each.address.typename,
+        id=short_id(each.address.id),
+        exact=short_id(each.address.id) == each.address.id,
+        why=each.why,
+        reason=preview(reason, 500),
+        line=line,
+        attempts=attempts or each.attempts,
+        waiting=each.waiting,
+        since=0 if failed is None else failed.time.timestamp() * 1000,
+        next=each.next_ms,
+        seq=0 if failed is None else failed.seq,
+        messages=[_message(caller, Payload(*value)) for caller, value in each.messages],
+    )
+
+
+def _message(caller: SdkAddress | None, payload: Payload) -> WaitingMessage:
+    return WaitingMessage(
+        caller="" if caller is None else f"{caller.typename}/{short_id(caller.id)}",
+        type=name_of_typename(payload.typename),
+        text=preview(payload.value),
+        edit=message_text(payload),
+    )
+
+
+def amend(source: Source, typename: str, id_: str, text: str) -> None:
+    """Put another value into the message at the head of a parked address, and try again.
+
+    On a real cluster, which keeps its messages, it is given up and sent anew.
+
+    Raises
+    ------
+    ConversionError
+        When the text stands for no value of the message's type.
+    EngineError
+        When the address is not parked.
+    """
+    address = address_of(typename, id_)
+    _, found = _waiting(source)
+    waiting = next((each for each in found if each.address == address), None)
+    controls = source.engine.controls
+    if waiting is not None and controls is not None and waiting.messages:
+        controls.amend(address, read_message(waiting.messages[0][1].typename, text))
+        return
+    failed = open_failures(source.recorder, _LOOKED).get(address)
+    if waiting is None or failed is None:
+        raise EngineError(f"{address} is not parked: there is no message to edit")
+    value, known = sent_as(failed.message.typename, text)
+    source.discard(typename, id_)
+    source.send(typename, id_, value, type=known)

@@ -1,0 +1,244 @@
+"""The dashboard as a page of its own: live by where="browser", or a run that has ended."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import time
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+pytest.importorskip("playwright")
+
+from playwright.sync_api import expect
+
+import statefun_nb as sf
+
+from .test_dashboard import PANES, detail_of, filter_box, row, rows
+
+
+@pytest.fixture
+def session(functions):
+    @sf.function("shop/cart", state={"total": int}, functions=functions)
+    def cart(ctx, message):
+        if message.value < 0:
+            raise ValueError("negative")
+        ctx.storage.total = (ctx.storage.total or 0) + message.value
+        ctx.send("shop/stock", "hat", message.value)
+
+    @sf.function("shop/stock", state={"left": int}, functions=functions)
+    def stock(ctx, message):
+        ctx.storage.left = (ctx.storage.left or 100) - message.value
+        ctx.send_after(timedelta(hours=1), "shop/stock", "late", 0)
+        ctx.send_egress(
+            sf.kafka_egress_message(typename="shop/events", topic="mails", value=str(message.value))
+        )
+
+    with sf.start(port=0, functions=functions) as found:
+        for name in ("ann", "bob", "<img src=x onerror='window.stolen = 1'>"):
+            found.send("shop/cart", name, 2)
+        found.wait_idle(timers=False)
+        yield found
+
+
+@pytest.fixture
+def errors(page):
+    found: list[str] = []
+    page.on("pageerror", lambda error: found.append(str(error)))
+    return found
+
+
+@pytest.fixture
+def live(session, page, errors):
+    page.goto(session.dashboard(where="browser").url)
+    view = page.locator(".sf-root")
+    expect(rows(view)).to_have_count(6)
+    yield view
+    assert errors == []
+
+
+def pane(view, name):
+    view.get_by_role("tab", name=name, exact=True).click()
+    return view.get_by_role("tabpanel")
+
+
+def test_a_page_of_its_own_is_live_and_acts(session, live, page):
+    session.send("shop/cart", "carol", 5)
+    expect(row(live, "cart", "carol", "5")).to_have_count(1)
+    live.get_by_role("button", name="Pause").click()
+    expect(live.get_by_role("status").first).to_contain_text("paused")
+    assert session.engine.paused
+    session.send("shop/cart", "dora", 7)
+    live.get_by_role("button", name="Step", exact=True).click()
+    expect(detail_of(live)).to_contain_text("cart/dora")
+    live.get_by_role("button", name="Resume").click()
+    for name in PANES:
+        pane(live, name)
+        assert live.evaluate("element => element.scrollWidth <= element.clientWidth")
+    assert page.evaluate("window.stolen") is None
+
+
+def test_it_fills_the_window_and_tells_the_end_of_its_session(session, live, page):
+    height = page.viewport_size["height"]
+    assert live.bounding_box()["height"] == pytest.approx(height, abs=2)
+    session.stop()
+    expect(live.get_by_role("status").first).to_contain_text("stopped")
+
+
+def ask(url, method="GET", path="updates?page=x", body=None, **headers):
+    parts = urlsplit(url)
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    with closing(http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)) as connection:
+        connection.request(method, parts.path + path, body, names)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+def test_nothing_is_told_to_another_site_or_without_the_token(session):
+    url = session.dashboard(where="browser").url
+    assert ask(url)[0] == 200
+    assert session.dashboard(where="browser").url == url
+    assert urlsplit(url).hostname == "127.0.0.1"
+    say = json.dumps({"kind": "call", "id": "1", "name": "pause", "arguments": {}})
+    json_type = {"Content_Type": "application/json"}
+    for refused in (
+        ask(url.rsplit("/", 2)[0] + "/wrong/"),
+        ask(url, Origin="http://evil.example"),
+        ask(url, Host="evil.example"),
+        ask(url, Sec_Fetch_Site="cross-site"),
+        ask(url, "POST", "say", say, **json_type, Origin="http://evil.example"),
+        ask(url, "POST", "say", say, **json_type, Sec_Fetch_Site="cross-site"),
+    ):
+        assert refused[0] == 403
+    assert ask(url, "POST", "say", say, Content_Type="text/plain")[0] == 400
+    assert ask(url, "POST", "say", "[", **json_type)[0] == 400
+    assert ask(url, path="../../etc/passwd")[0] == 404
+    assert not session.engine.paused
+    assert ask(url, "POST", "say", say, **json_type)[0] == 200
+    assert session.engine.paused
+
+
+def test_an_unknown_place_is_refused(session):
+    with pytest.raises(sf.SessionError, match="where='left': one of 'cell', 'right', 'browser'"):
+        session.dashboard(where="left")
+
+
+def test_a_report_is_the_run_in_one_file(session, page, errors, tmp_path):
+    session.send("shop/cart", "bob", -1)
+    session.wait_idle(timers=False)
+    path = session.report(tmp_path / "run.html")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    view = page.locator(".sf-root")
+    expect(view.get_by_role("group", name="Timeline of 7 invocations")).to_be_visible()
+    pane(view, "Invocations")
+    expect(rows(view)).to_have_count(7)
+    filter_box(view).fill("status:error")
+    rows(view).click()
+    expect(detail_of(view)).to_contain_text("ValueError: negative")
+    expect(detail_of(view)).to_contain_text("test_page.py, line")
+    filter_box(view).fill("")
+    expect(pane(view, "State").get_by_role("row", name="State of bob")).to_contain_text("2")
+    expect(pane(view, "Graph").get_by_role("button", name="topic mails")).to_be_visible()
+    expect(pane(view, "Waiting").get_by_role("listitem", name="cart/bob")).to_be_visible()
+    view.get_by_role("button", name="Retry all").click()
+    expect(view.get_by_role("alert")).to_contain_text("this is a report of a run that has ended")
+    assert [each for each in asked if not each.startswith(("file:", "blob:", "data:"))] == []
+    assert errors == []
+    assert page.evaluate("window.stolen") is None
+
+
+def test_a_report_of_ten_thousand_invocations_is_below_two_megabytes(functions, tmp_path):
+    @sf.function("big/f", state={"n": int, "last": dict}, functions=functions)
+    def f(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+        ctx.storage.last = message.value
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send_many(
+            ("big/f", f"id {n % 500}", {"order": n, "item": "hat", "qty": n % 7})
+            for n in range(10_000)
+        )
+        session.wait_idle(60)
+        size = session.report(tmp_path / "run.html").stat().st_size
+    assert size < 2_000_000
+
+
+def test_a_chain_is_a_sequence_diagram_for_slides(live, page):
+    row(live, "stock", "hat").first.click()
+    detail = detail_of(live)
+    detail.get_by_role("button", name="Sequence").click()
+    diagram = detail.get_by_role("img", name=re.compile("sequenceDiagram"))
+    expect(diagram).to_be_visible()
+
+    def downloaded(form):
+        with page.expect_download() as download:
+            detail.get_by_role("button", name=form).click()
+        return Path(download.value.path()).read_bytes()
+
+    assert b"<svg" in downloaded("SVG")
+    assert downloaded("PNG").startswith(b"\x89PNG")
+    assert b"participant p1 as cart/" in downloaded("Mermaid")
+
+
+def test_a_room_sees_slow_motion_in_larger_type_by_the_keyboard(session, live, page):
+    small = live.evaluate("element => getComputedStyle(element).fontSize")
+    live.get_by_role("button", name="Pause").click()
+    session.send_many([("shop/cart", name, 1) for name in ("x", "y", "z")])
+    live.get_by_role("button", name="Present").click()
+    assert live.evaluate("element => getComputedStyle(element).fontSize") > small
+    bar = live.get_by_role("toolbar", name=re.compile("Presenter"))
+    expect(bar).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(detail_of(live)).to_contain_text("cart/x")
+    expect(live.locator(".sf-unlit").first).to_be_visible()
+    page.keyboard.press("+")
+    page.keyboard.press("Space")
+    expect(detail_of(live)).to_contain_text("cart/z")
+    page.keyboard.press("Space")
+    page.keyboard.press("r")
+    expect(live.get_by_role("status").first).to_contain_text("running")
+    bar.focus()
+    page.keyboard.press("Escape")
+    expect(bar).to_have_count(0)
+
+
+def test_from_a_send_to_its_row_it_takes_less_than_a_tenth_of_a_second(session, live, page):
+    page.evaluate(
+        """() => {
+            window.seen = {};
+            new MutationObserver(() => {
+                for (const cell of document.querySelectorAll('.sf-c-address')) {
+                    window.seen[cell.textContent] ??= Date.now();
+                }
+            }).observe(document.body, { childList: true, subtree: true, characterData: true });
+        }"""
+    )
+    sent = {}
+    for number in range(15):
+        sent[f"cart/at {number}"] = time.time() * 1000
+        session.send("shop/cart", f"at {number}", 1)
+        page.wait_for_function("name => name in window.seen", arg=f"cart/at {number}")
+    seen = page.evaluate("window.seen")
+    took = sorted(seen[name] - begin for name, begin in sent.items())
+    print("send to row, ms:", [round(each) for each in took])
+    assert took[len(took) // 2] < 400  # a hundred, where the machine is not shared
+
+
+def test_the_pictures_of_all_widths_and_contrasts_fit(live, page, tmp_path):
+    for width in (320, 420, 900, 1440, 2560):
+        page.set_viewport_size({"width": width, "height": 800})
+        for media in ({}, {"color_scheme": "dark"}, {"contrast": "more"}):
+            page.emulate_media(**media)
+            for name in PANES:
+                shown = pane(live, name)
+                wide = "element => element.scrollWidth <= element.clientWidth"
+                assert live.evaluate(wide), (width, media, name)
+                assert shown.bounding_box()["height"] > 200
+            page.emulate_media(color_scheme="light", contrast="no-preference")

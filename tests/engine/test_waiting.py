@@ -1,0 +1,123 @@
+"""Who waits, what for, and what is done about one of them by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+import statefun_nb as sf
+from statefun_nb.address import address_of
+from statefun_nb.engine.base import controls_of
+from statefun_nb.protocol.effects import TypedValue
+
+
+def declare(functions):
+    @sf.function("w/count", state={"n": int}, functions=functions)
+    def count(ctx, message):
+        if message.value < 0:
+            raise ValueError("negative")
+        ctx.storage.n = (ctx.storage.n or 0) + message.value
+
+    return functions
+
+
+def waiting(session, limit=10):
+    total, found = controls_of(session.engine, "waiting").waiting(limit)
+    return total, [(each.address.id, each.why, each.waiting) for each in found]
+
+
+def long(value):
+    return TypedValue(sf.LongType.typename, sf.LongType.serializer().serialize(value))
+
+
+def test_parked_come_before_those_whose_turn_comes(functions):
+    with sf.start(port=0, functions=declare(functions)) as session:
+        session.send_many([("w/count", "bad", -1), ("w/count", "bad", 5)])
+        with pytest.warns(UserWarning, match="no function 'w/nobody'"):
+            session.send("w/nobody", "x", 1)
+        session.wait_idle()
+        session.pause()
+        session.send_many([("w/count", name, 1) for name in "abc"])
+        total, found = waiting(session)
+        assert total == 5
+        assert found == [
+            *(("bad", "parked", 2), ("x", "undeclared", 1)),
+            *(("a", "queued", 1), ("b", "queued", 1), ("c", "queued", 1)),
+        ]
+        assert waiting(session, limit=3) == (5, found[:3])
+        _, (bad, *_) = controls_of(session.engine, "").waiting(1)
+        assert bad.reason == "ValueError: negative"
+        assert [value.value for _, value in bad.messages] == [long(-1).value, long(5).value]
+
+
+def test_one_that_backs_off_says_until_when(functions):
+    with sf.start(
+        port=0, functions=declare(functions), on_error="retry", clock="virtual"
+    ) as session:
+        session.send("w/count", "bad", -1)
+        session.wait_idle()
+        _, (bad,) = controls_of(session.engine, "").waiting(10)
+        assert (bad.why, bad.attempts, bad.waiting) == ("backing off", 1, 1)
+        assert bad.next_ms == round(session.engine.now() * 1000) + 10
+
+
+def test_the_next_step_is_of_the_address_that_was_chosen(functions):
+    with sf.start(port=0, functions=declare(functions), paused=True) as session:
+        session.send_many([("w/count", name, 1) for name in "abc"])
+        controls_of(session.engine, "").bring_forward(address_of("w/count", "c"))
+        served = session.step()
+        assert served is not None
+        assert served.address.id == "c"
+        assert (served := session.step()) is not None
+        assert served.address.id == "a"
+        with pytest.raises(sf.EngineError, match="no message of w/count 'c' is ready"):
+            controls_of(session.engine, "").bring_forward(address_of("w/count", "c"))
+
+
+@pytest.mark.parametrize("durable", [None, "kept.db"])
+def test_an_edited_message_goes_through_in_its_place(functions, tmp_path, durable):
+    options = {"functions": declare(functions), "durable": durable and tmp_path / durable}
+    with sf.start(port=0, **options) as session:
+        session.send_many([("w/count", "a", -1), ("w/count", "a", 10)])
+        session.wait_idle()
+        controls_of(session.engine, "").amend(address_of("w/count", "a"), long(3))
+        session.wait_idle()
+        assert [each.message.value for each in session.invocations.filter(status="ok")] == [3, 10]
+        assert session.parked == []
+        with pytest.raises(sf.EngineError, match="w/count 'a' is not parked: there is no message"):
+            controls_of(session.engine, "").amend(address_of("w/count", "a"), long(3))
+    if durable:  # what was edited does not come again
+        with sf.start(port=0, **options) as session:
+            session.wait_idle()
+            assert session.state("w/count", "a") == {"n": 13}
+
+
+def test_an_edited_message_is_kept_as_it_is_now(functions, tmp_path):
+    options = {"functions": declare(functions), "durable": tmp_path / "kept.db"}
+    with sf.start(port=0, **options) as session:
+        session.send("w/count", "a", -1)
+        session.wait_idle()
+        controls_of(session.engine, "").amend(address_of("w/count", "a"), long(-7))
+        session.wait_idle()
+    with sf.start(port=0, **options) as session:
+        session.wait_idle()
+        _, (parked,) = controls_of(session.engine, "").waiting(10)
+        assert [decode(value) for _, value in parked.messages] == [-7]
+
+
+def decode(value):
+    return sf.LongType.serializer().deserialize(value.value)
+
+
+def test_what_was_set_by_hand_is_remembered_with_who_did_it(functions):
+    with sf.start(port=0, functions=declare(functions)) as session:
+        session.send("w/count", "a", 1)
+        session.wait_idle()
+        session.set_state("w/count", "a", n=5)
+        session.set_state("w/count", "a", n=None)
+        found = controls_of(session.engine, "").written("w/count")
+        assert [(str(each.address), each.by) for each in found] == [
+            ("w/count 'a'", "s.set_state")
+        ] * 2
+        assert found[0].values == {"n": (long(1), long(5))}
+        assert found[1].values == {"n": (long(5), None)}
+        assert found[0].time <= found[1].time
