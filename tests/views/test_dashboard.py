@@ -279,7 +279,9 @@ def test_a_watched_address_needs_no_rows_and_the_others_do(session):
     assert page.widget.filter == "id:0"
 
 
-@pytest.mark.skipif(importlib.util.find_spec("sidecar"), reason="the sidecar is installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("sidecar") is not None, reason="the sidecar is installed"
+)
 def test_without_a_sidecar_the_view_is_in_the_cell_and_it_is_said(session):
     with pytest.warns(UserWarning, match="where='right' needs jupyterlab-sidecar"):
         view = session.dashboard(where="right")
