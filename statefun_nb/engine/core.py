@@ -225,14 +225,6 @@ class Core:
         mailbox.waiting[0] = (caller, argument)
         mailbox.attempts = 0
 
-    def bring_forward(self, address: SdkAddress) -> None:
-        """Let an address be the next whose turn it is."""
-        mailbox = self.find(address)
-        if mailbox is None or mailbox.state is not _READY:
-            raise EngineError(f"no message of {address} is ready to be served")
-        self._ready.remove(mailbox)
-        self._ready.appendleft(mailbox)
-
     def write(
         self,
         address: SdkAddress,
@@ -297,7 +289,7 @@ class Core:
         return dict(self._parked)
 
     @property
-    def waits(self) -> tuple[Mapping[Mailbox, int], Sequence[Mailbox]]:
+    def waits(self) -> tuple[Mapping[Mailbox, int], deque[Mailbox]]:
         """Until when addresses back off, and those whose turn comes, in order."""
         return self._retries, self._ready
 

@@ -32,6 +32,7 @@ from .core import Core, Pending
 from .mailbox import Mailbox
 from .mailbox_state import MailboxState
 from .transport import Transport
+from .waiting import bring_forward
 
 __all__ = ["Driver"]
 
@@ -210,10 +211,10 @@ class Driver:
         self._check()
 
     def bring_forward(self, address: SdkAddress) -> None:
-        """Let an address be the next whose turn it is; see ``Core.bring_forward``."""
+        """Let an address be the next whose turn it is; see ``Controls``."""
         self._receive(float("inf"))
         self._tick()
-        self.core.bring_forward(address)
+        bring_forward(self.core, address)
 
     def cancel(self, number: int) -> bool:
         """Drop a pending delayed message; False when it is not pending any more."""

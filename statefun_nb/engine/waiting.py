@@ -5,13 +5,15 @@ from __future__ import annotations
 from itertools import islice
 from typing import Literal
 
+from ..address import SdkAddress
+from ..errors import EngineError
 from ..protocol.v3 import decode_typed_value
 from .answers import Undeclared
 from .base import WaitingAddress
 from .core import Core
 from .mailbox import Mailbox
 
-__all__ = ["waiting_addresses"]
+__all__ = ["bring_forward", "waiting_addresses"]
 
 # Of what waits at one address, so many messages are told.
 _MESSAGES = 5
@@ -49,3 +51,19 @@ def _waiting(mailbox: Mailbox, why: _Why, reason: str = "", next_ms: int = 0) ->
             for caller, argument in islice(waiting, _MESSAGES)
         ],
     )
+
+
+def bring_forward(core: Core, address: SdkAddress) -> None:
+    """Let an address be the next whose turn it is; on the loop.
+
+    Raises
+    ------
+    EngineError
+        When none of its messages is ready.
+    """
+    mailbox = core.find(address)
+    _, ready = core.waits
+    if mailbox is None or mailbox not in ready:
+        raise EngineError(f"no message of {address} is ready to be served")
+    ready.remove(mailbox)
+    ready.appendleft(mailbox)

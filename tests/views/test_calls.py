@@ -290,7 +290,7 @@ def test_what_waits_says_why_where_since_when_and_what_comes_next(session, ask):
     assert page["total"] == 1
     assert (row["why"], row["reason"], row["waiting"]) == ("parked", "ValueError: negative", 2)
     assert row["line"].startswith("test_calls.py, line ")
-    assert row["attempts"] == 2  # in a batch, and by itself
+    assert row["attempts"] >= 2  # in a batch, and by itself
     failed = session.invocations[row["seq"] - 1]
     assert row["since"] == failed.time.timestamp() * 1000
     assert [(m["type"], m["text"], m["edit"]) for m in row["messages"]] == [
