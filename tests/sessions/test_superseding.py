@@ -104,6 +104,7 @@ def test_what_fails_after_its_cell_was_run_again_is_tried_by_the_new_version(
         assert session.wait_idle(10).parked == 0
         assert session.state("s/fails", "x") == {"n": 5}
         (failed,) = session.invocations.filter(status="error")
+        assert failed.error is not None
         assert failed.error.text == "ValueError: the older one"
 
 
