@@ -47,13 +47,11 @@ def test_what_cannot_be_read_says_both_types(sent):
 
 def test_a_type_of_ones_own_reads_the_same_bytes_under_another_name():
     """As with the official SDK."""
-    ours = sf.simple_type(
-        "r/number", serialize_fn=lambda n: b"%d" % n, deserialize_fn=lambda data: int(data)
-    )
+    ours = sf.simple_type("r/number", serialize_fn=lambda n: b"%d" % n, deserialize_fn=int)
     theirs = sf.simple_type(
         "r/json",
         serialize_fn=lambda n: json.dumps(n).encode(),
-        deserialize_fn=lambda data: json.loads(data),
+        deserialize_fn=json.loads,
     )
     assert message_of(theirs, 5).as_type(ours) == 5
     assert message_of(ours, 5).as_type(theirs) == 5
