@@ -10,13 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextvars import Context
 from typing import Any, TypeVar
 
 from .errors import BusyError, SessionError
 
-__all__ = ["Interrupted", "LoopThread", "Superseded"]
+__all__ = ["Interrupted", "LoopThread", "Superseded", "call_cancelled"]
 
 # Seconds that tasks get to end when they are cancelled: one may refuse to.
 _CANCEL_SECONDS = 2.0
@@ -60,6 +61,14 @@ def _where(ident: int) -> tuple[int, int, float] | None:
     return id(frame), frame.f_lasti, round(used, 3)
 
 
+def call_cancelled() -> SessionError:
+    """What to raise in place of CancelledError, which no caller of a session expects."""
+    return SessionError(
+        "what this call waited for was cancelled: the background event loop ended meanwhile, or "
+        "code that runs on it cancelled its tasks"
+    )
+
+
 class Interrupted(BaseException):
     """Raised in what keeps the loop from stopping, at whatever line it is."""
 
@@ -77,6 +86,13 @@ class LoopThread:
     ``call`` and ``run`` may be used from any thread but the loop's own, where they would wait
     for themselves: that is refused.
 
+    Parameters
+    ----------
+    name : str
+        The thread's.
+    task_factory : callable, optional
+        Makes the loop's tasks, see ``asyncio.loop.set_task_factory``.
+
     Examples
     --------
     >>> with LoopThread("example") as loop:
@@ -84,8 +100,11 @@ class LoopThread:
     3
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self, name: str, task_factory: Callable[..., asyncio.Task[Any]] | None = None
+    ) -> None:
         self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
+        self.loop.set_task_factory(task_factory)
         self.loop.set_exception_handler(self._log)
         self._full_until = 0.0
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
@@ -191,7 +210,7 @@ class LoopThread:
         """Run a coroutine on the loop and return its result; see ``call``."""
         try:
             self.check_caller()
-            future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+            future = self.launch(coroutine)
         except BaseException as error:
             coroutine.close()
             if isinstance(error, RuntimeError) and not isinstance(error, SessionError):
@@ -199,12 +218,19 @@ class LoopThread:
             raise
         return self._wait(future, timeout)
 
+    def launch(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run a coroutine on the loop, without waiting, in a task of the session's own."""
+        return Context().run(asyncio.run_coroutine_threadsafe, coroutine, self.loop)
+
     def post(self, function: Callable[..., object], *args: Any) -> None:
-        """Have ``function(*args)`` run on the loop soon, without waiting."""
+        """Have ``function(*args)`` run on the loop soon, without waiting.
+
+        In no caller's context: it may be that of a function's invocation.
+        """
         if self.forked:
             self.check_caller()
         try:
-            self.loop.call_soon_threadsafe(function, *args)
+            self.loop.call_soon_threadsafe(function, *args, context=Context())
         except RuntimeError as error:
             raise SessionError("the background event loop has been stopped") from error
 
@@ -234,7 +260,7 @@ class LoopThread:
         if self._thread.is_alive():
             self.check_caller()
             with contextlib.suppress(RuntimeError):  # closed between the two lines
-                self.loop.call_soon_threadsafe(self._stop_after, last, done)
+                self.loop.call_soon_threadsafe(self._stop_after, last, done, context=Context())
             self._thread.join(timeout)
         if done.done():
             done.result()
@@ -339,6 +365,8 @@ class LoopThread:
         except KeyboardInterrupt:
             future.cancel()  # or what nobody waits for would go on
             raise
+        except CancelledError:
+            raise call_cancelled() from None
         except FutureTimeout:
             if future.done():
                 raise  # the work itself raised a TimeoutError

@@ -17,6 +17,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import Context
 from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
@@ -89,7 +90,7 @@ class Driver:
         self._inbox.extend(messages)
         if not self._awake:
             self._awake = True
-            self._loop.call_soon_threadsafe(self._pump)
+            self._loop.call_soon_threadsafe(self._pump, context=Context())
 
     @property
     def queued(self) -> int:
@@ -307,7 +308,8 @@ class Driver:
         self._requests.discard(future)
         answer: Answer
         if future.cancelled():
-            answer = Cancelled()
+            # By the engine's end; by anything else it would be made again and again.
+            answer = Cancelled() if self._closed else Failed("its request was cancelled")
         elif (error := future.exception()) is not None:
             answer = Failed(in_brief(error))
         else:

@@ -18,6 +18,7 @@ from ..protocol.module_yaml import OLDER_ENDPOINT, Document
 from ..protocol.v3 import decode_reply
 from ..sdk.registry import StatefulFunctions
 from ..sdk.statuses import OCTETS
+from ..trace.own_tasks import OwnTask
 from ..trace.remote import RemoteTrace
 from .answers import Answer
 from .transport import HttpClient, Transport, back_off, is_of_socket
@@ -135,7 +136,8 @@ class RemoteTransport:
         endpoint = self.find(target.typename)
         if endpoint is None:
             return self._own.send(target, state, data)
-        return asyncio.ensure_future(self._call(endpoint, target, state, data))
+        call = self._call(endpoint, target, state, data)
+        return OwnTask(call, loop=asyncio.get_running_loop())
 
     async def _call(
         self,

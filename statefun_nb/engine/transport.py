@@ -21,6 +21,7 @@ from ..protocol.effects import TypedValue
 from ..protocol.v3 import decode_reply
 from ..sdk.dispatch import Outcome, withdraw
 from ..sdk.statuses import OCTETS
+from ..trace.own_tasks import OwnTask
 from ..trace.traced import TracedHandler
 from .answers import Answer, Failed, Undeclared
 
@@ -83,7 +84,7 @@ class DirectTransport:
             return Failed(str(error))
         except BaseException as error:  # without an answer the address would wait for ever
             return Failed(reason_of(error))
-        return asyncio.ensure_future(_wait(outcome))
+        return OwnTask(_wait(outcome), loop=asyncio.get_running_loop())
 
     async def close(self) -> None:
         pass
@@ -199,7 +200,7 @@ class HttpTransport:
         state: Mapping[str, TypedValue | None],  # noqa: ARG002
         data: bytes,
     ) -> asyncio.Future[Answer]:
-        return asyncio.ensure_future(self._call(data))
+        return OwnTask(self._call(data), loop=asyncio.get_running_loop())
 
     async def _call(self, data: bytes) -> Answer:
         for pause in back_off():

@@ -313,8 +313,16 @@ class InvocationContext(Context):
         return fresh
 
     def end(self) -> None:
-        """Refuse everything from now on: the invocation is over."""
+        """Refuse everything from now on: the invocation is over.
+
+        Not by the class alone: a bound method that was kept, ``send = ctx.send``, is still the one
+        of the class before. It comes to where the effects were.
+        """
         end_storage(self.storage)
+        over: Any = _Over(self.address)
+        self.sent = self.delayed = self.egress = self._tokens = over
+        self._check_target = over.refuse
+        self.routes = over
         self.__class__ = _EndedContext
 
     def mark(self, cells: list[Cell]) -> Callable[[], None]:
@@ -344,15 +352,29 @@ class ContextOfV2(InvocationContext):
         )
 
 
+class _Over:
+    """Stands where an ended context had its effects, and what they were asked of."""
+
+    __slots__ = ("_address",)
+
+    def __init__(self, address: SdkAddress) -> None:
+        self._address = address
+
+    def refuse(self, *_: object, **__: object) -> Any:
+        raise ContextEndedError(
+            f"the invocation of {self._address} that this context belongs to is over: what goes on "
+            "after it, a task or a thread, cannot send, or use its state; await it in the function"
+        )
+
+    append = get = __setitem__ = egress = check_token = refuse
+
+
 class _EndedContext(InvocationContext):
     """What a context becomes when its invocation is over and somebody still has it."""
 
     __slots__ = ()
 
     def _refuse(self, *_: object, **__: object) -> Any:
-        raise ContextEndedError(
-            f"the invocation of {self.address} that this context belongs to is over: what goes on "
-            "after it, a task or a thread, cannot send, or use its state; await it in the function"
-        )
+        _Over(self.address).refuse()
 
     send = send_after = cancel_delayed_message = send_egress = _refuse

@@ -180,6 +180,7 @@ async def _run_async(
                     _refuse_replaced(context, storage, target)
             except BaseException as error:
                 if is_withdrawal(error):
+                    context.end()
                     raise
                 if (failed := _failed(index, error, undo, observer)) is not None:
                     context.end()

@@ -66,6 +66,7 @@ def own_typed_value(value: TypedValueLike) -> TypedValue:
     return TypedValue(typename, bytes(data or b"") if has_value else None)
 
 
+_GETTERS = {name: f"as_{name.rpartition('/')[2]}()" for name in BUILT_IN_TYPES}
 _DESERIALIZERS = {name: tpe.serializer().deserialize for name, tpe in BUILT_IN_TYPES.items()}
 
 
@@ -183,17 +184,39 @@ class Message(_Typed):
         return value.typename == typename or _is_any_of(value, typename)
 
     def as_type(self, tpe: Type[V] | type[V]) -> V | None:
-        """The value read as this type, whatever its typename says; None when it is absent."""
+        """The value read as this type; None when it is absent.
+
+        A type of one's own reads what came under another name too, where its bytes are the same.
+
+        Raises
+        ------
+        ConversionError
+            When it came as another type, and cannot be read as this one.
+        """
         value = self.typed_value
         data = value.value
         if not data and not value.has_value:
             return None
         if not isinstance(tpe, Type):
             tpe = type_of_class(tpe)
+        if value.typename != tpe.typename and {value.typename, tpe.typename} <= _GETTERS.keys():
+            raise self._is_other(tpe)  # protobuf would take it for 0, or for an empty text
         try:
             return tpe.serializer().deserialize(data or b"")
         except ConversionError as error:
             raise about(error, self.target_typename, self.target_id) from error
+        except Exception as error:
+            if self.is_type(tpe):
+                raise
+            raise self._is_other(tpe) from error
+
+    def _is_other(self, wanted: Type[Any]) -> ConversionTypeError:
+        typename = self.value_typename()
+        getter = _GETTERS.get(typename, "value")
+        return ConversionTypeError(
+            f"the message to {self.target_typename} {self.target_id!r} is of the type {typename} "
+            f"and cannot be read as {wanted.typename}: message.{getter} reads it"
+        )
 
     def __repr__(self) -> str:
         return f"<Message to {self.target_typename} {self.target_id!r}: {self.value_typename()}>"

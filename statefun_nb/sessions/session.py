@@ -22,6 +22,7 @@ from ..sdk.messages import MISSING, Message
 from ..sdk.types import Type
 from ..trace.events import Invocation
 from ..trace.output import inside_function
+from ..trace.own_tasks import make_task
 from ..trace.recorder import Recorder
 from ..trace.replay import Replay, cases_of, replay
 from ..trace.traced import TracedHandler
@@ -54,7 +55,7 @@ class Session(Control):
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._thread = LoopThread("statefun_nb")
+        self._thread = LoopThread("statefun_nb", make_task)
         clock = VirtualClock() if options.clock == "virtual" else Clock()
         self.recorder: Recorder = Recorder(options.trace_limit, options.trace_bytes, clock.now)
         handler = TracedHandler(options.functions, self.recorder if options.trace else None)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 
 from ..cells.places import warn
 from ..engine.base import Engine, Idle, Progress
 from ..errors import IdleTimeout
-from ..loop_thread import LoopThread
+from ..loop_thread import LoopThread, call_cancelled
 from ..tables import counted
 from ..trace.running import Running
 from ..trace.traced import TracedHandler
@@ -52,6 +52,8 @@ class Waiting:
                 return waiting.result()
             waiting.cancel()
             raise self._timed_out(timeout) from None
+        except CancelledError:
+            raise call_cancelled() from None
         except BaseException:  # Ctrl-C: the next one to wait is told of what was processed
             waiting.cancel()
             raise
@@ -80,7 +82,7 @@ class Waiting:
 
     def _start(self, timeout: float, *, timers: bool) -> Future[Idle]:
         idle = self._engine.idle(timeout if timers else 0.0)
-        return asyncio.run_coroutine_threadsafe(idle, self._thread.loop)
+        return self._thread.launch(idle)
 
     def _timed_out(self, timeout: float) -> IdleTimeout:
         text = _what_moves(timeout, self._engine.progress, self._handler.running)

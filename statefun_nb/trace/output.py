@@ -46,6 +46,10 @@ class Printer(Protocol):
     def serving(self) -> bool:
         """Is the invocation that it stands for still running?"""
 
+    @property
+    def request(self) -> object:
+        """The request that it belongs to."""
+
     def print(self, text: str) -> None:
         """Keep a piece of what a function prints."""
 

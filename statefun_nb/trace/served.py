@@ -167,6 +167,10 @@ class _Successor:
     def serving(self) -> bool:
         return self._served.printer is self
 
+    @property
+    def request(self) -> Request:
+        return self._served.request
+
     def print(self, text: str) -> None:
         self._served.keep(text)
 

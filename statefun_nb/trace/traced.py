@@ -25,6 +25,7 @@ from ..sdk.dispatch import Failure, Outcome, dispatch, is_withdrawal
 from ..sdk.registry import FunctionSpec, StatefulFunctions
 from . import output
 from .failures import Failures
+from .own_tasks import OwnTask
 from .recorder import Recorder
 from .running import Blocked, Running, running_now
 from .served import Served
@@ -187,11 +188,11 @@ if sys.version_info >= (3, 12):
 
     def _start_task(coroutine: Coroutine[Any, Any, Outcome]) -> Outcome | asyncio.Task[Outcome]:
         """Run up to the first real wait at once; most async functions have none."""
-        task = asyncio.Task(coroutine, loop=asyncio.get_running_loop(), eager_start=True)
+        task = OwnTask(coroutine, loop=asyncio.get_running_loop(), eager_start=True)
         return task.result() if task.done() else task
 
 else:
 
     def _start_task(coroutine: Coroutine[Any, Any, Outcome]) -> Outcome | asyncio.Task[Outcome]:
         """Run the coroutine in a task of its own."""
-        return asyncio.get_running_loop().create_task(coroutine)
+        return OwnTask(coroutine, loop=asyncio.get_running_loop())

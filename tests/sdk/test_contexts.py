@@ -30,6 +30,12 @@ class Left:
 def acts(ctx, handle=None):
     """All that a context can do."""
     storage = ctx.storage
+    send, send_after, cancel = ctx.send, ctx.send_after, ctx.cancel_delayed_message
+    send_egress = ctx.send_egress
+    yield lambda: send("c/g", "x", "stray")
+    yield lambda: send_after(sf_seconds(1), "c/g", "x", "stray", token="t")
+    yield lambda: cancel("t")
+    yield lambda: send_egress(sf.kafka_egress_message("c/out", "t", "stray"))
     yield lambda: ctx.send("c/g", "x", "stray")
     yield lambda: ctx.send_after(sf_seconds(1), "c/g", "x", "stray")
     yield lambda: ctx.cancel_delayed_message("t")
@@ -80,7 +86,7 @@ def test_what_outlives_its_invocation_is_refused_and_booked_on_no_other(
             if way == "closure":
                 left.act(*kept.pop())
             left.go.set()
-            while len(left.errors) < (9 if handle is not None else 7) and way != "closure":
+            while len(left.errors) < (13 if handle is not None else 11) and way != "closure":
                 await asyncio.sleep(0)
             ctx.send("c/g", "y", "own")
 
@@ -106,7 +112,7 @@ def test_what_outlives_its_invocation_is_refused_and_booked_on_no_other(
         session.resume()
         session.wait_idle(30)
         assert session.state("c/f") == {}
-        assert len(left.errors) >= 7
+        assert len(left.errors) >= 11
         # A bare thread has no invocation at all, so a State handle knows none of it.
         assert all("is over" in e or "only while its own" in e for e in left.errors)
         first, second = session.invocations.filter(type="c/f")
@@ -177,3 +183,31 @@ def test_a_context_that_was_kept_still_says_whose_it_was(functions):
     assert str(context.address) == "c/f 'k'"
     assert "is over" in repr(context.storage)
     assert isinstance(context, sf.Context)
+
+
+@pytest.mark.parametrize("style", ["sync", "async"])
+def test_a_bound_method_alone_that_was_kept_is_refused_too(engine, functions, style):
+    kept: list[Any] = []
+    errors: list[str] = []
+
+    def serve(ctx, message):
+        if kept:
+            with pytest.raises(sf.ContextEndedError) as caught:
+                kept.pop()("c/g", "x", "stray")
+            errors.append(str(caught.value))
+        kept.append(ctx.send)
+        ctx.send("c/g", "x", "own")
+
+    async def serve_async(ctx, message):
+        serve(ctx, message)
+
+    sf.function("c/f", functions=functions)(serve if style == "sync" else serve_async)
+    sf.function("c/g", functions=functions)(lambda ctx, message: None)
+    engine.send_many([("c/f", "k", number) for number in range(3)])
+    engine.wait_idle()
+    assert [str(each.message.value) for each in engine.invocations.filter(type="c/g")] == [
+        "own"
+    ] * 3
+    assert len(errors) == 2
+    with pytest.raises(sf.ContextEndedError, match="is over"):
+        kept.pop()("c/g", "x", "stray")
