@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from ..address import SdkAddress, address_of, parse_typename
 from ..engine.base import Engine
-from ..errors import CheckFailed, DeclarationError, SessionError, cut, did_you_mean
+from ..errors import CheckFailed, DeclarationError, SessionError, bounded, cut, did_you_mean
 from ..sdk.registry import StatefulFunctions, decode_state
 from ..tables import html_list, repr_of, shorten
 from ..testing.exercises import Attempt, begin
@@ -80,9 +80,9 @@ class Check:
                 if differs(found, value)
                 else f" ({type(found).__name__}, {type(value).__name__})"
             )
-            is_, wanted = repr_of(found), repr_of(value)
+            is_, wanted = _in_words(found), _in_words(value)
             self._fail(f"state {name!r} is {is_}, not {wanted}{kinds}{self._changed(name)}")
-        return self._pass("state " + ", ".join(f"{k}={repr_of(v)}" for k, v in expected.items()))
+        return self._pass("state " + ", ".join(f"{k}={_in_words(v)}" for k, v in expected.items()))
 
     def invoked(self, times: int) -> Check:
         """Was it invoked so many times, without an error?
@@ -149,7 +149,7 @@ class Check:
             if typename == to and place in (None, where) and (value is ... or _same(what, value))
         ]
         wanted = f"{to} {place!r}" if place is not None else to
-        wanted += "" if value is ... else f" with the value {repr_of(value)}"
+        wanted += "" if value is ... else f" with the value {_in_words(value)}"
         if len(matching) != times:
             self._fail(
                 f"it {verb} {len(matching)}{how} to {wanted}, not {times}; "
@@ -183,6 +183,7 @@ class Check:
         return ""
 
     def _pass(self, text: str) -> Check:
+        text = bounded(text)
         self._passed.append(text)
         if self._attempt is not None:
             self._attempt.passed(f"{self._address}: {text}")
@@ -194,10 +195,10 @@ class Check:
         raise CheckFailed(f"{self._address}: {text}")
 
     def __repr__(self) -> str:
-        return "\n".join([f"{self._address}", *(f"✓ {text}" for text in self._passed)])
+        return "\n".join([bounded(f"{self._address}"), *(f"✓ {text}" for text in self._passed)])
 
     def _repr_html_(self) -> str:
-        return html_list(str(self._address), [f"✓ {text}" for text in self._passed])
+        return html_list(bounded(f"{self._address}"), [f"✓ {text}" for text in self._passed])
 
 
 def attempt_of(exercise: str | None, points: float) -> Attempt | None:
@@ -248,6 +249,10 @@ def _text(name: str, value: Any, what: str) -> None:
 def _same(found: Any, expected: Any) -> bool:
     """Equal, and of one type: a long is no double."""
     return type(found) is type(expected) and not differs(found, expected)
+
+
+def _in_words(value: Any) -> str:
+    return cut(repr_of(value), 200)
 
 
 def _messages(sends: Iterable[Sent | Delayed]) -> list[tuple[str, str, Any]]:

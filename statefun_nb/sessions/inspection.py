@@ -245,7 +245,7 @@ class Inspection:
         try:
             return self._views.snapshot_html(target)
         except OSError as error:
-            raise not_opened("path", target, error) from error
+            raise not_opened("path", target, error) from None  # which repeats the path
 
     def _ipython_display_(self) -> None:
         """In a notebook a session displays as its dashboard, elsewhere as a table."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ from ..endpoint.admission import new_token
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine, Idle, IngressMessage
 from ..engine.clock import Clock, VirtualClock
-from ..errors import SessionError, StatefunError, did_you_mean
+from ..errors import SessionError, StatefunError, did_you_mean, warn
 from ..loop_thread import LoopThread
 from ..protocol.module_reader import read_source
 from ..protocol.module_yaml import Document, covers
@@ -153,7 +152,7 @@ class Session(Control):
         for typename in {target.typename for target, _, _ in messages} - self._told:
             if self.functions.find(typename) is None and not covers(self._documents, typename):
                 self._told.add(typename)
-                warnings.warn(
+                warn(
                     f"no function {typename!r} is declared: its messages wait until its cell is run"
                     f"{did_you_mean(typename, self.functions)}",
                     stacklevel=3,
@@ -290,10 +289,10 @@ class Session(Control):
         try:
             documents = read_source(source, broker)
         except (OSError, UnicodeError) as error:
-            raise not_opened("source", source, error) from error
+            raise not_opened("source", source, error) from None  # which repeats the path
         notes = [note for document in documents for note in document.notes]
         if notes:
-            warnings.warn(
+            warn(
                 f"{documents[0].file}: what StateFun does not know, it ignores: {'; '.join(notes)}",
                 stacklevel=2,
             )
@@ -339,13 +338,13 @@ class Session(Control):
             return True
         what = what or "; ".join(each.text for each in self.running) or "a function"
         if self._thread.left:
-            warnings.warn(
+            warn(
                 f"{what}; it cannot be cancelled: it goes on whatever is raised in it, as a bare "
                 "`except:` does, and is left where it is",
                 stacklevel=3,
             )
         else:
-            warnings.warn(
+            warn(
                 f"{what}; it cannot be interrupted: its thread goes on till it returns",
                 stacklevel=3,
             )
