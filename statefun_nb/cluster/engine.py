@@ -8,12 +8,12 @@ import secrets
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..address import SdkAddress
 from ..endpoint.server import Endpoint
-from ..engine.base import Idle, IngressMessage, ParkedAddress, Progress, StoredState, Timer
+from ..engine.base import Idle, IngressMessage, ParkedAddress, Progress, States, StoredState, Timer
 from ..errors import EngineError
 from ..loop_thread import LoopThread
 from ..protocol.effects import Emit, TypedValue
@@ -249,9 +249,13 @@ class ClusterEngine:
     def state(self, address: SdkAddress) -> dict[str, TypedValue | None]:
         return dict(self._observed.state.get(address.typename, {}).get(address.id, {}))
 
-    def states(self, typename: str) -> dict[str, dict[str, TypedValue | None]]:
+    def states(self, typename: str) -> States:
         found = self._observed.state.get(typename, {})
-        return {id_: dict(values) for id_, values in tuple(found.items())}
+        return {
+            id_: dict(values)
+            for id_, values in tuple(found.items())
+            if any(each is not None and each.value is not None for each in values.values())
+        }
 
     def types(self) -> dict[str, int]:
         return {typename: len(states) for typename, states in tuple(self._observed.state.items())}
@@ -267,7 +271,7 @@ class ClusterEngine:
             return ""
         return f"the job is not running just now: {self.cluster.web_url}"
 
-    def egress(self, typename: str | None) -> list[Emit]:
+    def egress(self, typename: str | None) -> Sequence[Emit]:
         egresses = [typename] if typename is not None else sorted(self._observed.emitted)
         return [record for egress in egresses for record in self._egress(egress)]
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from ..address import address_of, parse_typename
+from ..address import SdkAddress, address_of, parse_typename
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine
-from ..errors import SessionError, UnknownFunctionError, did_you_mean
+from ..errors import SessionError, UnknownFunctionError, did_you_mean, warn
 from ..loop_thread import LoopThread
 from ..protocol.module_yaml import covers, with_endpoints, write_module
-from ..protocol.v3 import decode_typed_value
 from ..sdk.registry import StatefulFunctions, decode_state
 from ..tables import text_table
-from ..trace.events import egress_record
 from ..trace.invocations import Invocations
 from ..trace.output import inside_function
 from ..trace.recorder import Recorder
@@ -27,6 +25,9 @@ from .arguments import a_path, not_opened
 from .options import Options
 
 __all__ = ["Inspection"]
+
+# Ids that are looked at for one that was meant.
+_KNOWN_IDS = 1_000
 
 
 class Inspection:
@@ -73,6 +74,19 @@ class Inspection:
                 f"{did_you_mean(typename, known)}"
             )
 
+    def _egresses(self) -> set[str]:
+        """Those that records went to."""
+        return {record.egress for record in self.engine.egress(None)}
+
+    def _check_had_message(self, address: SdkAddress) -> None:
+        """Warn of an address that no message has gone to."""
+        count, like = self.engine.page(address.typename, address.id, _KNOWN_IDS)
+        if count > len(like) or any(each.id == address.id for each in like):
+            return
+        _, known = self.engine.page(address.typename, "", _KNOWN_IDS)
+        meant = did_you_mean(address.id, [each.id for each in known])
+        warn(f"{address} has had no message: nothing waits there{meant}", stacklevel=4)
+
     def _what_runs(self) -> str:
         """The functions that keep the loop from answering, in words."""
         return "; ".join(each.text for each in self.running if each.line or not each.is_async)
@@ -112,14 +126,10 @@ class Inspection:
         self._check_running()
         if typename is not None:
             parse_typename(typename)
-        records = [
-            egress_record(record.egress, decode_typed_value(record.argument))
-            for record in self.engine.egress(typename)
-        ]
+        records = self.engine.egress(typename)
         if records or typename is None:
             return EgressRecords(records, typename)
-        others = sorted({record.egress for record in self.engine.egress(None)})
-        return EgressRecords(records, typename, others)
+        return EgressRecords(records, typename, sorted(self._egresses()))
 
     @property
     def functions(self) -> StatefulFunctions:

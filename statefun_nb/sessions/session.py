@@ -25,7 +25,7 @@ from ..trace.replay import Replay, cases_of, replay
 from ..trace.traced import TracedHandler
 from ..views.live import LiveViews
 from .arguments import a_path, not_opened, seconds
-from .checks import Check, attempt_of, check_of
+from .checks import Check, Known, attempt_of, check_of
 from .control import LATER, USE_CONTEXT, Control
 from .engines import make_engine
 from .options import Options
@@ -212,7 +212,10 @@ class Session(Control):
         try:
             self._check_known(typename)
             self.wait_idle(timers=False)
-            return check_of(self.engine, self.recorder, self.functions, typename, id, attempt)
+            known = Known(self._check_known, self._egresses)
+            return check_of(
+                self.engine, self.recorder, self.functions, typename, id, known, attempt
+            )
         except StatefunError as error:
             if attempt is not None:
                 attempt.failed(str(error))

@@ -111,7 +111,7 @@ def test_a_file_that_cannot_be_read_leaves_the_running_session(functions, tmp_pa
     file = tmp_path / "damaged.db"
     sf.start(port=0, functions=functions, durable=file).stop()
     with contextlib.closing(sqlite3.connect(file)) as db, db:
-        db.execute("INSERT INTO mail VALUES (1, 'no typename', 'x', NULL, NULL, x'')")
+        db.execute("INSERT INTO mail VALUES (1, 'no typename', 'x', NULL, NULL, x'', 0)")
     running = sf.start(port=0, functions=functions)
     with pytest.raises(sf.EngineError, match="cannot be read"):
         sf.start(port=0, functions=functions, durable=file)
@@ -180,6 +180,11 @@ WRONG_CALLS: list[tuple[str, tuple[Any, ...], type[sf.StatefunError], str]] = [
     ("send", (sf.Message("a/counter", "i", "t"),), sf.ConversionTypeError, "not a TypedValue"),  # type: ignore[arg-type]
     ("state", ([],), sf.DeclarationTypeError, "a typename is a string"),
     ("check", ([], "i"), sf.DeclarationTypeError, "a typename is a string"),
+    ("discard", ("a/conter", "x"), sf.UnknownFunctionError, "did you mean 'a/counter'"),
+    ("table", (None,), sf.SessionError, "filter=None .*: it takes text"),
+    ("table", (5,), sf.SessionError, "filter=5 .*: it takes text"),
+    ("table", ("typ:zz",), sf.SessionError, "'typ' is not known: use type.*did you mean 'type'"),
+    ("table", ("-seq:x",), sf.SessionError, "seq:x needs a number"),
     ("retry", ("a/conter",), sf.UnknownFunctionError, "did you mean 'a/counter'"),
     ("egress", (5,), sf.DeclarationTypeError, "a typename is a string"),
     ("egress", ("typo",), sf.DeclarationError, "is not a typename"),
@@ -272,6 +277,13 @@ def test_failures_are_asked_for_by_class_or_by_its_name(functions):
         check.failed(1, ValueError).failed(1, "ValueError").failed(0, KeyError)
         with pytest.raises(sf.CheckFailed):
             check.failed(0, ValueError)
+
+
+def test_a_retry_of_an_address_without_a_message_says_so(session, recwarn):
+    assert session.retry("a/counter", "x") == 0  # it has had one, and is not parked
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match=r"a/counter 'xx' has had no message: .*mean 'x'\?"):
+        assert session.retry("a/counter", "xx") == 0
 
 
 def _texts_of(error: BaseException | None) -> list[str]:
