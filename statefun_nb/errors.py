@@ -248,6 +248,12 @@ def warn(text: str, stacklevel: int) -> None:
     warnings.warn(bounded(text), stacklevel=stacklevel + 1)
 
 
+def quiet(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
+    """A Ctrl-C of which IPython shows that it was one, and nothing of where the package waited."""
+    setattr(interrupt, "_render_traceback_", lambda: ["KeyboardInterrupt"])  # noqa: B010 - no such
+    return interrupt
+
+
 def install_command(extra: str = "") -> str:
     """What installs the package with an extra, from where this one was installed.
 

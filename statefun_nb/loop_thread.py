@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, TypeVar
 
-from .errors import BusyError, SessionError
+from .errors import BusyError, SessionError, quiet
 
 __all__ = ["Interrupted", "LoopThread", "Superseded"]
 
@@ -334,9 +334,9 @@ class LoopThread:
     def _wait(self, future: Future[T], timeout: float | None) -> T:
         try:
             return future.result(timeout)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             future.cancel()  # or what nobody waits for would go on
-            raise
+            raise quiet(interrupt) from None
         except FutureTimeout:
             if future.done():
                 raise  # the work itself raised a TimeoutError

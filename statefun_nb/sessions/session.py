@@ -12,7 +12,7 @@ from ..endpoint.admission import new_token
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine, Idle, IngressMessage
 from ..engine.clock import Clock, VirtualClock
-from ..errors import SessionError, StatefunError, did_you_mean, warn
+from ..errors import SessionError, StatefunError, did_you_mean, quiet, warn
 from ..loop_thread import LoopThread
 from ..protocol.module_reader import read_source
 from ..protocol.module_yaml import Document, covers
@@ -174,7 +174,10 @@ class Session(Control):
         """
         self._check_outside("wait_idle", LATER)
         timeout = seconds(timeout)
-        return self._waiting.wait_idle(timeout, timers=timers)
+        try:
+            return self._waiting.wait_idle(timeout, timers=timers)
+        except KeyboardInterrupt as interrupt:
+            raise quiet(interrupt) from None
 
     async def idle(self, timeout: float = 10.0, *, timers: bool = True) -> Idle:
         """``wait_idle`` to ``await``, for cells and tests that run in an event loop."""
@@ -263,14 +266,17 @@ class Session(Control):
         target = a_path("folder", folder)
         from ..export.export import export  # 6 ms that most notebooks need not wait for
 
-        return export(
-            target,
-            self.functions,
-            self._documents,
-            self.recorder,
-            sessions=Session,
-            overwrite=overwrite,
-        )
+        try:
+            return export(
+                target,
+                self.functions,
+                self._documents,
+                self.recorder,
+                sessions=Session,
+                overwrite=overwrite,
+            )
+        except KeyboardInterrupt as interrupt:
+            raise quiet(interrupt) from None
 
     def load_module(self, source: str | Path) -> None:
         """Read a module.yaml, a path or its text; ``{kafka}`` in it is a cluster's broker.

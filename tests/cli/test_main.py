@@ -52,6 +52,22 @@ def test_ctrl_c_ends_it_without_a_traceback():
     assert "Traceback" not in errors
 
 
+@pytest.mark.parametrize("seconds", [0.05, 0.1, 0.25])
+def test_ctrl_c_while_it_is_imported_is_no_error_either(seconds):
+    imports = (
+        "import sys, threading, signal, os\n"
+        "import statefun_nb.__main__ as entry\n"
+        "seconds, interrupt = float(sys.argv.pop(1)), (os.getpid(), signal.SIGINT)\n"
+        "threading.Timer(seconds, os.kill, interrupt).start()\n"
+        "sys.exit(entry.main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", imports, f"{seconds}", "demo"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_help_and_version():
     assert "demo" in run("--help").stdout
     assert run("--version").stdout.strip() == __version__

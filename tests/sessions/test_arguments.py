@@ -113,7 +113,7 @@ def test_a_file_that_cannot_be_read_leaves_the_running_session(functions, tmp_pa
     with contextlib.closing(sqlite3.connect(file)) as db, db:
         db.execute("INSERT INTO mail VALUES (1, 'no typename', 'x', NULL, NULL, x'', 0)")
     running = sf.start(port=0, functions=functions)
-    with pytest.raises(sf.EngineError, match="cannot be read"):
+    with pytest.raises(sf.EngineError, match="is not as it was written"):
         sf.start(port=0, functions=functions, durable=file)
     assert sf.session() is running
 
