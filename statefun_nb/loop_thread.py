@@ -15,7 +15,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextvars import Context
 from typing import Any, TypeVar
 
-from .errors import BusyError, SessionError
+from .errors import BusyError, SessionError, quiet
 
 __all__ = ["Interrupted", "LoopThread", "Superseded", "call_cancelled"]
 
@@ -362,9 +362,9 @@ class LoopThread:
     def _wait(self, future: Future[T], timeout: float | None) -> T:
         try:
             return future.result(timeout)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             future.cancel()  # or what nobody waits for would go on
-            raise
+            raise quiet(interrupt) from None
         except CancelledError:
             raise call_cancelled() from None
         except FutureTimeout:
