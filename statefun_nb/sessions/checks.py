@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NoReturn
 
 from ..address import SdkAddress, address_of, parse_typename
@@ -37,6 +37,8 @@ class Check:
         Those of the address that the trace keeps.
     others : iterable of str
         The ids of the same type that have had a message.
+    declared : collection of str, optional
+        The names of its state; None where they are not known, as of another process' function.
     attempt : Attempt, optional
         Where the exercise that this checks is told of it.
     problem : str
@@ -53,6 +55,7 @@ class Check:
         state: dict[str, Any],
         invocations: Sequence[Invocation],
         others: Iterable[str] = (),
+        declared: Collection[str] | None = None,
         attempt: Attempt | None = None,
         problem: str = "",
     ) -> None:
@@ -61,6 +64,7 @@ class Check:
         self._invocations = invocations
         self._good = [each for each in invocations if each.status == "ok"]
         self._others = list(others)
+        self._declared = declared
         self._attempt = attempt
         self._problem = problem
         self._passed: list[str] = []
@@ -74,6 +78,10 @@ class Check:
             When it does not; with what is there, and who has put it there.
         """
         for name, value in expected.items():
+            if self._declared is not None and name not in {*self._declared, *self._state}:
+                names = ", ".join(self._declared) or "none"
+                meant = did_you_mean(name, self._declared)
+                self._fail(f"it declares no state {name!r} (declared: {names}){meant}")
             found = self._state.get(name)
             if _same(found, value):
                 continue
@@ -242,10 +250,13 @@ def check_of(
 ) -> Check:
     """What there is to know of one address just now."""
     address = address_of(typename, id_)
-    state = decode_state(functions.find(typename), engine.state(address))
+    spec = functions.find(typename)
+    declared = None if spec is None else list(spec.layout.specs)
+    state = decode_state(spec, engine.state(address))
     invocations = history(recorder, address, recorder.limit)[::-1]
     _, known = engine.page(typename, "", _KNOWN_IDS)
-    return Check(address, state, invocations, [each.id for each in known], attempt, problem)
+    ids = [each.id for each in known]
+    return Check(address, state, invocations, ids, declared, attempt, problem)
 
 
 def _typename(name: str, value: Any) -> None:
