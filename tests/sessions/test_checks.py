@@ -141,7 +141,9 @@ def test_an_egress_without_records_says_which_have_some(session):
 def test_an_address_that_only_failed_says_with_what(session):
     session.send("k/person", "al", "boom")
     check = session.check("k/person", "al")
-    with pytest.raises(sf.CheckFailed, match=r"parked: ValueError: no such greeting, at test_checks\.py"):
+    with pytest.raises(
+        sf.CheckFailed, match=r"parked: ValueError: no such greeting, at test_checks\.py"
+    ):
         check.state(visits=1)
     assert check.failed(1, error="ValueError") is check
 
