@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from ..sdk.registry import decode_state
-from ..tables import html_table
+from ..tables import counted, html_table
 from ..trace.events import Invocation
 from ..trace.flows import Flows
 from ..trace.reader import read_batch
@@ -58,8 +58,8 @@ def summary(source: Source) -> str:
     status = source.status()
     parts = [
         f"StateFun, {status.engine} engine, {status.state}",
-        f"{status.traced:,} invocations",
-        f"{status.errors:,} errors",
+        counted(status.traced, "invocation"),
+        counted(status.errors, "error"),
         f"{status.queued:,} queued",
         f"{status.parked:,} parked",
         f"{status.delayed:,} delayed",
