@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, get_origin, overload
 
+from ..cells.places import warn
 from ..errors import DeclarationError, DeclarationTypeError
 from ..tables import shown
 from .context import Context
-from .inference import type_of_class
+from .inference import CLASS_TYPES, type_of_class
 from .messages import Message
 from .registry import StatefulFunctions, check_decorator
 from .state import State
@@ -93,10 +95,7 @@ def function(
     check_decorator("sf.function", typename)
     target = _set_of(functions, typename)
     if not isinstance(state, (Mapping, Iterable, type(None))) or isinstance(state, (str, bytes)):
-        raise DeclarationTypeError(
-            f'{typename}: state= takes names and their types, such as {{"visits": int}}, not '
-            f"{shown(state)}"
-        )
+        raise _no_state(typename, state)
 
     def decorate(declared: D) -> D:
         if isinstance(declared, type):
@@ -157,7 +156,18 @@ def _specs(typename: str, state: Mapping[str, Any] | Iterable[ValueSpec] | None)
             except DeclarationError as error:
                 raise type(error)(f"{typename}, state {name!r}: {error}") from error
         return specs
-    return list(state)
+    listed = list(state)
+    for each in listed:
+        if not isinstance(each, ValueSpec):
+            raise _no_state(typename, each)
+    return listed
+
+
+def _no_state(typename: str, given: object) -> DeclarationTypeError:
+    return DeclarationTypeError(
+        f'{typename}: state= takes names and their types, such as {{"visits": int}}, not '
+        f"{shown(given)}"
+    )
 
 
 def _spec(name: str, declared: Any) -> ValueSpec:
@@ -191,6 +201,23 @@ def _made(typename: str, cls: type) -> StatefulFunction:
     return cls()
 
 
+def _warn_of_attributes(typename: str, cls: type) -> None:
+    """Warn of attributes with a plain value that ``invoke`` sets: they look like state."""
+    code = getattr(inspect.unwrap(cls.invoke), "__code__", None)  # type: ignore[attr-defined]
+    if code is None:
+        return
+    stored = {each.argval for each in dis.get_instructions(code) if each.opname == "STORE_ATTR"}
+    for base in cls.__mro__:
+        for name in stored.intersection(vars(base)):
+            kind = type(vars(base)[name])
+            if kind in CLASS_TYPES:
+                warn(
+                    f"{typename}: invoke sets self.{name}, which is no state: one object serves "
+                    f"all addresses, and nothing keeps what it has; declare {name} = "
+                    f"sf.State({kind.__name__}), and write it with self.{name}.set(value)"
+                )
+
+
 def _declare_instance(
     functions: StatefulFunctions, typename: str, instance: StatefulFunction, state: object
 ) -> None:
@@ -207,6 +234,7 @@ def _declare_instance(
                     f"{typename}: {name} of {base.__name__} is the class State itself: write "
                     f"{name} = sf.State(type), such as sf.State(int)"
                 )
+    _warn_of_attributes(typename, type(instance))
     specs = []
     for name, handle in handles.items():
         try:

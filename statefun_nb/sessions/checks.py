@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from ..address import SdkAddress, address_of, parse_typename
@@ -60,10 +60,10 @@ class Check:
         Those of the address that the trace keeps.
     known : Known
         Functions and egresses.
-    declared : iterable of str, optional
-        The names of its state values, where they are known.
     others : iterable of str
         The ids of the same type that have had a message.
+    declared : collection of str, optional
+        The names of its state; None where they are not known, as of another process' function.
     attempt : Attempt, optional
         Where the exercise that this checks is told of it.
     problem : str
@@ -80,8 +80,8 @@ class Check:
         state: dict[str, Any],
         invocations: Sequence[Invocation],
         known: Known,
-        declared: Iterable[str] | None = None,
         others: Iterable[str] = (),
+        declared: Collection[str] | None = None,
         attempt: Attempt | None = None,
         problem: str = "",
     ) -> None:
@@ -90,8 +90,8 @@ class Check:
         self._invocations = invocations
         self._good = [each for each in invocations if each.status == "ok"]
         self._known = known
-        self._declared = None if declared is None else [*declared]
         self._others = list(others)
+        self._declared = declared
         self._attempt = attempt
         self._problem = problem
         self._passed: list[str] = []
@@ -105,9 +105,8 @@ class Check:
             When it does not; with what is there, and who has put it there.
         """
         for name, value in expected.items():
+            self._check_declared(name)
             found = self._state.get(name)
-            if found is None and value is None:
-                self._check_declared(name)
             if _same(found, value):
                 continue
             if name not in self._state and value is not None:
@@ -306,11 +305,11 @@ def check_of(
     address = address_of(typename, id_)
     spec = functions.find(typename)
     state = decode_state(spec, engine.state(address))
-    declared = None if spec is None else spec.layout.specs
+    declared = None if spec is None else list(spec.layout.specs)
     invocations = history(recorder, address, recorder.limit)[::-1]
     _, page = engine.page(typename, "", _KNOWN_IDS)
     others = [each.id for each in page]
-    return Check(address, state, invocations, known, declared, others, attempt, problem)
+    return Check(address, state, invocations, known, others, declared, attempt, problem)
 
 
 def _typename(name: str, value: Any) -> None:

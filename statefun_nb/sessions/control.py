@@ -33,7 +33,7 @@ class Control(Inspection):
     # What waits, and what to do about it.
 
     def retry(self, typename: str | None = None, id: str | None = None) -> int:
-        """Try parked messages again, as after a cell was mended; how many addresses go on.
+        """Try parked messages again, as after a cell was fixed; how many addresses go on.
 
         Parameters
         ----------
@@ -108,7 +108,8 @@ class Control(Inspection):
         """Set state values of one address by hand, all or none; ``None`` clears one.
 
         Embedded engine only. They are checked against what the function declares. An address that
-        is parked tries its message again, as by ``retry``.
+        is parked tries its message again, as by ``retry``; so do the others of its function,
+        when what is cleared kept them from being served as the corrected cell declares it.
 
         Raises
         ------
