@@ -61,7 +61,15 @@ class Inspection:
             raise SessionError("this session's thread has ended: s = sf.start(...) makes a new one")
 
     def _check_outside(self, call: str, instead: str) -> None:
-        """Raise inside a function: it would wait for itself, or act past its own transaction."""
+        """Raise inside a function: it would wait for itself, or act past its own transaction.
+
+        And wherever else the loop could not go on: in what a function has left on it, and in a
+        thread that one waits for.
+        """
+        self._check_no_function(call, instead)
+        self._thread.check_caller()
+
+    def _check_no_function(self, call: str, instead: str) -> None:
         self._check_running()
         if inside_function():
             raise SessionError(f"{call} is not for the inside of a function: {instead}")
