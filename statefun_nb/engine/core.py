@@ -250,6 +250,7 @@ class Core:
         placed = function_type.placed(values, specs, now_ms)
         if mailbox is None:
             mailbox = function_type.mailboxes[address.id] = Mailbox(function_type, address.id)
+        function_type.holder = None
         for index, value in placed.items():
             mailbox.write(index, value, now_ms)
 

@@ -187,3 +187,33 @@ def test_a_function_that_is_taken_back_leaves_its_messages_waiting(engine, funct
     fragile(functions)
     engine.wait_idle()
     assert engine.state("r/f", "a") == {"seen": [1, 2]}
+
+
+def test_clearing_the_last_value_lets_all_go_that_wait_for_it(engine, functions):
+    sf.function("r/c", state={"k": int, "other": int}, functions=functions)(
+        lambda ctx, message: setattr(ctx.storage, "k", message.value)
+    )
+    engine.send_many([("r/c", id_, 1) for id_ in "abc"])
+    engine.wait_idle()
+
+    @sf.function("r/c", state={"k": str, "other": int}, functions=functions)
+    def corrected(ctx, message):
+        if ctx.address.id == "bad":
+            raise ValueError("for another reason")
+        ctx.storage.k = f"now {message.value}"
+
+    engine.send_many([("r/c", id_, 2) for id_ in ["a", "b", "c", "new"]])
+    assert engine.wait_idle().parked == 4
+    assert all("2 other addresses have one" in each.reason for each in engine.parked)
+    engine.set_state("r/c", "b", k=None)
+    assert engine.wait_idle().parked == 4
+    assert all("1 other address has one" in each.reason for each in engine.parked)
+    engine.set_state("r/c", "a", k=None)
+    engine.set_state("r/c", "c", k=None)
+    assert engine.wait_idle() == (4, 0, 0, 0)
+    assert engine.state("r/c") == {id_: {"k": "now 2"} for id_ in ["a", "b", "c", "new"]}
+    engine.send("r/c", "bad", 3)
+    engine.wait_idle()
+    engine.set_state("r/c", "a", k=None)
+    engine.wait_idle()
+    assert engine.parked[0].attempts == 1  # what waits for something else is left alone
