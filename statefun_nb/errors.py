@@ -310,3 +310,7 @@ def _instead(name: str, holder: str, others: int) -> str:
         addresses = "address has" if others == 1 else "addresses have"
         clear += f"; {others:,} other {addresses} one, too), " if others else "), "
     return f"use a new state name, {clear}or start a new session"
+
+
+# Said of a function that may never end.
+CURE = "if it does not end, correct its cell and run it again (that ends it), or s.stop()"

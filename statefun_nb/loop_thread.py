@@ -15,7 +15,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextvars import Context
 from typing import Any, TypeVar
 
-from .errors import BusyError, SessionError
+from .errors import CURE, BusyError, SessionError
 
 __all__ = ["Interrupted", "LoopThread", "Superseded", "call_cancelled"]
 
@@ -386,7 +386,8 @@ class LoopThread:
             future.cancel()
             runs = self.what_runs()
             raise BusyError(
-                f"the engine did not answer within {timeout:g} s" + (f": {runs}" if runs else "")
+                f"the engine did not answer within {timeout:g} s"
+                + (f": {runs}; {CURE}" if runs else "")
             ) from None
         except BaseException:  # Ctrl-C: nobody waits for it any more
             future.cancel()

@@ -9,7 +9,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 
 from ..cells.places import warn
 from ..engine.base import Engine, Idle, Progress
-from ..errors import IdleTimeout
+from ..errors import CURE, IdleTimeout
 from ..loop_thread import LoopThread, call_cancelled
 from ..tables import counted
 from ..trace.running import Running
@@ -21,6 +21,8 @@ __all__ = ["Waiting"]
 _ANSWER_SECONDS = 0.5
 # So many of the functions that run, and of those that fail, are named.
 _NAMED = 3
+# Who has run for so long may never end.
+_LONG_SECONDS = 1.0
 
 
 class Waiting:
@@ -102,5 +104,7 @@ def _what_moves(timeout: float, progress: Progress, running: Sequence[Running]) 
     for each in running[:_NAMED]:
         text += f"; {each.text}"
         if not each.is_async:
-            text += " (a sync function: nothing else runs meanwhile; make it async, or faster)"
+            text += " (a sync function: nothing else runs meanwhile)"
+    if any(each.seconds > _LONG_SECONDS for each in running):
+        text += f"; {CURE}"
     return text
