@@ -375,9 +375,6 @@ class LoopThread:
                     break
                 self._check_awaited()
             return future.result(None if until is None else max(0.0, until - time.monotonic()))
-        except KeyboardInterrupt:
-            future.cancel()  # or what nobody waits for would go on
-            raise
         except CancelledError:
             raise call_cancelled() from None
         except FutureTimeout:

@@ -244,6 +244,10 @@ class ClusterEngine:
     def timers(self) -> list[Timer]:
         return self._thread.call(self._observed.timers)
 
+    @property
+    def broken(self) -> bool:
+        return False  # a cluster that fails starts again, or says so in ``health``
+
     def health(self) -> str:
         return self._keeper.trouble or self._keeper.doing
 

@@ -215,6 +215,11 @@ class Persistence:
         for record in changes.egress:
             self._log.append(record)
 
+    @property
+    def gone(self) -> str:
+        """What is to be said when the file is not there any more."""
+        return self._store.gone
+
     def close(self) -> None:
         """Close the file: another session may open it."""
         self._store.close()

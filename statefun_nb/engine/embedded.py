@@ -240,8 +240,13 @@ class EmbeddedEngine:
     def timers(self) -> list[Timer]:
         return self._thread.call(self._core.timers.pending)
 
+    @property
+    def broken(self) -> bool:
+        return bool(self.health())
+
     def health(self) -> str:
-        return self._driver.failure
+        gone = "" if self._persistence is None else self._persistence.gone
+        return self._driver.failure or gone
 
     def egress(self, typename: str | None) -> list[Emit]:
         return self._log.records(typename)

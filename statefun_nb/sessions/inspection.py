@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 from ..address import address_of, parse_typename
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine
-from ..errors import SessionError, UnknownFunctionError, did_you_mean
+from ..errors import BusyError, SessionError, UnknownFunctionError, did_you_mean
 from ..loop_thread import LoopThread
 from ..protocol.module_older import with_older_endpoints, write_older
 from ..protocol.module_yaml import covers, with_endpoints, write_module
@@ -212,11 +212,13 @@ class Inspection:
         self._check_running()
         return {} if self.engine.cluster is None else self.engine.cluster.logs()
 
-    def _state(self) -> Literal["running", "paused", "stopped", "ended"]:
+    def _state(self) -> Literal["running", "paused", "stopped", "ended", "broken"]:
         if self._stopped or self._stopping:
             return "stopped"
         if not self._thread.alive:
             return "ended"
+        if self.engine.broken:
+            return "broken"
         return "paused" if self.engine.paused else "running"
 
     def status(self) -> Status:
@@ -276,6 +278,8 @@ class Inspection:
         target = a_path("path", path)
         try:
             return self._views.report(target)
+        except BusyError:  # an OSError, too: it is no fault of the path's
+            raise
         except OSError as error:
             raise not_opened("path", target, error) from error
 
@@ -302,6 +306,8 @@ class Inspection:
         target = a_path("path", path)
         try:
             return self._views.snapshot_html(target)
+        except BusyError:
+            raise
         except OSError as error:
             raise not_opened("path", target, error) from error
 

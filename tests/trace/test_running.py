@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 
 import pytest
@@ -58,3 +59,24 @@ def test_the_cure_of_an_endless_function_is_told(functions):
         with pytest.raises(sf.BusyError, match=rf", at test_running\.py, line \d+; .*{CURE}"):
             session._thread.call(int, timeout=0.5)
         go.set()
+
+
+def test_a_page_of_a_session_that_is_busy_says_so_and_blames_no_path(
+    functions, tmp_path, monkeypatch
+):
+    go = threading.Event()
+
+    @sf.function("r/f", state={"n": int}, functions=functions)
+    def f(ctx, message):
+        go.wait(60)
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("r/f", "x", 1)
+        eventually(lambda: session.running)
+        quick = functools.partial(session._thread.call, timeout=0.3)
+        monkeypatch.setattr(session._thread, "call", quick)
+        try:
+            with pytest.raises(sf.BusyError, match=r"r/f 'x' has been running"):
+                session.snapshot_html(tmp_path / "page.html")
+        finally:
+            go.set()
