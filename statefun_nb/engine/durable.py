@@ -104,8 +104,8 @@ class DurableCore(Core):
                 if function_type.specs[place].mode is ExpireMode.AFTER_INVOKE:
                     self.journal.wrote(mailbox, place)
 
-    def discard(self, address: SdkAddress) -> bytes:
-        argument = super().discard(address)
+    def discard(self, address: SdkAddress, *, paused: bool = False) -> bytes:
+        argument = super().discard(address, paused=paused)
         self.journal.served(address, 1)
         return argument
 

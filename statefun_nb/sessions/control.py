@@ -62,12 +62,14 @@ class Control(Inspection):
     def discard(self, typename: str, id: str) -> Payload:
         """Give up the message at the head of a parked address, and return it; the rest goes on.
 
+        While the session is paused, also of one whose messages are queued.
         On a real cluster the request that is held is answered without that message.
 
         Raises
         ------
         EngineError
-            When the address is not parked.
+            When the address is not parked, and nothing is queued for it while paused: what is in
+            flight, or delayed, is said.
         """
         self._check_outside("discard", LATER)
         address = address_of(typename, id)
