@@ -244,6 +244,9 @@ class ClusterEngine:
     def timers(self) -> list[Timer]:
         return self._thread.call(self._observed.timers)
 
+    def unanswered(self) -> dict[SdkAddress, str]:
+        return {}  # Flink alone knows
+
     @property
     def broken(self) -> bool:
         return False  # a cluster that fails starts again, or says so in ``health``

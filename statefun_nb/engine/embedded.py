@@ -240,6 +240,9 @@ class EmbeddedEngine:
     def timers(self) -> list[Timer]:
         return self._thread.call(self._core.timers.pending)
 
+    def unanswered(self) -> dict[SdkAddress, str]:
+        return {} if self._remote is None else dict(self._remote.unanswered)
+
     @property
     def broken(self) -> bool:
         return bool(self.health())
