@@ -15,7 +15,7 @@ PACKAGE = ROOT / "statefun_nb"
 PAGE = ROOT / "docs" / "errors.md"
 
 # Beside the calls of what ends so: `ConversionError(...)`, `warnings.warn(...)`.
-_RAISED = re.compile(r"Error$|Warning$|^(CheckFailed|IdleTimeout|_Refused|warn)$")
+_RAISED = re.compile(r"Error$|Warning$|^(CheckFailed|Failed|IdleTimeout|_Refused|warn)$")
 # What an error says in more than one place is made by these.
 _TEXTS = re.compile(
     r"^(token_is_pending|type_is_kept|expiration_is_kept|_instead|_too_large|_not_kept|why_gone)$"

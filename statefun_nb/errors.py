@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Coroutine, Iterable
 from types import TracebackType
 from typing import Any
@@ -48,7 +49,13 @@ __all__ = [
 
 
 class StatefunError(Exception):
-    """The root of every error raised by statefun_nb."""
+    """The root of every error raised by statefun_nb.
+
+    Its text repeats no value at length, whatever was put into it: see ``bounded``.
+    """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(bounded(each) if type(each) is str else each for each in args))
 
 
 class DeclarationError(StatefunError, ValueError):
@@ -127,6 +134,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     import difflib  # 2 ms that only a mistake needs
 
+    if len(name) > _OF_A_WORD:  # it compares each character with each
+        return ""
     close = difflib.get_close_matches(name, [*known], 1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
@@ -210,6 +219,33 @@ def cut(text: str, longest: int) -> str:
         return text
     half = longest // 2
     return f"{text[:half]}… {len(text) - 2 * half:,} characters …{text[-half:]}"
+
+
+def bounded(text: str) -> str:
+    """A text that a person can read, whatever names and values were put into it.
+
+    Of a long one, words that are no words are cut (a name, an id or a path of thousands of
+    characters), and then what is left.
+
+    Examples
+    --------
+    >>> bounded(f"there is no {'x' * 1000000!r}: correct the name")[-50:]
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxx': correct the name"
+    """
+    if len(text) <= _LONG:
+        return text
+    text = _NO_WORD.sub(lambda found: cut(found[0], _OF_A_WORD), text)
+    return cut(text, _LONGEST)
+
+
+_LONG, _LONGEST, _OF_A_WORD = 1_000, 2_000, 200
+_NO_WORD = re.compile(r"\S{400,}")
+
+
+def quiet(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
+    """A Ctrl-C of which IPython shows that it was one, and nothing of where the package waited."""
+    setattr(interrupt, "_render_traceback_", lambda: ["KeyboardInterrupt"])  # noqa: B010 - no such
+    return interrupt
 
 
 def install_command(extra: str = "") -> str:

@@ -15,15 +15,14 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextvars import Context
 from typing import Any, TypeVar
 
-from .errors import CURE, BusyError, SessionError
+from .errors import CURE, BusyError, SessionError, quiet
 
 __all__ = ["Interrupted", "LoopThread", "Superseded", "call_cancelled"]
 
 # Seconds that tasks get to end when they are cancelled: one may refuse to.
 _CANCEL_SECONDS = 2.0
 
-# A call that is not answered for so many seconds looks whether it is waited for itself.
-_LOOK_SECONDS = 0.25
+_LOOK_SECONDS = 0.25  # so often a call that waits looks whether it is waited for itself
 
 # Seconds that no other line is logged about descriptors that have run out.
 _FULL_SECONDS = 60.0
@@ -375,6 +374,9 @@ class LoopThread:
                     break
                 self._check_awaited()
             return future.result(None if until is None else max(0.0, until - time.monotonic()))
+        except KeyboardInterrupt as interrupt:
+            future.cancel()  # or what nobody waits for would go on
+            raise quiet(interrupt) from None
         except CancelledError:
             raise call_cancelled() from None
         except FutureTimeout:

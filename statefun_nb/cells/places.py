@@ -11,6 +11,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+from ..errors import bounded
+
 __all__ = [
     "is_the_users",
     "name_of_file",
@@ -65,7 +67,7 @@ def warn(text: str) -> None:
     frame: FrameType | None = sys._getframe(0)
     while frame is not None and not is_the_users(frame.f_code.co_filename):
         level, frame = level + 1, frame.f_back
-    warnings.warn(text, stacklevel=2 if frame is None else level)
+    warnings.warn(bounded(text), stacklevel=2 if frame is None else level)
 
 
 def _innermost(places: Iterator[tuple[str, int]]) -> str:

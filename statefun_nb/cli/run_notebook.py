@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,6 +53,7 @@ def export_notebook(notebook: Path, folder: Path, *, overwrite: bool = False) ->
         raise StatefunError(
             f"running a notebook needs nbclient: {install_command('lab')}"
         ) from error
+    _check_notebook(notebook)
     try:
         content: Any = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     except OSError as error:
@@ -74,6 +76,16 @@ def export_notebook(notebook: Path, folder: Path, *, overwrite: bool = False) ->
     return NotebookExport(
         text.strip(), ast.literal_eval(problems[0].data["text/plain"]) if problems else ""
     )
+
+
+def _check_notebook(notebook: Path) -> None:
+    """Raise for JSON that has no cells: nbformat would take it for one of its first version."""
+    try:
+        found = json.loads(notebook.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return  # nbformat says it
+    if not (isinstance(found, dict) and {"cells", "worksheets"} & found.keys()):
+        raise StatefunError(f"{notebook} is not a notebook: it has no cells")
 
 
 def _run(client: NotebookClient, notebook: Path) -> None:

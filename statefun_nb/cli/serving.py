@@ -71,6 +71,11 @@ def _imported(name: str, folder: str) -> ModuleType:
             raise
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing is not None and f"{name}.".startswith(f"{missing}."):
+            if Path(folder, name).is_file():
+                raise DeclarationError(
+                    f"{name} is a file, and no module of Python: write the name of a module, or "
+                    "the path of its .py file"
+                ) from error
             raise DeclarationError(f"there is no module {name!r} here ({folder})") from error
         place = place_of_traceback(error.__traceback__)
         where = f" at {place}" if place else ""

@@ -7,11 +7,11 @@ import itertools
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ..address import SdkAddress
 from ..endpoint.server import Endpoint
-from ..engine.base import Idle, IngressMessage, ParkedAddress, Progress, StoredState, Timer
+from ..engine.base import Idle, IngressMessage, ParkedAddress, Progress, States, StoredState, Timer
 from ..errors import EngineError
 from ..loop_thread import LoopThread
 from ..protocol.effects import Emit, TypedValue
@@ -231,9 +231,13 @@ class ClusterEngine:
     def state(self, address: SdkAddress) -> dict[str, TypedValue | None]:
         return dict(self._observed.state.get(address.typename, {}).get(address.id, {}))
 
-    def states(self, typename: str) -> dict[str, dict[str, TypedValue | None]]:
+    def states(self, typename: str) -> States:
         found = self._observed.state.get(typename, {})
-        return {id_: dict(values) for id_, values in tuple(found.items())}
+        return {
+            id_: dict(values)
+            for id_, values in tuple(found.items())
+            if any(each is not None and each.value is not None for each in values.values())
+        }
 
     def types(self) -> dict[str, int]:
         return {typename: len(states) for typename, states in tuple(self._observed.state.items())}
@@ -254,7 +258,7 @@ class ClusterEngine:
     def health(self) -> str:
         return self._keeper.trouble or self._keeper.doing
 
-    def egress(self, typename: str | None) -> list[Emit]:
+    def egress(self, typename: str | None) -> Sequence[Emit]:
         return self._egresses.records(typename)
 
     def parked(self) -> list[ParkedAddress]:

@@ -96,7 +96,7 @@ def kafka_library() -> Any:
         import confluent_kafka  # of the extra [flink]
     except ImportError as error:
         raise EngineError(
-            f'engine="flink" needs confluent-kafka: {install_command("flink")}'
+            f"the real StateFun needs confluent-kafka: {install_command('flink')}"
         ) from error
     return confluent_kafka
 

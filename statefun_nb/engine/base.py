@@ -19,12 +19,16 @@ __all__ = [
     "ParkedAddress",
     "Progress",
     "RunningCluster",
+    "States",
     "StoredState",
     "Timer",
     "WaitingAddress",
     "Written",
     "controls_of",
 ]
+
+# Of a function type: the addresses that keep something, by id, and what they keep, by name.
+States = Mapping[str, Mapping[str, TypedValue | None]]
 
 
 class IngressMessage(NamedTuple):
@@ -292,8 +296,8 @@ class Engine(Protocol):
     def state(self, address: SdkAddress) -> dict[str, TypedValue | None]:
         """The state of one address, by name; None or no entry where there is none."""
 
-    def states(self, typename: str) -> dict[str, dict[str, TypedValue | None]]:
-        """The state of all addresses of a function type, by id."""
+    def states(self, typename: str) -> States:
+        """The state of all addresses of a function type that have some."""
 
     def types(self) -> dict[str, int]:
         """The function types that have had a message, and of each how many addresses."""
@@ -314,7 +318,7 @@ class Engine(Protocol):
     def health(self) -> str:
         """What is wrong with the engine itself, or what it waits for; "" when nothing is."""
 
-    def egress(self, typename: str | None) -> list[Emit]:
+    def egress(self, typename: str | None) -> Sequence[Emit]:
         """The records of one egress, or of all, in order."""
 
     def parked(self) -> list[ParkedAddress]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import overload
 
 from ..protocol.effects import Emit
 
@@ -27,6 +28,26 @@ class EgressLog:
         if self.listener is not None:
             self.listener(record)
 
-    def records(self, egress: str | None = None) -> list[Emit]:
+    def records(self, egress: str | None = None) -> Sequence[Emit]:
         """The kept records of one egress, or of all."""
-        return [Emit(*r) for r in self._records.copy() if egress is None or r[0] == egress]
+        kept = self._records.copy()
+        return _Emits([*kept] if egress is None else [r for r in kept if r[0] == egress])
+
+
+class _Emits(Sequence[Emit]):
+    """Records that are made when somebody looks at one."""
+
+    def __init__(self, records: list[tuple[str, bytes]]) -> None:
+        self._records = records
+
+    @overload
+    def __getitem__(self, index: int) -> Emit: ...
+    @overload
+    def __getitem__(self, index: slice) -> _Emits: ...
+    def __getitem__(self, index: int | slice) -> Emit | _Emits:
+        if isinstance(index, slice):
+            return _Emits(self._records[index])
+        return Emit(*self._records[index])
+
+    def __len__(self) -> int:
+        return len(self._records)

@@ -18,13 +18,13 @@ from ..sdk.value_spec import ValueSpec
 from ..trace.recorder import Recorder
 from ..trace.remote import RemoteTrace
 from .answers import Undeclared
-from .base import Idle, IngressMessage, ParkedAddress, Progress, StoredState, Timer
+from .base import Idle, IngressMessage, ParkedAddress, Progress, States, StoredState, Timer
 from .clock import Clock
 from .core import Core, OnError
 from .driver import Driver
 from .egress_log import EgressLog
 from .embedded_controls import EmbeddedControls
-from .mailbox import Mailbox
+from .mailbox import KeptStates, Mailbox
 from .remote import RemoteEndpoint, RemoteTransport
 from .transport import Transport
 
@@ -202,18 +202,16 @@ class EmbeddedEngine:
     def state(self, address: SdkAddress) -> dict[str, TypedValue | None]:
         return self._thread.call(self._read, address)
 
-    def states(self, typename: str) -> dict[str, dict[str, TypedValue | None]]:
+    def states(self, typename: str) -> States:
         return self._thread.call(self._read_all, typename)
 
     def _read(self, address: SdkAddress) -> dict[str, TypedValue | None]:
         mailbox = self._core.find(address)
         return {} if mailbox is None else mailbox.read(self._clock.now_ms(), touch=False)
 
-    def _read_all(self, typename: str) -> dict[str, dict[str, TypedValue | None]]:
+    def _read_all(self, typename: str) -> States:
         known = self._core.types.get(typename)
-        now_ms = self._clock.now_ms()
-        mailboxes = {} if known is None else known.mailboxes
-        return {id_: mailbox.read(now_ms, touch=False) for id_, mailbox in mailboxes.items()}
+        return {} if known is None else KeptStates(known, self._clock.now_ms())
 
     def types(self) -> dict[str, int]:
         return {name: len(each.mailboxes) for name, each in tuple(self._core.types.items())}
@@ -251,7 +249,7 @@ class EmbeddedEngine:
         gone = "" if self._persistence is None else self._persistence.gone
         return self._driver.failure or gone
 
-    def egress(self, typename: str | None) -> list[Emit]:
+    def egress(self, typename: str | None) -> Sequence[Emit]:
         return self._log.records(typename)
 
     def parked(self) -> list[ParkedAddress]:

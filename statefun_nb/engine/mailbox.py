@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from ..address import SdkAddress
@@ -11,7 +11,7 @@ from ..errors import EngineError, expiration_is_kept, type_is_kept
 from ..protocol.effects import ExpireMode, StateSpec, TypedValue, new_tuple
 from .mailbox_state import MailboxState
 
-__all__ = ["FunctionType", "Mailbox", "QueuedMessage"]
+__all__ = ["FunctionType", "KeptStates", "Mailbox", "QueuedMessage"]
 
 _LAST_MS = (1 << 63) - 1  # of 64 bits, as the runtime's times
 
@@ -222,10 +222,7 @@ class Mailbox:
         if self.deadlines is not None:
             self._expire(now_ms, touch=touch)
             values = self.values
-        return {
-            spec.name: None if data is None else new_tuple(TypedValue, (spec.typename, data))
-            for spec, data in zip_longest(self.function_type.specs, values)
-        }
+        return _by_name(self.function_type.specs, values)
 
     def _expire(self, now_ms: int, *, touch: bool) -> None:
         assert self.deadlines is not None
@@ -275,6 +272,41 @@ class Mailbox:
         if index >= len(self.deadlines):
             self.deadlines.extend([0] * (index + 1 - len(self.deadlines)))
         self.deadlines[index] = deadline_ms
+
+
+class KeptStates(Mapping[str, dict[str, TypedValue | None]]):
+    """What the addresses of a type keep at one moment, by id; made of the bytes when looked at."""
+
+    def __init__(self, function_type: FunctionType, now_ms: int) -> None:
+        mailboxes = function_type.mailboxes
+        if function_type.expires:
+            for mailbox in mailboxes.values():
+                if mailbox.deadlines is not None:
+                    mailbox._expire(now_ms, touch=False)
+        self._specs = tuple(function_type.specs)
+        self._values = {
+            id_: mailbox.values
+            for id_, mailbox in mailboxes.items()
+            if mailbox.values.count(None) < len(mailbox.values)
+        }
+
+    def __getitem__(self, id: str) -> dict[str, TypedValue | None]:
+        return _by_name(self._specs, self._values[id])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def _by_name(
+    specs: Sequence[StateSpec], values: Sequence[bytes | None]
+) -> dict[str, TypedValue | None]:
+    return {
+        spec.name: None if data is None else new_tuple(TypedValue, (spec.typename, data))
+        for spec, data in zip_longest(specs, values)
+    }
 
 
 def _deadline(spec: StateSpec, now_ms: int) -> int:

@@ -41,7 +41,7 @@ def prepare(path: str) -> tuple[int, bool]:
         finally:
             os.close(opened)
     except OSError as error:
-        raise EngineError(f"durable={path!r} cannot be opened: {error.strerror}") from error
+        raise EngineError(f"durable={path!r} cannot be opened: {error.strerror}") from None
     if not stat.S_ISREG(inode.st_mode):
         raise EngineError(f"durable={path!r} cannot be opened: it is no file")
     if not inode.st_size and not is_new:  # SQLite would begin anew, whatever was in it

@@ -366,7 +366,7 @@ class SqliteStore:
                     self._put_head(copy, self._head._replace(file=_new_id()))
         except (OSError, sqlite3.Error) as error:
             why = error.strerror if isinstance(error, OSError) else error
-            raise EngineError(f"cannot make a backup at {path}: {why}") from error
+            raise EngineError(f"cannot make a backup at {path}: {why}") from None
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -197,7 +197,7 @@ def _write(folder: Path, files: dict[str, str], copied: dict[str, Path], wheel: 
             (folder / VENDOR).mkdir(exist_ok=True)
             write_wheel(folder / VENDOR / wheel)
     except OSError as error:
-        raise SessionError(f"cannot write {error.filename}: {error.strerror}") from error
+        raise SessionError(f"cannot write {error.filename}: {error.strerror}") from None
 
 
 def _lines_of(path: Path) -> int:

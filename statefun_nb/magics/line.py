@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..cells.arguments import HelpShown, UsageError, parse
-from ..errors import SessionError, StatefunError
+from ..errors import SessionError, StatefunError, quiet
 from ..sessions import default as sessions
 from ..sessions.session import Session
 from ..views.entry import literal
@@ -24,6 +24,8 @@ def statefun(line: str) -> Any:
         return _COMMANDS[arguments.command](arguments)
     except HelpShown:
         return None
+    except KeyboardInterrupt as interrupt:
+        raise quiet(interrupt) from None
     except StatefunError as error:
         print(f"{type(error).__name__}: {error}")  # a user's slip: one line, no traceback
         return None

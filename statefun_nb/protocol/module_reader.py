@@ -88,7 +88,15 @@ def read_source(source: str | Path, broker: str = "") -> list[Document]:
         file = Path(source).name
         with Path(source).open(encoding="utf-8") as opened:
             text = opened.read(_LONGEST + 1)  # of a file of 100 MB no more is read
-    return read_module(text.replace(KAFKA_PLACE, broker) if broker else text, file)
+    try:
+        documents = read_module(text.replace(KAFKA_PLACE, broker) if broker else text, file)
+    except DeclarationError as error:
+        if file.lower().endswith((".yaml", ".yml")):
+            raise
+        raise DeclarationError(f"{file} is no module.yaml ({error})") from error
+    if not documents:
+        raise DeclarationError(f"{file} is empty: a module.yaml has documents with kind: and spec:")
+    return documents
 
 
 def read_module(text: str, file: str = MODULE_YAML) -> list[Document]:

@@ -7,7 +7,8 @@ from typing import Any, overload
 from ..address import parse_typename
 from ..errors import ConversionError, ConversionTypeError, DeclarationError
 from .inference import type_of_class
-from .messages import EgressMessage, Message, about, target_of, typed_value
+from .messages import EgressMessage, Message, about, typed_value
+from .targets import target_of
 from .types import BoolType, DoubleType, FloatType, IntType, LongType, StringType, Type, V
 
 __all__ = ["egress_message_builder", "message_builder"]

@@ -27,10 +27,10 @@ from .messages import (
     about,
     addressed,
     delay_ms,
-    not_utf8,
     own_typed_value,
 )
 from .storage import Cell, end_storage
+from .targets import not_utf8
 from .types import Type
 from .value_spec import ValueSpec
 

@@ -11,6 +11,7 @@ from ..protocol.any_values import local_name, type_url
 from ..protocol.effects import LONGEST_DELAY_MS, TypedValue, TypedValueLike, new_tuple
 from ..tables import shown
 from .inference import CLASS_TYPES, decode_value, type_of_class, type_of_value
+from .targets import check_utf8, target_of
 from .types import (
     BUILT_IN_TYPES,
     BoolType,
@@ -33,10 +34,8 @@ __all__ = [
     "addressed",
     "delay_ms",
     "inferred_value",
-    "not_utf8",
     "own_typed_value",
     "received_message",
-    "target_of",
     "typed_value",
 ]
 
@@ -341,40 +340,9 @@ def addressed(
     return address, typed
 
 
-def target_of(typename: str, id: str) -> SdkAddress:
-    """The address of an instance that a message can go to.
-
-    Raises
-    ------
-    ConversionError
-        When the id is empty, or no UTF-8 can carry it.
-    DeclarationError
-        When the typename is not ``namespace/name``, or the id is no text.
-    """
-    address = address_of(typename, id)
-    if not id:
-        raise ConversionError(f"the id of a message to {typename} can not be empty")
-    check_utf8(address)
-    return address
-
-
-def check_utf8(address: SdkAddress) -> None:
-    """Raise for an id with half surrogates."""
-    if not address.id.isascii():
-        try:
-            address.id.encode()
-        except UnicodeEncodeError as error:
-            raise not_utf8(address.typename, address.id) from error
-
-
 def about(error: ConversionError, typename: str, id: str) -> ConversionError:
     """The same error, with the message it is about in front."""
     return error.__class__(f"message to {typename} {id!r}: {error}")
-
-
-def not_utf8(typename: str, id: str) -> ConversionError:
-    """What to say of an id with half surrogates."""
-    return ConversionError(f"the id {id!r} (message to {typename}) cannot be written as UTF-8")
 
 
 def delay_ms(duration: Any, typename: str) -> int:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 from ..address import SdkAddress, address_of, parse_typename
 from ..engine.base import Engine
-from ..errors import CheckFailed, DeclarationError, SessionError, cut, did_you_mean
+from ..errors import (
+    CheckFailed,
+    DeclarationError,
+    SessionError,
+    StatefunError,
+    bounded,
+    cut,
+    did_you_mean,
+)
 from ..sdk.registry import StatefulFunctions, decode_state
 from ..tables import html_list, repr_of, shorten
 from ..testing.exercises import Attempt, begin
@@ -17,10 +25,25 @@ from ..trace.history import history
 from ..trace.recorder import Recorder
 from .arguments import shown, whole
 
-__all__ = ["Check", "attempt_of", "check_of"]
+__all__ = ["Check", "Known", "attempt_of", "check_of"]
 
 # Ids that are looked at for one that was meant.
 _KNOWN_IDS = 1_000
+
+
+class Known(NamedTuple):
+    """What there is beside an address.
+
+    Attributes
+    ----------
+    check_function : callable
+        Raises for the typename of no function, saying which was meant.
+    egresses : callable
+        Those that records have gone to.
+    """
+
+    check_function: Callable[[str], None]
+    egresses: Callable[[], set[str]]
 
 
 class Check:
@@ -35,6 +58,10 @@ class Check:
         What it keeps, by name.
     invocations : sequence of Invocation
         Those of the address that the trace keeps.
+    known : Known
+        Functions and egresses.
+    declared : iterable of str, optional
+        The names of its state values, where they are known.
     others : iterable of str
         The ids of the same type that have had a message.
     attempt : Attempt, optional
@@ -52,6 +79,8 @@ class Check:
         address: SdkAddress,
         state: dict[str, Any],
         invocations: Sequence[Invocation],
+        known: Known,
+        declared: Iterable[str] | None = None,
         others: Iterable[str] = (),
         attempt: Attempt | None = None,
         problem: str = "",
@@ -60,6 +89,8 @@ class Check:
         self._state = state
         self._invocations = invocations
         self._good = [each for each in invocations if each.status == "ok"]
+        self._known = known
+        self._declared = None if declared is None else [*declared]
         self._others = list(others)
         self._attempt = attempt
         self._problem = problem
@@ -75,6 +106,8 @@ class Check:
         """
         for name, value in expected.items():
             found = self._state.get(name)
+            if found is None and value is None:
+                self._check_declared(name)
             if _same(found, value):
                 continue
             if name not in self._state and value is not None:
@@ -84,9 +117,9 @@ class Check:
                 if differs(found, value)
                 else f" ({type(found).__name__}, {type(value).__name__})"
             )
-            is_, wanted = repr_of(found), repr_of(value)
+            is_, wanted = _in_words(found), _in_words(value)
             self._fail(f"state {name!r} is {is_}, not {wanted}{kinds}{self._changed(name)}")
-        return self._pass("state " + ", ".join(f"{k}={repr_of(v)}" for k, v in expected.items()))
+        return self._pass("state " + ", ".join(f"{k}={_in_words(v)}" for k, v in expected.items()))
 
     def invoked(self, times: int) -> Check:
         """Was it invoked so many times, without an error?
@@ -157,13 +190,40 @@ class Check:
             if typename == to and place in (None, where) and (value is ... or _same(what, value))
         ]
         wanted = f"{to} {place!r}" if place is not None else to
-        wanted += "" if value is ... else f" with the value {repr_of(value)}"
+        wanted += "" if value is ... else f" with the value {_in_words(value)}"
         if len(matching) != times:
             self._fail(
                 f"it {verb} {len(matching)}{how} to {wanted}, not {times}; "
                 f"{_all_of(verb, found, how)}"
             )
-        return self._pass(f"{verb} {times}{how} to {wanted}")
+        note = ""
+        if to not in {typename for typename, _, _ in found}:  # right, but of what there is?
+            note = self._of_egress(to) if verb == "emitted" else self._of_function(to)
+        return self._pass(f"{verb} {times}{how} to {wanted}{note}")
+
+    def _of_function(self, typename: str) -> str:
+        try:
+            self._known.check_function(typename)
+        except StatefunError as error:
+            if self._attempt is not None:
+                self._attempt.failed(f"{self._address}: {error}")
+            raise
+        return ""
+
+    def _of_egress(self, typename: str) -> str:
+        """An egress is there by what goes to it, and may have been right to get nothing."""
+        others = self._known.egresses()
+        if typename in others or not others:
+            return ""
+        return f" (nothing has gone to it; there are records of {_some(sorted(others))})"
+
+    def _check_declared(self, name: str) -> None:
+        """Fail for a value that cannot be there: no state has that name."""
+        if self._declared is None or name in self._state or name in self._declared:
+            return
+        names = ", ".join(self._declared) or "none"
+        meant = did_you_mean(name, self._declared)
+        self._fail(f"it declares no state {name!r} (declared: {names}){meant}")
 
     # Words.
 
@@ -197,6 +257,7 @@ class Check:
         return ""
 
     def _pass(self, text: str) -> Check:
+        text = bounded(text)
         self._passed.append(text)
         if self._attempt is not None:
             self._attempt.passed(f"{self._address}: {text}")
@@ -208,10 +269,10 @@ class Check:
         raise CheckFailed(f"{self._address}: {text}")
 
     def __repr__(self) -> str:
-        return "\n".join([f"{self._address}", *(f"✓ {text}" for text in self._passed)])
+        return "\n".join([bounded(f"{self._address}"), *(f"✓ {text}" for text in self._passed)])
 
     def _repr_html_(self) -> str:
-        return html_list(str(self._address), [f"✓ {text}" for text in self._passed])
+        return html_list(bounded(f"{self._address}"), [f"✓ {text}" for text in self._passed])
 
 
 def attempt_of(exercise: str | None, points: float) -> Attempt | None:
@@ -237,15 +298,19 @@ def check_of(
     functions: StatefulFunctions,
     typename: str,
     id_: str,
+    known: Known,
     attempt: Attempt | None = None,
     problem: str = "",
 ) -> Check:
     """What there is to know of one address just now."""
     address = address_of(typename, id_)
-    state = decode_state(functions.find(typename), engine.state(address))
+    spec = functions.find(typename)
+    state = decode_state(spec, engine.state(address))
+    declared = None if spec is None else spec.layout.specs
     invocations = history(recorder, address, recorder.limit)[::-1]
-    _, known = engine.page(typename, "", _KNOWN_IDS)
-    return Check(address, state, invocations, [each.id for each in known], attempt, problem)
+    _, page = engine.page(typename, "", _KNOWN_IDS)
+    others = [each.id for each in page]
+    return Check(address, state, invocations, known, declared, others, attempt, problem)
 
 
 def _typename(name: str, value: Any) -> None:
@@ -263,6 +328,10 @@ def _text(name: str, value: Any, what: str) -> None:
 def _same(found: Any, expected: Any) -> bool:
     """Equal, and of one type: a long is no double."""
     return type(found) is type(expected) and not differs(found, expected)
+
+
+def _in_words(value: Any) -> str:
+    return cut(repr_of(value), 200)
 
 
 def _messages(sends: Iterable[Sent | Delayed]) -> list[tuple[str, str, Any]]:

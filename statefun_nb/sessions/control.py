@@ -57,7 +57,10 @@ class Control(Inspection):
         _check_meant(typename, id)
         if typename is not None:
             self._check_known(typename)
-        return self.engine.retry(typename, id)
+        released = self.engine.retry(typename, id)
+        if not released and typename is not None and id is not None:
+            self._check_had_message(address_of(typename, id))
+        return released
 
     def discard(self, typename: str, id: str) -> Payload:
         """Give up the message at the head of a parked address, and return it; the rest goes on.
@@ -70,9 +73,12 @@ class Control(Inspection):
         EngineError
             When the address is not parked, and nothing is queued for it while paused: what is in
             flight, or delayed, is said.
+        UnknownFunctionError
+            When nobody has declared the function, and no message has gone to it.
         """
         self._check_outside("discard", LATER)
         address = address_of(typename, id)
+        self._check_known(typename)
         given_up = Payload(*self.engine.discard(address))
         self._thread.post(self._handler.failures.forget, address)
         return given_up

@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from ..address import address_of, parse_typename
+from ..address import SdkAddress, address_of, parse_typename
+from ..cells.places import warn
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine
 from ..errors import BusyError, SessionError, UnknownFunctionError, did_you_mean
 from ..loop_thread import LoopThread
 from ..protocol.module_older import with_older_endpoints, write_older
 from ..protocol.module_yaml import covers, with_endpoints, write_module
-from ..protocol.v3 import decode_typed_value
 from ..sdk.registry import StatefulFunctions, decode_state
 from ..tables import text_table
-from ..trace.events import egress_record
 from ..trace.invocations import Invocations
 from ..trace.output import inside_function
 from ..trace.recorder import Recorder
@@ -31,6 +30,8 @@ from .options import Options
 __all__ = ["Inspection"]
 
 _PLACES = ("cell", "right", "browser")
+# Ids that are looked at for one that was meant.
+_KNOWN_IDS = 1_000
 
 
 class Inspection:
@@ -91,6 +92,19 @@ class Inspection:
                 f"{did_you_mean(typename, known)}"
             )
 
+    def _egresses(self) -> set[str]:
+        """Those that records went to."""
+        return {record.egress for record in self.engine.egress(None)}
+
+    def _check_had_message(self, address: SdkAddress) -> None:
+        """Warn of an address that no message has gone to."""
+        count, like = self.engine.page(address.typename, address.id, _KNOWN_IDS)
+        if count > len(like) or any(each.id == address.id for each in like):
+            return
+        _, known = self.engine.page(address.typename, "", _KNOWN_IDS)
+        meant = did_you_mean(address.id, [each.id for each in known])
+        warn(f"{address} has had no message: nothing waits there{meant}")
+
     def _what_runs(self) -> str:
         """The functions that keep the loop from answering, in words."""
         return "; ".join(each.text for each in self.running if each.line or not each.is_async)
@@ -130,14 +144,10 @@ class Inspection:
         self._check_running()
         if typename is not None:
             parse_typename(typename)
-        records = [
-            egress_record(record.egress, decode_typed_value(record.argument))
-            for record in self.engine.egress(typename)
-        ]
+        records = self.engine.egress(typename)
         if records or typename is None:
             return EgressRecords(records, typename)
-        others = sorted({record.egress for record in self.engine.egress(None)})
-        return EgressRecords(records, typename, others)
+        return EgressRecords(records, typename, sorted(self._egresses()))
 
     @property
     def functions(self) -> StatefulFunctions:
@@ -281,7 +291,7 @@ class Inspection:
         except BusyError:  # an OSError, too: it is no fault of the path's
             raise
         except OSError as error:
-            raise not_opened("path", target, error) from error
+            raise not_opened("path", target, error) from None  # which repeats the path
 
     def watch(self, typename: str, id: str) -> Any:
         """A live view of one address: its state, and its last invocations."""
@@ -309,7 +319,7 @@ class Inspection:
         except BusyError:
             raise
         except OSError as error:
-            raise not_opened("path", target, error) from error
+            raise not_opened("path", target, error) from None  # which repeats the path
 
     def _ipython_display_(self) -> None:
         """In a notebook a session displays as its dashboard, elsewhere as a table."""

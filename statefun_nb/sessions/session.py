@@ -14,7 +14,7 @@ from ..endpoint.admission import new_token
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine, Idle, IngressMessage
 from ..engine.clock import Clock, VirtualClock
-from ..errors import BusyError, SessionError, StatefunError, did_you_mean
+from ..errors import BusyError, SessionError, StatefunError, did_you_mean, quiet
 from ..loop_thread import LoopThread
 from ..protocol.module_reader import read_source
 from ..protocol.module_yaml import Document, covers, merged
@@ -29,7 +29,7 @@ from ..trace.replay import Replay, cases_of, replay
 from ..trace.traced import TracedHandler
 from ..views.live import LiveViews
 from .arguments import a_path, not_opened, seconds
-from .checks import Check, attempt_of, check_of
+from .checks import Check, Known, attempt_of, check_of
 from .control import LATER, USE_CONTEXT, Control
 from .engines import make_engine
 from .options import Options
@@ -192,7 +192,10 @@ class Session(Control):
         """
         self._check_outside("wait_idle", LATER)
         timeout = seconds(timeout)
-        return self._waiting.wait_idle(timeout, timers=timers)
+        try:
+            return self._waiting.wait_idle(timeout, timers=timers)
+        except KeyboardInterrupt as interrupt:
+            raise quiet(interrupt) from None
 
     async def idle(self, timeout: float = 10.0, *, timers: bool = True) -> Idle:
         """``wait_idle`` to ``await``, for cells and tests that run in an event loop."""
@@ -230,9 +233,10 @@ class Session(Control):
         try:
             self._check_known(typename)
             self.wait_idle(timers=False)
+            known = Known(self._check_known, self._egresses)
             problem = self._what_holds(address_of(typename, id))
             return check_of(
-                self.engine, self.recorder, self.functions, typename, id, attempt, problem
+                self.engine, self.recorder, self.functions, typename, id, known, attempt, problem
             )
         except StatefunError as error:
             if attempt is not None:
@@ -292,14 +296,17 @@ class Session(Control):
         target = a_path("folder", folder)
         from ..export.export import export  # 6 ms that most notebooks need not wait for
 
-        return export(
-            target,
-            self.functions,
-            self._documents,
-            self.recorder,
-            sessions=Session,
-            overwrite=overwrite,
-        )
+        try:
+            return export(
+                target,
+                self.functions,
+                self._documents,
+                self.recorder,
+                sessions=Session,
+                overwrite=overwrite,
+            )
+        except KeyboardInterrupt as interrupt:
+            raise quiet(interrupt) from None
 
     def load_module(self, source: str | Path) -> None:
         """Read a module.yaml, a path or its text; ``{kafka}`` in it is a cluster's broker.
@@ -321,7 +328,7 @@ class Session(Control):
         try:
             documents = read_source(source, broker)
         except (OSError, UnicodeError) as error:
-            raise not_opened("source", source, error) from error
+            raise not_opened("source", source, error) from None  # which repeats the path
         notes = [note for document in documents for note in document.notes]
         if notes:
             warn(

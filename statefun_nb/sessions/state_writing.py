@@ -9,8 +9,9 @@ from ..address import SdkAddress
 from ..engine.base import Engine, controls_of
 from ..errors import ConversionError, StateNameError, did_you_mean
 from ..protocol.effects import TypedValue
-from ..sdk.messages import target_of, typed_value
+from ..sdk.messages import typed_value
 from ..sdk.registry import StatefulFunctions
+from ..sdk.targets import target_of
 from ..sdk.value_spec import ValueSpec
 
 __all__ = ["write_state"]

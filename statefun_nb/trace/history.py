@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..address import SdkAddress
 from ..protocol.v3 import decode_request
-from .batch import TracedBatch
+from .batch import TracedBatch, for_id
 from .events import Invocation
 from .reader import read_batch
 from .recorder import Recorder
@@ -16,7 +16,8 @@ __all__ = ["find_invocation", "history", "last_changes", "open_failures"]
 
 def find_invocation(recorder: Recorder, seq: int) -> Invocation | None:
     """The invocation of that number; None when it is not kept any more."""
-    for batch in reversed(recorder.snapshot().batches):
+    view, _ = recorder.view(as_done=True)
+    for batch in view.newest():
         index = seq - batch.seq
         if 0 <= index < batch.invocations:
             return next(read_batch(batch, recorder.id, index, index + 1))
@@ -26,11 +27,10 @@ def find_invocation(recorder: Recorder, seq: int) -> Invocation | None:
 def history(recorder: Recorder, address: SdkAddress, limit: int) -> list[Invocation]:
     """The last ``limit`` invocations of one address, newest first."""
     found: list[Invocation] = []
-    for batch in _batches_of(recorder, address.typename):
-        if decode_request(batch.request).target.id == address.id:
-            found += reversed(list(read_batch(batch, recorder.id)))
-            if len(found) >= limit:
-                break
+    for batch in filter(for_id(address.id), _batches_of(recorder, address.typename)):
+        found += reversed(list(read_batch(batch, recorder.id)))
+        if len(found) >= limit:
+            break
     return found[:limit]
 
 
@@ -63,6 +63,5 @@ def open_failures(recorder: Recorder, limit: int) -> dict[SdkAddress, Invocation
 
 
 def _batches_of(recorder: Recorder, typename: str) -> Iterator[TracedBatch]:
-    for batch in reversed(recorder.snapshot().batches):
-        if batch.spec.typename == typename:
-            yield batch
+    view, _ = recorder.view(as_done=True)
+    return view.of_type(typename).newest()

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args, overload
 
 from ..errors import StatefunError
-from ..protocol.v3 import decode_request
 from ..tables import counted, html_table, shown, text_table
-from .batch import TracedBatch
+from .batch import TracedBatch, for_id
 from .events import Invocation, InvocationStatus
 from .log import Places, View
 from .reader import read_batch
@@ -146,12 +145,7 @@ class Invocations(Sequence[Invocation]):
         )
 
     def _of_id(self, id: str) -> Invocations:
-        encoded = id.encode(errors="replace")  # most requests need not be decoded
-
-        def is_for(batch: TracedBatch) -> bool:
-            return encoded in batch.request and decode_request(batch.request).target.id == id
-
-        return self._where(is_for)
+        return self._where(for_id(id))
 
     def _where(self, wanted: Callable[[TracedBatch], bool]) -> Invocations:
         spans = self._view.spans(self._places)

@@ -272,8 +272,19 @@ class View:
         index = self._index(place)
         return self._batch(index), place - self._begin(index)
 
+    def newest(self) -> Iterator[TracedBatch]:
+        """The batches, from the last to the first."""
+        return map(self._batch, reversed(range(self._start, self._stop)))
+
     def spans(self, places: Places) -> Iterator[tuple[TracedBatch, int, Places]]:
         """Each batch that has some of these ascending places: where it begins, and those in it."""
+        if places == self.places:  # of all: there is nothing to look for
+            begin = self.places.start
+            for index in range(self._start, self._stop):
+                end = self._column.ends[index]
+                yield self._batch(index), begin, range(begin, end)
+                begin = end
+            return
         at, count = 0, len(places)
         while at < count:
             index = self._index(places[at])

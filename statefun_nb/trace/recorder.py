@@ -140,6 +140,13 @@ class Recorder:
             return self._log.kept + self._log.dropped
 
     @property
+    def kept(self) -> int:
+        """Those that are still kept."""
+        with self._lock:
+            self._settle()
+            return self._log.kept
+
+    @property
     def oldest(self) -> TracedBatch | None:
         """The oldest batch that is kept."""
         with self._lock:
@@ -168,11 +175,11 @@ class Recorder:
             total = log.kept + log.dropped
             return Snapshot(log.last(total - since), log.dropped, total)
 
-    def view(self) -> tuple[View, int]:
-        """The kept batches in the order they began, and how many invocations are gone."""
+    def view(self, *, as_done: bool = False) -> tuple[View, int]:
+        """The kept batches in the order they began, or ended; and how many invocations are gone."""
         with self._lock:
             self._settle()
-            log = self._log if self._in_order else self._in_order_of_seq()
+            log = self._log if self._in_order or as_done else self._in_order_of_seq()
             return log.view(), self._log.dropped
 
     def _in_order_of_seq(self) -> Log:

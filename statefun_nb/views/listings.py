@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex, TypeVar, overload
 
 from ..engine.base import ParkedAddress
+from ..protocol.effects import Emit
+from ..protocol.v3 import decode_typed_value
 from ..tables import counted, html_list, html_table, text_table
-from ..trace.events import EgressRecord
+from ..trace.events import EgressRecord, egress_record
 
-__all__ = ["EgressRecords", "ParkedAddresses", "ends"]
+__all__ = ["EgressRecords", "ParkedAddresses", "ends", "shown"]
 
 T = TypeVar("T")
 
@@ -17,18 +19,22 @@ T = TypeVar("T")
 _SHOWN = 20
 
 
+def shown(items: Sequence[T]) -> Sequence[T]:
+    """The first and the last items, as many as a table shows."""
+    half = _SHOWN // 2
+    return items if len(items) <= _SHOWN else [*items[:half], *items[-half:]]
+
+
 def ends(items: Sequence[T], row: Callable[[T], Sequence[object]]) -> list[Sequence[object]]:
     """The rows of the first and the last items, with a row of dots for those between."""
-    if len(items) <= _SHOWN:
-        return [row(each) for each in items]
-    half = _SHOWN // 2
-    first = [row(each) for each in items[:half]]
-    last = [row(each) for each in items[-half:]]
-    return [*first, ["…"] * len(first[0]), *last]
+    rows = [row(each) for each in shown(items)]
+    if len(rows) < len(items):
+        rows.insert(_SHOWN // 2, ["…"] * len(rows[0]))
+    return rows
 
 
-class _Listing(list[T]):
-    """A list that shows as a table."""
+class _Listing(Sequence[T]):
+    """A sequence that shows as a table."""
 
     columns: Sequence[str] = ()
 
@@ -54,9 +60,10 @@ class _Listing(list[T]):
         return html_table(self._title(), self.columns, ends(self, self._row))
 
 
-class ParkedAddresses(_Listing[ParkedAddress]):
+class ParkedAddresses(list[ParkedAddress], _Listing[ParkedAddress]):
     """What ``s.parked`` gives: the addresses that do not go on."""
 
+    __repr__ = _Listing.__repr__  # and not that of list
     columns = ("function", "id", "waiting", "attempts", "why", "at")
 
     def _title(self) -> str:
@@ -70,17 +77,37 @@ class ParkedAddresses(_Listing[ParkedAddress]):
 class EgressRecords(_Listing[EgressRecord]):
     """What ``s.egress`` gives: the records in order, of one egress or (None) of all.
 
-    ``others`` are the egresses that records did go to, for one that has none.
+    A record is decoded when it is looked at; a list of the same records is equal. ``others`` are
+    the egresses that records did go to, for one that has none.
     """
 
     columns = ("egress", "topic", "key", "value")
 
     def __init__(
-        self, records: Sequence[EgressRecord], egress: str | None, others: Sequence[str] = ()
+        self, records: Sequence[Emit], egress: str | None, others: Sequence[str] = ()
     ) -> None:
-        super().__init__(records)
+        self._records = records
         self.egress = egress
         self.others = others
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> EgressRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[EgressRecord]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> EgressRecord | list[EgressRecord]:
+        if isinstance(index, slice):
+            return [_decoded(each) for each in self._records[index]]
+        return _decoded(self._records[index.__index__()])
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, (list, EgressRecords)):
+            return NotImplemented
+        return len(self) == len(other) and [*self] == [*other]
+
+    __hash__ = None  # type: ignore[assignment]  # as a list
 
     def _title(self) -> str:
         where = f" of {self.egress}" if self.egress is not None else ""
@@ -89,3 +116,7 @@ class EgressRecords(_Listing[EgressRecord]):
 
     def _row(self, each: EgressRecord) -> Sequence[object]:
         return (each.egress, each.topic or "", each.key or "", each.value)
+
+
+def _decoded(record: Emit) -> EgressRecord:
+    return egress_record(record.egress, decode_typed_value(record.argument))

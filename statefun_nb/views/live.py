@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..address import address_of
+from .filters import check_filter
 from .publisher import Publisher
 from .report import report_page
 from .snapshot import snapshot_page
@@ -46,6 +47,7 @@ class LiveViews:
         return self._open("graph")
 
     def table(self, filter: str) -> Any:
+        check_filter(filter)
         return self._open("table", filter=filter)
 
     def snapshot_html(self, path: str | Path) -> Path:

@@ -17,6 +17,8 @@ from .tree import preview
 __all__ = ["snapshot_fragment", "snapshot_page", "summary"]
 
 _INVOCATIONS = 20
+# Who sent to whom is counted among so many of the newest, as many as are kept by default.
+_COUNTED = 10_000
 _ADDRESSES = 20
 _TYPES = 8
 
@@ -50,6 +52,8 @@ def snapshot_fragment(source: Source, kind: str = "dashboard", name: str = "") -
     newest, flows = _look(source)
     parts = [f"<p>{escape(summary(source, sum(flows.repaired.values())))}</p>"]
     if kind in ("dashboard", "graph"):
+        if source.recorder.kept > _COUNTED:
+            parts.append(f"<p>Who sends to whom, in the last {_COUNTED:,} invocations</p>")
         parts.append(graph_image(flows))
     if kind in ("dashboard", "table") and newest:
         parts.append(_invocations(newest, source.recorder.count))
@@ -80,8 +84,9 @@ def summary(source: Source, repaired: int = 0) -> str:
 
 
 def _look(source: Source) -> tuple[list[Invocation], Flows]:
-    """The newest invocations, and who sent to whom in all that is kept."""
-    batches = source.recorder.snapshot().batches
+    """The newest invocations, and who sent to whom."""
+    recorder = source.recorder
+    batches = recorder.snapshot(max(0, recorder.count - _COUNTED)).batches
     flows = Flows()
     flows.add(batches)
     newest: list[Invocation] = []

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import ItemsView, Iterator, Sequence, ValuesView
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from ..engine.base import Engine
-from ..sdk.registry import StatefulFunctions, decode_state
+from ..engine.base import Engine, States
+from ..sdk.registry import FunctionSpec, StatefulFunctions, decode_state
 from ..tables import counted, html_table, text_table
 from ..trace.running import Blocked, Running
-from .listings import ends
+from .listings import ends, shown
 
 __all__ = ["StateTable", "Status"]
 
+# Stands for what is not decoded yet.
+_NOT_YET: dict[str, Any] = {}
 # So many of the functions that run, or have blocked the others, are named.
 _NAMED = 5
 
@@ -89,31 +91,83 @@ def _short(path: str) -> str:
 class StateTable(dict[str, dict[str, Any]]):
     """The state of all addresses of one function type, by id; a dict that shows as a table.
 
-    ``observed`` is True when it is what the endpoint saw last, and not what the engine holds: a
-    real cluster keeps its state to itself, and does not tell of values that expired since.
+    What an address keeps is decoded when it is looked at. ``observed`` is True when it is what the
+    endpoint saw last, and not what the engine holds: a real cluster keeps its state to itself, and
+    does not tell of values that expired since.
     """
 
     def __init__(
-        self, typename: str, values: dict[str, dict[str, Any]], *, observed: bool = False
+        self, typename: str, states: States, spec: FunctionSpec | None, *, observed: bool = False
     ) -> None:
-        super().__init__(values)
+        super().__init__(dict.fromkeys(sorted(states), _NOT_YET))
         self.typename = typename
         self.observed = observed
+        self._states = states
+        self._spec = spec
 
     @classmethod
     def of(cls, engine: Engine, functions: StatefulFunctions, typename: str) -> StateTable:
         """What an engine keeps of a function type just now."""
-        spec = functions.find(typename)
-        found = sorted(engine.states(typename).items())
-        decoded = ((id_, decode_state(spec, values)) for id_, values in found)
-        present = {id_: values for id_, values in decoded if values}
-        return cls(typename, present, observed=engine.cluster is not None)
+        states, observed = engine.states(typename), engine.cluster is not None
+        return cls(typename, states, functions.find(typename), observed=observed)
+
+    def __getitem__(self, id: str) -> dict[str, Any]:
+        values = super().__getitem__(id)
+        if values is _NOT_YET:
+            values = decode_state(self._spec, self._states[id])
+            self[id] = values
+        return values
+
+    def get(self, id: str, default: Any = None) -> Any:
+        return self[id] if id in self else default  # noqa: SIM401 - which would ask itself
+
+    def __iter__(self) -> Iterator[str]:
+        return super().__iter__()  # one of its own: or dict(table) would not ask for the values
+
+    def _decoded(self) -> StateTable:
+        """With all that it holds."""
+        for id_ in self:
+            self[id_]
+        return self
+
+    def items(self) -> ItemsView[str, dict[str, Any]]:  # type: ignore[override]
+        return dict.items(self._decoded())
+
+    def values(self) -> ValuesView[dict[str, Any]]:  # type: ignore[override]
+        return dict.values(self._decoded())
+
+    def copy(self) -> dict[str, dict[str, Any]]:
+        return dict(self)
+
+    def pop(self, id: str, *default: Any) -> Any:
+        return dict.pop(self._decoded(), id, *default)
+
+    def popitem(self) -> tuple[str, dict[str, Any]]:
+        return dict.popitem(self._decoded())
+
+    def setdefault(self, id: str, default: Any = None) -> Any:
+        return dict.setdefault(self._decoded(), id, default)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, StateTable):
+            other._decoded()
+        return dict.__eq__(self._decoded(), other)
+
+    __hash__ = None  # as a dict
+
+    def __or__(self, other: Any) -> Any:
+        return dict(self) | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | dict(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)  # a copy is what it shows, without the session
 
     def _table(self) -> tuple[str, list[str], list[Sequence[object]]]:
-        names = list(dict.fromkeys(name for values in self.values() for name in values))
-        rows = ends(
-            list(self.items()), lambda item: [item[0], *(item[1].get(name, "") for name in names)]
-        )
+        ids = list(self)
+        names = list(dict.fromkeys(name for id_ in shown(ids) for name in self[id_]))
+        rows = ends(ids, lambda id_: [id_, *(self[id_].get(name, "") for name in names)])
         title = f"state of {self.typename}"
         if len(rows) < len(self):
             title += f": {counted(len(self), 'address', 'addresses')}"
@@ -122,7 +176,11 @@ class StateTable(dict[str, dict[str, Any]]):
     def __repr__(self) -> str:
         title, columns, rows = self._table()
         # As the dict that it is, unless that fills screens.
-        return super().__repr__() if len(rows) == len(self) else text_table(title, columns, rows)
+        return (
+            dict.__repr__(self._decoded())
+            if len(rows) == len(self)
+            else text_table(title, columns, rows)
+        )
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
         printer.text(text_table(*self._table()))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-import warnings
 from typing import Any
 
+from ..cells.places import warn
 from ..errors import SessionError, install_command
 from .publisher import Publisher
 from .source import Source
@@ -52,11 +52,10 @@ def beside(view: Any) -> Any:
     try:
         sidecar = importlib.import_module("sidecar")
     except ImportError:
-        warnings.warn(
+        warn(
             "where='right' needs jupyterlab-sidecar (pip install sidecar, and reload the page): "
             "the dashboard is shown in the cell; right-click on it, Create New View for Cell "
-            "Output, brings it to the side",
-            stacklevel=5,
+            "Output, brings it to the side"
         )
         return view
     shown = sidecar.Sidecar(title="StateFun", anchor="split-right")

@@ -52,6 +52,22 @@ def test_ctrl_c_ends_it_without_a_traceback():
     assert "Traceback" not in errors
 
 
+@pytest.mark.parametrize("seconds", [0.05, 0.1, 0.25])
+def test_ctrl_c_while_it_is_imported_is_no_error_either(seconds):
+    imports = (
+        "import sys, threading, signal, os\n"
+        "import statefun_nb.__main__ as entry\n"
+        "seconds, interrupt = float(sys.argv.pop(1)), (os.getpid(), signal.SIGINT)\n"
+        "threading.Timer(seconds, os.kill, interrupt).start()\n"
+        "sys.exit(entry.main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", imports, f"{seconds}", "demo"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_help_and_version():
     assert "demo" in run("--help").stdout
     assert run("--version").stdout.strip() == __version__
@@ -122,17 +138,20 @@ def test_what_follows_two_dashes_is_for_jupyterlab(monkeypatch, tmp_path):
 
 
 WRONG = {
-    "run README.md": "README.md, line 3: ",
+    "run README.md": "README.md is no module.yaml (README.md, line 3: ",
     "run nothing.yaml": "cannot read nothing.yaml: No such file",
     "run .": "cannot read .: Is a directory",
     "run lacks.yaml": "lacks.yaml, line 2: the spec of io.statefun.endpoints.v2/http lacks",
     "run kinds.yaml": "kinds.yaml, line 1: the embedded engine reads no io.statefun.kinesis.v1",
     "run latin.yaml": "cannot read latin.yaml: it is not text in UTF-8",
-    "cluster up README.md": "README.md, line 3: ",
-    "cluster up empty.yaml": "names no endpoint",
+    "cluster up README.md": "README.md is no module.yaml (README.md, line 3: ",
+    "cluster up empty.yaml": "empty.yaml is empty",
     "cluster logs": "no cluster is up",
     "export README.md out": "README.md is not a notebook",
     "export nothing.ipynb out": "cannot read nothing.ipynb: No such file",
+    "export empty.json out": "empty.json is not a notebook: it has no cells",
+    "run empty.yaml": "empty.yaml is empty",
+    "serve README.md": "README.md is a file, and no module of Python",
     "serve nothing": "there is no module 'nothing' here",
     "serve folder/nothing.py": "there is no module 'nothing' here",
     "serve plain": "plain declares no functions",
@@ -153,10 +172,11 @@ def test_what_is_wrong_is_an_error_about_just_that(line, monkeypatch, capsys, tm
     if line.startswith("export"):
         pytest.importorskip("nbclient")
     files = {
+        "empty.json": "{}",
+        "empty.yaml": "",
         "README.md": "# Read me\n\nThis: is: no YAML\n",
         "lacks.yaml": "kind: io.statefun.endpoints.v2/http\nspec:\n  functions: a/b\n",
         "kinds.yaml": "kind: io.statefun.kinesis.v1/ingress\nspec:\n  id: a/b\n  streams: []\n",
-        "empty.yaml": "\n",
         "plain.py": "",
         "needs.py": "\nimport nothing_of_that_name\n",
         "fails.py": "1 / 0\n",

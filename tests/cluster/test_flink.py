@@ -592,7 +592,7 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(functions, monkeypatch):
         folder = session.engine.cluster.runner.folder
         module = "kind: io.statefun.endpoints.v2/http\nspec:\n  functions: broken\n"
         monkeypatch.setattr(
-            sys.modules["statefun_nb.cluster.engine"], "write_module", lambda _: module
+            sys.modules["statefun_nb.cluster.deployment"], "write_module", lambda _: module
         )
         with pytest.raises(sf.EngineError, match=r"jobmanager ended: .*broken.*%statefun logs"):
             session.send("c/f", "a", 1)

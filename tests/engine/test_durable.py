@@ -393,7 +393,7 @@ class DurableWorld(World):
 
     def commit(self):
         self.persistence.commit()
-        self.emitted = self.log.records()
+        self.emitted = [*self.log.records()]
         self.kept = copy.deepcopy(
             (self.sent, self.served, self.expected_emits, self.dues, self.processed)
         )

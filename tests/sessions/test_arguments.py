@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import socket
 import sqlite3
 import sys
+import warnings
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -111,7 +113,7 @@ def test_a_file_that_cannot_be_read_leaves_the_running_session(functions, tmp_pa
     with contextlib.closing(sqlite3.connect(file)) as db, db:
         db.execute("INSERT INTO mail VALUES (1, 'no typename', 'x', NULL, NULL, x'', 0)")
     running = sf.start(port=0, functions=functions)
-    with pytest.raises(sf.EngineError, match="not as it was written"):
+    with pytest.raises(sf.EngineError, match="is not as it was written"):
         sf.start(port=0, functions=functions, durable=file)
     assert sf.session() is running
 
@@ -178,6 +180,11 @@ WRONG_CALLS: list[tuple[str, tuple[Any, ...], type[sf.StatefunError], str]] = [
     ("send", (sf.Message("a/counter", "i", "t"),), sf.ConversionTypeError, "not a TypedValue"),  # type: ignore[arg-type]
     ("state", ([],), sf.DeclarationTypeError, "a typename is a string"),
     ("check", ([], "i"), sf.DeclarationTypeError, "a typename is a string"),
+    ("discard", ("a/conter", "x"), sf.UnknownFunctionError, "did you mean 'a/counter'"),
+    ("table", (None,), sf.SessionError, "filter=None .*: it takes text"),
+    ("table", (5,), sf.SessionError, "filter=5 .*: it takes text"),
+    ("table", ("typ:zz",), sf.SessionError, "'typ' is not known: use type.*did you mean 'type'"),
+    ("table", ("-seq:x",), sf.SessionError, "seq:x needs a number"),
     ("retry", ("a/conter",), sf.UnknownFunctionError, "did you mean 'a/counter'"),
     ("egress", (5,), sf.DeclarationTypeError, "a typename is a string"),
     ("egress", ("typo",), sf.DeclarationError, "is not a typename"),
@@ -270,3 +277,72 @@ def test_failures_are_asked_for_by_class_or_by_its_name(functions):
         check.failed(1, ValueError).failed(1, "ValueError").failed(0, KeyError)
         with pytest.raises(sf.CheckFailed):
             check.failed(0, ValueError)
+
+
+def test_a_retry_of_an_address_without_a_message_says_so(session, recwarn):
+    assert session.retry("a/counter", "x") == 0  # it has had one, and is not parked
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match=r"a/counter 'xx' has had no message: .*mean 'x'\?"):
+        assert session.retry("a/counter", "xx") == 0
+
+
+def _texts_of(error: BaseException | None) -> list[str]:
+    """Of an error, and of those that its traceback shows before it."""
+    found = []
+    while error is not None:
+        found.append(str(error))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return found
+
+
+# What a name can be, what none can be, and what has blanks in it.
+HUGE_TEXTS = {
+    "name": "a/" + "x" * 10**6,
+    "no name": "x" * 10**6,
+    "words": "x y " * 10**5,
+}
+_ENDS_IT = {"stop", "dashboard", "graph", "table", "watch", "idle"}
+
+
+@pytest.mark.parametrize("text", HUGE_TEXTS.values(), ids=HUGE_TEXTS)
+def test_no_error_repeats_a_huge_text(session, text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check = session.check("a/counter", "x")
+    calls: dict[str, Any] = {
+        name: getattr(session, name)
+        for name in dir(session)
+        if name[0] != "_" and name not in _ENDS_IT and callable(getattr(session, name))
+    }
+    more = dict.fromkeys(calls, (1, 2, 3))
+    for name in ("sent", "delayed", "emitted"):
+        ask = getattr(check, name)
+        calls[f"check.{name}"] = lambda to, ask=ask: ask(1, to=to)
+        calls[f"check.{name} value"] = lambda value, ask=ask: ask(1, to="a/counter", value=value)
+    calls["check.state"] = lambda value: check.state(n=value)
+    calls["check.state name"] = lambda name: check.state(**{name: 1})
+    calls["set_state name"] = lambda name: session.set_state("a/counter", "x", **{name: 1})
+    calls["set_state id"] = lambda key: session.set_state("a/counter", key, n="text")
+    calls["check id"] = lambda key: session.check("a/counter", key).state(n=7)
+    calls["discard id"] = lambda key: session.discard("a/counter", key)
+    calls["filter"] = lambda status: session.invocations.filter(status=status)
+    for option in ("engine", "on_error", "image", "port", "durable", "clock"):
+        calls[f"start {option}="] = lambda value, name=option: sf.start(**{"port": 0, name: value})
+    for name in sf.__all__:
+        if inspect.isroutine(getattr(sf, name)) and name not in ("start", "stop", "session"):
+            calls[f"sf.{name}"] = getattr(sf, name)
+            more[f"sf.{name}"] = (1, 2, 3)
+    raised = 0
+    for name, call in calls.items():
+        for count in more.get(name, (1,)):
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                try:
+                    call(*[text] * count)
+                except (sf.StatefunError, TypeError) as error:
+                    raised += isinstance(error, sf.StatefunError)
+                    for each in _texts_of(error):
+                        assert len(each) <= 2_100, f"{name}, {count} arguments: {each[:300]}"
+            for warning in said:
+                assert len(str(warning.message)) <= 2_100, f"{name}: {warning.message!s:.300}"
+    assert raised > 40
+    assert sf.session() is session

@@ -50,6 +50,24 @@ def test_what_is_right_passes_and_says_what_it_was(session):
     assert "✓ sent 1 to k/greeter &#x27;bob&#x27;" in check._repr_html_()
 
 
+def test_what_is_not_there_gets_no_tick(session):
+    check = session.check("k/person", "bob")
+    with pytest.raises(
+        sf.CheckFailed, match=r"no state 'visit' \(declared: visits, name\); did you"
+    ):
+        check.state(visit=None)
+    for ask in (check.sent, check.delayed):
+        with pytest.raises(
+            sf.UnknownFunctionError, match=r"no function 'k/greter' .* did you mean"
+        ):
+            ask(0, to="k/greter")
+    assert repr(check).count("✓") == 0
+    check.sent(0, to="k/person").emitted(0, to="k/typo")
+    assert "✓ emitted 0 to k/typo (nothing has gone to it; there are records of 'k/out')" in repr(
+        check
+    )
+
+
 WRONG = {
     "a value": (
         lambda check: check.state(visits=3),

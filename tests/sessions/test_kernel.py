@@ -23,6 +23,18 @@ class Kernel:
     def __init__(self, client):
         self._client = client
 
+    def interrupted(self, code, timeout=60):
+        """The traceback of a cell that Ctrl-C ends while it waits."""
+        found = []
+        code = f"threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()\n{code}"
+
+        def hook(message):
+            if message["msg_type"] == "error":
+                found.extend(message["content"]["traceback"])
+
+        self._client.execute_interactive(code, timeout=timeout, output_hook=hook)
+        return found
+
     def run(self, code, timeout=60):
         printed, value, error = [], None, None
 
@@ -134,6 +146,34 @@ def test_a_busy_cell_does_not_stop_the_functions(kernel):
         "s.status().processed"
     )
     assert kernel.run(code) == ("", "1")
+
+
+WAITS = {
+    "advance": "%statefun advance 5m",
+    "step": "%statefun step",
+    "replay": "%statefun replay",
+    "s.advance": "s.advance(timedelta(1))",
+    "s.wait_idle": "s.wait_idle(60)",
+}
+
+
+def test_an_interrupt_of_a_wait_leaves_no_trace(kernel):
+    kernel.run(
+        "import asyncio, os, signal, threading, statefun_nb as sf\n"
+        "from datetime import timedelta\n"
+        "%load_ext statefun_nb\n"
+        "slow = False\n"
+        "@sf.function('k/slow')\n"
+        "async def slowly(ctx, message):\n"
+        "    if slow: await asyncio.sleep(60)\n"
+        "s = sf.start(port=0, clock='virtual')\n"
+        "s.send('k/slow', 'a', 1); s.wait_idle()\n"
+        "slow = True\n"
+    )
+    for name, call in WAITS.items():
+        first = "s.pause()" if name == "step" else "s.resume()"  # step serves what waits
+        before = f"{first}; s.send('k/slow', '{name}', 1)\n"
+        assert kernel.interrupted(before + call) == ["KeyboardInterrupt"], name
 
 
 def test_a_kernel_that_ends_has_no_word_for_its_pages(package, tmp_path):

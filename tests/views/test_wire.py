@@ -12,6 +12,7 @@ import statefun_nb as sf
 from statefun_nb.views import wire
 from statefun_nb.views.calls import Calls
 from statefun_nb.views.feed import Feed
+from statefun_nb.views.filters import FIELDS as FILTER_FIELDS
 from statefun_nb.views.names import MESSAGE_TYPES
 from statefun_nb.views.wire import Header, Row
 
@@ -35,6 +36,10 @@ def test_message_types():
 def test_declared_words():
     assert list(get_args(get_type_hints(Row)["status"])) == FIELDS["statuses"]
     assert list(get_args(get_type_hints(Header)["state"])) == FIELDS["states"]
+
+
+def test_filters_are_checked_for_the_same_fields():
+    assert list(FILTER_FIELDS) == FIELDS["filter"]
 
 
 def test_what_is_really_sent_has_these_fields(functions):
