@@ -85,6 +85,14 @@ _PLACES = {
 }
 
 
+# The ways to IDLE of a message that is given up have curves of their own, and where their text is.
+_GIVEN_UP = {
+    MailboxState.READY: ("M150 170Q160 66 386 60", 296, 108),
+    MailboxState.BACKING_OFF: ("M450 280V70", 350, 256),
+    MailboxState.PARKED: ("M514 380C690 350 640 100 500 66", 706, 150),
+}
+
+
 def mailbox() -> str:
     """The states of a mailbox and what leads from one to another."""
     parts = []
@@ -101,6 +109,9 @@ def mailbox() -> str:
 
 
 def _step(before: MailboxState, after: MailboxState, why: str) -> list[str]:
+    if after is MailboxState.IDLE and before in _GIVEN_UP:
+        path, x, y = _GIVEN_UP[before]
+        return [_line(path), text(x, y, why)]
     (x1, y1), (x2, y2) = _PLACES[before], _PLACES[after]
     if y1 == y2:  # between the two in the middle: one line there, one back
         there = x1 < x2

@@ -322,25 +322,42 @@ def token_is_pending(owner: object, token: str) -> str:
     )
 
 
-def type_is_kept(function: str, name: str, known: str, wanted: str, holder: str = "") -> str:
+def type_is_kept(
+    function: str, name: str, known: str, wanted: str, holder: str = "", others: int = 0
+) -> str:
     """What to say of a state name that is declared with another type than before.
 
-    ``holder`` is an address that has a value of it, where such values can be cleared.
+    ``holder`` is an address that has a value of it, where such values can be cleared, and so many
+    others have one.
     """
     return (
         f"state {name!r} of {function} has the type {known} and cannot become {wanted}: a cluster "
-        f"would fail here; {_instead(name, holder)}"
+        f"would fail here; {_instead(name, holder, others)}"
     )
 
 
-def expiration_is_kept(function: str, name: str, known: str, wanted: str, holder: str = "") -> str:
+def expiration_is_kept(
+    function: str, name: str, known: str, wanted: str, holder: str = "", others: int = 0
+) -> str:
     """What to say of a state name that is declared with another expiration than before."""
     return (
         f"state {name!r} of {function} {known}, and cannot become one that {wanted}: a cluster "
-        f"would go on with the former; {_instead(name, holder)}"
+        f"would go on with the former; {_instead(name, holder, others)}"
     )
 
 
-def _instead(name: str, holder: str) -> str:
-    clear = f"clear what is there (s.set_state({holder}, {name}=None)), " if holder else ""
+def is_kept(reason: str, function: str, name: str) -> bool:
+    """Is this reason of a failure one of the two above, about that state?"""
+    return f"state {name!r} of {function} " in reason and " cannot become " in reason
+
+
+def _instead(name: str, holder: str, others: int) -> str:
+    clear = f"clear what is there (s.set_state({holder}, {name}=None)" if holder else ""
+    if holder:
+        addresses = "address has" if others == 1 else "addresses have"
+        clear += f"; {others:,} other {addresses} one, too), " if others else "), "
     return f"use a new state name, {clear}or start a new session"
+
+
+# Said of a function that may never end.
+CURE = "if it does not end, correct its cell and run it again (that ends it), or s.stop()"

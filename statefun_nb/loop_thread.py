@@ -15,12 +15,14 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextvars import Context
 from typing import Any, TypeVar
 
-from .errors import BusyError, SessionError, quiet
+from .errors import CURE, BusyError, SessionError, quiet
 
 __all__ = ["Interrupted", "LoopThread", "Superseded", "call_cancelled"]
 
 # Seconds that tasks get to end when they are cancelled: one may refuse to.
 _CANCEL_SECONDS = 2.0
+
+_LOOK_SECONDS = 0.25  # so often a call that waits looks whether it is waited for itself
 
 # Seconds that no other line is logged about descriptors that have run out.
 _FULL_SECONDS = 60.0
@@ -86,13 +88,6 @@ class LoopThread:
     ``call`` and ``run`` may be used from any thread but the loop's own, where they would wait
     for themselves: that is refused.
 
-    Parameters
-    ----------
-    name : str
-        The thread's.
-    task_factory : callable, optional
-        Makes the loop's tasks, see ``asyncio.loop.set_task_factory``.
-
     Examples
     --------
     >>> with LoopThread("example") as loop:
@@ -100,11 +95,8 @@ class LoopThread:
     3
     """
 
-    def __init__(
-        self, name: str, task_factory: Callable[..., asyncio.Task[Any]] | None = None
-    ) -> None:
+    def __init__(self, name: str) -> None:
         self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
-        self.loop.set_task_factory(task_factory)
         self.loop.set_exception_handler(self._log)
         self._full_until = 0.0
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
@@ -114,6 +106,8 @@ class LoopThread:
         self.left: list[asyncio.Task[Any]] = []  # those that would not be cancelled
         self._process = os.getpid()
         self.what_runs: Callable[[], str] = str  # said of a loop that does not answer
+        # Does what runs in the thread of that number wait for the thread that asks?
+        self.is_awaited: Callable[[int], bool] = lambda _: False
 
     def start(self) -> None:
         """Start the thread; returns when the loop is running."""
@@ -346,7 +340,7 @@ class LoopThread:
         Raises
         ------
         SessionError
-            On the loop itself, and in a forked child.
+            On the loop itself, in a thread that what runs there waits for, in a forked child.
         """
         if self.forked:
             raise SessionError(
@@ -355,13 +349,31 @@ class LoopThread:
             )
         if threading.current_thread() is self._thread:
             raise SessionError(
-                "this call waits for the background event loop and was made from inside it "
-                "(in a stateful function?): use ctx.send and ctx.storage there"
+                "this call waits for the background event loop, and was made on it: in a function "
+                "use ctx.send and ctx.storage; in a task or a callback that one has left behind, "
+                "`await asyncio.to_thread(...)` it"
+            )
+        self._check_awaited()
+
+    def _check_awaited(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            return  # nobody waits for it
+        if self.is_awaited(self._thread.ident or 0):
+            raise SessionError(
+                "a function waits for this thread, and this call would wait for the function: "
+                "return what there is to send or to store, and do it there, by ctx"
             )
 
     def _wait(self, future: Future[T], timeout: float | None) -> T:
+        until = None if timeout is None else time.monotonic() + timeout
         try:
-            return future.result(timeout)
+            while until is None or until - time.monotonic() > _LOOK_SECONDS:
+                with contextlib.suppress(FutureTimeout):
+                    return future.result(_LOOK_SECONDS)
+                if future.done():
+                    break
+                self._check_awaited()
+            return future.result(None if until is None else max(0.0, until - time.monotonic()))
         except KeyboardInterrupt as interrupt:
             future.cancel()  # or what nobody waits for would go on
             raise quiet(interrupt) from None
@@ -373,7 +385,8 @@ class LoopThread:
             future.cancel()
             runs = self.what_runs()
             raise BusyError(
-                f"the engine did not answer within {timeout:g} s" + (f": {runs}" if runs else "")
+                f"the engine did not answer within {timeout:g} s"
+                + (f": {runs}; {CURE}" if runs else "")
             ) from None
         except BaseException:  # Ctrl-C: nobody waits for it any more
             future.cancel()

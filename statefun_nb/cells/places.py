@@ -13,7 +13,14 @@ from typing import Any
 
 from ..errors import bounded
 
-__all__ = ["is_the_users", "name_of_file", "place_of_frame", "place_of_traceback", "warn"]
+__all__ = [
+    "is_the_users",
+    "name_of_file",
+    "place_of_coroutine",
+    "place_of_frame",
+    "place_of_traceback",
+    "warn",
+]
 
 # Code of these folders is not the user's, nor is what pip has installed.
 _OTHERS = (f"{Path(__file__).parent.parent}{os.sep}", f"{Path(os.__file__).parent}{os.sep}")
@@ -36,6 +43,19 @@ def place_of_frame(frame: FrameType | None) -> str:
         places.append((frame.f_code.co_filename, frame.f_lineno))
         frame = frame.f_back
     return _innermost(iter(places))
+
+
+def place_of_coroutine(coroutine: Any) -> str:
+    """The innermost line of the user's at which a coroutine waits; "" for none."""
+    places: list[tuple[str, int]] = []
+    each = coroutine
+    while each is not None:  # a coroutine, or a generator that is one
+        frame = getattr(each, "cr_frame", None) or getattr(each, "gi_frame", None)
+        if frame is None:
+            break
+        places.append((frame.f_code.co_filename, frame.f_lineno))
+        each = getattr(each, "cr_await", None) or getattr(each, "gi_yieldfrom", None)
+    return _innermost(reversed(places))
 
 
 def warn(text: str) -> None:

@@ -20,7 +20,7 @@ from ..loop_thread import LoopThread
 from ..sdk.functions import default_functions
 from ..sdk.registry import StatefulFunctions
 from ..sessions.options import Options
-from ..trace.own_tasks import make_task
+from ..trace.own_tasks import share
 from ..trace.reader import read_batch
 from ..trace.recorder import Recorder
 from ..trace.traced import TracedHandler
@@ -112,7 +112,8 @@ def served(
         raise EngineError(
             f"{host} is reached from elsewhere: without a token anybody could call the functions"
         )
-    with LoopThread("statefun_nb", make_task) as thread:
+    with LoopThread("statefun_nb") as thread:
+        share(thread.loop)
         endpoint = Endpoint(TracedHandler(functions, None), thread, host=host, token=token or "")
         endpoint.start(port, others=False)
         try:

@@ -248,6 +248,13 @@ class ClusterEngine:
     def timers(self) -> list[Timer]:
         return self._thread.call(self._observed.timers)
 
+    def unanswered(self) -> dict[SdkAddress, str]:
+        return {}  # Flink alone knows
+
+    @property
+    def broken(self) -> bool:
+        return False  # a cluster that fails starts again, or says so in ``health``
+
     def health(self) -> str:
         return self._keeper.trouble or self._keeper.doing
 

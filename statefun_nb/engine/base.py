@@ -308,6 +308,13 @@ class Engine(Protocol):
     def timers(self) -> list[Timer]:
         """The pending delayed messages, soonest first."""
 
+    def unanswered(self) -> dict[SdkAddress, str]:
+        """The addresses whose endpoint gives no good answer, and what comes instead."""
+
+    @property
+    def broken(self) -> bool:
+        """Can it keep nothing any more, and so serve nothing? Only a new session goes on."""
+
     def health(self) -> str:
         """What is wrong with the engine itself, or what it waits for; "" when nothing is."""
 

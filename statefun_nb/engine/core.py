@@ -27,6 +27,7 @@ from ..address import SdkAddress
 from ..errors import EngineError
 from ..protocol.effects import CancelDelayed, Emit, Reply, StateSpec, TypedValue, new_tuple
 from .answers import Cancelled, Failed, Undeclared
+from .discarding import discardable
 from .mailbox import FunctionType, Mailbox, QueuedMessage
 from .mailbox_state import MailboxState
 from .timers import Timers
@@ -193,26 +194,18 @@ class Core:
                     self._corrected[mailbox] = mailbox.in_flight
         return len(parked) + len(backing_off)
 
-    def discard(self, address: SdkAddress) -> bytes:
-        """Give up the message at the head of an address that does not go on; what it carried.
-
-        Raises
-        ------
-        EngineError
-            When the address is not parked, and does not wait for its next try.
-        """
-        mailbox = self.find(address)
-        if mailbox is None or mailbox.state not in (_PARKED, _BACKING_OFF):
-            raise EngineError(f"{address} is not parked: there is nothing to discard")
+    def discard(self, address: SdkAddress, *, paused: bool = False) -> bytes:
+        """Give up the message at the head of an address; what it carried. See ``discardable``."""
+        mailbox = discardable(self.find(address), address, self.timers, paused=paused)
         _, argument = mailbox.drop_head()
         mailbox.attempts = 0
         if mailbox.isolate:
             mailbox.isolate -= 1
-        if mailbox.state is _BACKING_OFF:
+        if mailbox.state is not _PARKED:
             self.waiting -= 1
         if not mailbox.waiting:
             self._move(mailbox, _IDLE)
-        elif not isinstance(self._parked.get(mailbox), Undeclared):  # else the rest waits as before
+        elif mailbox.state is not _READY and not isinstance(self._parked.get(mailbox), Undeclared):
             self._move(mailbox, _READY)
         return argument
 
@@ -234,8 +227,6 @@ class Core:
     ) -> None:
         """Set state values from outside, all or none; None clears; see ``Controls.write``.
 
-        Addresses that are parked because of a value that is cleared go on.
-
         Raises
         ------
         EngineError
@@ -252,13 +243,9 @@ class Core:
         placed = function_type.placed(values, specs, now_ms)
         if mailbox is None:
             mailbox = function_type.mailboxes[address.id] = Mailbox(function_type, address.id)
+        function_type.holder = None
         for index, value in placed.items():
             mailbox.write(index, value, now_ms)
-        if function_type.holder is mailbox and None in placed.values():
-            # All of the type were refused for what it held: the next one to be, if there is one
-            # that holds such a value too, is told so.
-            function_type.holder = None
-            self.release(address.typename)
 
     def redeclare(self, typename: str, specs: Iterable[StateSpec], now_ms: int) -> None:
         """Take in how a function declares the names that are known of it; see ``register``."""
@@ -338,6 +325,8 @@ class Core:
             return  # it was READY, and was taken from there
         if before is _IN_FLIGHT:
             self.in_flight -= 1
+        elif before is _READY:
+            self._ready.remove(mailbox)
         elif before is _PARKED:
             del self._parked[mailbox]
             self.waiting += len(mailbox.waiting or ())

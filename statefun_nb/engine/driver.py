@@ -196,9 +196,10 @@ class Driver:
         return released
 
     def discard(self, address: SdkAddress) -> bytes:
-        """Give up the message at the head of a parked address; see ``Core.discard``."""
+        """Give up the message at the head of an address; see ``Core.discard``."""
         self._check()
-        argument = self.core.discard(address)
+        self._receive(float("inf"))
+        argument = self.core.discard(address, paused=self.paused)
         self._settle()
         self._check()
         return argument

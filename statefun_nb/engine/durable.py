@@ -104,8 +104,8 @@ class DurableCore(Core):
                 if function_type.specs[place].mode is ExpireMode.AFTER_INVOKE:
                     self.journal.wrote(mailbox, place)
 
-    def discard(self, address: SdkAddress) -> bytes:
-        argument = super().discard(address)
+    def discard(self, address: SdkAddress, *, paused: bool = False) -> bytes:
+        argument = super().discard(address, paused=paused)
         self.journal.served(address, 1)
         return argument
 
@@ -214,6 +214,11 @@ class Persistence:
         self._offset_ms = offset_ms
         for record in changes.egress:
             self._log.append(record)
+
+    @property
+    def gone(self) -> str:
+        """What is to be said when the file is not there any more."""
+        return self._store.gone
 
     def close(self) -> None:
         """Close the file: another session may open it."""

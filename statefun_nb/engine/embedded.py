@@ -238,8 +238,16 @@ class EmbeddedEngine:
     def timers(self) -> list[Timer]:
         return self._thread.call(self._core.timers.pending)
 
+    def unanswered(self) -> dict[SdkAddress, str]:
+        return {} if self._remote is None else dict(self._remote.unanswered)
+
+    @property
+    def broken(self) -> bool:
+        return bool(self.health())
+
     def health(self) -> str:
-        return self._driver.failure
+        gone = "" if self._persistence is None else self._persistence.gone
+        return self._driver.failure or gone
 
     def egress(self, typename: str | None) -> Sequence[Emit]:
         return self._log.records(typename)

@@ -31,6 +31,7 @@ class FunctionType:
         "batch_limit",
         "expires",
         "holder",
+        "holders",
         "mailboxes",
         "name",
         "names",
@@ -46,6 +47,7 @@ class FunctionType:
         self.names: dict[str, int] = {}
         self.expires = False
         self.holder: Mailbox | None = None  # looked at first when a value of some name is sought
+        self.holders = 0  # how many there were, when it was found
         self.mailboxes: dict[str, Mailbox] = {}  # by id; only ever added to
 
     def register(self, spec: StateSpec, now_ms: int = 0) -> bool:
@@ -74,19 +76,22 @@ class FunctionType:
     def _check_empty(self, index: int, wanted: StateSpec, now_ms: int) -> None:
         holder = self.holder
         if holder is None or not holder.holds(index, now_ms):
-            found = (m for m in self.mailboxes.values() if m.holds(index, now_ms))
-            self.holder = holder = next(found, None)
+            found = [m for m in self.mailboxes.values() if m.holds(index, now_ms)]
+            self.holder = holder = found[0] if found else None
+            self.holders = len(found)
         if holder is None:
             return
         known = self.specs[index]
-        where = f"{self.typename!r}, {holder.id!r}"
+        where, others = f"{self.typename!r}, {holder.id!r}", self.holders - 1
         if known.typename != wanted.typename:
             raise EngineError(
-                type_is_kept(self.typename, known.name, known.typename, wanted.typename, where)
+                type_is_kept(
+                    self.typename, known.name, known.typename, wanted.typename, where, others
+                )
             )
         raise EngineError(
             expiration_is_kept(
-                self.typename, known.name, known.expiration, wanted.expiration, where
+                self.typename, known.name, known.expiration, wanted.expiration, where, others
             )
         )
 

@@ -27,6 +27,7 @@ TRANSITIONS: dict[MailboxState, dict[MailboxState, str]] = {
     },
     MailboxState.READY: {
         MailboxState.IN_FLIGHT: "its request goes out",
+        MailboxState.IDLE: "its last message is discarded",
     },
     MailboxState.IN_FLIGHT: {
         MailboxState.IDLE: "done, nothing waits",

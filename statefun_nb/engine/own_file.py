@@ -10,7 +10,7 @@ import zlib
 
 from ..errors import EngineError
 
-__all__ = ["BESIDE", "LastCommit", "inode_of", "prepare"]
+__all__ = ["BESIDE", "LastCommit", "inode_of", "prepare", "why_gone"]
 
 # What is beside the file while it is open, and after a kill: two of SQLite's, and LastCommit's.
 BESIDE = ("-wal", "-shm", "-last")
@@ -75,6 +75,17 @@ def inode_of(path: str) -> int:
         return os.stat(path).st_ino  # noqa: PTH116 - 2 us at each commit
     except OSError:
         return -1
+
+
+def why_gone(path: str, inode: int) -> str:
+    """What to say when another file is there, or none; "" when it is this one."""
+    if inode_of(path) == inode:
+        return ""
+    return (
+        f"{path} was deleted or replaced while it was open: what was done since then cannot be "
+        "kept. No message is served or taken any more: call sf.stop(), put a backup in its place, "
+        "or take another file, and start again"
+    )
 
 
 class LastCommit:

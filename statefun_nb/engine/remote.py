@@ -111,6 +111,8 @@ class RemoteTransport:
         self._trace = trace
         self._client = HttpClient()
         self._endpoints: dict[str, RemoteEndpoint] = {}
+        # Why what is asked for goes on being asked for; written on the loop.
+        self.unanswered: dict[SdkAddress, str] = {}
 
     def add(self, endpoints: Iterable[RemoteEndpoint]) -> None:
         """Know these endpoints, too; one that was known is replaced."""
@@ -160,7 +162,11 @@ class RemoteTransport:
                 if traced is not None:
                     what, _, reason = str(error).partition(": ")
                     traced.failed(what, reason)
-                await asyncio.sleep(pause)
+                self.unanswered[target] = str(error)
+                try:
+                    await asyncio.sleep(pause)
+                finally:
+                    del self.unanswered[target]
             else:
                 if traced is not None and reply.missing is None:
                     traced.served(reply, body, start)

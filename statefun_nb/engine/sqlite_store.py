@@ -17,7 +17,7 @@ from .base import Timer
 from .checked_rows import SCHEMA, TABLES, Head, Totals, checked, read, runs, sum_of
 from .egress_log import EGRESS_LIMIT
 from .journal import Changes, Mail, Spec, Value
-from .own_file import BESIDE, LastCommit, inode_of, prepare
+from .own_file import BESIDE, LastCommit, inode_of, prepare, why_gone
 
 __all__ = ["SqliteStore"]
 
@@ -253,6 +253,11 @@ class SqliteStore:
         """How many state values, messages, delayed messages and egress records there are."""
         return sum(rows for table, (rows, _) in self._totals.items() if table != "spec")
 
+    @property
+    def gone(self) -> str:
+        """What to say when the file is not there any more; callable from any thread."""
+        return why_gone(self.path, self._inode)
+
     # Writing.
 
     def save(self, changes: Changes, clock_offset_ms: int) -> None:
@@ -263,12 +268,8 @@ class SqliteStore:
         EngineError
             When it cannot be written.
         """
-        if inode_of(self.path) != self._inode:
-            raise EngineError(
-                f"{self.path} was deleted or replaced while it was open: what was done since then "
-                "cannot be kept. No message is served or taken any more: call sf.stop(), put a "
-                "backup in its place, or take another file, and start again"
-            )
+        if gone := self.gone:
+            raise EngineError(gone)
         try:
             self._commit(lambda: self._write(changes), clock_offset_ms)
         except sqlite3.Error as error:

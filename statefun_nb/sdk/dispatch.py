@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Coroutine
 from sys import getrefcount
+from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..address import SdkAddress
@@ -132,7 +133,7 @@ def _run(
             try:
                 result = fun(context, received_message(typename, id_, received.argument))
                 if result is not None:
-                    _refuse_awaitable(typename, result)
+                    _refuse_unrun(typename, result)
                 if context.storage is not storage or context.address is not target:
                     _refuse_replaced(context, storage, target)
             except BaseException as error:
@@ -174,8 +175,10 @@ async def _run_async(
             context._received = received
             try:
                 running = spec.fun(context, received_message(typename, id_, received.argument))
-                if hasattr(running, "__await__"):  # a wrapper may have awaited it already
-                    await running
+                # A wrapper may have awaited it already.
+                result = await running if hasattr(running, "__await__") else running
+                if result is not None:
+                    _refuse_unrun(typename, result)
                 if context.storage is not storage or context.address is not target:
                     _refuse_replaced(context, storage, target)
             except BaseException as error:
@@ -188,7 +191,7 @@ async def _run_async(
             else:
                 if observer is not None:
                     observer.returned()
-            undo = running = None
+            undo = running = result = None
             if getrefcount(context) != held or getrefcount(storage) != kept:
                 context = _renewed(context, observer, token)
                 storage = context.storage
@@ -261,7 +264,13 @@ def _failed(
     return None
 
 
-def _refuse_awaitable(typename: str, result: Any) -> None:
+def _refuse_unrun(typename: str, result: Any) -> None:
+    """Raise for a result that has yet to do what the function was to do."""
+    if isinstance(result, (GeneratorType, AsyncGeneratorType)):
+        raise DeclarationTypeError(
+            f"{typename} returned a generator, of which nothing has run: call ctx.send(...) for "
+            "each message, and do not yield"
+        )
     close: Callable[[], None] | None = getattr(result, "close", None)
     if hasattr(result, "__await__"):
         if close is not None:

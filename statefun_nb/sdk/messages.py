@@ -288,13 +288,7 @@ SCALARS = {
 
 
 def inferred_value(value: Any, explicit: Any = None) -> TypedValue:
-    """``value`` encoded as the ``explicit`` type, or as the one that is inferred from it.
-
-    Raises
-    ------
-    ConversionError
-        When the value has no type, or does not fit it.
-    """
+    """``value`` encoded as the ``explicit`` type, or as the one inferred; or ConversionError."""
     if explicit is None:
         scalar = SCALARS.get(type(value))
         if scalar is not None:

@@ -244,7 +244,9 @@ def _is_async(fun: Callable[..., Any]) -> bool:
 
 
 def _refuse_generators(typename: str, fun: Callable[..., Any]) -> None:
-    for each in _inner(fun):
+    # Not of what a decorator has wrapped: it may run the generator to its end.
+    called = fun if inspect.isroutine(fun) else getattr(fun, "__call__", fun)  # noqa: B004
+    for each in (fun, called):
         if inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each):
             raise DeclarationTypeError(
                 f"{typename}: a function with `yield` in it would never run: it would only make a "

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import timedelta
 from typing import Any
 
 from ..address import address_of
 from ..engine.base import Idle, controls_of
-from ..errors import BusyError, EngineError, SessionError
+from ..errors import BusyError, EngineError, SessionError, is_kept
 from ..sdk.messages import MISSING
 from ..tables import counted
 from ..trace.events import Invocation, Payload
@@ -25,6 +26,9 @@ USE_CONTEXT = (
     "use ctx.send(typename, id, value), which goes out with the function's other effects, once"
 )
 LATER = "it would wait for this very function; return, and call it in a cell"
+
+# ``set_state`` waits so long for what it lets go to ask once more.
+_SETTLE_SECONDS = 1.0
 
 
 class Control(Inspection):
@@ -61,12 +65,14 @@ class Control(Inspection):
     def discard(self, typename: str, id: str) -> Payload:
         """Give up the message at the head of a parked address, and return it; the rest goes on.
 
+        While the session is paused, also of one whose messages are queued.
         On a real cluster the request that is held is answered without that message.
 
         Raises
         ------
         EngineError
-            When the address is not parked.
+            When the address is not parked, and nothing is queued for it while paused: what is in
+            flight, or delayed, is said.
         UnknownFunctionError
             When nobody has declared the function, and no message has gone to it.
         """
@@ -108,8 +114,8 @@ class Control(Inspection):
         """Set state values of one address by hand, all or none; ``None`` clears one.
 
         Embedded engine only. They are checked against what the function declares. An address that
-        is parked tries its message again, as by ``retry``; so do the others of its function,
-        when what is cleared kept them from being served as the corrected cell declares it.
+        is parked tries its message again, as by ``retry``; so do those that wait for its values to
+        be cleared, because the state is declared with another type.
 
         Raises
         ------
@@ -127,6 +133,18 @@ class Control(Inspection):
         self._check_outside("set_state", LATER)
         write_state(self.engine, self.functions, typename, id, values)
         self.engine.retry(typename, id)
+        asking = [
+            each.address.id
+            for each in self.engine.parked()  # each waits for the last value to be gone
+            if each.address.typename == typename
+            and any(is_kept(each.reason, typename, name) for name in values)
+        ]
+        for each in asking:
+            self.engine.retry(typename, each)
+        until = time.monotonic() + _SETTLE_SECONDS if asking and not self.engine.paused else 0.0
+        # Till they have asked again: the next call may be for one of them.
+        while time.monotonic() < until and any(self.engine.progress[1:3]):
+            time.sleep(0.005)
 
     def backup(self, path: str | os.PathLike[str]) -> None:
         """Copy the file of ``durable=`` to a new one, while the session goes on.

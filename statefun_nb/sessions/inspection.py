@@ -9,7 +9,7 @@ from ..address import SdkAddress, address_of, parse_typename
 from ..cells.places import warn
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine
-from ..errors import SessionError, UnknownFunctionError, did_you_mean
+from ..errors import BusyError, SessionError, UnknownFunctionError, did_you_mean
 from ..loop_thread import LoopThread
 from ..protocol.module_older import with_older_endpoints, write_older
 from ..protocol.module_yaml import covers, with_endpoints, write_module
@@ -62,7 +62,15 @@ class Inspection:
             raise SessionError("this session's thread has ended: s = sf.start(...) makes a new one")
 
     def _check_outside(self, call: str, instead: str) -> None:
-        """Raise inside a function: it would wait for itself, or act past its own transaction."""
+        """Raise inside a function: it would wait for itself, or act past its own transaction.
+
+        And wherever else the loop could not go on: in what a function has left on it, and in a
+        thread that one waits for.
+        """
+        self._check_no_function(call, instead)
+        self._thread.check_caller()
+
+    def _check_no_function(self, call: str, instead: str) -> None:
         self._check_running()
         if inside_function():
             raise SessionError(f"{call} is not for the inside of a function: {instead}")
@@ -214,11 +222,13 @@ class Inspection:
         self._check_running()
         return {} if self.engine.cluster is None else self.engine.cluster.logs()
 
-    def _state(self) -> Literal["running", "paused", "stopped", "ended"]:
+    def _state(self) -> Literal["running", "paused", "stopped", "ended", "broken"]:
         if self._stopped or self._stopping:
             return "stopped"
         if not self._thread.alive:
             return "ended"
+        if self.engine.broken:
+            return "broken"
         return "paused" if self.engine.paused else "running"
 
     def status(self) -> Status:
@@ -278,6 +288,8 @@ class Inspection:
         target = a_path("path", path)
         try:
             return self._views.report(target)
+        except BusyError:  # an OSError, too: it is no fault of the path's
+            raise
         except OSError as error:
             raise not_opened("path", target, error) from None  # which repeats the path
 
@@ -312,6 +324,8 @@ class Inspection:
         target = a_path("path", path)
         try:
             return self._views.snapshot_html(target)
+        except BusyError:
+            raise
         except OSError as error:
             raise not_opened("path", target, error) from None  # which repeats the path
 

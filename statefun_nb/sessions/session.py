@@ -14,15 +14,16 @@ from ..endpoint.admission import new_token
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine, Idle, IngressMessage
 from ..engine.clock import Clock, VirtualClock
-from ..errors import SessionError, StatefunError, quiet
+from ..errors import BusyError, SessionError, StatefunError, quiet
 from ..loop_thread import LoopThread
 from ..protocol.module_reader import read_source
 from ..protocol.module_yaml import Document, covers, merged
 from ..sdk.messages import MISSING, Message
 from ..sdk.types import Type
+from ..trace.awaited import is_awaited
 from ..trace.events import Invocation
 from ..trace.output import inside_function
-from ..trace.own_tasks import make_task
+from ..trace.own_tasks import share
 from ..trace.recorder import Recorder
 from ..trace.replay import Replay, cases_of, replay
 from ..trace.traced import TracedHandler
@@ -43,6 +44,8 @@ __all__ = ["Session"]
 
 # send_many waits while so many messages are queued, so that memory does not grow with the input.
 _MANY_QUEUED = 50_000
+# It gives up where a function keeps the engine from serving anything for so long.
+_STUCK_SECONDS = 60.0
 # A function that keeps the thread when the session ends is interrupted for so long.
 _BREAK_OFF_SECONDS = 2.0
 
@@ -55,7 +58,8 @@ class Session(Control):
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._thread = LoopThread("statefun_nb", make_task)
+        self._thread = LoopThread("statefun_nb")
+        share(self._thread.loop)
         clock = VirtualClock() if options.clock == "virtual" else Clock()
         self.recorder: Recorder = Recorder(options.trace_limit, options.trace_bytes, clock.now)
         handler = TracedHandler(options.functions, self.recorder if options.trace else None)
@@ -73,6 +77,7 @@ class Session(Control):
             self._thread.stop(5.0, self.endpoint.close)
             raise
         self._thread.what_runs = self._what_runs
+        self._thread.is_awaited = lambda thread: bool(handler.serving_now) and is_awaited(thread)
         self._waiting = Waiting(self._thread, self.engine, handler)
         self._views = LiveViews(self)
         self._unsubscribe = options.functions.subscribe(self._declared)
@@ -145,10 +150,21 @@ class Session(Control):
             self.engine.post(chunk)
             self._tell_undeclared(chunk)
             count += len(chunk)
-            while self.engine.progress.queued > _MANY_QUEUED and not self.engine.paused:
-                time.sleep(0.005)
-                self._check_running()
+            self._wait_for_room(count)
         return count
+
+    def _wait_for_room(self, sent: int) -> None:
+        """Return when the engine is not far behind any more, or say what keeps it."""
+        until, before = time.monotonic() + _STUCK_SECONDS, self.engine.progress
+        while (now := self.engine.progress).queued > _MANY_QUEUED and not self.engine.paused:
+            if now.processed != before.processed:
+                until, before = time.monotonic() + _STUCK_SECONDS, now
+            if time.monotonic() > until and (runs := self._what_runs()):
+                raise BusyError(
+                    f"{runs}: the engine serves nothing else; the first {sent:,} were sent"
+                )
+            time.sleep(0.005)
+            self._check_outside("send_many", f"the first {sent:,} were sent")
 
     def _tell_undeclared(self, messages: Iterable[IngressMessage]) -> None:
         """Warn, once a name, of messages that wait for a function that nobody has declared."""
@@ -183,7 +199,7 @@ class Session(Control):
 
     async def idle(self, timeout: float = 10.0, *, timers: bool = True) -> Idle:
         """``wait_idle`` to ``await``, for cells and tests that run in an event loop."""
-        self._check_outside("idle", LATER)
+        self._check_no_function("idle", LATER)
         timeout = seconds(timeout)
         return await self._waiting.idle(timeout, timers=timers)
 

@@ -5,7 +5,6 @@ Somebody who fixes an endless loop has no other way to let go of it than to end 
 
 from __future__ import annotations
 
-import asyncio
 import time
 from functools import partial
 
@@ -57,7 +56,5 @@ def _keeps_the_loop(served: Served) -> bool:
 
 def _cancel(served: Served) -> None:
     """Cancel the task that serves a request; nothing happens when it is done."""
-    for task in asyncio.all_tasks():
-        frame = getattr(task.get_coro(), "cr_frame", None)
-        if frame is not None and frame.f_locals.get("served") is served:
-            task.cancel(str(Superseded()))
+    if served.task is not None:
+        served.task.cancel(str(Superseded()))

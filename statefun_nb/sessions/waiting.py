@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 
+from ..address import SdkAddress
 from ..cells.places import warn
 from ..engine.base import Engine, Idle, Progress
-from ..errors import IdleTimeout
+from ..errors import CURE, IdleTimeout, StatefunError
 from ..loop_thread import LoopThread, call_cancelled
 from ..tables import counted
+from ..trace.failures import LastFailure
+from ..trace.invocations import Invocations
 from ..trace.running import Running
 from ..trace.traced import TracedHandler
 
@@ -21,6 +25,13 @@ __all__ = ["Waiting"]
 _ANSWER_SECONDS = 0.5
 # So many of the functions that run, and of those that fail, are named.
 _NAMED = 3
+# Who has run for so long may never end; who has not run for so long is just at work.
+_LONG_SECONDS = 1.0
+_QUICK_SECONDS = 0.05
+# Of so many invocations the addresses are told that go on.
+_LOOKED_AT = 20
+# Where so many times more was served than there is left, it comes anew.
+_MANY_TIMES = 10
 
 
 class Waiting:
@@ -44,6 +55,7 @@ class Waiting:
     def wait_idle(self, timeout: float, *, timers: bool) -> Idle:
         """Block until nothing moves; see ``Session.wait_idle``."""
         self._engine.prepare()
+        before = self._engine.progress.processed
         waiting = self._start(timeout, timers=timers)
         try:
             idle = waiting.result(timeout or _ANSWER_SECONDS)
@@ -51,7 +63,7 @@ class Waiting:
             if waiting.done():
                 return waiting.result()
             waiting.cancel()
-            raise self._timed_out(timeout) from None
+            raise self._timed_out(timeout, before) from None
         except CancelledError:
             raise call_cancelled() from None
         except BaseException:  # Ctrl-C: the next one to wait is told of what was processed
@@ -63,12 +75,13 @@ class Waiting:
     async def idle(self, timeout: float, *, timers: bool) -> Idle:
         """The same to ``await``, on the caller's own loop."""
         await asyncio.to_thread(self._engine.prepare)
+        before = self._engine.progress.processed
         waiting = self._start(timeout, timers=timers)
         try:
             longest = timeout or _ANSWER_SECONDS
             idle = await asyncio.wait_for(asyncio.wrap_future(waiting), longest)
         except asyncio.TimeoutError:
-            raise self._timed_out(timeout) from None
+            raise self._timed_out(timeout, before) from None
         self._tell_restarts()
         return idle
 
@@ -84,23 +97,59 @@ class Waiting:
         idle = self._engine.idle(timeout if timers else 0.0)
         return self._thread.launch(idle)
 
-    def _timed_out(self, timeout: float) -> IdleTimeout:
-        text = _what_moves(timeout, self._engine.progress, self._handler.running)
-        for address, last in [*self._handler.failures.last.items()][-_NAMED:]:
+    def _timed_out(self, timeout: float, processed: int) -> IdleTimeout:
+        """What still moved; ``processed`` messages had been when the wait began."""
+        progress = self._engine.progress
+        text = _how_much(timeout, progress)
+        served = progress.processed - processed
+        if served > 0:
+            text += f"; {counted(served, 'message')} served meanwhile{self._by_whom()}"
+            if served > _MANY_TIMES * (progress.queued + progress.in_flight + 1):
+                text += ": a chain that always sends one more never ends, s.pause() holds it"
+        # Of what is quick, the one that runs at this moment says nothing.
+        running = [each for each in self._handler.running if each.seconds > _QUICK_SECONDS]
+        text += _what_runs(running)
+        unanswered = self._engine.unanswered()
+        for address, why in [*unanswered.items()][:_NAMED]:
+            text += f"; {address} is asked for again and again: {why}"
+        for address, last in self._failing(blocked=any(each.line for each in running)):
             text += f"; {address} has failed {counted(last.attempts, 'time')}"
             text += f", at {last.line}" if last.line else ""
         if health := self._engine.health():
             text += f"; {health}"
         return IdleTimeout(text)
 
+    def _by_whom(self) -> str:
+        recorder = self._handler.recorder
+        last = [] if recorder is None else [*Invocations.of(recorder)[-_LOOKED_AT:]]
+        names = [str(each.address) for each in reversed(last)]
+        return f", the last by {', '.join([*dict.fromkeys(names)][:_NAMED])}" if names else ""
 
-def _what_moves(timeout: float, progress: Progress, running: Sequence[Running]) -> str:
+    def _failing(self, *, blocked: bool) -> list[tuple[SdkAddress, LastFailure]]:
+        """What fails again and again; what is parked does not move."""
+        failing = [*self._handler.failures.last.items()]
+        parked = set()
+        if failing and not blocked:
+            with contextlib.suppress(StatefunError):
+                parked = {each.address for each in self._engine.parked()}
+        return [each for each in failing if each[0] not in parked][-_NAMED:]
+
+
+def _how_much(timeout: float, progress: Progress) -> str:
     wait = "message waits" if progress.queued == 1 else "messages wait"
     are = "request is" if progress.in_flight == 1 else "requests are"
-    text = f"not idle after {timeout:g} s: {progress.queued:,} {wait}, "
-    text += f"{progress.in_flight:,} {are} in flight"
+    return (
+        f"not idle after {timeout:g} s: {progress.queued:,} {wait}, "
+        f"{progress.in_flight:,} {are} in flight"
+    )
+
+
+def _what_runs(running: Sequence[Running]) -> str:
+    text = ""
     for each in running[:_NAMED]:
         text += f"; {each.text}"
         if not each.is_async:
-            text += " (a sync function: nothing else runs meanwhile; make it async, or faster)"
+            text += " (a sync function: nothing else runs meanwhile)"
+    if any(each.seconds > _LONG_SECONDS for each in running):
+        text += f"; {CURE}"
     return text

@@ -6,12 +6,14 @@ A function that cancels all tasks of "its" loop means those that it has made.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from . import output
 
-__all__ = ["OwnTask", "make_task"]
+__all__ = ["OwnTask", "share"]
 
 T = TypeVar("T")
 
@@ -39,11 +41,24 @@ def _request_of(task: asyncio.Task[Any]) -> object:
     return None if frame is None else frame.f_locals.get("request")
 
 
-def make_task(
+class _Pool(ThreadPoolExecutor):
+    """The loop's own pool: works in the context of who asks, as ``asyncio.to_thread`` does."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return super().submit(copy_context().run, fn, *args, **kwargs)
+
+
+def share(loop: asyncio.AbstractEventLoop) -> None:
+    """Prepare a loop on which a session's tasks and users' code run side by side."""
+    loop.set_task_factory(_make_task)
+    loop.set_default_executor(_Pool(thread_name_prefix="asyncio"))
+
+
+def _make_task(
     loop: asyncio.AbstractEventLoop,
     coroutine: Coroutine[Any, Any, T] | Generator[Any, None, T],
     **options: Any,
 ) -> asyncio.Task[T]:
-    """The task factory of a session's loop: what a function makes is as it would be elsewhere."""
+    """What a function makes is as it would be elsewhere."""
     task = OwnTask if output.printer.get() is None else asyncio.Task
     return task(coroutine, loop=loop, **options)

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from ..address import SdkAddress
-from ..cells.places import place_of_frame
+from ..cells.places import place_of_coroutine, place_of_frame
 from ..sdk.dispatch import SERVING_CODE
 from .served import Served
 
@@ -20,13 +20,14 @@ class Running(NamedTuple):
     """A request that is being served. ``since`` is on the clock of ``time.perf_counter``.
 
     ``line`` is where its function is just now, while it keeps the loop: "Cell In[3], line 5"; it is
-    "" for one that waits.
+    "" for one that waits. ``waits_at`` is the line of the ``await`` of such a one.
     """
 
     address: SdkAddress
     since: float
     is_async: bool
     line: str = ""
+    waits_at: str = ""
 
     @property
     def seconds(self) -> float:
@@ -41,6 +42,8 @@ class Running(NamedTuple):
     @property
     def where(self) -> str:
         """Its line, at the end of a sentence."""
+        if self.waits_at:
+            return f", waiting at {self.waits_at}"
         return f", at {self.line}" if self.line else ""
 
 
@@ -60,7 +63,8 @@ def running_now(served: Iterable[Served]) -> list[Running]:
             each.request.target,
             each.start,
             each.spec.is_async,
-            lines.get(id(each.request), ""),
+            (line := lines.get(id(each.request), "")),
+            "" if line or each.task is None else place_of_coroutine(each.task.get_coro()),
         )
         for each in found
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 import traceback
@@ -47,14 +48,21 @@ class Served:
         "request",
         "spec",
         "start",
+        "task",
         "token",
     )
 
     def __init__(
-        self, spec: FunctionSpec, request: Request, data: bytes, recorder: Recorder | None
+        self,
+        spec: FunctionSpec,
+        request: Request,
+        data: bytes,
+        recorder: Recorder | None,
+        task: asyncio.Task[Any] | None = None,
     ) -> None:
         self.start = _now()
         self.spec = spec
+        self.task = task  # of an async function
         self.request = request
         self.data = data
         if not type(sys.stdout) is type(sys.stderr) is output.Router:  # nearly never

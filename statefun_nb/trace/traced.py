@@ -130,7 +130,7 @@ class TracedHandler:
             self._leave(served)
 
     async def _serve_async(self, spec: FunctionSpec, request: Request, data: bytes) -> Outcome:
-        served = Served(spec, request, data, self.recorder)
+        served = Served(spec, request, data, self.recorder, asyncio.current_task())
         self.serving_now.add(served)
         try:
             observer = None if self.recorder is None else served

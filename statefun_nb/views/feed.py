@@ -211,7 +211,7 @@ class Feed:
         ordered = sorted(self._durations)
         return Header(
             engine=status.engine,
-            state=status.state,
+            state="ended" if status.state == "broken" else status.state,
             health="" if status.over else status.health,
             url=status.url,
             web_url=status.web_url or "",

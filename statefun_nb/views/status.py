@@ -23,7 +23,8 @@ _NAMED = 5
 class Status(NamedTuple):
     """What a session is doing; it shows as a table.
 
-    ``state`` is "stopped" after ``stop``, "ended" when its thread has ended without it.
+    ``state`` is "stopped" after ``stop``, "ended" when its thread has ended without it,
+    "broken" when it can keep nothing any more and serves nothing: ``sf.start()`` makes a new one.
     ``processed`` counts messages, ``traced`` recorded invocations; ``web_url`` is Flink's web
     interface and ``durable`` the file that keeps everything, where there is one; ``running``
     requests are being served just now, and ``blocked`` are the last sync functions that held up
@@ -32,7 +33,7 @@ class Status(NamedTuple):
     """
 
     engine: str
-    state: Literal["running", "paused", "stopped", "ended"]
+    state: Literal["running", "paused", "stopped", "ended", "broken"]
     url: str
     functions: tuple[str, ...]
     processed: int
@@ -63,7 +64,7 @@ class Status(NamedTuple):
         rows += [
             ["functions", ", ".join(self.functions) or "none declared"],
             ["messages", f"{self.processed} processed, {self.queued} queued"],
-            ["parked", self.parked],
+            ["parked", counted(self.parked, "address", "addresses")],
             ["delayed", self.delayed],
             ["errors", self.errors],
         ]

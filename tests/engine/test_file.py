@@ -87,6 +87,33 @@ def test_a_file_that_goes_away_is_noticed_before_anything_is_confirmed(start, pa
         assert "deleted or replaced" in session.engine.health()
 
 
+@pytest.mark.parametrize("noticed", [True, False])
+def test_after_its_file_is_gone_a_session_is_broken_and_a_start_makes_a_new_one(
+    functions, path, noticed
+):
+    sf.function("d/f", state={"n": int}, functions=functions)(
+        lambda ctx, message: setattr(ctx.storage, "n", message.value)
+    )
+    first = sf.start(port=0, functions=functions, durable=path)
+    first.send("d/f", "a", 1)
+    first.wait_idle()
+    assert first.status().state == "running"
+    path.unlink()
+    if noticed:
+        with pytest.raises(sf.EngineError, match="deleted or replaced"):
+            first.send("d/f", "a", 2)
+    assert first.status().state == "broken"
+    assert "deleted or replaced" in first.status().health
+    with pytest.raises(sf.SessionError, match="no session is running"):
+        sf.session()
+    second = sf.start(port=0, functions=functions, durable=path)
+    assert second is not first
+    second.send("d/f", "b", 3)
+    second.wait_idle()
+    assert second.state("d/f") == {"b": {"n": 3}}
+    assert first.status().state == "stopped"
+
+
 def test_a_backup_is_all_that_was_done_till_then(start, path, tmp_path):
     copy = tmp_path / "copy.db"
     with start(path) as session:

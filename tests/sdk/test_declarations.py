@@ -29,6 +29,15 @@ def through(fun):
     return wrapper
 
 
+def hidden(fun):
+    """The same without ``wraps``."""
+
+    def wrapper(ctx, message):
+        return fun(ctx, message)
+
+    return wrapper
+
+
 class Yields(sf.StatefulFunction):
     def invoke(self, ctx, message):
         yield 1
@@ -59,7 +68,7 @@ def register(functions, declared):
 @pytest.mark.parametrize("way", [declare, bind, register])
 @pytest.mark.parametrize(
     "declared",
-    [generator, async_generator, through(generator), through(async_generator), Callable()],
+    [generator, async_generator, Callable()],
 )
 def test_a_generator_is_refused(functions, way, declared):
     with pytest.raises(sf.DeclarationError, match=r"`yield` in it would never run.*ctx\.send"):
@@ -72,6 +81,58 @@ def test_a_generator_as_invoke_is_refused(functions, cls):
     for declared in (cls, cls()):
         with pytest.raises(sf.DeclarationError, match="never run"):
             sf.function("d/f", functions=functions)(declared)
+
+
+async def returns_a_generator(ctx, message):
+    return generator(ctx, message)
+
+
+async def returns_a_coroutine(ctx, message):
+    return returns_a_generator(ctx, message)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        through(generator),
+        through(async_generator),
+        hidden(generator),
+        hidden(async_generator),
+        returns_a_generator,
+    ],
+)
+def test_a_generator_that_a_function_returns_is_its_failure(engine, functions, declared):
+    sf.function("d/f", functions=functions)(declared)
+    engine.send("d/f", "x", 1)
+    assert engine.wait_idle() == (0, 1, 0, 0)
+    assert "d/f returned a generator, of which nothing has run" in engine.parked[0].reason
+
+
+def test_a_coroutine_that_an_async_function_returns_is_its_failure(engine, functions):
+    sf.function("d/f", functions=functions)(returns_a_coroutine)
+    engine.send("d/f", "x", 1)
+    assert engine.wait_idle() == (0, 1, 0, 0)
+    assert "d/f returned something to await" in engine.parked[0].reason
+
+
+def test_a_decorator_that_runs_the_generator_is_taken(engine, functions):
+    def sends(fun):
+        @functools.wraps(fun)
+        def wrapper(ctx, message):
+            for each in fun(ctx, message):
+                ctx.send(*each)
+
+        return wrapper
+
+    @sf.function("d/f", functions=functions)
+    @sends
+    def f(ctx, message):
+        yield "d/g", "x", message.value
+        yield "d/g", "y", message.value
+
+    sf.function("d/g", functions=functions)(lambda ctx, message: None)
+    engine.send("d/f", "x", 1)
+    assert engine.wait_idle() == (3, 0, 0, 0)
 
 
 def test_a_cell_that_yields_is_refused(functions):

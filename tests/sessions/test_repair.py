@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from datetime import timedelta
 
 import pytest
 
 import statefun_nb as sf
+from tests.waiting import eventually
 
 
 def fragile(functions, bad=()):
@@ -188,3 +191,69 @@ def test_a_function_that_is_taken_back_leaves_its_messages_waiting(engine, funct
     fragile(functions)
     engine.wait_idle()
     assert engine.state("r/f", "a") == {"seen": [1, 2]}
+
+
+def test_clearing_the_last_value_lets_all_go_that_wait_for_it(engine, functions):
+    sf.function("r/c", state={"k": int, "other": int}, functions=functions)(
+        lambda ctx, message: setattr(ctx.storage, "k", message.value)
+    )
+    engine.send_many([("r/c", id_, 1) for id_ in "abc"])
+    engine.wait_idle()
+
+    @sf.function("r/c", state={"k": str, "other": int}, functions=functions)
+    def corrected(ctx, message):
+        if ctx.address.id == "bad":
+            raise ValueError("for another reason")
+        ctx.storage.k = f"now {message.value}"
+
+    engine.send_many([("r/c", id_, 2) for id_ in ["a", "b", "c", "new"]])
+    assert engine.wait_idle().parked == 4
+    assert all("2 other addresses have one" in each.reason for each in engine.parked)
+    engine.set_state("r/c", "b", k=None)
+    assert engine.wait_idle().parked == 4
+    assert all("1 other address has one" in each.reason for each in engine.parked)
+    engine.set_state("r/c", "a", k=None)
+    engine.set_state("r/c", "c", k=None)
+    assert engine.wait_idle() == (4, 0, 0, 0)
+    assert engine.state("r/c") == {id_: {"k": "now 2"} for id_ in ["a", "b", "c", "new"]}
+    engine.send("r/c", "bad", 3)
+    engine.wait_idle()
+    engine.set_state("r/c", "a", k=None)
+    engine.wait_idle()
+    assert engine.parked[0].attempts == 1  # what waits for something else is left alone
+
+
+def test_what_is_queued_while_paused_can_be_discarded(engine, functions):
+    sf.function("r/q", state={"n": int}, functions=functions)(
+        lambda ctx, message: setattr(ctx.storage, "n", (ctx.storage.n or 0) + message.value)
+    )
+    engine.pause()
+    engine.send_many([("r/q", "a", n) for n in (1, 2, 4)])
+    engine.send("r/q", "b", 8)
+    assert engine.discard("r/q", "a").value == 1
+    assert engine.discard("r/q", "b").value == 8
+    assert engine.status().queued == 2
+    with pytest.raises(sf.EngineError, match="r/q 'b' is not parked: there is nothing to discard"):
+        engine.discard("r/q", "b")
+    engine.resume()
+    assert engine.wait_idle().processed == 2
+    assert engine.state("r/q") == {"a": {"n": 6}}
+
+
+def test_what_is_delayed_or_in_flight_is_refused_with_what_to_do(functions):
+    go = threading.Event()
+
+    @sf.function("r/q", functions=functions)
+    async def q(ctx, message):
+        await asyncio.to_thread(go.wait, 60)
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("r/q", "later", 1, delay=timedelta(hours=1))
+        session.wait_idle(timers=False)
+        with pytest.raises(sf.EngineError, match="1 delayed message for r/q 'later' falls due"):
+            session.discard("r/q", "later")
+        session.send("r/q", "x", 1)
+        eventually(lambda: session.running)
+        with pytest.raises(sf.EngineError, match="r/q 'x' is being served, and what is in flight"):
+            session.discard("r/q", "x")
+        go.set()

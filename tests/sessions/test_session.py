@@ -278,7 +278,7 @@ def test_a_function_may_not_wait_for_its_own_session(functions):
     with sf.start(port=0, functions=functions) as session:
         session.send("s/f", "a", 1)
         session.wait_idle()
-        assert "use ctx.send and ctx.storage there" in session.parked[0].reason
+        assert "use ctx.send and ctx.storage;" in session.parked[0].reason
 
 
 def test_an_endless_function_is_named_and_ends_with_its_session(functions, tmp_path):

@@ -1,0 +1,48 @@
+"""What ``wait_idle`` says when its time is up: what moves, where, and why."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+import statefun_nb as sf
+
+
+def test_an_endless_chain_is_named_and_what_failed_long_ago_is_not(functions):
+    @sf.function("w/chain", functions=functions)
+    def chain(ctx, message):
+        ctx.send("w/chain", ctx.address.id, message.value + 1)
+
+    @sf.function("w/bad", functions=functions)
+    def bad(ctx, message):
+        raise ValueError("long ago")
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("w/bad", "b", 1)
+        assert session.wait_idle().parked == 1
+        session.send("w/chain", "x", 1)
+        with pytest.raises(sf.IdleTimeout) as caught:
+            session.wait_idle(0.5)
+        text = str(caught.value)
+        assert "messages served meanwhile, the last by w/chain 'x': a chain that always" in text
+        assert "w/bad" not in text
+        assert "make it async" not in text
+        session.pause()
+
+
+def test_an_endpoint_that_cannot_be_reached_is_named_with_its_error(functions):
+    pytest.importorskip("aiohttp")
+    with socket.socket() as taken:  # nobody listens there
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/statefun"
+        with sf.start(port=0, functions=functions) as session:
+            session.load_module(
+                f"kind: io.statefun.endpoints.v2/http\nspec:\n  functions: away/*\n"
+                f"  urlPathTemplate: {url}\n"
+            )
+            session.send("away/f", "x", 1)
+            with pytest.raises(
+                sf.IdleTimeout, match=rf"away/f 'x' is asked for .*{url}.*Cannot connect"
+            ):
+                session.wait_idle(1)
