@@ -127,16 +127,27 @@ class CheckFailed(StatefunError, AssertionError):  # noqa: N818 - an answer, not
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint at the end of a message; "" when nothing known comes near.
 
+    Of a ``namespace/name``, each part has to come near: a shared namespace says nothing.
+
     Examples
     --------
     >>> did_you_mean("vists", ["visits", "name"])
     "; did you mean 'visits'?"
+    >>> did_you_mean("shop/tll", ["shop/till", "shop/cart"]), did_you_mean("shop/a", ["shop/b"])
+    ("; did you mean 'shop/till'?", '')
     """
     import difflib  # 2 ms that only a mistake needs
 
     if len(name) > _OF_A_WORD:  # it compares each character with each
         return ""
-    close = difflib.get_close_matches(name, [*known], 1)
+    space, _, last = name.rpartition("/")
+
+    def near(other: str) -> bool:
+        other_space, _, other_last = other.rpartition("/")
+        pairs = (last, other_last), (space, other_space)
+        return all(a == b or difflib.get_close_matches(a, [b]) for a, b in pairs)
+
+    close = difflib.get_close_matches(name, [each for each in known if near(each)], 1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

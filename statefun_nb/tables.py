@@ -17,6 +17,7 @@ __all__ = [
     "shorten",
     "shown",
     "text_table",
+    "with_article",
 ]
 
 _LONGEST = 120
@@ -66,6 +67,17 @@ def class_name(cls: Any) -> str:
     if name is None or hasattr(cls, "__args__"):
         return repr(cls)
     return str(name).rpartition("<locals>.")[2]
+
+
+def with_article(name: str) -> str:
+    """The name of a class as English has it in a sentence.
+
+    Examples
+    --------
+    >>> with_article("int"), with_article("Cart"), with_article("UUID")
+    ('an int', 'a Cart', 'a UUID')
+    """
+    return f"{'an' if name[:1] in 'aeioAEIO' else 'a'} {name}"
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -83,6 +83,54 @@ def test_the_solution_is_right_also_after_another_attempt(name):
     nbclient.NotebookClient(solved(notebook), timeout=60).execute()
 
 
+FIRST_MISTAKES = {
+    "10_types_and_messages.ipynb": (
+        """COLOUR = sf.simple_type("types/color", bytes, tuple)
+
+@sf.function("types/painter", state={"colour": COLOUR})
+def painter(ctx, message):
+    ctx.storage.colour = message.as_type(COLOUR)[::-1]
+"""
+    ),
+    "11_state_and_expiration.ipynb": (
+        """@sf.function("state/limiter")
+class Limiter(sf.StatefulFunction):
+    passed = sf.State(int)
+
+    def invoke(self, ctx, message):
+        passed = self.passed.get() or 0
+        if passed < 3:
+            self.passed.set(passed + 1)
+            ctx.send("state/log", ctx.address.id, message.value)
+"""
+    ),
+    "13_timers.ipynb": (
+        """@sf.function("timer/lamp", state={"on": bool})
+def lamp(ctx, message):
+    ctx.storage.on = message.value != "off"
+    if ctx.storage.on:
+        ctx.send_after(timedelta(minutes=5), "timer/lamp", ctx.address.id, "off", token="off")
+"""
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FIRST_MISTAKES)
+def test_the_solution_is_right_after_the_first_mistake_that_comes_to_mind(name):
+    notebook = solved(nbformat.read(NOTEBOOKS / name, 4))
+    told = next(cell for cell in notebook.cells if SOLUTION.search(cell.source))
+    solution = SOLUTION.findall(told.source)[0]
+    places = [i for i, cell in enumerate(notebook.cells) if cell.id in ("mended", "passing")]
+    wrong, failing = (copy.deepcopy(notebook.cells[i]) for i in places)
+    wrong.source = wrong.source.replace(solution, FIRST_MISTAKES[name])
+    assert wrong.source != notebook.cells[places[0]].source
+    wrong.id, failing.id, failing.metadata = "wrong", "failing", {"tags": ["raises-exception"]}
+    notebook.cells[places[0] : places[0]] = [wrong, failing]
+    done = nbclient.NotebookClient(notebook, timeout=60).execute()
+    (failed,) = next(cell for cell in done.cells if cell.id == "failing").outputs
+    assert (failed.output_type, failed.ename) == ("error", "CheckFailed")
+
+
 def test_what_nbval_is_to_ignore_is_said_by_tags():
     for path in NOTEBOOKS.glob("*.ipynb"):
         assert "NBVAL" not in path.read_text(), path.name

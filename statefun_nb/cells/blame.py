@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import linecache
+import re
+from types import TracebackType
+
 from ..errors import in_brief, text_of, traceback_of
 from .places import place_of_traceback
 
@@ -13,6 +17,17 @@ _LOOP_IN_LOOP = (
     "This event loop is already running",
     "Cannot run the event loop while another loop is running",
 )
+# What stands in a line that reads state, in either style; and one that changes what it has read.
+_STATE = re.compile(r"\b(?:\w+\.storage\.(?P<name>\w+)|self\.(?P<handle>\w+)\.get\(\))")
+_CHANGED = re.compile(r"'NoneType' object has no attribute '(append|add|extend|update|insert)'")
+# What an operation of this text could have begun with.
+_DEFAULTS = {
+    r"'(int|float)'": "0",
+    "'str'": '""',
+    r"'list'|not iterable|len\(\)": "[]",
+    "not subscriptable|item assignment": "{}",
+}
+_CALLER = re.compile(r"\bcaller\b")
 
 
 def reason_of(error: BaseException) -> str:
@@ -30,6 +45,56 @@ def reason_of(error: BaseException) -> str:
 
 def hint_for(error: BaseException) -> str:
     """What to do about an error that does not say it itself; "" for all others."""
-    if type(error) is RuntimeError and text_of(error).startswith(_LOOP_IN_LOOP):
+    kind = type(error)
+    if kind is RuntimeError and text_of(error).startswith(_LOOP_IN_LOOP):
         return "a function runs on an event loop already: declare it with `async def`, and `await`"
+    if kind is TypeError or kind is AttributeError:
+        return _of_python(text_of(error), _line_of(traceback_of(error)))
     return ""
+
+
+def _of_python(text: str, line: str) -> str:
+    """Of what Python says when something else was meant; ``line`` is the one that raised it."""
+    if "'NoneType'" in text:
+        if _CALLER.search(line):
+            return "ctx.caller is None where the message came from outside, as by s.send"
+        return _of_nothing(text, line)
+    if "'Storage'" in text and "storage" in line:
+        return "state values are attributes: write ctx.storage.n, where n is the declared name"
+    if "'State'" in text:
+        return (
+            "an sf.State is read with self.n.get(), and written with self.n.set(value): "
+            "self.n.set((self.n.get() or 0) + 1)"
+        )
+    if "Context.send_egress()" in text:
+        return (
+            "it takes one record: ctx.send_egress(sf.kafka_egress_message(typename, topic, value))"
+        )
+    return ""
+
+
+def _of_nothing(text: str, line: str) -> str:
+    found = [*_STATE.finditer(line)]
+    if not found:
+        return ""
+    reads = " or ".join(dict.fromkeys(each[0] for each in found))
+    first = found[0]
+    name = first["name"] or first["handle"]
+    if _CHANGED.search(text):  # the next time it would not raise, and do nothing
+        write = f"{first[0]} = {name}" if first["name"] else f"self.{name}.set({name})"
+        return (
+            f"{reads} is None until it is written, and else a copy: {name} = {first[0]} or [], "
+            f"change that, and {write}"
+        )
+    default = next((value for what, value in _DEFAULTS.items() if re.search(what, text)), "")
+    instead = f"write ({first[0]} or {default})" if default else "ask for that first"
+    return f"{reads} is None until it is written: {instead}"
+
+
+def _line_of(trace: TracebackType | None) -> str:
+    """The source line that raised; "" where there is none."""
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return linecache.getline(trace.tb_frame.f_code.co_filename, trace.tb_lineno)

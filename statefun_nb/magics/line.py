@@ -117,7 +117,7 @@ def _replay(arguments: argparse.Namespace) -> Any:
     chosen = session.invocations.filter(
         type=arguments.type, id=arguments.id, status=arguments.status
     )
-    return session.replay(chosen)
+    return session.replay(chosen) if chosen else chosen  # which says what may have been meant
 
 
 def _export(arguments: argparse.Namespace) -> Any:

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from typing import Any, get_origin
 
 from ..errors import ConversionError, ConversionTypeError, described, forgotten_await
-from ..tables import class_name, shorten, shown
+from ..tables import class_name, shorten, shown, with_article
 from .round_trip import first_difference, same_class
 from .types import Type, TypeSerializer
 
@@ -46,6 +46,10 @@ class ClassSerializer(TypeSerializer[Any]):
         """What ``read`` has raised, in words, by field."""
         return [described(error)]
 
+    def cause(self, error: Exception) -> Exception | None:
+        """What of it a traceback is to show beside the reasons: what the user's code raised."""
+        return error
+
     def serialize(self, value: Any) -> bytes:
         if not isinstance(value, self.cls):
             value = self._renewed(value)
@@ -56,7 +60,9 @@ class ClassSerializer(TypeSerializer[Any]):
             return self.read(byte)
         except Exception as error:  # of what a user's class does when it is made
             reasons = shorten("; ".join(self.reasons(error)), 400)
-            raise ConversionError(f"cannot be read as {self.name}: {reasons}") from error
+            raise ConversionError(f"cannot be read as {self.name}: {reasons}") from self.cause(
+                error
+            )
 
     def check(self, value: Any, data: bytes) -> None:
         """Raise when ``data`` cannot be read as ``value`` again."""
@@ -64,7 +70,8 @@ class ClassSerializer(TypeSerializer[Any]):
             read = self.read(data)
         except Exception as error:  # as in deserialize
             reasons = shorten("; ".join(self.reasons(error)), 400)
-            raise ConversionError(f"{shown(value)} could not be read again: {reasons}") from error
+            text = f"{shown(value)} could not be read again: {reasons}"
+            raise ConversionError(text) from self.cause(error)
         lost = first_difference(value, read)
         if lost is not None:
             dot = "" if lost.path.startswith("[") else "." if lost.path else ": "
@@ -75,7 +82,8 @@ class ClassSerializer(TypeSerializer[Any]):
         found = type(value)
         if not same_class(found, self.cls):
             raise ConversionTypeError(
-                f"{shown(value)} is no {self._full_name(found)}{forgotten_await(value)}"
+                f"{shown(value)} is not {with_article(self._full_name(found))}"
+                f"{forgotten_await(value)}"
             )
         try:
             return self.read(type(self)(found).write(value))
@@ -84,7 +92,7 @@ class ClassSerializer(TypeSerializer[Any]):
             raise ConversionTypeError(
                 f"{shown(value)} is of an earlier definition of {self.name}, which was run again, "
                 f"and does not fit: {reasons}"
-            ) from error
+            ) from self.cause(error)
 
     def _full_name(self, other: type) -> str:
         """The class, told from another one of the same name."""

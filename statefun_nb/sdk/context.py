@@ -216,7 +216,7 @@ class InvocationContext(Context):
                 value_typename, serialize = scalar
                 data = serialize(value)
             except ConversionError as error:
-                raise about(error, typename, id) from error
+                raise about(error, typename, id) from error.__cause__
         else:
             address, (value_typename, data) = addressed(message, id, value, type)
             typename, id = address.typename, address.id  # noqa: A001 - its parameter's name
@@ -290,7 +290,7 @@ class InvocationContext(Context):
         try:
             value = own_typed_value(message.typed_value)
         except ConversionError as error:
-            raise error.__class__(f"egress {typename}: {error}") from error
+            raise error.__class__(f"egress {typename}: {error}") from error.__cause__
         if self.routes is None:
             self.egress.append(egress_chunk(typename, value))
             return

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..errors import ConversionError, DeclarationError, described, text_of
-from ..tables import class_name, shorten, shown
+from ..tables import class_name, shorten, shown, with_article
 from .class_types import ClassSerializer
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class DataclassSerializer(ClassSerializer):
             return super().reasons(error)
         found = transform_error(error, path="", format_exception=_reason)
         return [_sentence(*each.rpartition(_AT)[::2]) for each in found]
+
+    def cause(self, error: Exception) -> Exception | None:
+        return None if hasattr(error, "group_exceptions") else error  # else screens of cattrs' own
 
     def _blame(self, value: Any, error: Exception) -> str:
         if isinstance(error, RecursionError):
@@ -103,7 +106,7 @@ def _reason(error: BaseException, cls: Any) -> str:
         return "is missing"
     if cls is None:
         return described(error)
-    return f"is no {_declared_name(cls)} ({shorten(text_of(error), 100)})"
+    return f"is not {with_article(_declared_name(cls))} ({shorten(text_of(error), 100)})"
 
 
 def _sentence(reason: str, path: str) -> str:

@@ -93,10 +93,7 @@ def function(
     check_decorator("sf.function", typename)
     target = _set_of(functions, typename)
     if not isinstance(state, (Mapping, Iterable, type(None))) or isinstance(state, (str, bytes)):
-        raise DeclarationTypeError(
-            f'{typename}: state= takes names and their types, such as {{"visits": int}}, not '
-            f"{shown(state)}"
-        )
+        raise _no_state(typename, state)
 
     def decorate(declared: D) -> D:
         if isinstance(declared, type):
@@ -157,7 +154,18 @@ def _specs(typename: str, state: Mapping[str, Any] | Iterable[ValueSpec] | None)
             except DeclarationError as error:
                 raise type(error)(f"{typename}, state {name!r}: {error}") from error
         return specs
-    return list(state)
+    listed = list(state)
+    for each in listed:
+        if not isinstance(each, ValueSpec):
+            raise _no_state(typename, each)
+    return listed
+
+
+def _no_state(typename: str, given: object) -> DeclarationTypeError:
+    return DeclarationTypeError(
+        f'{typename}: state= takes names and their types, such as {{"visits": int}}, not '
+        f"{shown(given)}"
+    )
 
 
 def _spec(name: str, declared: Any) -> ValueSpec:

@@ -203,7 +203,11 @@ class Message(_Typed):
         try:
             return tpe.serializer().deserialize(data or b"")
         except ConversionError as error:
-            raise about(error, self.target_typename, self.target_id) from error
+            told, cause = error, error.__cause__
+            if not self.is_type(tpe):
+                text = f"{error}; it is of the type {value.typename}: ask message.is_type(...) first"
+                told = error.__class__(text)
+            raise about(told, self.target_typename, self.target_id) from cause
         except Exception as error:
             if self.is_type(tpe):
                 raise
@@ -329,7 +333,7 @@ def addressed(
         try:
             typed = own_typed_value(message.typed_value)
         except ConversionError as error:
-            raise about(error, address.typename, address.id) from error
+            raise about(error, address.typename, address.id) from error.__cause__
     else:
         if id is MISSING or value is MISSING:
             raise ConversionTypeError(
@@ -338,11 +342,14 @@ def addressed(
             )
         address = target_of(message, id)
         if value is None:
-            raise ConversionError(f"value can not be missing (message to {address})")
+            raise ConversionError(
+                f"None is no value that a message can have (message to {address}): send another, "
+                'such as {} or ""'
+            )
         try:
             typed = inferred_value(value, type)
         except ConversionError as error:
-            raise about(error, message, id) from error
+            raise about(error, message, id) from error.__cause__
     return address, typed
 
 

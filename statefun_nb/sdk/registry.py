@@ -103,8 +103,7 @@ class StatefulFunctions:
             declared = ", ".join(sorted(self._functions)) or "none"
             raise UnknownFunctionError(
                 f"no function {typename!r} is declared here (declared: {declared}): "
-                "run the cell that declares it, or correct the name"
-                f"{did_you_mean(typename, self._functions)}"
+                f"run the cell that declares it, or correct the name{self.meant_by(typename)}"
             )
         return spec
 
@@ -127,6 +126,12 @@ class StatefulFunctions:
         """What each function declares of its state, as the runtime gets to know it."""
         found = tuple(self._functions.values())
         return {f.typename: [each.wire_spec() for each in f.layout.specs.values()] for f in found}
+
+    def meant_by(self, typename: str) -> str:
+        """A hint at the end of a message about a function that is not declared here."""
+        if not self._functions:
+            return "; if it is in StatefulFunctions() of your own: sf.start(functions=...)"
+        return did_you_mean(typename, self._functions)
 
     def _state_typename(self, typename: str, name: str) -> str | None:
         """What a function declares a state value as; None when it does not."""

@@ -105,7 +105,8 @@ class Cell:
         try:
             data = serialized(plan.serialize, plan.typename, value)
         except ConversionError as error:
-            raise type(error)(f"state {plan.name!r} of {self.plan.function}: {error}") from error
+            text = f"state {plan.name!r} of {self.plan.function}: {error}"
+            raise type(error)(text) from error.__cause__
         self.data = data
         self.dirty = True
         self._value = value if type(value) is plan.exact else _UNREAD

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from ..errors import DeclarationError
-from ..tables import class_name
+from ..tables import class_name, with_article
 from .conversion import Rule
 from .round_trip import same_class
 
@@ -45,7 +45,7 @@ class Dataclasses(Rule):
             if same_class(found, origin):
                 return self.write(value, found)
             if not issubclass(found, origin) or untagged:
-                raise TypeError(f"{class_name(found)} is no {class_name(origin)}")
+                raise TypeError(f"{class_name(found)} is not {with_article(class_name(origin))}")
             return {TAG: _tag_of(found), **self.write(value, found)}
 
         return unstructure

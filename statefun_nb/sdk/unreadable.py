@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ConversionError, described
+from ..errors import ConversionError, StateNameError, described
 from ..protocol.effects import TypedValue
 from ..tables import repr_of, shorten
 from .inference import decode_value
@@ -35,6 +35,11 @@ class Unreadable:
 
 class StateValues(dict[str, Any]):
     """Values by name, which shows the others where one of a user's class cannot be shown."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self:
+            raise StateNameError(f"state values are items here: write [{name!r}], not .{name}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
         return repr_of(dict(self))

@@ -108,7 +108,8 @@ class Control(Inspection):
         """Set state values of one address by hand, all or none; ``None`` clears one.
 
         Embedded engine only. They are checked against what the function declares. An address that
-        is parked tries its message again, as by ``retry``.
+        is parked tries its message again, as by ``retry``; so do the others of its function,
+        when what is cleared kept them from being served as the corrected cell declares it.
 
         Raises
         ------

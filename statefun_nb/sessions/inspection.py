@@ -282,7 +282,15 @@ class Inspection:
             raise not_opened("path", target, error) from None  # which repeats the path
 
     def watch(self, typename: str, id: str) -> Any:
-        """A live view of one address: its state, and its last invocations."""
+        """A live view of one address: its state, and its last invocations.
+
+        Raises
+        ------
+        UnknownFunctionError
+            When nobody has declared the function, and no message has gone to it.
+        """
+        self._check_running()
+        self._check_known(typename)
         return self._views.watch(typename, id)
 
     def graph(self) -> Any:

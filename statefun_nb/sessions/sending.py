@@ -104,7 +104,7 @@ def seqs_of(invocations: Any) -> list[int]:
         When it is something else than invocations.
     """
     each: Any = invocations
-    if isinstance(invocations, Iterable) and not isinstance(invocations, Invocation):
+    if isinstance(invocations, Iterable) and not isinstance(invocations, (str, bytes, Invocation)):
         found = []
         for each in invocations:
             if not isinstance(each, Invocation):

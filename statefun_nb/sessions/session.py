@@ -14,7 +14,7 @@ from ..endpoint.admission import new_token
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine, Idle, IngressMessage
 from ..engine.clock import Clock, VirtualClock
-from ..errors import SessionError, StatefunError, did_you_mean, quiet
+from ..errors import SessionError, StatefunError, quiet
 from ..loop_thread import LoopThread
 from ..protocol.module_reader import read_source
 from ..protocol.module_yaml import Document, covers, merged
@@ -157,7 +157,7 @@ class Session(Control):
                 self._told.add(typename)
                 warn(
                     f"no function {typename!r} is declared: its messages wait until its cell is run"
-                    f"{did_you_mean(typename, self.functions)}"
+                    f"{self.functions.meant_by(typename)}"
                 )
 
     # Waiting.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args, overload
 
-from ..errors import StatefunError
+from ..errors import EngineError, StatefunError, did_you_mean, install_command
 from ..tables import counted, html_table, shown, text_table
 from .batch import TracedBatch, for_id
 from .events import Invocation, InvocationStatus
@@ -40,6 +40,7 @@ class Invocations(Sequence[Invocation]):
         self._places = places
         self._recorder_id = recorder_id
         self.dropped = dropped
+        self._meant = ""  # where there is none of a type: what may have been meant
 
     @classmethod
     def of(cls, recorder: Recorder) -> Invocations:
@@ -118,6 +119,9 @@ class Invocations(Sequence[Invocation]):
             found = self._with(self._places[::-1])
         if type is not None:
             found = found._of_type(type)
+            if not found._places and type not in self._view.typenames:
+                found._meant = did_you_mean(type, self._view.typenames)
+                return found
         if status is not None:
             found = found._with_status(status)
         if id is not None:
@@ -165,10 +169,13 @@ class Invocations(Sequence[Invocation]):
 
         Raises
         ------
-        ImportError
+        EngineError
             When pandas is not installed.
         """
-        import pandas as pd
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise EngineError(f"to_dataframe() needs pandas: {install_command('lab')}") from error
 
         rows = [
             {
@@ -202,6 +209,7 @@ class Invocations(Sequence[Invocation]):
             title += f", the last {_SHOWN} shown"
         if self.dropped:
             title += f", {self.dropped:,} older ones no longer kept"
+        title += self._meant
         columns = ["seq", "function", "id", "caller", "message", "state", "sent", "status"]
         return title, columns, [_row(each) for each in self[-_SHOWN:]]
 

@@ -239,6 +239,11 @@ class View:
         self._stop = bisect_left(column.numbers, kept.stop)
         self.places = range(self._begin(self._start), self._begin(self._stop))
 
+    @property
+    def typenames(self) -> list[str]:
+        """The function types that it has an index of."""
+        return [*self._types]
+
     def of_type(self, typename: str) -> View:
         """Those of a function type."""
         column = self._types.get(typename) or _Column()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -64,3 +65,103 @@ def test_all_others_say_enough():
     assert reason_of(ValueError("no")) == "ValueError: no"
     assert reason_of(ValueError()) == "ValueError"  # never raised: it has no line
     assert hint_for(RuntimeError("no")) == ""
+
+
+class Handles(sf.StatefulFunction):
+    n = sf.State(int)
+    items = sf.State(list)
+
+
+class Adds(Handles):
+    def invoke(self, ctx, message):
+        self.n += 1  # type: ignore[operator,assignment]
+
+
+class Reads(Handles):
+    def invoke(self, ctx, message):
+        self.n.set(self.n.get() + 1)  # type: ignore[operator]
+
+
+class Extends(Handles):
+    def invoke(self, ctx, message):
+        self.items.get().append(1)  # type: ignore[union-attr]
+
+
+def adds(ctx, message):
+    ctx.storage.n += 1
+
+
+def joins(ctx, message):
+    ctx.storage.text = ctx.storage.text + "more"
+
+
+def loops(ctx, message):
+    for item in ctx.storage.items:
+        print(item)
+
+
+def extends(ctx, message):
+    ctx.storage.items.append(1)
+
+
+def looks_up(ctx, message):
+    print(ctx.storage.known["a"])
+
+
+def sets_an_item(ctx, message):
+    ctx.storage["n"] = 1
+
+
+async def asks_for_an_item(ctx, message):
+    print(ctx.storage["n"])
+
+
+def emits_parts(ctx, message):
+    ctx.send_egress("a/out", "t", "hi")
+
+
+def answers(ctx, message):
+    ctx.send(ctx.caller.typename, ctx.caller.id, 1)
+
+
+NONE_YET = "is None until it is written: "
+STATE = {"n": int, "text": str, "items": list, "known": dict}
+HINTS: dict[Any, str] = {
+    adds: f"ctx.storage.n {NONE_YET}write (ctx.storage.n or 0)",
+    joins: f'ctx.storage.text {NONE_YET}write (ctx.storage.text or "")',
+    loops: f"ctx.storage.items {NONE_YET}write (ctx.storage.items or [])",
+    looks_up: f"ctx.storage.known {NONE_YET}write (ctx.storage.known or {{}})",
+    extends: "items = ctx.storage.items or [], change that, and ctx.storage.items = items",
+    sets_an_item: "write ctx.storage.n, where n is the declared name",
+    asks_for_an_item: "write ctx.storage.n, where n is the declared name",
+    emits_parts: "ctx.send_egress(sf.kafka_egress_message(typename, topic, value))",
+    answers: "ctx.caller is None where the message came from outside, as by s.send",
+    Adds: "self.n.set((self.n.get() or 0) + 1)",
+    Reads: f"self.n.get() {NONE_YET}write (self.n.get() or 0)",
+    Extends: "items = self.items.get() or [], change that, and self.items.set(items)",
+}
+
+
+@pytest.mark.parametrize(("wrong", "hint"), HINTS.items(), ids=[each.__name__ for each in HINTS])
+def test_a_plain_mistake_is_told_what_to_write(functions, engine, wrong, hint):
+    state = None if isinstance(wrong, type) else STATE
+    sf.function("a/wrong", state=state, functions=functions)(wrong)
+    engine.send("a/wrong", "x", 1)
+    engine.wait_idle()
+    (parked,) = engine.parked
+    assert parked.reason.startswith(("TypeError: ", "AttributeError: "))
+    assert parked.reason.endswith(f"{hint}")
+    assert hint in engine.invocations[-1].error.traceback
+
+
+def mistakes_of_their_own(ctx, message):
+    nothing = None
+    nothing.go()  # type: ignore[attr-defined]
+
+
+def test_what_is_no_mistake_about_state_gets_no_hint(functions, engine):
+    sf.function("a/wrong", functions=functions)(mistakes_of_their_own)
+    engine.send("a/wrong", "x", 1)
+    engine.wait_idle()
+    (parked,) = engine.parked
+    assert parked.reason == "AttributeError: 'NoneType' object has no attribute 'go'"

@@ -526,7 +526,7 @@ def test_unicode_ids_and_large_values(engine, functions):
     [
         (("ab", "x", 1), "namespace/name"),
         (("a/b", "", 1), "can not be empty"),
-        (("a/b", "x", None), "value can not be missing"),
+        (("a/b", "x", None), "None is no value that a message can have"),
         (("a/b", "x", object()), "cannot tell"),
         (("a/b", "x", 2**64), "does not fit"),
         (("a/b", "\udcff", 1), "UTF-8"),

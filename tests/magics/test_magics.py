@@ -90,6 +90,9 @@ def test_show_opens_live_views(shell, capsys):
         "dashboard",
         "graph",
     )
+    sf.function("m/f")(lambda ctx, message: None)
+    assert statefun(shell, "show m/ff bob") is None
+    assert "did you mean 'm/f'?" in capsys.readouterr().out
     watch = statefun(shell, "show m/f bob")
     assert (watch.kind, watch.typename, watch.id) == ("watch", "m/f", "bob")
     assert statefun(shell, "show m/f") is None

@@ -98,7 +98,7 @@ REFUSED = {
     "no JSON": (Box(anything=object()), "Box.anything: <object object at"),
     "no item": (
         Box(items=[Item("a"), Point(1, 2)]),  # type: ignore[list-item]
-        "Box.items[1]: Point(x=1, y=2) (Point) cannot be written as Item: Point is no Item",
+        "Box.items[1]: Point(x=1, y=2) (Point) cannot be written as Item: Point is not an Item",
     ),
     "keys of a bare dict": (
         Box(bare={"a": {1: 2}}),
@@ -241,16 +241,16 @@ def test_types_of_classes_inside_of_functions_are_named_after_these():
 @pytest.mark.parametrize(
     ("declared", "value", "says"),
     [
-        (Item, Point(1, 2), r"Point\(x=1, y=2\) \(Point\) is no Item"),
-        (Item, 5, r"5 \(int\) is no Item"),
-        (Item, {"sku": "a"}, "is no Item"),
-        (Item, Person, "is no Item"),
-        (Order.Item, Invoice.Item(1), r"Invoice.Item\) is no Order.Item"),
-        (Person, Line(unitPrice=Decimal(1)), r"\(Line\) is no Person"),
+        (Item, Point(1, 2), r"Point\(x=1, y=2\) \(Point\) is not an Item"),
+        (Item, 5, r"5 \(int\) is not an Item"),
+        (Item, {"sku": "a"}, "is not an Item"),
+        (Item, Person, "is not an Item"),
+        (Order.Item, Invoice.Item(1), r"Invoice.Item\) is not an Order.Item"),
+        (Person, Line(unitPrice=Decimal(1)), r"\(Line\) is not a Person"),
         (
             Item,
             dataclasses.make_dataclass("Item", [("sku", str)])("a"),
-            "is no tests.sdk.values.Item",
+            "is not a tests.sdk.values.Item",
         ),
         (
             StringValue,
@@ -270,7 +270,9 @@ def test_a_value_of_another_class_is_refused_wherever_the_class_is_said(declared
 
 
 def test_a_message_is_refused_with_its_address():
-    with pytest.raises(sf.ConversionTypeError, match=r"message to a/f 'x': 5 \(int\) is no Item"):
+    with pytest.raises(
+        sf.ConversionTypeError, match=r"message to a/f 'x': 5 \(int\) is not an Item"
+    ):
         sf.message_builder("a/f", "x", value=5, value_type=Item)
     message = sf.message_builder("a/f", "x", value={"sku": 1}, value_type=dict)
     with pytest.raises(sf.ConversionError, match="message to a/f 'x': cannot be read as Point: x"):
@@ -335,7 +337,7 @@ def test_what_cannot_be_read_says_which_fields_and_why():
     with pytest.raises(sf.ConversionError) as caught:
         serializer.deserialize(b'{"items": [{"sku": "a"}, {}], "when": "soon"}')
     text = str(caught.value)
-    assert text.startswith("cannot be read as Box: items[1].sku is missing; when is no ")
+    assert text.startswith("cannot be read as Box: items[1].sku is missing; when is not a ")
     for data in (b"", b"{", b"[]", b"null", b"\xff"):
         with pytest.raises(sf.ConversionError, match="cannot be read as Box: "):
             serializer.deserialize(data)

@@ -20,7 +20,7 @@ def session(functions):
         ctx.send_after(timedelta(hours=1), "k/greeter", "later", 1)
         ctx.send_egress(sf.kafka_egress_message("k/out", "greetings", message.value))
 
-    @sf.function("k/greeter", functions=functions)
+    @sf.function("k/greeter", state={"visits": int}, functions=functions)
     def greeter(ctx, message):
         pass
 
@@ -79,7 +79,15 @@ WRONG = {
     "a type": (lambda check: check.state(visits=2.0), r"is 2, not 2.0 \(int, float\)"),
     "a name": (
         lambda check: check.state(visit=2),
-        r"state 'visit' is not there; it keeps {'visits': 2}; did you mean 'visits'\?",
+        r"it declares no state 'visit' \(declared: visits, name\); did you mean 'visits'\?",
+    ),
+    "a name for nothing": (
+        lambda check: check.state(vissits=None),
+        r"it declares no state 'vissits' \(declared: visits, name\); did you mean 'visits'\?",
+    ),
+    "what is not there": (
+        lambda check: check.state(name="bob"),
+        r"state 'name' is not there; it keeps {'visits': 2}$",
     ),
     "how often": (lambda check: check.invoked(1), r"it was invoked 2 times \(expected: once\)"),
     "not at all": (lambda check: check.failed(2), r"it never failed \(expected: 2 times\)"),

@@ -61,9 +61,9 @@ class Invoice:
 
 
 WRONG = [
-    (Item, Invoice(700), r"Invoice\(cents=700\) \(Invoice\) is no Item"),
-    (Item, 5, r"5 \(int\) is no Item"),
-    (Person, Line(unitPrice=Decimal(1)), r"\(Line\) is no Person"),
+    (Item, Invoice(700), r"Invoice\(cents=700\) \(Invoice\) is not an Item"),
+    (Item, 5, r"5 \(int\) is not an Item"),
+    (Person, Line(unitPrice=Decimal(1)), r"\(Line\) is not a Person"),
     (StringValue, Int32Value(value=1), "not a protobuf message google.protobuf.StringValue but a"),
 ]
 
@@ -115,7 +115,8 @@ def test_a_function_is_told_of_a_message_of_another_class_where_it_sends_it(func
         session.send("a/f", "x", 1)
         session.wait_idle()
         assert (
-            "message to a/g 'y': Invoice(cents=1) (Invoice) is no Item" in session.parked[0].reason
+            "message to a/g 'y': Invoice(cents=1) (Invoice) is not an Item"
+            in session.parked[0].reason
         )
 
 
@@ -245,7 +246,7 @@ def test_a_migration_reads_what_the_present_class_cannot(kept, functions, style)
     ("migrate", "says"),
     [
         (lambda plain: plain["nothing"], "its migrate raised KeyError: 'nothing' for {'items': .1"),
-        (lambda plain: plain, r"its migrate returned what does not fit: .* is no Cart"),
+        (lambda plain: plain, r"its migrate returned what does not fit: .* is not a Cart"),
     ],
 )
 def test_a_migration_that_fails_is_told_of(kept, functions, migrate, says):
@@ -293,7 +294,9 @@ def test_state_is_set_before_there_is_a_message_and_outlives_a_restart(functions
 
 def test_what_is_set_is_checked_against_the_declaration(engine, functions):
     sf.function("a/f", state={"n": int, "item": Item}, functions=functions)(lambda ctx, m: None)
-    with pytest.raises(sf.ConversionError, match=r"state 'item' of a/f 'x': 5 \(int\) is no Item"):
+    with pytest.raises(
+        sf.ConversionError, match=r"state 'item' of a/f 'x': 5 \(int\) is not an Item"
+    ):
         engine.set_state("a/f", "x", n=1, item=5)
     with pytest.raises(sf.ConversionTypeError, match="state 'n' of a/f 'x': 'a'"):
         engine.set_state("a/f", "x", n="a")
@@ -302,7 +305,7 @@ def test_what_is_set_is_checked_against_the_declaration(engine, functions):
     with pytest.raises(sf.StateNameError, match="no state 'id'"):
         engine.set_state("a/f", "x", id=None)
     with pytest.raises(sf.UnknownFunctionError, match="did you mean 'a/f'"):
-        engine.set_state("a/g", "x", n=1)
+        engine.set_state("a/ff", "x", n=1)
     assert engine.state("a/f") == {}
     engine.set_state("a/f", "x", n=None)  # what is not there is cleared already
     assert engine.state("a/f") == {}
@@ -333,6 +336,31 @@ def test_a_corrected_declaration_is_kept_in_the_file(functions, tmp_path, first)
         session.check("a/f", "x").state(n=None)
 
 
+@pytest.mark.parametrize("corrected", [str, sf.State(int, expire_after_write=timedelta(minutes=1))])
+def test_when_the_last_value_in_the_way_is_cleared_all_go_on(functions, corrected):
+    def declare(kind, value):
+        @sf.function("a/f", state={"n": kind}, functions=functions)
+        def f(ctx, message):
+            ctx.storage.n = value
+
+    declare(int, 1)
+    with sf.start(port=0, functions=functions) as session:
+        session.send_many([("a/f", id_, 1) for id_ in ("x", "y")])
+        session.wait_idle()
+        declare(corrected, "text" if corrected is str else 2)
+        session.send_many([("a/f", id_, 1) for id_ in ("z", "z2")])
+        session.wait_idle()
+        for _ in range(2):  # each time, what is said to clear is cleared
+            assert {each.address.id for each in session.parked} == {"z", "z2"}
+            (cure,) = {
+                each.reason.partition("(s.")[2].partition("), ")[0] for each in session.parked
+            }
+            eval(f"session.{cure}")
+            session.wait_idle()
+        assert session.parked == []
+        assert sorted(session.state("a/f")) == ["z", "z2"]
+
+
 class Cart:
     def __repr__(self):
         raise AttributeError("no owner")
@@ -343,7 +371,7 @@ def test_a_value_that_cannot_be_shown_hides_only_itself(functions):
         "s/cart", serialize_fn=lambda _: b"cart", deserialize_fn=lambda _: Cart()
     )
 
-    @sf.function("s/keeps", state={"n": int, "cart": carts}, functions=functions)
+    @sf.function("s/keeps", state={"n": int, "cart": carts, "wagon": int}, functions=functions)
     def keeps(ctx, message):
         ctx.storage.n = message.value
         ctx.storage.cart = Cart()
