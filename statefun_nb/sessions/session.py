@@ -231,7 +231,7 @@ class Session(Control):
         """Why the messages of an address wait; "" when they do not."""
         typename = address.typename
         if self.functions.find(typename) is None and not covers(self._documents, typename):
-            return f"no function {typename!r} is declared{did_you_mean(typename, self.functions)}"
+            return f"no function {typename!r} is declared{self.functions.meant_by(typename)}"
         for parked in self.parked:
             if parked.address == address:
                 place = f", at {parked.line}" if parked.line else ""
