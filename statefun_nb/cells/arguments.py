@@ -25,7 +25,8 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser that raises instead of ending the kernel."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message} ({self.prog} --help shows how)")
+        shown = "%" + self.prog.lstrip("%")  # %%... alone would be a cell without a body
+        raise UsageError(f"{self.prog}: {message} ({shown} --help shows how)")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:  # noqa: ARG002
         raise HelpShown
@@ -64,7 +65,10 @@ def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
     try:
         words = _words(line)
     except ValueError as error:
-        raise UsageError(f"{parser.prog}: {error} in {line!r}") from error
+        raise UsageError(
+            f"{parser.prog}: {error} in {line!r}: write a text that has a quotation mark in it "
+            "between marks of the other kind"
+        ) from error
     return parser.parse_args(words)
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import get_args
 
@@ -15,7 +16,7 @@ import shtab
 
 from .. import __version__
 from ..endpoint.server import LOOPBACK
-from ..errors import StatefunError, install_command
+from ..errors import EngineError, StatefunError, install_command
 from ..sdk.registry import StatefulFunctions
 from ..sessions.default import start
 from ..sessions.options import OnErrorName, Options
@@ -37,61 +38,100 @@ def _parser() -> argparse.ArgumentParser:
         prog="statefun-nb", description="Stateful functions without a notebook."
     )
     parser.add_argument("--version", action="version", version=__version__)
-    shtab.add_argument_to(parser, help="print what completes commands in this shell, and exit")
+    shtab.add_argument_to(parser, help="print the completion script for this shell, and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     demo = commands.add_parser("demo", help="run the greeter and a year of flights")
     demo.add_argument(
         "--flights", type=whole_number(1), metavar="N", help="only the first N flights"
     )
     demo.set_defaults(run=lambda options: run_demo(options.flights))
-    doctor = commands.add_parser("doctor", help="what is there, and what each lacking part is for")
+    doctor = commands.add_parser(
+        "doctor", help="show what is installed, and what missing parts are needed for"
+    )
     doctor.add_argument("--json", action="store_true", help="as JSON")
     doctor.set_defaults(run=_doctor)
     _add_lab(commands.add_parser("lab", help="open the tour in JupyterLab"))
-    serve = commands.add_parser("serve", help="serve the functions of a module, for a cluster")
-    serve.add_argument("module", help="module, or module:NAME of a StatefulFunctions in it")
-    port, a_port = Options.port, whole_number(0, 65535)
-    serve.add_argument("--port", type=a_port, default=port, help=f"0 is any ({port})")
-    serve.add_argument(
+    _add_serve(commands.add_parser("serve", help="serve the functions of a module, for a cluster"))
+    _add_run(
+        commands.add_parser(
+            "run", help="run a module.yaml on the embedded engine: no Java, no Docker"
+        )
+    )
+    add_module(commands.add_parser("module", help="write or convert a module.yaml"))
+    _add_export(
+        commands.add_parser(
+            "export",
+            help="run a notebook, and write its functions, module.yaml and tests to a folder",
+        )
+    )
+    add_grade(commands.add_parser("grade", help="run participants' notebooks, and count points"))
+    add_cluster(
+        commands.add_parser("cluster", help="run the real StateFun in Docker; it keeps running")
+    )
+    return parser
+
+
+_PORT = whole_number(0, 65535)
+_PORT_HELP = f"0: any free one (default {Options.port})"
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("module", help="module, or module:NAME of a StatefulFunctions in it")
+    parser.add_argument("--port", type=_PORT, default=Options.port, help=_PORT_HELP)
+    parser.add_argument(
         "--host", default=LOOPBACK, help=f"0.0.0.0 to be reached from elsewhere ({LOOPBACK})"
     )
-    add_token(serve)
-    serve.add_argument("--json", action="store_true", help="say as JSON where it is")
-    serve.set_defaults(run=_serve)
-    run = commands.add_parser(
-        "run", help="run a module.yaml on the embedded engine: no Java, no Docker"
-    )
-    module = run.add_argument(
+    add_token(parser)
+    parser.add_argument("--json", action="store_true", help="say as JSON where it is")
+    parser.set_defaults(run=_serve)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    module = parser.add_argument(
         "module", type=Path, help="endpoints, and the playground's ingress and egress"
     )
-    run.add_argument("--functions", metavar="MODULE", help="functions to be served by itself")
-    run.add_argument(
-        "--port", type=a_port, default=port, help=f"of their endpoint; 0 is any ({port})"
+    parser.add_argument(
+        "--functions", metavar="MODULE", help="Python module whose functions this process serves"
     )
-    add_token(run)
-    durable = run.add_argument("--durable", metavar="FILE", help="keep everything in this file")
-    run.add_argument("--on-error", choices=get_args(OnErrorName), default="retry")
-    run.set_defaults(run=_run_module)
-    add_module(commands.add_parser("module", help="write or convert a module.yaml"))
-    export = commands.add_parser(
-        "export", help="run a notebook, and write its functions, module.yaml and tests to a folder"
+    parser.add_argument(
+        "--port",
+        type=_PORT,
+        default=Options.port,
+        help=f"port of their endpoint; {_PORT_HELP}",
     )
-    notebook = export.add_argument("notebook", type=Path)
-    target = export.add_argument("folder", type=Path)
-    export.add_argument("--overwrite", action="store_true", help="what an export wrote before")
-    export.set_defaults(run=_export)
-    add_grade(commands.add_parser("grade", help="run participants' notebooks, and count points"))
-    add_cluster(commands.add_parser("cluster", help="real StateFun: in Docker, to stay"))
-    for each in (module, durable, notebook):
+    add_token(parser)
+    durable = parser.add_argument("--durable", metavar="FILE", help="keep everything in this file")
+    parser.add_argument(
+        "--on-error",
+        choices=get_args(OnErrorName),
+        default="retry",
+        help="a message that fails is tried again and again (retry, the default), waits (park), or "
+        "is left out (skip)",
+    )
+    for each in (module, durable):
         each.complete = shtab.FILE  # type: ignore[attr-defined]
+    parser.set_defaults(run=_run_module)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    notebook = parser.add_argument("notebook", type=Path, help="an .ipynb file")
+    target = parser.add_argument("folder", type=Path, help="where to; made when it is not there")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the files of an earlier export"
+    )
+    notebook.complete = shtab.FILE  # type: ignore[attr-defined]
     target.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
-    return parser
+    parser.set_defaults(run=_export)
 
 
 def _add_lab(parser: argparse.ArgumentParser) -> None:
     parser.usage = "statefun-nb lab [-h] [FOLDER] [-- OPTIONS OF JUPYTERLAB]"
     folder = parser.add_argument(
-        "folder", nargs="?", type=Path, default=Path(), help="of the notebooks (here)"
+        "folder",
+        nargs="?",
+        type=Path,
+        default=Path(),
+        help="folder with the notebooks (default: this one)",
     )
     folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
     parser.set_defaults(run=_lab)
@@ -116,7 +156,7 @@ def _serve(options: argparse.Namespace) -> None:
             place = {"url": endpoint.url, "health_url": endpoint.health_url}
             print(json.dumps({**place, "functions": list(functions)}), flush=True)
         else:
-            print(f"{', '.join(functions)}\n  at {endpoint.url} (Ctrl-C ends it)", flush=True)
+            print(f"{', '.join(functions)}\n  at {endpoint.url} (Ctrl-C stops it)", flush=True)
         while True:
             time.sleep(3600)
 
@@ -133,8 +173,15 @@ def _run_module(options: argparse.Namespace) -> None:
             on_error=options.on_error,
         ) as session,
     ):
-        session.load_module(readable(options.module))
-        print(session.module_yaml() + "--- is run (Ctrl-C ends it)", flush=True)
+        module = readable(options.module)
+        try:
+            session.load_module(module)
+        except EngineError as error:
+            raise StatefunError(
+                f"{error}: from a shell, `statefun-nb cluster up {module}`, and `statefun-nb serve "
+                "MODULE` for the functions"
+            ) from error
+        print(session.module_yaml() + "--- running (Ctrl-C stops it)", flush=True)
         follow(session.recorder, lambda line: print(line, file=sys.stderr, flush=True))
 
 
@@ -154,7 +201,29 @@ def _lab(options: argparse.Namespace) -> None:
         raise StatefunError(f"{options.folder} is not a folder")
     tours = [options.folder / name for name in ("00_tour.ipynb", "notebooks/00_tour.ipynb")]
     found = [tour for tour in tours if tour.exists()]
+    if not found:
+        print(
+            f"statefun-nb: there is no tour in {options.folder.absolute()}: the notebooks are in "
+            "the folder notebooks of the checkout",
+            file=sys.stderr,
+        )
     jupyter_lab([str(found[0] if found else options.folder), *options.rest])
+
+
+def _warning_in_a_line(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """As the user of a program reads it: without a place in our code."""
+    if category is UserWarning:
+        return f"statefun-nb: {message}\n"
+    return _in_lines_of_code(message, category, filename, lineno, line)
+
+
+_in_lines_of_code = warnings.formatwarning
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -168,10 +237,15 @@ def main(arguments: list[str] | None = None) -> int:
     """
     words = sys.argv[1:] if arguments is None else arguments
     rest: list[str] = []
+    warnings.formatwarning = _warning_in_a_line
     if words[:1] == ["lab"] and "--" in words:  # what follows is for JupyterLab
         words, rest = words[: words.index("--")], words[words.index("--") + 1 :]
     try:
-        options = _parser().parse_args(words, argparse.Namespace(rest=rest))
+        parser = _parser()
+        options, unknown = parser.parse_known_args(words, argparse.Namespace(rest=rest))
+        if unknown:
+            hint = " (write -- before what is for JupyterLab)" if words[:1] == ["lab"] else ""
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
         status: int = options.run(options) or 0
         sys.stdout.flush()
     except StatefunError as error:

@@ -44,7 +44,18 @@ class Statement(NamedTuple):
     @property
     def called(self) -> str:
         """What it is to a reader: the names it binds, else its text."""
-        return ", ".join(sorted(self.binds)) or self.source
+        return self._typename or ", ".join(sorted(self.binds)) or self.source
+
+    @property
+    def _typename(self) -> str:
+        """Of a cell's body that was made a function: its name is none that a user has written."""
+        match self.node:
+            case ast.FunctionDef(
+                decorator_list=[ast.Call(args=[ast.Constant(value=str(typename))])]
+            ):
+                made = f"serve_{typename.rpartition('/')[2]}"
+                return f"the function {typename}" if self.binds == {made} else ""
+        return ""
 
 
 def read_statements(cells: Iterable[str]) -> list[Statement]:

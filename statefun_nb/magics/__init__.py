@@ -8,9 +8,9 @@ from IPython.core.magic import no_var_expand
 
 from ..cells.arguments import cell_parser
 from .cell import statefun_function, statefun_module
-from .complete import CALL, complete, complete_call
+from .complete import CALL, complete, complete_call, complete_cell
 from .line import statefun
-from .parser import line_parser, module_parser
+from .parser import line_parser, module_parser, with_names
 
 __all__ = ["register", "unregister"]
 
@@ -29,13 +29,21 @@ def register(ipython: Any) -> None:
     module_magic.__doc__ = module_parser().format_help()
     cell_magic.__doc__ = cell_parser().format_help()  # what %%statefun_function? shows
     statefun.__doc__ = line_parser().format_help()
+
     # {"k": 1} is a value to send: IPython would format it, as a name of the notebook's.
-    ipython.register_magic_function(no_var_expand(statefun), "line", "statefun")
+    # Names of the notebook's in braces are put in here, as other line magics have them.
+    @no_var_expand
+    def line_magic(line: str) -> Any:
+        return statefun(with_names(line, ipython.user_ns))
+
+    line_magic.__doc__ = statefun.__doc__
+    ipython.register_magic_function(line_magic, "line", "statefun")
     # Of lines, too, so that %%statefun_function --help works without a body.
     ipython.register_magic_function(cell_magic, "line_cell", "statefun_function")
     ipython.register_magic_function(module_magic, "line_cell", "statefun_module")
     ipython.set_hook("complete_command", complete, str_key="%statefun")
     ipython.set_hook("complete_command", complete, str_key="statefun")
+    ipython.set_hook("complete_command", complete_cell, str_key="%%statefun_function")
     ipython.set_hook("complete_command", complete_call, re_key=CALL)
 
 

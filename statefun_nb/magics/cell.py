@@ -11,7 +11,7 @@ from ..cells.body import compile_body
 from ..errors import StatefunError
 from ..sdk.functions import function
 from ..sdk.inference import CLASS_TYPES
-from ..sessions.default import session
+from .line import running_session
 from .parser import module_parser
 
 __all__ = ["statefun_function", "statefun_module"]
@@ -39,7 +39,7 @@ def statefun_module(line: str, cell: str) -> None:
     """Add the cell, a module.yaml, to the session."""
     try:
         parse(module_parser(), line)
-        session().load_module(cell + "\n")
+        running_session().load_module(cell + "\n")
     except HelpShown:
         return
     except StatefunError as error:

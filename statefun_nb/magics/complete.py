@@ -15,7 +15,7 @@ from ..sessions.session import Session
 from .line import VIEWS
 from .parser import line_parser
 
-__all__ = ["CALL", "call_suggestions", "complete", "complete_call", "suggestions"]
+__all__ = ["CALL", "call_suggestions", "complete", "complete_call", "complete_cell", "suggestions"]
 
 # The ids that are offered; more of them help nobody to choose.
 _MOST = 100
@@ -33,6 +33,13 @@ CALL = re.compile(
 def complete(_shell: Any, event: Any) -> list[str]:
     """IPython's hook for the magic: ``event.line`` is the text up to the cursor."""
     return suggestions(event.line)
+
+
+def complete_cell(_shell: Any, event: Any) -> list[str]:
+    """IPython's hook for the magic of a cell: what is declared, which the cell would replace."""
+    current = event.line.rpartition(" ")[2]
+    found = ["--state", *sorted(default_functions)]
+    return [each for each in found if each.startswith(current)]
 
 
 def complete_call(shell: Any, event: Any) -> list[str]:

@@ -14,7 +14,7 @@ from ..sessions.session import Session
 from ..views.entry import literal
 from .parser import line_parser
 
-__all__ = ["VIEWS", "statefun"]
+__all__ = ["VIEWS", "running_session", "statefun"]
 
 
 def statefun(line: str) -> Any:
@@ -42,8 +42,23 @@ def _start(arguments: argparse.Namespace) -> Session:
         token=arguments.token,
         on_error=arguments.on_error,
         transport=arguments.transport,
+        clock=arguments.clock,
         paused=arguments.paused,
     )
+
+
+def running_session() -> Session:
+    """The current session.
+
+    Raises
+    ------
+    SessionError
+        When none is running; in the words of the magics.
+    """
+    try:
+        return sessions.session()
+    except SessionError as error:
+        raise SessionError("no session is running: %statefun start starts one") from error
 
 
 def _stop(_: argparse.Namespace) -> None:
@@ -51,11 +66,11 @@ def _stop(_: argparse.Namespace) -> None:
 
 
 def _status(_: argparse.Namespace) -> Any:
-    return sessions.session().status()
+    return running_session().status()
 
 
 def _show(arguments: argparse.Namespace) -> Any:
-    session = sessions.session()
+    session = running_session()
     if arguments.id is not None:
         return session.watch(arguments.what, arguments.id)
     if arguments.what not in VIEWS:
@@ -73,31 +88,31 @@ _KNOWN = ", ".join(VIEWS)
 
 def _send(arguments: argparse.Namespace) -> None:
     text = " ".join(arguments.value)
-    sessions.session().send(arguments.typename, arguments.id, literal(text), delay=arguments.delay)
+    running_session().send(arguments.typename, arguments.id, literal(text), delay=arguments.delay)
 
 
 def _state(arguments: argparse.Namespace) -> Any:
-    return sessions.session().state(arguments.typename, arguments.id)
+    return running_session().state(arguments.typename, arguments.id)
 
 
 def _egress(arguments: argparse.Namespace) -> Any:
-    return sessions.session().egress(arguments.typename)[-arguments.n :]
+    return running_session().egress(arguments.typename)[-arguments.n :]
 
 
 def _parked(_: argparse.Namespace) -> Any:
-    return sessions.session().parked
+    return running_session().parked
 
 
 def _retry(arguments: argparse.Namespace) -> Any:
-    return sessions.session().retry(arguments.typename, arguments.id)
+    return running_session().retry(arguments.typename, arguments.id)
 
 
 def _discard(arguments: argparse.Namespace) -> Any:
-    return sessions.session().discard(arguments.typename, arguments.id)
+    return running_session().discard(arguments.typename, arguments.id)
 
 
 def _resend(arguments: argparse.Namespace) -> None:
-    session = sessions.session()
+    session = running_session()
     if arguments.value:
         value = literal(" ".join(arguments.value))
         session.resend(arguments.seq, value, delay=arguments.delay)
@@ -106,14 +121,14 @@ def _resend(arguments: argparse.Namespace) -> None:
 
 
 def _trace(arguments: argparse.Namespace) -> Any:
-    found = sessions.session().invocations.filter(
+    found = running_session().invocations.filter(
         type=arguments.type, id=arguments.id, status=arguments.status
     )
     return found[-arguments.n :]
 
 
 def _replay(arguments: argparse.Namespace) -> Any:
-    session = sessions.session()
+    session = running_session()
     chosen = session.invocations.filter(
         type=arguments.type, id=arguments.id, status=arguments.status
     )
@@ -121,33 +136,36 @@ def _replay(arguments: argparse.Namespace) -> Any:
 
 
 def _export(arguments: argparse.Namespace) -> Any:
-    return sessions.session().export(arguments.folder, overwrite=arguments.overwrite)
+    return running_session().export(arguments.folder, overwrite=arguments.overwrite)
 
 
 def _module(arguments: argparse.Namespace) -> None:
-    print(sessions.session().module_yaml(version=arguments.version), end="")
+    print(running_session().module_yaml(version=arguments.version), end="")
 
 
 def _logs(arguments: argparse.Namespace) -> None:
-    for name, text in sessions.session().logs().items():
+    for name, text in running_session().logs().items():
         if arguments.process in (None, name):
             print(f"--- {name}", *text.splitlines()[-arguments.n :], sep="\n")
 
 
 def _pause(_: argparse.Namespace) -> None:
-    sessions.session().pause()
+    running_session().pause()
 
 
 def _step(_: argparse.Namespace) -> Any:
-    return sessions.session().step()
+    served = running_session().step()
+    if served is None:
+        print("no message is ready; the session is paused now: %statefun resume lets it go on")
+    return served
 
 
 def _resume(_: argparse.Namespace) -> None:
-    sessions.session().resume()
+    running_session().resume()
 
 
 def _advance(arguments: argparse.Namespace) -> Any:
-    return sessions.session().advance(arguments.time)
+    return running_session().advance(arguments.time)
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], Any]] = {

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, get_args
 
 from ..cells.arguments import Parser
-from ..sessions.options import EngineName, OnErrorName, Options, TransportName
+from ..sessions.options import ClockName, EngineName, OnErrorName, Options, TransportName
 from ..trace.events import InvocationStatus
 
-__all__ = ["duration", "line_parser", "module_parser"]
+__all__ = ["duration", "line_parser", "module_parser", "with_names"]
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -33,6 +35,22 @@ def duration(text: str) -> timedelta:
         return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
     except OverflowError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is longer than any time span") from error
+
+
+def with_names(line: str, names: Mapping[str, Any]) -> str:
+    r"""The line with values of the notebook's in the place of their names in braces.
+
+    Examples
+    --------
+    >>> with_names('send m/f {who} {"n": 1}', {"who": "bob b"})
+    'send m/f \'bob b\' {"n": 1}'
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        return shlex.quote(str(names[name])) if name in names else found[0]
+
+    return re.sub(r"(?<![^\s\w/-])\{([^\W\d]\w*)\}", value, line)
 
 
 def line_parser() -> argparse.ArgumentParser:
@@ -91,7 +109,7 @@ def line_parser() -> argparse.ArgumentParser:
 def _add_start(commands: Any) -> None:
     start = commands.add_parser("start", help="start a session, or show the running one")
     start.add_argument(
-        "--port", type=int, default=Options.port, help="port of the endpoint; 0 is any"
+        "--port", type=int, default=Options.port, help="port of the endpoint; 0: any free one"
     )
     start.add_argument(
         "--token",
@@ -108,8 +126,25 @@ def _add_start(commands: Any) -> None:
         help="flink: the real StateFun, as local JVM processes; docker: as containers",
     )
     start.add_argument("--durable", metavar="FILE", help="keep everything in this file")
-    start.add_argument("--on-error", choices=get_args(OnErrorName), default=Options.on_error)
-    start.add_argument("--transport", choices=get_args(TransportName), default=Options.transport)
+    start.add_argument(
+        "--on-error",
+        choices=get_args(OnErrorName),
+        default=Options.on_error,
+        help="a message that fails waits for the corrected cell (park), is tried again and again "
+        "(retry), or is left out (skip)",
+    )
+    start.add_argument(
+        "--transport",
+        choices=get_args(TransportName),
+        default=Options.transport,
+        help="call functions in this process (direct), or through the endpoint (http)",
+    )
+    start.add_argument(
+        "--clock",
+        choices=get_args(ClockName),
+        default=Options.clock,
+        help="virtual: time moves by %%statefun advance alone",
+    )
     start.add_argument("--paused", action="store_true", help="serve nothing until resumed")
 
 
@@ -138,8 +173,10 @@ def _add_replay_and_export(commands: Any) -> None:
     export = commands.add_parser(
         "export", help="write functions, module.yaml and tests to a folder"
     )
-    export.add_argument("folder")
-    export.add_argument("--overwrite", action="store_true", help="what an export wrote before")
+    export.add_argument("folder", help="where to; made when it is not there")
+    export.add_argument(
+        "--overwrite", action="store_true", help="replace the files of an earlier export"
+    )
 
 
 def module_parser() -> argparse.ArgumentParser:

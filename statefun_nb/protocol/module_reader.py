@@ -8,6 +8,7 @@ document of ``version`` and ``module``, is read, too, and becomes such documents
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -221,7 +222,8 @@ def _checked(document: Document, lines: dict[str, int], node: Any) -> Document:
     missing = sorted(fields.required - spec.keys())
     if missing:
         line = lines_of(node).get("spec", start)
-        raise LineError(line, f"the spec of {kind} lacks {', '.join(missing)}")
+        text = f"the spec of {kind} lacks {', '.join(missing)}{_stands_there(missing, spec)}"
+        raise LineError(line, text)
     names = fields.required | fields.optional
     notes = tuple(
         _ignored(lines.get(key, start), kind, key, names) for key in spec if key not in names
@@ -241,6 +243,12 @@ _SHAPES: dict[str, type] = {
     "transport": dict,
     "timeouts": dict,
 }
+
+
+def _stands_there(missing: Iterable[str], found: Iterable[str]) -> str:
+    """What stands there in the place of what is missing, as far as the names are alike."""
+    pairs = ((name, get_close_matches(name, map(str, found), 1)) for name in missing)
+    return "".join(f"; {near[0]!r} stands there, for {name!r}" for name, near in pairs if near)
 
 
 def _ignored(line: int, owner: str, key: object, known: Iterable[str]) -> str:

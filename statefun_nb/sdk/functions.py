@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, get_origin, overload
 
+from ..cells.places import warn
 from ..errors import DeclarationError, DeclarationTypeError
 from ..tables import shown
 from .context import Context
-from .inference import type_of_class
+from .inference import CLASS_TYPES, type_of_class
 from .messages import Message
 from .registry import StatefulFunctions, check_decorator
 from .state import State
@@ -199,6 +201,23 @@ def _made(typename: str, cls: type) -> StatefulFunction:
     return cls()
 
 
+def _warn_of_attributes(typename: str, cls: type) -> None:
+    """Warn of attributes with a plain value that ``invoke`` sets: they look like state."""
+    code = getattr(inspect.unwrap(cls.invoke), "__code__", None)  # type: ignore[attr-defined]
+    if code is None:
+        return
+    stored = {each.argval for each in dis.get_instructions(code) if each.opname == "STORE_ATTR"}
+    for base in cls.__mro__:
+        for name in stored.intersection(vars(base)):
+            kind = type(vars(base)[name])
+            if kind in CLASS_TYPES:
+                warn(
+                    f"{typename}: invoke sets self.{name}, which is no state: one object serves all "
+                    f"addresses, and nothing keeps what it has; declare {name} = "
+                    f"sf.State({kind.__name__}), and write it with self.{name}.set(value)"
+                )
+
+
 def _declare_instance(
     functions: StatefulFunctions, typename: str, instance: StatefulFunction, state: object
 ) -> None:
@@ -215,6 +234,7 @@ def _declare_instance(
                     f"{typename}: {name} of {base.__name__} is the class State itself: write "
                     f"{name} = sf.State(type), such as sf.State(int)"
                 )
+    _warn_of_attributes(typename, type(instance))
     specs = []
     for name, handle in handles.items():
         try:

@@ -49,7 +49,9 @@ class Invocations(Sequence[Invocation]):
         return cls(view, view.places, recorder.id, dropped)
 
     def _with(self, places: Places) -> Invocations:
-        return Invocations(self._view, places, self._recorder_id)
+        found = Invocations(self._view, places, self._recorder_id)
+        found._meant = self._meant
+        return found
 
     def _read(self, place: int) -> Invocation:
         batch, at = self._view.find(place)

@@ -298,3 +298,53 @@ def test_bash_completes_commands_options_and_files(tmp_path):
         timeout=60,
     )
     assert done.stdout.split() == ["cluster", "status", "--port", "module.yaml"]
+
+
+def test_run_of_what_needs_kafka_names_what_runs_it(tmp_path):
+    module = tmp_path / "module.yaml"
+    module.write_text(
+        "kind: io.statefun.kafka.v1/egress\nspec:\n  id: a/b\n  address: kafka:9092\n"
+        "---\nkind: io.statefun.kafka.v1/ingress\nspec:\n  id: a/in\n  address: kafka:9092\n"
+        "  consumerGroupId: g\n  topics: []\n"
+    )
+    done = run("run", str(module), "--port", "0")
+    assert done.returncode == 1
+    assert f"`statefun-nb cluster up {module}`" in done.stderr
+    assert "`statefun-nb serve MODULE`" in done.stderr
+
+
+def test_a_warning_is_told_without_a_place_in_our_code(tmp_path):
+    module = tmp_path / "module.yaml"
+    module.write_text("kind: x/unknown\nspec: {}\n")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = run("run", str(module), "--port", port)
+    assert f"statefun-nb: port {port} is taken: the endpoint listens on port" in done.stderr
+    assert ".py" not in done.stderr
+
+
+def test_an_option_of_jupyterlab_is_told_where_it_goes(capsys):
+    with pytest.raises(SystemExit):
+        main(["lab", "--no-browser"])
+    assert "(write -- before what is for JupyterLab)" in capsys.readouterr().err
+
+
+def test_lab_says_when_there_is_no_tour(monkeypatch, tmp_path, capsys):
+    labapp = pytest.importorskip("jupyterlab.labapp")
+    opened: list[list[str]] = []
+    monkeypatch.setattr(labapp, "main", opened.append)
+    assert main(["lab", str(tmp_path)]) == 0
+    assert opened == [[str(tmp_path)]]
+    assert f"there is no tour in {tmp_path}" in capsys.readouterr().err
+
+
+def test_every_option_has_a_help():
+    for command in ("run", "serve", "export", "lab", "doctor"):
+        shown = run(command, "--help").stdout
+        options = shown.partition("options:")[2].splitlines()
+        for line, following in zip(options, [*options[1:], ""], strict=True):
+            if line.startswith("  -"):
+                helped = len(line.split("  ")) > 2 or following.startswith("      ")
+                assert helped, line

@@ -101,7 +101,51 @@ def test_show_opens_live_views(shell, capsys):
 
 def test_without_a_session_the_magics_say_how_to_start_one(shell, capsys):
     statefun(shell, "state m/f")
-    assert "call sf.start() first" in capsys.readouterr().out
+    assert "no session is running: %statefun start starts one" in capsys.readouterr().out
+    shell.run_cell_magic("statefun_module", "", "kind: x")
+    assert "no session is running: %statefun start starts one" in capsys.readouterr().out
+
+
+def test_names_in_braces_are_what_the_notebook_has_under_them(shell, capsys):
+    sf.function("m/f")(lambda ctx, message: print(message.value))
+    statefun(shell, "start --port 0")
+    shell.user_ns.update(who="bob b", what={"n": [1, "it's"]}, n=2)
+    for line in ("m/f {who} {what}", "m/f a-{n} {n}", "m/f a {unknown}", 'm/f a {"n": 1}'):
+        statefun(shell, f"send {line}")
+    sf.session().wait_idle()
+    served = [(each.address.id, each.message.value) for each in sf.session().invocations]
+    assert sorted(served, key=repr) == [
+        ("a", "{unknown}"),
+        ("a", {"n": 1}),
+        ("a-2", 2),
+        ("bob b", {"n": [1, "it's"]}),
+    ]
+    statefun(shell, "send m/f x it's")
+    assert "No closing quotation" in (said := capsys.readouterr().out)
+    assert "between marks of the other kind" in said
+
+
+def test_a_step_with_nothing_to_serve_says_that_it_has_paused(shell, capsys):
+    statefun(shell, "start --port 0 --clock virtual")
+    assert sf.session().options.clock == "virtual"
+    assert statefun(shell, "step") is None
+    assert "the session is paused now: %statefun resume" in capsys.readouterr().out
+
+
+def test_a_cell_without_a_name_says_what_shows_how(shell, capsys):
+    shell.run_cell_magic("statefun_function", "", "pass")
+    assert "(%statefun_function --help shows how)" in capsys.readouterr().out
+
+
+def test_a_misspelt_type_is_said_where_nothing_is_found(shell, capsys):
+    sf.function("m/till")(lambda ctx, message: None)
+    statefun(shell, "start --port 0")
+    statefun(shell, "send m/till a 1")
+    sf.session().wait_idle()
+    for command in ("replay", "trace"):
+        shown = repr(statefun(shell, f"{command} --type m/tll"))
+        assert shown.startswith("0 invocations; did you mean 'm/till'?")
+    assert repr(sf.session().invocations.filter(type="x/other")).startswith("0 invocations\n")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +167,8 @@ def test_help_is_shown_and_nothing_else_happens(shell, capsys, line):
         ("{'k': 'two words', \"l\": ['--delay']}", {"k": "two words", "l": ["--delay"]}),
         ('[1, "two words"]', [1, "two words"]),
         ('{"k": [1, 2]} --delay 1s', {"k": [1, 2]}),
-        ("{k}", "{k}"),  # what is not a literal is text: no evaluation
+        ("{k}", 5),  # a name of the notebook, as in other line magics; and no evaluation of more
+        ("{k + 1}", "{k + 1}"),
         ('"a [bracket] in quotes"', "a [bracket] in quotes"),
         ("two words", "two words"),
         ("1.5", 1.5),

@@ -81,7 +81,10 @@ def test_a_module_of_version_3_0_becomes_the_documents_of_today():
         (("io.statefun.kafka/ingress", "nonsense"), "line 16: unknown 'nonsense'"),
         (("            address: 127.0.0.1:9092\n", ""), "lacks address"),
         (("shop/in", "nonsense"), "'nonsense' is not a typename"),
-        (("            topics: []", "            topicz: []"), "lacks topics"),
+        (
+            ("            topics: []", "            topicz: []"),
+            "lacks topics; 'topicz' stands there, for 'topics'",
+        ),
         (("timeouts: {call: 2min}", "timeouts: 5"), "line 13: timeouts: takes names and values"),
         (
             ("    endpoints:\n      - endpoint:", "    endpoints:\n      endpoint:"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 
 import pytest
 
@@ -201,3 +202,43 @@ def test_a_name_of_pythons_own_is_no_state_name(functions, name):
 def test_a_name_that_the_storage_has_itself_is_reserved(functions, name):
     with pytest.raises(sf.DeclarationError, match="is reserved"):
         sf.function("s/f", state={name: int}, functions=functions)(lambda ctx, message: None)
+
+
+@pytest.mark.parametrize(
+    "given", [["visits"], ("visits",), [("visits", int)], {"visits"}, iter(["visits"])]
+)
+def test_a_list_of_names_is_told_to_have_types(functions, given):
+    with pytest.raises(
+        sf.DeclarationTypeError, match=r'takes names and their types.*"visits": int'
+    ):
+        sf.function("a/b", state=given, functions=functions)(lambda ctx, message: None)
+
+
+def test_an_attribute_that_looks_like_state_is_told_to_be_none(functions):
+    class Counts(sf.StatefulFunction):
+        n: int = 0
+        limit = 3
+        known = sf.State(int)
+
+        def invoke(self, ctx, message):
+            self.n += 1
+            self.client = object()
+
+    class Waits(Counts):
+        async def invoke(self, ctx, message):
+            self.limit = 4
+
+    for cls, name in (Counts, "n"), (Waits, "limit"):
+        with pytest.warns(UserWarning, match=rf"self.{name}, .*{name} = sf.State\(int\)") as told:
+            sf.function("a/b", functions=functions)(cls)
+        assert [each.filename for each in told] == [__file__]
+
+
+def test_a_function_of_a_set_that_is_not_served_is_told_how_to_be(functions):
+    functions.bind("a/b")(lambda ctx, message: None)
+    cure = r"StatefulFunctions\(\) of your own: sf.start\(functions=...\)"
+    with sf.start(port=0, functions=sf.StatefulFunctions()) as session:
+        with pytest.warns(UserWarning, match=cure):
+            session.send("a/b", "x", 1)
+        session.wait_idle()
+        assert re.search(cure, session.parked[0].reason)

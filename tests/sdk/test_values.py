@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import datetime as dt
 import math
+import traceback
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
@@ -16,6 +18,7 @@ from pydantic import BaseModel, Field, PrivateAttr, SecretStr
 
 import statefun_nb as sf
 from statefun_nb.sdk.inference import type_of_class, type_of_value
+from statefun_nb.sdk.unreadable import StateValues
 from tests.sdk import values
 from tests.sdk.values import Color, Gift, Item, Line, Person, Point, everything, messages, persons
 
@@ -367,3 +370,34 @@ def test_an_annotation_that_names_nothing_known_is_said():
 
     with pytest.raises(sf.ConversionError, match="annotation of Later names 'Undefined', which is"):
         again(Later(1))
+
+
+def test_a_message_of_another_kind_is_told_to_be_asked_first():
+    message = sf.message_builder("a/f", "x", str_value="hi")
+    with pytest.raises(sf.ConversionError) as told:
+        message.as_type(Item)
+    assert str(told.value).startswith("message to a/f 'x': cannot be read as Item: ")
+    assert str(told.value).endswith(
+        "; it is of the type io.statefun.types/string: ask message.is_type(...) first"
+    )
+
+
+NO_TEXT: Any = 7
+
+
+@pytest.mark.parametrize("wrong", [Item(NO_TEXT), Person])
+def test_what_is_told_of_a_value_is_a_line_and_no_pages_of_a_library(wrong):
+    with pytest.raises(sf.ConversionError) as told:
+        sf.message_builder("a/f", "x", value=wrong, value_type=Item)
+    lines = "".join(traceback.format_exception(told.value))
+    assert "cattrs" not in lines
+    assert "ExceptionGroup" not in lines
+
+
+def test_an_attribute_of_what_is_kept_is_told_to_be_an_item():
+    values = StateValues(n=1)
+    with pytest.raises(AttributeError, match=r"write \['n'\], not .n"):
+        values.n  # noqa: B018
+    with pytest.raises(AttributeError, match="has no attribute 'm'"):
+        values.m  # noqa: B018
+    assert copy.deepcopy(values) == values

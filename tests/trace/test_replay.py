@@ -246,3 +246,12 @@ def test_a_replay_that_does_not_end_is_named_and_ends_with_its_session(functions
         assert isinstance(error, sf.SessionError)
         assert "was run again" in str(error)
     assert len(session.invocations) == 50
+
+
+@pytest.mark.parametrize("given", ["a/f", b"a/f"])
+def test_a_name_is_not_what_is_run_again(functions, given):
+    with (
+        sf.start(port=0, functions=functions) as session,
+        pytest.raises(sf.SessionError, match=f"not {given!r}"),
+    ):
+        session.replay(given)

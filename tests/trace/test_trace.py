@@ -314,3 +314,12 @@ def test_filters_go_on_from_filters(functions):
     served = trace.filter(status="ok")
     assert [each.seq for each in served[-3:]] == [each.seq for each in trace if not each.error][-3:]
     assert len(served) == sum(each.status == "ok" for each in trace)
+
+
+def test_without_pandas_the_trace_says_what_to_install(functions, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with (
+        sf.start(port=0, functions=functions) as session,
+        pytest.raises(sf.EngineError, match=r"to_dataframe\(\) needs pandas: pip install"),
+    ):
+        session.invocations.to_dataframe()
