@@ -102,5 +102,8 @@ def address_of(typename: str, id: str) -> SdkAddress:
     """The address of instance ``id`` of function type ``typename``."""
     namespace, name = parse_typename(typename)
     if not isinstance(id, str):
-        raise DeclarationTypeError(f"the id of a {typename} is a string, not {shown(id)}")
+        as_text = f": write str({id})" if isinstance(id, int) else ""
+        raise DeclarationTypeError(
+            f"the id of {typename} must be a string, not {shown(id)}{as_text}"
+        )
     return SdkAddress(namespace, name, id, typename)

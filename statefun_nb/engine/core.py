@@ -399,7 +399,7 @@ class Core:
 
     def _retry_later(self, mailbox: Mailbox, now_ms: int) -> None:
         # Doubling from 10 ms, as the runtime's OkHttp transport does; it gives up after its call
-        # timeout and fails the job, here it goes on once a minute until somebody mends the cell.
+        # timeout and fails the job, here it goes on once a minute until somebody fixes the cell.
         delay = min(_FIRST_RETRY_MS << min(mailbox.attempts, 20), _LAST_RETRY_MS)
         mailbox.attempts += 1
         self._retries[mailbox] = now_ms + delay

@@ -18,7 +18,7 @@ class MailboxState(Enum):
     READY = "ready"  # for its turn
     IN_FLIGHT = "in flight"  # for the answer to its request
     BACKING_OFF = "backing off"  # for the time of the next try
-    PARKED = "parked"  # for a cell that mends or declares its function
+    PARKED = "parked"  # for a cell that fixes or declares its function
 
 
 TRANSITIONS: dict[MailboxState, dict[MailboxState, str]] = {

@@ -161,7 +161,7 @@ class SqliteStore:
         if self._head.clock != clock:
             raise EngineError(
                 f"the times in durable={self.path!r} are those of clock={self._head.clock!r}: "
-                "start it so"
+                f"start with clock={self._head.clock!r}"
             )
         self._totals.update(json.loads(self._head.totals))
         (last,) = self._db.execute("SELECT max(number) FROM egress").fetchone()

@@ -74,7 +74,10 @@ class Exported(NamedTuple):
         lines = [f"BROKEN: {self.problem}"] if self.problem else []
         lines += [f"left out: {each}" for each in self.chosen.left_out]
         if self.chosen.others:
-            lines.append(f"{self.chosen.others} more invocations add nothing to these")
+            adds = "adds" if self.chosen.others == 1 else "add"
+            lines.append(
+                f"{counted(self.chosen.others, 'more invocation')} {adds} nothing to these"
+            )
         return [*lines, *self.notes]
 
     def _table(self) -> tuple[str, list[str], list[list[object]]]:

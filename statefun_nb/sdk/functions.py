@@ -212,8 +212,8 @@ def _warn_of_attributes(typename: str, cls: type) -> None:
             kind = type(vars(base)[name])
             if kind in CLASS_TYPES:
                 warn(
-                    f"{typename}: invoke sets self.{name}, which is no state: one object serves all "
-                    f"addresses, and nothing keeps what it has; declare {name} = "
+                    f"{typename}: invoke sets self.{name}, which is no state: one object serves "
+                    f"all addresses, and nothing keeps what it has; declare {name} = "
                     f"sf.State({kind.__name__}), and write it with self.{name}.set(value)"
                 )
 

@@ -268,5 +268,6 @@ def _check_signature(typename: str, fun: Callable[..., Any]) -> None:
     ):
         raise DeclarationError(
             f"The registered function {typename} does not expect a context and a message but "
-            f"rather {[p.name for p in parameters]}."
+            f"rather {[p.name for p in parameters]}: write def "
+            f"{getattr(fun, '__name__', 'invoke')}(ctx, message)"
         )

@@ -33,7 +33,7 @@ class Control(Inspection):
     # What waits, and what to do about it.
 
     def retry(self, typename: str | None = None, id: str | None = None) -> int:
-        """Try parked messages again, as after a cell was mended; how many addresses go on.
+        """Try parked messages again, as after a cell was fixed; how many addresses go on.
 
         Parameters
         ----------

@@ -63,7 +63,8 @@ def _check_file(path: str, clock: str, running: Options) -> None:
     if kept is not None and os.path.realpath(kept) == os.path.realpath(path):
         if running.clock != clock:  # all that can be wrong with a file that is open here
             raise EngineError(
-                f"the times in durable={path!r} are those of clock={running.clock!r}: start it so"
+                f"the times in durable={path!r} are those of clock={running.clock!r}: "
+                f"start with clock={running.clock!r}"
             )
         return
     store = SqliteStore(path, clock)

@@ -1,6 +1,6 @@
 """A cell is run again while the function that it declared still runs: the older version is ended.
 
-Somebody who mends an endless loop has no other way to let go of it than to end the session.
+Somebody who fixes an endless loop has no other way to let go of it than to end the session.
 """
 
 from __future__ import annotations

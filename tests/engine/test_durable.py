@@ -283,7 +283,9 @@ def test_a_folder_that_is_not_there_a_folder_and_no_path(path, functions):
 
 def test_another_clock_and_another_format_are_refused(path, functions):
     start(path, functions).stop()
-    with pytest.raises(sf.EngineError, match="are those of clock='system': start it so"):
+    with pytest.raises(
+        sf.EngineError, match="are those of clock='system': start with clock='system'"
+    ):
         start(path, functions, clock="virtual")
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 3")

@@ -62,7 +62,12 @@ WRONG_DECLARATIONS: list[tuple[Any, tuple[Any, ...], dict[str, Any], str]] = [
     (declare_class, (sf.State[int],), {}, r"write n = sf.State\(type\)"),
     (sf.message_builder, ("a", "i"), {"int_value": 1}, "'a' is not a typename"),
     (sf.message_builder, ({}, "i"), {"int_value": 1}, "target_typename can not be missing"),
-    (sf.message_builder, ("a/b", 5), {"int_value": 1}, "the id of a a/b is a string"),
+    (
+        sf.message_builder,
+        ("a/b", 5),
+        {"int_value": 1},
+        r"the id of a/b must be a string, not 5 \(int\): write str\(5\)",
+    ),
     (sf.egress_message_builder, ("a", 1, int), {}, "'a' is not a typename"),
     (sf.kafka_egress_message, ([], "t", "v"), {}, "a typename is a string"),
     (sf.kinesis_egress_message, ("a", "s", "v", "k"), {}, "'a' is not a typename"),

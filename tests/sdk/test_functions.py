@@ -161,7 +161,7 @@ def test_a_wrong_declaration_says_what_and_leaves_nothing_behind(
         (lambda ctx: ctx.send("c/d", "x", object()), r"message to c/d 'x': cannot tell"),
         (lambda ctx: ctx.send("c/d", "x", 2**70), r"c/d 'x'.*does not fit"),
         (lambda ctx: ctx.send("cd", "x", 1), "namespace/name"),
-        (lambda ctx: ctx.send("c/d", 5, 1), "is a string"),
+        (lambda ctx: ctx.send("c/d", 5, 1), "must be a string"),
         (lambda ctx: ctx.send("c/d"), "given only 'c/d'"),
         (lambda ctx: ctx.send("c/d", "\ud800", 1), "UTF-8"),
         (lambda ctx: ctx.send("c/d", "", 1), "id of a message"),
