@@ -234,8 +234,6 @@ class Core:
     ) -> None:
         """Set state values from outside, all or none; None clears; see ``Controls.write``.
 
-        Addresses that are parked because of a value that is cleared go on.
-
         Raises
         ------
         EngineError
@@ -254,11 +252,6 @@ class Core:
             mailbox = function_type.mailboxes[address.id] = Mailbox(function_type, address.id)
         for index, value in placed.items():
             mailbox.write(index, value, now_ms)
-        if function_type.holder is mailbox and None in placed.values():
-            # All of the type were refused for what it held: the next one to be, if there is one
-            # that holds such a value too, is told so.
-            function_type.holder = None
-            self.release(address.typename)
 
     def redeclare(self, typename: str, specs: Iterable[StateSpec], now_ms: int) -> None:
         """Take in how a function declares the names that are known of it; see ``register``."""

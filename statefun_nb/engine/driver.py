@@ -229,8 +229,13 @@ class Driver:
         values: Mapping[str, TypedValue | None],
         specs: Sequence[StateSpec],
     ) -> None:
-        """Set or clear state values from outside; see ``Core.write``."""
+        """Set or clear state values from outside; see ``Core.write``.
+
+        Addresses that are parked because of a value that is cleared go on.
+        """
         self.core.write(address, values, specs, self._clock.now_ms())
+        if None in values.values() and self.core.types[address.typename].let_go(address.id):
+            self.core.release(address.typename)
         self._settle()
 
     async def close(self) -> None:

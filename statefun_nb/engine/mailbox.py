@@ -90,6 +90,16 @@ class FunctionType:
             )
         )
 
+    def let_go(self, id: str) -> bool:
+        """Was it for a value of that address, where one is cleared now, that all were refused?
+
+        Whoever is refused next, as another address has such a value too, is told of that one.
+        """
+        found = self.holder is not None and self.holder.id == id
+        if found:
+            self.holder = None
+        return found
+
     def placed(
         self, values: Mapping[str, TypedValue | None], specs: Iterable[StateSpec], now_ms: int
     ) -> dict[int, TypedValue | None]:

@@ -205,7 +205,9 @@ class Message(_Typed):
         except ConversionError as error:
             told, cause = error, error.__cause__
             if not self.is_type(tpe):
-                text = f"{error}; it is of the type {value.typename}: ask message.is_type(...) first"
+                text = (
+                    f"{error}; it is of the type {value.typename}: ask message.is_type(...) first"
+                )
                 told = error.__class__(text)
             raise about(told, self.target_typename, self.target_id) from cause
         except Exception as error:

@@ -79,7 +79,7 @@ WRONG = {
     "a type": (lambda check: check.state(visits=2.0), r"is 2, not 2.0 \(int, float\)"),
     "a name": (
         lambda check: check.state(visit=2),
-        r"it declares no state 'visit' \(declared: visits, name\); did you mean 'visits'\?",
+        r"state 'visit' is not there; it keeps {'visits': 2}; did you mean 'visits'\?",
     ),
     "a name for nothing": (
         lambda check: check.state(vissits=None),
