@@ -47,7 +47,7 @@ check: $(VENV)/dev js/node_modules/.dev ## Format, lint, types, generated files,
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_architecture.py
 	$(NPM) run --silent check
 
-fix: $(VENV)/dev js/node_modules/.dev ## Format, and mend what linters can mend
+fix: $(VENV)/dev js/node_modules/.dev ## Format, and fix what linters can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(NPM) run --silent fix

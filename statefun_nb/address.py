@@ -102,7 +102,7 @@ def address_of(typename: str, id: str) -> SdkAddress:
     """The address of instance ``id`` of function type ``typename``."""
     namespace, name = parse_typename(typename)
     if not isinstance(id, str):
-        as_text = f": write str({id})" if isinstance(id, int) else ""
+        as_text = f": write str({id})" if type(id) is int and abs(id) < 10**18 else ""
         raise DeclarationTypeError(
             f"the id of {typename} must be a string, not {shown(id)}{as_text}"
         )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.cells.body import function_text
 from statefun_nb.export.live import A_SESSION, live, refusal
 from statefun_nb.export.program import Refusal, Wanted, program
 from tests.export.test_program import declared
@@ -176,3 +177,9 @@ def test_a_module_that_asks_is_not_asked():
             raise AssertionError(name)
 
     assert live(Proxy()) is None
+
+
+def test_a_cell_that_is_a_body_is_named_by_its_typename():
+    text = function_text("shop/aw", [], "return foo")
+    with pytest.raises(sf.DeclarationError, match=r"'foo' is .*the function shop/aw uses foo"):
+        program([IMPORT, text], [Wanted("shop/aw", "serve_aw")])

@@ -313,3 +313,11 @@ def test_a_module_of_2_0_is_read_in_a_cell_and_written_by_a_line(shell, capsys):
     shell.run_cell_magic("statefun_module", "", OF_2)
     assert "DeclarationError" not in (said := capsys.readouterr().out)
     assert 'it needs engine="flink"' in said  # a Kafka ingress, as elsewhere
+
+
+def test_tab_after_the_magic_of_a_cell_offers_what_is_declared(shell):
+    sf.function("m/till")(lambda ctx, message: None)
+    line = "%%statefun_function m/"
+    with completer.provisionalcompleter():
+        offered = [each.text for each in shell.Completer.completions(line, len(line))]
+    assert "m/till" in offered
