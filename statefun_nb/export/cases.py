@@ -7,9 +7,10 @@ import json
 import random
 import re
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from inspect import unwrap
 from itertools import zip_longest
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..cells.progress import progress_bar
@@ -63,27 +64,39 @@ class _Tried(NamedTuple):
     covers: Covered
 
 
-def choose(cases: Iterable[Case], functions: StatefulFunctions) -> Chosen:
+def choose(
+    cases: Iterable[Case],
+    functions: StatefulFunctions,
+    unsettled: Mapping[str, str] = MappingProxyType({}),
+) -> Chosen:
     """Run cases again, on a loop of their own, and choose; what they do goes nowhere.
 
     A case is left out when it asks the clock or chance, and when it does otherwise than it did. Of
     the others those are taken that run lines, or have effects of a kind, that no case before them
-    has; then some of each kind.
+    has; then some of each kind. None are taken of a function that is ``unsettled``, with the reason.
     """
     state = random.getstate()  # the notebook's own sequence goes on where it was
     try:
         with LoopThread("statefun_nb export") as loop:
-            return loop.run(_choose(cases, functions), timeout=None)
+            return loop.run(_choose(cases, functions, unsettled), timeout=None)
     finally:
         random.setstate(state)
 
 
-async def _choose(cases: Iterable[Case], functions: StatefulFunctions) -> Chosen:
+async def _choose(
+    cases: Iterable[Case], functions: StatefulFunctions, unsettled: Mapping[str, str]
+) -> Chosen:
     usable = _usable(cases, functions)
-    order = {typename: _spread(found) for typename, found in usable.items()}
+    order = {
+        typename: _spread(found) for typename, found in usable.items() if typename not in unsettled
+    }
     spaces = _namespaces(functions)
     chosen: list[Case] = []
-    reasons: dict[tuple[str, str], list[str]] = {}
+    reasons: dict[tuple[str, str], list[str]] = {
+        (typename, unsettled[typename]): [_words(case) for case in found]
+        for typename, found in usable.items()
+        if typename in unsettled
+    }
     total = sum(map(len, order.values()))
     with progress_bar(total=total, desc="trying", unit=" invocations") as bar:
         for typename, found in order.items():

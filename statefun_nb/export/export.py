@@ -21,6 +21,7 @@ from ..trace.replay import cases_of
 from .cases import Chosen, choose
 from .live import A_SESSION, refusal
 from .modules import imports_of
+from .outside import data_files, unsettled
 from .program import Refusal, Wanted, program
 from .project import FILES, NO_WHEEL, VENDOR, Parts, kafka_documents, project_files
 from .tried import Tried, try_project
@@ -127,21 +128,24 @@ def export(
 
     code = program(cells, wanted, named(refused))
     imports = imports_of(code)
-    check_free(folder, imports.copied, overwrite=overwrite)
+    data = data_files(code, Path.cwd(), FILES)
+    copied = imports.copied | data
+    check_free(folder, copied, overwrite=overwrite)
     kafka = kafka_documents(documents, Invocations.of(recorder))
     module = write_module(with_endpoints([*documents, *kafka], functions, _URL))
-    chosen = choose(cases_of(recorder), functions)
+    chosen = choose(cases_of(recorder), functions, unsettled(code, wanted))
     package, wheel = _package()
     parts = Parts(
         code, registry, module, imports, package, wheel,
         len(chosen.cases), [str(each) for each in chosen.left_out],
     )  # fmt: skip
     files = project_files(parts)
-    _write(folder, files, imports.copied, wheel)
+    _write(folder, files, copied, wheel)
     count = write_recorded(folder / _RECORDED, chosen.cases)
     lines = {name: len(text.splitlines()) for name, text in files.items()} | {_RECORDED: count}
-    lines |= {name: _lines_of(path) for name, path in imports.copied.items()}
+    lines |= {name: _lines_of(path) for name, path in copied.items()}
     notes = list(imports.notes)
+    notes += [f"{name} is copied: the program reads it from its working folder" for name in data]
     if wheel:
         lines[f"{VENDOR}/{wheel}"] = 0
     else:

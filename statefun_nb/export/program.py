@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ..errors import DeclarationError
 from .statements import DEFINITIONS, Statement, outside_functions, read_statements
 
-__all__ = ["Refusal", "Wanted", "program"]
+__all__ = ["Refusal", "Wanted", "declarations", "program"]
 
 # Methods that change what a name stands for: a table that is filled in a cell of its own.
 _FILLING = {"add", "append", "extend", "insert", "setdefault", "update"}
@@ -163,7 +163,7 @@ def program(
     found = _Slice(statements, refused or {})
     found.choose(
         [
-            *(statement for each in wanted for statement in _declarations(statements, each)),
+            *(statement for each in wanted for statement in declarations(statements, each)),
             *(statement for statement in statements if statement.is_future),
         ]
     )
@@ -198,7 +198,7 @@ def _session_calls(
                 yield f"{name}.{used.attr}", _OF_SESSIONS[used.attr]
 
 
-def _declarations(statements: Sequence[Statement], wanted: Wanted) -> list[Statement]:
+def declarations(statements: Sequence[Statement], wanted: Wanted) -> list[Statement]:
     """The statement that declares a function, or all that may where the text does not tell."""
     by_typename = [each for each in statements if _typenames(statements, each, wanted.typename)]
     if by_typename:

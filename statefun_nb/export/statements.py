@@ -7,7 +7,7 @@ import symtable
 from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["DEFINITIONS", "Statement", "outside_functions", "read_statements"]
+__all__ = ["DEFINITIONS", "Statement", "outside_functions", "read_statements", "run_at_once"]
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _EXPRESSIONS = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -39,7 +39,7 @@ class Statement(NamedTuple):
     @property
     def awaits(self) -> bool:
         """Does it await at the top level, as a cell may and a module may not?"""
-        return any(map(_is_await, _run_at_once(self.node)))
+        return any(map(_is_await, run_at_once(self.node)))
 
     @property
     def called(self) -> str:
@@ -116,7 +116,7 @@ def _is_await(node: ast.AST) -> bool:
     )
 
 
-def _run_at_once(node: ast.AST) -> Iterable[ast.AST]:
+def run_at_once(node: ast.AST) -> Iterable[ast.AST]:
     """A statement and what is in it, but for the bodies of functions: those are run when called."""
     yield node
     if isinstance(node, ast.Lambda):
@@ -126,7 +126,7 @@ def _run_at_once(node: ast.AST) -> Iterable[ast.AST]:
             continue
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
-                yield from _run_at_once(child)
+                yield from run_at_once(child)
 
 
 def outside_functions(node: ast.AST) -> Iterable[ast.AST]:

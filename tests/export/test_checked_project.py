@@ -197,8 +197,8 @@ def test_a_folder_with_a_project_is_refused_before_the_notebook_is_run(tmp_path)
 
 
 CELLS = [
-    "import statefun_nb as sf, sqlite3, uuid\nfrom beside import shout\ns = sf.start(port=0)",
-    "NAME = uuid.uuid4().hex",
+    "import statefun_nb as sf, sqlite3, os\nfrom beside import shout\ns = sf.start(port=0)",
+    "NAME = str(os.getpid())",
     (
         '@sf.function("x/f")\n'
         "def f(ctx, message):\n"

@@ -179,6 +179,32 @@ def test_a_notebook_that_cannot_be_exported_says_why(cells, message, tmp_path):
     assert not (tmp_path / "project").exists()
 
 
+def test_data_beside_the_notebook_goes_along_and_chance_makes_no_tests(tmp_path):
+    (tmp_path / "data.txt").write_text("from a file")
+    source = notebook(
+        tmp_path / "n.ipynb",
+        [
+            "import random, statefun_nb as sf\ns = sf.start(port=0)",
+            "DATA = open('data.txt').read()\nRATE = random.random()",
+            (
+                "@sf.function('x/read', state={'n': str})\ndef f(ctx, message):\n"
+                "    ctx.storage.n = DATA"
+            ),
+            (
+                "@sf.function('x/rate', state={'n': float})\ndef g(ctx, message):\n"
+                "    ctx.storage.n = RATE"
+            ),
+            "s.send('x/read', 'a', 1); s.send('x/rate', 'a', 1); s.wait_idle()",
+        ],
+    )
+    done = command("statefun_nb", "export", str(source), "project", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 test passes" in done.stdout
+    assert "left out: 1 invocation of x/rate: uses RATE, which is made by chance" in done.stdout
+    assert "data.txt is copied" in done.stdout
+    assert (tmp_path / "project" / "data.txt").read_text() == "from a file"
+
+
 def test_what_the_kernels_process_writes_is_not_the_commands(tmp_path):
     """Nor what it says at its end: the project is there by then."""
     library = 'import os, subprocess\n_ = subprocess.run("echo out; echo careful >&2", shell=True)'
