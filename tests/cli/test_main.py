@@ -173,6 +173,7 @@ def test_what_is_wrong_is_an_error_about_just_that(line, monkeypatch, capsys, tm
         pytest.importorskip("nbclient")
     files = {
         "empty.json": "{}",
+        "empty.yaml": "\n",
         "README.md": "# Read me\n\nThis: is: no YAML\n",
         "lacks.yaml": "kind: io.statefun.endpoints.v2/http\nspec:\n  functions: a/b\n",
         "kinds.yaml": "kind: io.statefun.kinesis.v1/ingress\nspec:\n  id: a/b\n  streams: []\n",
