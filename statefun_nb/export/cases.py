@@ -73,7 +73,7 @@ def choose(
 
     A case is left out when it asks the clock or chance, and when it does otherwise than it did. Of
     the others those are taken that run lines, or have effects of a kind, that no case before them
-    has; then some of each kind. None are taken of a function that is ``unsettled``, with the reason.
+    has; then some of each kind. None are taken of a function that is ``unsettled``; that is said.
     """
     state = random.getstate()  # the notebook's own sequence goes on where it was
     try:

@@ -336,31 +336,6 @@ def test_a_corrected_declaration_is_kept_in_the_file(functions, tmp_path, first)
         session.check("a/f", "x").state(n=None)
 
 
-@pytest.mark.parametrize("corrected", [str, sf.State(int, expire_after_write=timedelta(minutes=1))])
-def test_when_the_last_value_in_the_way_is_cleared_all_go_on(functions, corrected):
-    def declare(kind, value):
-        @sf.function("a/f", state={"n": kind}, functions=functions)
-        def f(ctx, message):
-            ctx.storage.n = value
-
-    declare(int, 1)
-    with sf.start(port=0, functions=functions) as session:
-        session.send_many([("a/f", id_, 1) for id_ in ("x", "y")])
-        session.wait_idle()
-        declare(corrected, "text" if corrected is str else 2)
-        session.send_many([("a/f", id_, 1) for id_ in ("z", "z2")])
-        session.wait_idle()
-        for _ in range(2):  # each time, what is said to clear is cleared
-            assert {each.address.id for each in session.parked} == {"z", "z2"}
-            (cure,) = {
-                each.reason.partition("(s.")[2].partition("), ")[0] for each in session.parked
-            }
-            eval(f"session.{cure}")
-            session.wait_idle()
-        assert session.parked == []
-        assert sorted(session.state("a/f")) == ["z", "z2"]
-
-
 class Cart:
     def __repr__(self):
         raise AttributeError("no owner")
