@@ -68,7 +68,7 @@ def test_the_module_of_gos_readme_runs_as_it_stands(written):
         try:
             assert running.stdout is not None
             assert running.stderr is not None
-            while "is run" not in running.stdout.readline():
+            while "Ctrl-C" not in running.stdout.readline():
                 assert running.poll() is None, running.stderr.read()
             for text in (b"one", b"two"):
                 url = f"http://127.0.0.1:{into}/demo/greeter/bob"
