@@ -111,7 +111,7 @@ def test_the_module_and_the_commands_of_the_page_on_other_languages(tmp_path):
             try:
                 assert running.stdout is not None
                 assert running.stderr is not None
-                while "is run" not in running.stdout.readline():
+                while "Ctrl-C" not in running.stdout.readline():
                     assert running.poll() is None, running.stderr.read()
                 running.terminate()
                 assert running.wait(timeout=120) == 0

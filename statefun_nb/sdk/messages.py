@@ -203,9 +203,12 @@ class Message(_Typed):
         try:
             return tpe.serializer().deserialize(data or b"")
         except ConversionError as error:
-            if self.is_type(tpe):
-                raise about(error, self.target_typename, self.target_id) from error.__cause__
-            raise self._is_other(tpe) from error.__cause__
+            told = error
+            if not self.is_type(tpe):
+                typename = self.value_typename()
+                text = f"{error}; it is of the type {typename}: ask message.is_type(...) first"
+                told = error.__class__(text)
+            raise about(told, self.target_typename, self.target_id) from error.__cause__
         except Exception as error:
             if self.is_type(tpe):
                 raise

@@ -415,7 +415,7 @@ def answer(ctx, message):
                 assert running.stdout is not None
                 assert running.stderr is not None
                 try:
-                    while "is run" not in running.stdout.readline():
+                    while "Ctrl-C" not in running.stdout.readline():
                         assert running.poll() is None, running.stderr.read()
                     fetch(ports[0], "their/greeter/bob", text("hi"))
                     eventually(lambda: fetch(ports[1], "greet") == (200, f"bob: hi {turn}"))  # noqa: B023
