@@ -251,7 +251,7 @@ class Check:
     def _changed(self, name: str) -> str:
         for each in reversed(self._good):
             if differs(each.state_before.get(name), each.state_after.get(name)):
-                message = cut(repr_of(each.message.value), 40)
+                message = shorten(repr_of(each.message.value), 40)
                 return f"; invocation {each.seq} set it last, for the message {message}"
         return ""
 
@@ -358,7 +358,7 @@ def _all_of(verb: str, found: list[tuple[str, str, Any]], how: str) -> str:
     if not found:
         return f"it {verb} nothing at all{how}"
     each = [
-        f"{cut(repr_of(value), 30)} to {typename} {where!r}" for typename, where, value in found
+        f"{shorten(repr_of(value), 30)} to {typename} {where!r}" for typename, where, value in found
     ]
     verb += f"{how}:" if how else ""
     return f"it {verb} {', '.join(each[:5])}{' …' if len(each) > 5 else ''}"
