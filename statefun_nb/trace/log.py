@@ -153,7 +153,7 @@ class Log:
         if head == self._head:
             return
         self._head, before = head, self._head
-        if self._shared or head > max(_CUT, len(self._batches) // 2):
+        if self._shared or head > max(_CUT, len(self._batches) // 8):
             self._cut()
         else:
             self._batches[before:head] = [None] * (head - before)
