@@ -189,6 +189,7 @@ class Keeper:
             self._cluster.close()
         finally:
             self._thread.stop(timeout)
+            self._cluster.rest.close()  # which a last look may have opened again
 
 
 # In this order: the job needs Kafka, and a JobManager takes the TaskManagers with it.
