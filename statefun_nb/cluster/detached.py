@@ -132,8 +132,11 @@ def _start(cluster: Cluster, documents: list[Document], report: Callable[[str], 
     clients.create_topics(sorted({*topics, MESSAGES_TOPIC}), cluster.parallelism)
     clients.close()
     report("StateFun is starting")
-    cluster.start_job(write_module(documents))
-    cluster.wait_for_job(report)
+    try:
+        cluster.start_job(write_module(documents))
+        cluster.wait_for_job(report)
+    finally:
+        cluster.rest.close()
 
 
 def status() -> DetachedCluster | None:
