@@ -39,7 +39,7 @@ def test_a_timeout_of_the_work_itself_is_told_apart():
 
 
 def test_calls_from_its_own_thread_are_refused():
-    with LoopThread("statefun_nb") as loop, pytest.raises(sf.SessionError, match="from inside it"):
+    with LoopThread("statefun_nb") as loop, pytest.raises(sf.SessionError, match="was made on it"):
         loop.call(lambda: loop.call(sum, [1]))
 
 

@@ -530,7 +530,7 @@ def test_unicode_ids_and_large_values(engine, functions):
         (("a/b", "x", object()), "cannot tell"),
         (("a/b", "x", 2**64), "does not fit"),
         (("a/b", "\udcff", 1), "UTF-8"),
-        (("a/b", 5, 1), "is a string"),
+        (("a/b", 5, 1), "must be a string"),
         ("text", "tuple"),
     ],
 )

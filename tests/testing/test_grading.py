@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import psutil
 import pytest
 
 import statefun_nb as sf
@@ -20,6 +19,9 @@ from statefun_nb.testing.reports import as_json, as_junit, feedback_page, names_
 from tests.waiting import eventually
 
 from .notebooks import write_notebook
+
+psutil = pytest.importorskip("psutil")
+pytest.importorskip("nbclient")
 
 START = "%load_ext statefun_nb\nimport statefun_nb as sf\ns = sf.start(port=0)"
 COUNTS = """@sf.function("g/count", state={"n": int})

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 pexpect = pytest.importorskip("pexpect")
+pytest.importorskip("anywidget")
 
 CODE = """\
 import statefun_nb as sf
