@@ -241,7 +241,7 @@ def bounded(text: str) -> str:
     Examples
     --------
     >>> bounded(f"there is no {'x' * 1000000!r}: correct the name")[-50:]
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxx': correct the name"
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx': correct the name"
     """
     if len(text) <= _LONG:
         return text
