@@ -28,7 +28,7 @@ def unsettled(code: str, wanted: Iterable[Wanted]) -> dict[str, str]:
 
     Examples
     --------
-    >>> code = "import random\\nRATE = random.random()\\n@sf.function('a/b')\\ndef f(c, m): RATE"
+    >>> code = "import random\nRATE = random.random()\n@sf.function('a/b')\ndef f(c, m): RATE"
     >>> unsettled(code, [Wanted("a/b", "f")])
     {'a/b': 'uses RATE, which is made by chance (random.random) when it is imported'}
     """
