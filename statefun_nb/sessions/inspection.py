@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -285,13 +286,7 @@ class Inspection:
         SessionError
             When no file can be written there.
         """
-        target = a_path("path", path)
-        try:
-            return self._views.report(target)
-        except BusyError:  # an OSError, too: it is no fault of the path's
-            raise
-        except OSError as error:
-            raise not_opened("path", target, error) from None  # which repeats the path
+        return _written(path, self._views.report)
 
     def watch(self, typename: str, id: str) -> Any:
         """A live view of one address: its state, and its last invocations.
@@ -321,13 +316,7 @@ class Inspection:
         SessionError
             When no file can be written there.
         """
-        target = a_path("path", path)
-        try:
-            return self._views.snapshot_html(target)
-        except BusyError:
-            raise
-        except OSError as error:
-            raise not_opened("path", target, error) from None  # which repeats the path
+        return _written(path, self._views.snapshot_html)
 
     def _ipython_display_(self) -> None:
         """In a notebook a session displays as its dashboard, elsewhere as a table."""
@@ -338,3 +327,14 @@ class Inspection:
 
     def _repr_html_(self) -> str:
         return self.status()._repr_html_()
+
+
+def _written(path: str | Path, write: Callable[[Path], Path]) -> Path:
+    """Write a page to a path that a user gave."""
+    target = a_path("path", path)
+    try:
+        return write(target)
+    except BusyError:  # an OSError, too: it is no fault of the path's
+        raise
+    except OSError as error:
+        raise not_opened("path", target, error) from None  # which repeats the path
