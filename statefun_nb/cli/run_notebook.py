@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from ..cells.notebook import read_notebook
 from ..cells.progress import progress_bar
-from ..errors import StatefunError, install_command
+from ..errors import StatefunError
 from ..export.export import Exported, check_free
 from ..sessions import default as default_session
 from ..sessions.session import Session
@@ -46,20 +46,10 @@ def export_notebook(notebook: Path, folder: Path, *, overwrite: bool = False) ->
         fails, its kernel dies, or the export fails.
     """
     check_free(folder, overwrite=overwrite)
-    try:
-        import nbformat
-        from nbclient import NotebookClient
-    except ImportError as error:
-        raise StatefunError(
-            f"running a notebook needs nbclient: {install_command('lab')}"
-        ) from error
-    _check_notebook(notebook)
-    try:
-        content: Any = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
-    except OSError as error:
-        raise StatefunError(f"cannot read {notebook}: {error.strerror}") from error
-    except Exception as error:  # nbformat has several for what is not a notebook
-        raise StatefunError(f"{notebook} is not a notebook: {error}") from error
+    content = read_notebook(notebook)
+    import nbformat
+    from nbclient import NotebookClient
+
     export = _EXPORT.format(folder=str(folder.absolute()), overwrite=overwrite)
     content.cells.append(nbformat.v4.new_code_cell(export))  # type: ignore[no-untyped-call]
     client = NotebookClient(
@@ -76,16 +66,6 @@ def export_notebook(notebook: Path, folder: Path, *, overwrite: bool = False) ->
     return NotebookExport(
         text.strip(), ast.literal_eval(problems[0].data["text/plain"]) if problems else ""
     )
-
-
-def _check_notebook(notebook: Path) -> None:
-    """Raise for JSON that has no cells: nbformat would take it for one of its first version."""
-    try:
-        found = json.loads(notebook.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return  # nbformat says it
-    if not (isinstance(found, dict) and {"cells", "worksheets"} & found.keys()):
-        raise StatefunError(f"{notebook} is not a notebook: it has no cells")
 
 
 def _run(client: NotebookClient, notebook: Path) -> None:

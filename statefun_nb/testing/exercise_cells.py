@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import StatefunError, install_command
-
-__all__ = ["WrittenCheck", "read_notebook", "with_checks_of", "written_checks"]
+__all__ = ["WrittenCheck", "with_checks_of", "written_checks"]
 
 
 class WrittenCheck(NamedTuple):
@@ -18,30 +15,6 @@ class WrittenCheck(NamedTuple):
     cell: int
     exercise: str
     points: float
-
-
-def read_notebook(path: Path) -> Any:
-    """A notebook of format 4.
-
-    Raises
-    ------
-    StatefunError
-        When it cannot be read, is no notebook, or nbformat is missing.
-    """
-    try:
-        import nbformat
-    except ImportError as error:
-        raise StatefunError(
-            f"running a notebook needs nbclient: {install_command('lab')}"
-        ) from error
-    try:
-        notebook: Any = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-        nbformat.validate(notebook)
-    except OSError as error:
-        raise StatefunError(f"cannot read {path}: {error.strerror}") from error
-    except Exception as error:  # nbformat has several for what is not a notebook
-        raise StatefunError(f"{path} is not a notebook: {str(error).splitlines()[0]}") from error
-    return notebook
 
 
 def written_checks(notebook: Any) -> list[WrittenCheck]:

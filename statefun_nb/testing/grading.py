@@ -19,8 +19,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from ..cells.notebook import read_notebook
 from ..errors import StatefunError, cut
-from .exercise_cells import WrittenCheck, read_notebook, with_checks_of, written_checks
+from .exercise_cells import WrittenCheck, with_checks_of, written_checks
 from .exercises import Event, events
 
 __all__ = ["Exercise", "Graded", "Limits", "find_notebooks", "grade"]
@@ -147,7 +148,7 @@ def grade(
         When the reference cannot be read or checks nothing. What is wrong with a notebook stands in
         its result, and stops no other.
     """
-    model = None if reference is None else read_notebook(reference)
+    model = None if reference is None else _valid_notebook(reference)
     if model is not None and not written_checks(model):
         raise StatefunError(f'{reference} checks no exercise: s.check(..., exercise="1") does')
     paths = list(notebooks)
@@ -173,7 +174,7 @@ def _grade(
     begun = time.monotonic()
     checks = [] if model is None else written_checks(model)
     try:
-        notebook = read_notebook(path)
+        notebook = _valid_notebook(path)
         if model is not None:
             with_checks_of(notebook, model)
         checks = written_checks(notebook)
@@ -184,6 +185,19 @@ def _grade(
     exercises = _count(checks, ran)
     seconds = time.monotonic() - begun
     return Graded(path, exercises, ran.problem, ran.errors, seconds, ran.without_network)
+
+
+def _valid_notebook(path: Path) -> Any:
+    """A notebook that is as its format says, which reading alone does not ask."""
+    notebook = read_notebook(path)
+    import nbformat
+
+    try:
+        nbformat.validate(notebook)
+    except nbformat.ValidationError as error:
+        reason = str(error).splitlines()[0]
+        raise StatefunError(f"{path} is not a notebook: {reason}") from error
+    return notebook
 
 
 class _Ran(NamedTuple):

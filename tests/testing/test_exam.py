@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from statefun_nb.testing.exercise_cells import read_notebook
+from statefun_nb.cells.notebook import read_notebook
 from statefun_nb.testing.grading import Graded, grade
 
 nbformat = pytest.importorskip("nbformat")

@@ -11,8 +11,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.cells.notebook import read_notebook
 from statefun_nb.cli.main import main
-from statefun_nb.testing.exercise_cells import read_notebook, written_checks
+from statefun_nb.testing.exercise_cells import written_checks
 from statefun_nb.testing.exercises import CHECKS_FILE, events
 from statefun_nb.testing.grading import Limits, find_notebooks, grade
 from statefun_nb.testing.reports import as_json, as_junit, feedback_page, names_of
