@@ -188,6 +188,8 @@ class Core:
         backing_off = [mailbox for mailbox in self._retries if meant(mailbox)]
         for mailbox in backing_off:
             self._retries[mailbox] = 0
+        # Of those that were noted before, the ones that are still on their way.
+        self._corrected = {m: b for m, b in self._corrected.items() if m.in_flight is b}
         for function_type in self.types.values() if self.in_flight else ():
             for mailbox in function_type.mailboxes.values():
                 if mailbox.in_flight is not None and meant(mailbox):
