@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
 import sys
 
-from aiohttp import web
+from on_aiohttp import serve  # type: ignore[import-not-found]  # beside this script
 from statefun import (
     LongType,
     RequestReplyHandler,
@@ -41,24 +38,4 @@ def greeter(context, message):
     )
 
 
-async def serve(request):
-    reply = await handler.handle_async(await request.read())
-    return web.Response(body=reply, content_type="application/octet-stream")
-
-
-async def main():
-    app = web.Application(client_max_size=64 * 1024 * 1024)
-    app.router.add_post("/statefun", serve)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    print(runner.addresses[0][1], flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    await runner.cleanup()
-
-
-handler = RequestReplyHandler(functions)
-with contextlib.suppress(KeyboardInterrupt):
-    asyncio.run(main())
-os._exit(0)
+serve(RequestReplyHandler(functions).handle_async)

@@ -4,14 +4,10 @@
 are objects here: the SDK unpacks what the second parameter's says.
 """
 
-import asyncio
-import contextlib
-import os
 import sys
 from datetime import timedelta
 from typing import Union
 
-from aiohttp import web
 from google.protobuf.wrappers_pb2 import (
     BoolValue,
     DoubleValue,
@@ -20,6 +16,7 @@ from google.protobuf.wrappers_pb2 import (
     Int64Value,
     StringValue,
 )
+from on_aiohttp import serve  # type: ignore[import-not-found]  # beside this script
 from statefun import RequestReplyHandler, StatefulFunctions, kafka_egress_record
 
 NAMESPACE = sys.argv[1] if len(sys.argv) > 1 else "example"
@@ -72,23 +69,8 @@ functions.register("test/every", every)
 handler = RequestReplyHandler(functions)
 
 
-async def serve(request):
-    reply = handler(await request.read())
-    return web.Response(body=reply, content_type="application/octet-stream")
+async def answer(body):
+    return handler(body)
 
 
-async def main():
-    app = web.Application(client_max_size=64 * 1024 * 1024)
-    app.router.add_post("/statefun", serve)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    print(runner.addresses[0][1], flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    await runner.cleanup()
-
-
-with contextlib.suppress(KeyboardInterrupt):
-    asyncio.run(main())
-os._exit(0)
+serve(answer)
