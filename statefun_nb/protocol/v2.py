@@ -108,19 +108,30 @@ def encode_reply(reply: bytes) -> bytes:
             value = mutation.state_value
             body = b"\x08\x01" + body + chunk(b"\x1a", _state_of_v2(value))
         parts.append(chunk(b"\x0a", body))
-    parts += [
-        pair(b"\x12", send.target, _value_of_v2(send.argument))
-        for send in result.outgoing_messages[:]
-    ]
+    parts += _sends(result, _value_of_v2)
     for later in result.delayed_invocations[:]:  # whoever sets a token and never uses it: as well
         body = b"\x08" + varint(later.delay_in_ms) if later.delay_in_ms else b""
         body += chunk(b"\x12", later.target)
         parts.append(chunk(b"\x1a", body + chunk(b"\x1a", _value_of_v2(later.argument))))
+    parts += _records(result, _value_of_v2)
+    return v3.encode_result(parts)
+
+
+def _sends(result: Any, value: Callable[[Any], bytes]) -> list[bytes]:
+    """The messages of a result of either version, with their values in the other's form."""
+    return [
+        pair(b"\x12", send.target, value(send.argument)) for send in result.outgoing_messages[:]
+    ]
+
+
+def _records(result: Any, value: Callable[[Any], bytes]) -> list[bytes]:
+    """The egress records of a result, likewise."""
+    parts = []
     for record in result.outgoing_egresses[:]:
         body = name_chunk(b"\x0a", record.egress_namespace)
         body += name_chunk(b"\x12", record.egress_type)
-        parts.append(chunk(b"\x22", body + chunk(b"\x1a", _value_of_v2(record.argument))))
-    return v3.encode_result(parts)
+        parts.append(chunk(b"\x22", body + chunk(b"\x1a", value(record.argument))))
+    return parts
 
 
 def _value_of_v2(message: Any) -> bytes:
@@ -179,15 +190,9 @@ def decode_reply(data: bytes) -> bytes:
             body = b"\x08\x01" + body
             body += chunk(b"\x1a", typed_value_bytes((ANY, mutation.state_value)))
         parts.append(chunk(b"\x0a", body))
-    parts += [
-        pair(b"\x12", send.target, _value_of_v3(send.argument))
-        for send in result.outgoing_messages[:]
-    ]
+    parts += _sends(result, _value_of_v3)
     for later in result.delayed_invocations[:]:
         body = b"\x08" + varint(max(later.delay_in_ms, 0)) + chunk(b"\x12", later.target)
         parts.append(chunk(b"\x1a", body + chunk(b"\x1a", _value_of_v3(later.argument))))
-    for record in result.outgoing_egresses[:]:
-        body = name_chunk(b"\x0a", record.egress_namespace)
-        body += name_chunk(b"\x12", record.egress_type)
-        parts.append(chunk(b"\x22", body + chunk(b"\x1a", _value_of_v3(record.argument))))
+    parts += _records(result, _value_of_v3)
     return v3.encode_result(parts)

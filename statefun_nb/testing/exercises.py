@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["CHECKS_FILE", "Attempt", "Event", "begin", "events"]
+__all__ = ["CHECKS_FILE", "Attempt", "Event", "begin", "events", "write_event"]
 
 # The name of the variable with the path of the file.
 CHECKS_FILE = "STATEFUN_NB_CHECKS"
