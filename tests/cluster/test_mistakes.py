@@ -8,19 +8,15 @@ import dataclasses
 import pytest
 
 import statefun_nb as sf
-from statefun_nb.sessions.options import Options
 from tests.engine.test_failures import RAISERS
-from tests.requirements import need_flink
+
+from .shared import shared_cluster
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    need_flink()
-    functions = sf.StatefulFunctions()
-    sf.function("m/nothing", functions=functions)(lambda ctx, message: None)
-    session = sf.Session(Options(engine="flink", port=0, functions=functions))
-    yield session, functions
-    session.stop(30)
+    with shared_cluster("m") as found:
+        yield found
 
 
 @pytest.fixture
