@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from docs.error_texts import rows, texts
 from statefun_nb.cli.main import _parser
+from statefun_nb.cluster.processes import free_ports
 from statefun_nb.magics.parser import line_parser
 
 pytest.importorskip("anywidget")
@@ -93,10 +93,8 @@ def test_the_page_on_commands_has_a_line_for_each(program, parser):
 def test_the_module_and_the_commands_of_the_page_on_other_languages(tmp_path):
     page = (DOCS / "howto" / "remote.md").read_text()
     module = "---\n".join(re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
-    for port in ("8090", "8091"):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            module = module.replace(port, str(free.getsockname()[1]))
+    for port, free in zip(("8090", "8091"), free_ports(2), strict=True):
+        module = module.replace(port, str(free))
     (tmp_path / "module.yaml").write_text(module)
     (tmp_path / "functions.py").write_text(
         "import statefun_nb as sf\n@sf.function('a/b')\ndef f(ctx, message):\n    pass\n"

@@ -20,6 +20,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 import statefun_nb as sf
+from statefun_nb.cluster.processes import free_ports
 from statefun_nb.serverless import asgi_app, lambda_handler
 from tests import peer, peer_2
 from tests.requirements import need_lambda
@@ -236,12 +237,6 @@ def test_another_protocol_is_refused(declared):
         asyncio.run(asgi_app(declared)({"type": "websocket"}, None, None))  # type: ignore[arg-type]
 
 
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 @contextlib.contextmanager
 def process(folder, *command, **environment):
     """A program beside us, whose output goes to a file."""
@@ -296,7 +291,7 @@ def uvicorn(folder, port):
 def test_two_workers_of_uvicorn_serve_the_engine_and_a_restart_loses_nothing(functions, tmp_path):
     pytest.importorskip("uvicorn")
     (tmp_path / "far.py").write_text(FUNCTIONS)
-    port = free_port()
+    (port,) = free_ports(1)
     with contextlib.ExitStack() as stack:
         session = stack.enter_context(sf.start(port=0, functions=functions))
         session.load_module(module(f"http://127.0.0.1:{port}/statefun"))
@@ -317,7 +312,7 @@ def on_lambda(tmp_path):
     """The emulator with ``far.handler``, and the few lines that make its events of requests."""
     emulator = need_lambda()
     (tmp_path / "far.py").write_text(FUNCTIONS)
-    port = free_port()
+    (port,) = free_ports(1)
     invoke = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
     one_at_a_time = threading.Lock()  # as each of Lambda's instances
 
@@ -347,7 +342,7 @@ def on_lambda(tmp_path):
             pass
 
     command = [emulator, "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
-    command += ["--runtime-api-address", f"127.0.0.1:{free_port()}"]
+    command += ["--runtime-api-address", f"127.0.0.1:{free_ports(1)[0]}"]
     command += [sys.executable, "-m", "awslambdaric", "far.handler"]
     server = ThreadingHTTPServer(("127.0.0.1", 0), FunctionUrl)
     serving = threading.Thread(target=server.serve_forever)

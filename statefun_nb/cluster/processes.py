@@ -14,11 +14,16 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 from ..errors import EngineError
 
 __all__ = ["Processes", "free_ports", "root_cause"]
+
+# Below those that systems give to outgoing connections (from 32,768 on Linux, 49,152 elsewhere): what
+# is free now is still free when the JobManager, started again hours later, listens there.
+_PORTS = range(20_000, 32_000)
 
 
 class Processes:
@@ -117,15 +122,24 @@ class Processes:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that are free just now, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Ports of 127.0.0.1 that are free just now, all different.
+
+    Raises
+    ------
+    EngineError
+        When there are not so many.
+    """
+    found: list[int] = []
+    with contextlib.ExitStack() as bound:
+        # Of the system's own chance: the user's ``random.seed`` decides nothing here.
+        for port in SystemRandom().sample(_PORTS, len(_PORTS)):
+            each = bound.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                each.bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == count:
+                return found
+    raise EngineError(f"ports {_PORTS[0]} to {_PORTS[-1]} of 127.0.0.1 are all taken")
 
 
 def root_cause(log: str) -> str:

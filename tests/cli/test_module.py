@@ -11,9 +11,9 @@ import urllib.request
 import pytest
 
 from statefun_nb.cli.main import main
+from statefun_nb.cluster.processes import free_ports
 from statefun_nb.protocol.module_reader import read_module
 from tests.protocol.test_module_older import OF_2, README
-from tests.test_serverless import free_port
 from tests.waiting import eventually
 
 # The README's greeter, in Python: `Session statefun.State` and a count.
@@ -54,7 +54,7 @@ def written(tmp_path, monkeypatch):
 
 def test_the_module_of_gos_readme_runs_as_it_stands(written):
     pytest.importorskip("aiohttp")
-    into, out = free_port(), free_port()
+    into, out = free_ports(2)
     playground = (
         f"---\nkind: io.statefun.playground.v1/ingress\nspec: {{port: {into}}}\n---\n"
         f"kind: io.statefun.playground.v1/egress\nspec: {{port: {out}, topics: [greetings]}}\n"

@@ -79,7 +79,7 @@ def test_the_way_to_production_as_the_page_says(tmp_path, monkeypatch):
     export, test, serve, up = COMMAND.findall(PAGE)
     (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
     assert "functions.py" in run(export, tmp_path, environment)
-    project = tmp_path / "greeter"
+    project = tmp_path / export.split()[-1]
     assert "10 passed" in run(f"{test} -p no:cacheprovider", project, environment)
     with running(serve, project, environment):
         run(f"{up} --kafka-image {KAFKA_IMAGE}", project, environment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from datetime import timedelta
@@ -134,8 +135,20 @@ def test_an_answer_that_nobody_took_is_not_that_of_the_next_request(processes):
     assert alive(processes.start("sleeper", SLEEP))
 
 
-def test_free_ports_are_different_ones():
-    assert len(set(free_ports(20))) == 20
+def test_free_ports_are_different_ones_that_no_outgoing_connection_takes():
+    ports = free_ports(20)
+    assert len(set(ports)) == 20
+    assert max(ports) < 32_768  # Linux's connections begin there
+
+
+def test_ports_that_are_taken_are_passed_over(monkeypatch):
+    first, second = free_ports(2)
+    monkeypatch.setattr("statefun_nb.cluster.processes._PORTS", [first, second])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", first))
+        assert free_ports(1) == [second]
+        with pytest.raises(sf.EngineError, match=f"ports {first} to {second} of 127.0.0.1 are all"):
+            free_ports(2)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.cluster.processes import free_ports
 from statefun_nb.protocol.durations import seconds
 from statefun_nb.protocol.effects import TypedValue
 from statefun_nb.protocol.module_reader import read_module
@@ -62,9 +63,7 @@ web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=ready)
 
 @pytest.fixture
 def port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    return free_ports(1)[0]
 
 
 @contextlib.contextmanager
@@ -239,11 +238,7 @@ def fetch(port, path, data=None, method=None, **headers):
 
 @pytest.fixture
 def ports():
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    return free_ports(2)
 
 
 def playground(ports):
