@@ -21,8 +21,8 @@ from ..errors import EngineError
 
 __all__ = ["Processes", "free_ports", "root_cause"]
 
-# Below those that systems give to outgoing connections (from 32,768 on Linux, 49,152 elsewhere): what
-# is free now is still free when the JobManager, started again hours later, listens there.
+# Below those that systems give to outgoing connections (from 32,768 on Linux, 49,152 elsewhere):
+# what is free now is still free when the JobManager, started again hours later, listens there.
 _PORTS = range(20_000, 32_000)
 
 
