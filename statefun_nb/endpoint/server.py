@@ -17,6 +17,7 @@ import socket
 from hmac import compare_digest
 
 from tornado import httputil
+from tornado.ioloop import IOLoop
 
 from ..errors import EngineError
 from ..loop_thread import LoopThread
@@ -146,6 +147,7 @@ class Endpoint:
 
     async def _listen(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
+        IOLoop.current()  # imports a module: at the descriptor limit that would be too late
         self._server = await loop.create_server(
             lambda: HttpConnection(
                 self._admit, self._serve, self._limits, self._connections, self._held

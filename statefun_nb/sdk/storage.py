@@ -103,13 +103,16 @@ class Cell:
                 f"to delete it write del ctx.storage.{plan.name}"
             )
         try:
-            data = serialized(plan.serialize, plan.typename, value)
+            if type(value) is plan.exact:  # of a built-in type, whose serializer is ours
+                self.data = plan.serialize(value)
+                self._value = value
+            else:
+                self.data = serialized(plan.serialize, plan.typename, value)
+                self._value = _UNREAD
         except ConversionError as error:
-            text = f"state {plan.name!r} of {self.plan.function}: {error}"
+            text = f"state {plan.name!r} of {plan.function}: {error}"
             raise type(error)(text) from error.__cause__
-        self.data = data
         self.dirty = True
-        self._value = value if type(value) is plan.exact else _UNREAD
 
     def clear(self) -> None:
         """Delete the value."""
@@ -238,8 +241,8 @@ class StorageLayout:
 
     def storage(self, state: Mapping[str, TypedValue]) -> tuple[Storage, list[Cell]]:
         """The storage of one request, and its cells in the order of their declaration."""
-        cells = [Cell(plan, state[plan.name]) for plan in self._plans]
-        return self._class({cell.plan.name: cell for cell in cells}), cells
+        cells = {plan.name: Cell(plan, state[plan.name]) for plan in self._plans}
+        return self._class(cells), [*cells.values()]
 
 
 def _attribute(name: str) -> property:
