@@ -21,7 +21,7 @@ from ..cells.blame import reason_of
 from ..errors import ProtocolError, UnknownFunctionError
 from ..protocol import v2
 from ..protocol.effects import Request, new_tuple
-from ..protocol.v3 import decode_request, refuse_v2, without_messages
+from ..protocol.v3 import decode_request, without_messages
 from ..sdk import statuses
 from ..sdk.dispatch import Outcome, withdraw
 from ..sdk.statuses import wrong_method, wrong_type
@@ -123,7 +123,7 @@ class RequestReplyRoute(Route):
     def serve_body(self, connection: httputil.HTTPConnection, body: bytes) -> None:
         try:
             request = decode_request(body)
-            refuse_v2(request)
+            v2.refuse_in_v3(request)
         except ProtocolError as error:
             _answer(connection, error.status_hint, str(error))
             return

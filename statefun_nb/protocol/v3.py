@@ -12,7 +12,7 @@ from typing import Any
 
 from ..address import GATEWAY, SdkAddress, parse_typename
 from ..errors import ProtocolError
-from ._pool import AnyMessage, FromFunction, ToFunction, TypedValueMessage, parse
+from ._pool import FromFunction, ToFunction, TypedValueMessage, parse
 from .effects import (
     CancelDelayed,
     Cause,
@@ -56,7 +56,6 @@ __all__ = [
     "has_caller",
     "mutation_chunk",
     "read_caller",
-    "refuse_v2",
     "send_chunk",
     "state_spec",
     "without_messages",
@@ -112,26 +111,6 @@ def decode_request(data: bytes) -> Request:
         data_or_none = value.value if value.has_value else None
         state[entry.state_name] = new_tuple(TypedValue, (value.typename, data_or_none))
     return new_tuple(Request, (target, state, batch.invocations[:], 3))
-
-
-def refuse_v2(request: Request) -> None:
-    """Raise for a request of v2, whose values would be absent ones here.
-
-    For who takes requests from outside: an engine's own need no look, which is 1 % of a small one.
-
-    Raises
-    ------
-    ProtocolError
-        When the first message carries an Any.
-    """
-    if not request.invocations:
-        return
-    argument: Any = request.invocations[0].argument
-    if not argument.has_value and AnyMessage.FromString(argument.SerializeToString()).value:
-        raise ProtocolError(
-            "this is a request of protocol v2: its place is the path with /v2 at its end, and "
-            "handlers with protocol=2"
-        )
 
 
 def without_messages(data: bytes, positions: Collection[int]) -> bytes:

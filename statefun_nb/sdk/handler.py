@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from ..errors import DeclarationError, EngineError
 from ..protocol import v2
-from ..protocol.v3 import decode_request, refuse_v2
+from ..protocol.v3 import decode_request
 from ..tables import shown
 from .dispatch import Outcome, dispatch
 from .registry import StatefulFunctions
@@ -82,7 +82,7 @@ class RequestReplyHandler:
         """
         if self.protocol == 3:
             request = decode_request(data)
-            refuse_v2(request)
+            v2.refuse_in_v3(request)
         else:
             request, _ = v2.decode_request(data, self.functions._state_typename)
         return dispatch(self.functions.for_typename(request.target.typename), request)

@@ -91,7 +91,7 @@ def test_an_async_function_is_waited_for(served):
         (post(BODY, target="/statefun/v4"), 404, "there is nothing"),
         (post(BODY, "Origin: http://evil.example\r\n", target=V2), 403, "web page"),
     ],
-    ids=["put", "text", "empty", "garbage", "v3", "v2", "unknown", "fails", "state", "path", "site"],
+    ids=["put", "text", "empty", "junk", "v3", "v2", "unknown", "fails", "state", "path", "site"],
 )
 def test_what_is_wrong_gets_its_status(served, request_, status, says):
     endpoint, _ = served

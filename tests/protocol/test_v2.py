@@ -295,3 +295,11 @@ def test_what_is_in_an_any_is_shown():
     assert shown(b"\xff") == b"\xff"
     nested = peer_2.stored((ANY, peer_2.stored(("x/y", b"raw"))))
     assert shown(nested) == chunk(b"\x0a", b"x/y") + b"\x12\x03raw"
+
+
+def test_a_request_of_v2_is_told_from_one_with_absent_values():
+    of_2 = v3.decode_request(peer_2.request(("a/b", "x"), [("t/x", b"v")]))
+    with pytest.raises(ProtocolError, match="a request of protocol v2"):
+        v2.refuse_in_v3(of_2)
+    v2.refuse_in_v3(v3.decode_request(peer.request(("a/b", "x"), [("t/x", None), ("t/x", b"v")])))
+    v2.refuse_in_v3(v3.decode_request(peer.request(("a/b", "x"), [])))

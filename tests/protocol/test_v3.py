@@ -25,7 +25,7 @@ from statefun_nb.protocol.effects import (
     TypedValue,
 )
 from statefun_nb.protocol.wire import cause_bytes, typed_value_bytes, varint
-from tests import peer, peer_2
+from tests import peer
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 letters = st.characters(exclude_categories=["C", "Z"], exclude_characters="/")
@@ -210,14 +210,6 @@ def test_a_damaged_request_is_read_or_refused_never_anything_else(data):
 def test_what_is_no_request_is_refused_with_the_reason(data, says):
     with pytest.raises(ProtocolError, match=says):
         v3.decode_request(data)
-
-
-def test_a_request_of_v2_is_told_from_one_with_absent_values():
-    of_2 = v3.decode_request(peer_2.request(("a/b", "x"), [("t/x", b"v")]))
-    with pytest.raises(ProtocolError, match="a request of protocol v2"):
-        v3.refuse_v2(of_2)
-    v3.refuse_v2(v3.decode_request(peer.request(("a/b", "x"), [("t/x", None), ("t/x", b"v")])))
-    v3.refuse_v2(v3.decode_request(peer.request(("a/b", "x"), [])))
 
 
 def test_the_official_sdk_and_a_generated_module_live_beside_ours():
