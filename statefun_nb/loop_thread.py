@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import sys
 import threading
@@ -36,6 +35,8 @@ def _keep_for_ever(task: asyncio.Task[Any]) -> None:
     Whoever lets go of it closes its coroutine, and waits till it ends: one that goes on whatever is
     raised in it would never give that thread back.
     """
+    import ctypes  # 1 ms that only what refuses to end needs
+
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
 
 
@@ -301,6 +302,8 @@ class LoopThread:
         over: Callable[[], bool],
     ) -> None:
         """Raise an error in the thread where a user's code blocks it, till it is over."""
+        import ctypes  # as above
+
         deadline = time.monotonic() + timeout
         ident = self._thread.ident or 0
         while not over() and time.monotonic() < deadline:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from ..address import SdkAddress, address_of, parse_typename
 from ..cells.places import warn
@@ -22,11 +22,14 @@ from ..trace.recorder import Recorder
 from ..trace.running import Blocked, Running
 from ..trace.traced import TracedHandler
 from ..views.listings import EgressRecords, ParkedAddresses
-from ..views.live import LiveViews
 from ..views.status import StateTable, Status
 from . import _current
 from .arguments import a_path, not_opened
 from .options import Options
+
+if TYPE_CHECKING:
+    from ..views.live import LiveViews
+    from ..views.source import Source
 
 __all__ = ["Inspection"]
 
@@ -43,7 +46,7 @@ class Inspection:
     endpoint: Endpoint
     engine: Engine
     _handler: TracedHandler
-    _views: LiveViews
+    _live: LiveViews | None  # from the first view on
     _thread: LoopThread
     _stopped: bool
     _stopping: bool
@@ -317,6 +320,14 @@ class Inspection:
             When no file can be written there.
         """
         return _written(path, self._views.snapshot_html)
+
+    @property
+    def _views(self) -> LiveViews:
+        if self._live is None:
+            from ..views.live import LiveViews  # 15 ms: many sessions show none
+
+            self._live = LiveViews(cast("Source", self))  # this is the half of one
+        return self._live
 
     def _ipython_display_(self) -> None:
         """In a notebook a session displays as its dashboard, elsewhere as a table."""

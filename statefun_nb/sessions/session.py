@@ -27,7 +27,6 @@ from ..trace.own_tasks import share
 from ..trace.recorder import Recorder
 from ..trace.replay import Replay, cases_of, replay
 from ..trace.traced import TracedHandler
-from ..views.live import LiveViews
 from .arguments import a_path, not_opened, seconds
 from .checks import Check, Known, attempt_of, check_of
 from .control import LATER, USE_CONTEXT, Control
@@ -79,7 +78,7 @@ class Session(Control):
         self._thread.what_runs = self._what_runs
         self._thread.is_awaited = lambda thread: bool(handler.serving_now) and is_awaited(thread)
         self._waiting = Waiting(self._thread, self.engine, handler)
-        self._views = LiveViews(self)
+        self._live = None
         self._unsubscribe = options.functions.subscribe(self._declared)
 
     def _declared(self, typename: str) -> None:
@@ -366,7 +365,8 @@ class Session(Control):
             ended = True
         self._unsubscribe()
         self._stopped = True
-        self._views.stop()
+        if self._live is not None:
+            self._live.stop()
         return ended
 
     def _break_off(self) -> bool:
