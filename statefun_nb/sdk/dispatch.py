@@ -282,6 +282,9 @@ def _refuse_unrun(typename: str, result: Any) -> None:
 
 
 def _done(context: InvocationContext, cells: list[Cell]) -> Outcome:
-    chunks = [mutation_chunk(cell.plan.name, cell.typed_value()) for cell in cells if cell.dirty]
-    reply = encode_result(chunks + context.sent + context.delayed + context.egress)
+    chunks = []
+    for cell in cells:  # a comprehension is a call before Python 3.12: 1 % of a small request
+        if cell.dirty:
+            chunks.append(mutation_chunk(cell.plan.name, cell.typed_value()))  # noqa: PERF401
+    reply = encode_result([*chunks, *context.sent, *context.delayed, *context.egress])
     return new_tuple(Outcome, (reply, False, None))

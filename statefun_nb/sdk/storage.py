@@ -241,7 +241,9 @@ class StorageLayout:
 
     def storage(self, state: Mapping[str, TypedValue]) -> tuple[Storage, list[Cell]]:
         """The storage of one request, and its cells in the order of their declaration."""
-        cells = {plan.name: Cell(plan, state[plan.name]) for plan in self._plans}
+        cells = {}
+        for plan in self._plans:  # no comprehension, as in dispatch
+            cells[plan.name] = Cell(plan, state[plan.name])
         return self._class(cells), [*cells.values()]
 
 
