@@ -84,7 +84,8 @@ class Invocations(Sequence[Invocation]):
 
     @property
     def _ascending(self) -> bool:
-        return not isinstance(self._places, range) or self._places.step > 0
+        places = self._places  # in order, one way or the other
+        return len(places) < 2 or places[0] < places[-1]
 
     def filter(
         self,

@@ -311,6 +311,7 @@ def test_filters_go_on_from_filters(functions):
     expected = [each.seq for each in trace if each.status == "error" and each.address.id == "k0"]
     assert len(expected) == 4
     assert [[each.seq for each in way] for way in ways] == [expected] * len(ways)
+    assert [[each.seq for each in way[::-1]] for way in ways] == [expected[::-1]] * len(ways)
     served = trace.filter(status="ok")
     assert [each.seq for each in served[-3:]] == [each.seq for each in trace if not each.error][-3:]
     assert len(served) == sum(each.status == "ok" for each in trace)
