@@ -29,7 +29,7 @@ from .engine import run
 from .peers import OFFICIAL, PEER, peer_python, serving
 from .report import Row, at_least, at_most
 
-__all__ = ["measure"]
+__all__ = ["measure", "module_of"]
 
 _LOADS = ((50_000, 1_000), (20_000, 20_000))
 _ROUNDS = 3
@@ -81,7 +81,9 @@ def _seconds_to_ready(
     cluster: Cluster, clients: Clients, ports: dict[str, int], *, together: bool
 ) -> float:
     documents = [
-        document for name, port in ports.items() for document in _module(cluster, name, port)
+        document
+        for name, port in ports.items()
+        for document in module_of(cluster.bootstrap_servers, name, port)
     ]
     begin = time.perf_counter()
     cluster.start_kafka()
@@ -96,8 +98,8 @@ def _seconds_to_ready(
     return time.perf_counter() - begin
 
 
-def _module(cluster: Cluster, name: str, port: int) -> list[Document]:
-    address = cluster.bootstrap_servers
+def module_of(address: str, name: str, port: int) -> list[Document]:
+    """The greeter of a namespace at that port, between two topics of the Kafka at ``address``."""
     ingress = {
         "id": f"{name}/in",
         "address": address,

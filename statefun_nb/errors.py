@@ -322,6 +322,11 @@ def token_is_pending(owner: object, token: str) -> str:
     )
 
 
+def never_declared(function: str, name: str) -> str:
+    """What to say of a reply that changes a state name which nobody has heard of."""
+    return f"{function} changed state {name!r}, which it never declared"
+
+
 def type_is_kept(
     function: str, name: str, known: str, wanted: str, holder: str = "", others: int = 0
 ) -> str:

@@ -37,6 +37,8 @@ class Cluster:
         Of the job; as many TaskManagers of one slot each.
     """
 
+    deploys = True  # its module.yaml is ours
+
     def __init__(
         self,
         name: str,

@@ -18,6 +18,7 @@ from .gateway import MESSAGES_TOPIC
 from .kafka import Clients
 from .keeper import Keeper
 from .module import SessionModule
+from .remote import RemoteFunctions
 from .routes import ClusterRoutes
 
 __all__ = ["Deployment"]
@@ -35,6 +36,8 @@ class Deployment:
         Does it, on its thread.
     routes : ClusterRoutes
         Told what is deployed.
+    remote : RemoteFunctions
+        Told of the user's endpoints: it calls those that the cluster does not.
     parking, thread : Parking, LoopThread
         Holds requests back while the job starts again, on the loop of the thread.
     started : callable
@@ -51,6 +54,7 @@ class Deployment:
         module: SessionModule,
         functions: StatefulFunctions,
         routes: ClusterRoutes,
+        remote: RemoteFunctions,
         parking: Parking,
         thread: LoopThread,
         *,
@@ -63,6 +67,7 @@ class Deployment:
         self._module = module
         self._functions = functions
         self._routes = routes
+        self._remote = remote
         self._parking = parking
         self._thread = thread
         self._started = started
@@ -71,8 +76,12 @@ class Deployment:
 
     @property
     def documents(self) -> list[Document]:
-        """The module.yaml that the session needs by now."""
+        """The module.yaml that the session needs by now; see ``SessionModule.documents``."""
         return self._module.documents(self._functions)
+
+    @property
+    def _deployed(self) -> list[Document]:
+        return self._module.deployed(self._functions)
 
     def prepare(self) -> None:
         """Start the job, or start it anew when a function was declared that it does not know.
@@ -99,11 +108,18 @@ class Deployment:
         users = self._module.with_loaded(documents)
         if users == self._module.users:
             return
-        if not self.runs:
-            self._module.users = users
+        before = self._module.users
+        self._use(users)
+        # What is called through the endpoint can move without the job.
+        if not self.runs or self._deployed == list(self._routes.documents):
             return
+        self._use(before)
         self._warn("with the loaded module.yaml")
         self._keeper.run(lambda: self._reload(users), self._report)
+
+    def _use(self, users: list[Document]) -> None:
+        self._module.users = users
+        self._remote.use(users)
 
     def _lacks(self) -> list[str]:
         return self._module.lacks(self._routes.documents, self._functions)
@@ -115,16 +131,17 @@ class Deployment:
 
     def _prepare(self) -> None:
         if not self.runs:
-            self._start(self.documents)
+            self._start(self._deployed)
         elif self._lacks():  # nobody else has asked for it just before
-            self._restart(self.documents)
+            self._restart(self._deployed)
 
     def _reload(self, users: list[Document]) -> None:
-        before, self._module.users = self._module.users, users
+        before = self._module.users
+        self._use(users)
         try:
-            self._restart(self.documents)
+            self._restart(self._deployed)
         except BaseException:
-            self._module.users = before
+            self._use(before)
             raise
 
     def _start(self, documents: list[Document]) -> None:

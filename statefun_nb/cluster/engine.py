@@ -29,6 +29,7 @@ from .kafka import Clients
 from .keeper import Keeper
 from .module import SessionModule
 from .observed import Observed
+from .remote import RemoteFunctions
 from .routes import ClusterRoutes
 from .undeclared import Undeclared
 
@@ -81,7 +82,12 @@ class ClusterEngine:
         self._handler = handler
         self._batch_limit = batch_limit
         self._observed = Observed(self._serves)
-        self._routes = ClusterRoutes(self._observed.pending)
+        urls = (endpoint.url, endpoint.url_remote)
+        self._routes = ClusterRoutes(urls, self._observed.pending)
+        call = "" if on_error == "retry" else _CALL_TIMEOUT
+        self._remote = RemoteFunctions(
+            handler, self._routes, self._observed, urls, call=call, deploys=cluster.deploys
+        )
         self._parking = endpoint.park(retry=on_error == "retry")
         handler.attach(
             Serving(
@@ -89,6 +95,7 @@ class ClusterEngine:
                 system=gateway_functions(),
                 skip=on_error == "skip",
                 watch=self._observed.served,
+                elsewhere=self._remote.start,
             )
         )
         self._group = f"statefun_nb_{secrets.token_hex(4)}"  # another session reads from the start
@@ -107,9 +114,10 @@ class ClusterEngine:
             cluster,
             self._clients,
             self._keeper,
-            SessionModule(endpoint.url, self._own_rule, gateway),
+            SessionModule(urls, self._own_rule, gateway, self._remote.deployed),
             handler.functions,
             self._routes,
+            self._remote,
             self._parking,
             thread,
             started=self._job_started,
@@ -117,7 +125,7 @@ class ClusterEngine:
         )
 
     def _serves(self, typename: str) -> bool:
-        return self._routes.leads_to(typename, self._endpoint.url)
+        return self._routes.leads_here(typename)
 
     # Being ready.
 
@@ -138,7 +146,7 @@ class ClusterEngine:
         """Send it what has waited for it; called by the keeper."""
         with self._lock:
             self._restored = (self.cluster.generation, self.cluster.restored())
-            self._observed.has_remote = self._routes.has_other_than(self._endpoint.url)
+            self._observed.has_remote = self._routes.lead_elsewhere
             self._deployment.runs = True
             self._hand_in(self._undeclared.take())
 
@@ -164,7 +172,7 @@ class ClusterEngine:
     @property
     def progress(self) -> Progress:
         observed = self._observed
-        in_flight = len(self._handler.running)
+        in_flight = len(self._handler.running) + len(self._remote.serving)
         return Progress(
             observed.received,
             in_flight,
@@ -185,8 +193,9 @@ class ClusterEngine:
         find = self._handler.functions.find
         with self._lock:
             self._hand_in(messages)
-            unknown = any(find(address.typename) for address in self._undeclared.addresses)
-        if unknown:
+            types = {address.typename for address in self._undeclared.addresses}
+            found = any(find(each) or self._remote.knows(each) for each in types)
+        if found:
             self.prepare()
 
     def _hand_in(self, messages: Iterable[IngressMessage]) -> None:
@@ -249,7 +258,10 @@ class ClusterEngine:
         return self._thread.call(self._observed.timers)
 
     def unanswered(self) -> dict[SdkAddress, str]:
-        return {}  # Flink alone knows
+        return self._remote.unanswered
+
+    def unseen(self) -> dict[str, str]:
+        return self._remote.direct
 
     @property
     def broken(self) -> bool:
@@ -356,9 +368,10 @@ class ClusterEngine:
 
     def _is_idle(self, until: float) -> bool:
         observed = self._observed
+        at_work = self._handler.running or self._remote.serving
         if self.paused:
-            return not self._handler.running
-        if self._handler.running or observed.delayed() > observed.delayed(until):
+            return not at_work
+        if at_work or observed.delayed() > observed.delayed(until):
             return False
         if self._trusted:
             return self._under_way == self._parked
@@ -373,6 +386,7 @@ class ClusterEngine:
         return Idle(done, parked, under_way if self.paused else 0, observed.delayed())
 
     async def close(self) -> None:
+        await self._remote.close()
         self._clients.close()
         try:
             closing = asyncio.get_running_loop().run_in_executor(None, self._keeper.close)

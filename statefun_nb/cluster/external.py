@@ -32,6 +32,7 @@ class ExternalCluster:
 
     parallelism = 1
     generation = 0
+    deploys = False
 
     def __init__(self, name: str, bootstrap_servers: str, rest_url: str) -> None:
         self.name = name

@@ -27,18 +27,26 @@ class SessionModule:
 
     Parameters
     ----------
-    url : str
-        Of the session's endpoint.
+    urls : sequence of str
+        Of the session's endpoint: the first for what it serves, and one for what it hands on.
     own : callable
         Makes the document of a rule, ``namespace/*`` or ``namespace/name``, for that endpoint.
     gateway : sequence of Document
         The way in and the way out that each session has.
+    through : callable
+        Gives a document as it is deployed: what others serve may be called through the endpoint.
     """
 
     def __init__(
-        self, url: str, own: Callable[[str], Document], gateway: Sequence[Document]
+        self,
+        urls: Sequence[str],
+        own: Callable[[str], Document],
+        gateway: Sequence[Document],
+        through: Callable[[Document], Document],
     ) -> None:
-        self._url = url
+        self._url = urls[0]
+        self._urls = urls
+        self._through = through
         self._own = own
         self._gateway = gateway
         self._namespaces = {_OWN_NAMESPACE}  # messages to those that were declared may be under way
@@ -67,7 +75,7 @@ class SessionModule:
         return merged(self.users, documents)
 
     def documents(self, functions: Iterable[str]) -> list[Document]:
-        """What is to be deployed for these functions."""
+        """The module.yaml of these functions, with each endpoint at its own address."""
         declared = sorted(functions)
         elsewhere = {
             document.spec["functions"]
@@ -89,13 +97,17 @@ class SessionModule:
         added = [self._own(rule) for rule in sorted(rules - mine)]
         return [*added, *kept, *self._gateway]
 
+    def deployed(self, functions: Iterable[str]) -> list[Document]:
+        """The same as it is deployed."""
+        return [self._through(document) for document in self.documents(functions)]
+
     def lacks(self, deployed: Sequence[Document], functions: Iterable[str]) -> list[str]:
         """Which rules have to be deployed so that these functions are served by the session."""
         typenames = list(functions)
         if all(self._is_own(serving(deployed, typename)) for typename in typenames):
             return []
-        wanted = (d for d in self.documents(typenames) if d.is_endpoint and d not in deployed)
+        wanted = (d for d in self.deployed(typenames) if d.is_endpoint and d not in deployed)
         return sorted(document.spec["functions"] for document in wanted)
 
     def _is_own(self, document: Document | None) -> bool:
-        return document is not None and document.spec["urlPathTemplate"] == self._url
+        return document is not None and document.spec["urlPathTemplate"] in self._urls

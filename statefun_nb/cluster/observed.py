@@ -9,12 +9,12 @@ that were counted before, and only quiet tells.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ..address import SdkAddress
 from ..engine.base import IngressMessage, StoredState, Timer
 from ..engine.timers import Timers
-from ..protocol.effects import CancelDelayed, Emit, Received, Request, TypedValue
+from ..protocol.effects import CancelDelayed, DelayedSend, Emit, Received, Request, TypedValue
 from ..protocol.records import KAFKA_RECORD, decode_kafka_record
 from ..protocol.v3 import decode_reply, decode_typed_value, has_caller, read_caller
 
@@ -29,7 +29,8 @@ class Observed:
     Written on the loop; ``posted`` by who hands in messages, one thread at a time. ``state``, the
     counts and ``page`` are read from any thread, where they may be a moment old.
 
-    ``has_remote`` says whether functions of other endpoints send messages to those of this one.
+    ``has_remote`` says whether the cluster calls functions elsewhere, which send messages to those
+    of this endpoint.
 
     Parameters
     ----------
@@ -144,6 +145,13 @@ class Observed:
         """Is a delayed message of ``owner`` pending under this token?"""
         self._elapse()
         return self._timers.has(owner, token)
+
+    def check_delayed(
+        self, owner: SdkAddress, delayed: Sequence[DelayedSend | CancelDelayed]
+    ) -> None:
+        """Raise EngineError for delayed messages of a reply that would fail the job."""
+        self._elapse()
+        self._timers.check(owner, delayed)
 
     def page(self, typename: str, search: str, limit: int) -> tuple[int, list[StoredState]]:
         """The newest addresses of a function type; when their values expire is not known here."""

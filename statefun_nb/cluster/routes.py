@@ -7,14 +7,22 @@ error of the function that sent it, and the second goes out through an egress of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ..address import SdkAddress
-from ..errors import EngineError, expiration_is_kept, token_is_pending, type_is_kept
-from ..protocol.effects import StateSpec, TypedValue
+from ..engine.mailbox import check_target
+from ..errors import (
+    EngineError,
+    expiration_is_kept,
+    never_declared,
+    token_is_pending,
+    type_is_kept,
+)
+from ..protocol.effects import CancelDelayed, Reply, StateSpec, TypedValue
 from ..protocol.egresses import Egresses
 from ..protocol.module_yaml import Document, covers, serving
 from ..protocol.records import EGRESS_TOPIC, KAFKA_RECORD, KafkaRecord, encode_kafka_record
+from ..protocol.v3 import decode_typed_value
 from ..protocol.wire import typed_value_bytes
 from ..sdk.value_spec import ValueSpec
 
@@ -28,11 +36,14 @@ class ClusterRoutes:
 
     Parameters
     ----------
+    urls : collection of str
+        Of this endpoint.
     pending : callable
         Is a delayed message of that address pending under that token?
     """
 
-    def __init__(self, pending: Callable[[SdkAddress, str], bool]) -> None:
+    def __init__(self, urls: Collection[str], pending: Callable[[SdkAddress, str], bool]) -> None:
+        self._urls = urls
         self._pending = pending
         self._documents: Sequence[Document] = ()
         self._egresses = Egresses()
@@ -52,18 +63,20 @@ class ClusterRoutes:
         self._egresses = Egresses(documents)
         self._reached, self._led = {}, {}
 
-    def leads_to(self, typename: str, url: str) -> bool:
-        """Do messages for that function type come to the endpoint at ``url``, always the same?"""
+    def leads_here(self, typename: str) -> bool:
+        """Do messages for that function type come to this endpoint?"""
         led = self._led.get(typename)
         if led is None:
             found = serving(self._documents, typename)
-            led = found is not None and found.spec["urlPathTemplate"] == url
+            led = found is not None and found.spec["urlPathTemplate"] in self._urls
             self._led[typename] = led
         return led
 
-    def has_other_than(self, url: str) -> bool:
-        """Does another endpoint than that at ``url`` serve functions, too?"""
-        return any(d.is_endpoint and d.spec["urlPathTemplate"] != url for d in self._documents)
+    @property
+    def lead_elsewhere(self) -> bool:
+        """Does the cluster call other endpoints, too?"""
+        urls = (d.spec["urlPathTemplate"] for d in self._documents if d.is_endpoint)
+        return any(url not in self._urls for url in urls)
 
     def reaches(self, typename: str) -> bool:
         """Does the cluster know an endpoint for that function type?"""
@@ -89,16 +102,45 @@ class ClusterRoutes:
         """Raise when a state name was another: the cluster keeps its first type and expiration."""
         if self._agreed.get(typename) is specs:  # asked for each request
             return
-        for name, spec in specs.items():
-            wanted = spec.wire_spec()
-            known = self._state_specs.setdefault((typename, name), wanted)
-            if known.typename != wanted.typename:
-                raise EngineError(type_is_kept(typename, name, known.typename, wanted.typename))
-            if known != wanted:
-                raise EngineError(
-                    expiration_is_kept(typename, name, known.expiration, wanted.expiration)
-                )
+        for spec in specs.values():
+            self._check_spec(typename, spec.wire_spec())
         self._agreed[typename] = specs
+
+    def _check_spec(self, typename: str, wanted: StateSpec) -> None:
+        known = self._state_specs.setdefault((typename, wanted.name), wanted)
+        if known.typename != wanted.typename:
+            raise EngineError(type_is_kept(typename, wanted.name, known.typename, wanted.typename))
+        if known != wanted:
+            raise EngineError(
+                expiration_is_kept(typename, wanted.name, known.expiration, wanted.expiration)
+            )
+
+    def check_reply(self, owner: SdkAddress, state: Collection[str], reply: Reply) -> None:
+        """Raise for a reply of another process that would fail the job.
+
+        Parameters
+        ----------
+        owner : SdkAddress
+            Whose reply it is.
+        state : collection of str
+            The state names that the cluster knows of it.
+        """
+        typename = owner.typename
+        for spec in reply.missing or ():
+            self._check_spec(typename, spec)
+        for name, value in reply.mutations:
+            if name not in state:
+                raise EngineError(never_declared(typename, name))
+            known = self._state_specs.get((typename, name))
+            if known and value and known.typename != value.typename:
+                raise EngineError(type_is_kept(typename, name, known.typename, value.typename))
+        targets = [each.target for each in reply.sends]
+        targets += [e.target for e in reply.delayed if not isinstance(e, CancelDelayed)]
+        for target in targets:
+            check_target(typename, target)
+            self.check_target(target.typename)
+        for emit in reply.egress:
+            self.egress(emit.egress, decode_typed_value(emit.argument), None)
 
     def egress(self, typename: str, value: TypedValue, topic: str | None) -> tuple[str, TypedValue]:
         """The record as it goes to Kafka; as it stands where module.yaml declares its egress."""

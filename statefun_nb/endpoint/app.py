@@ -1,7 +1,8 @@
 """The routes.
 
 ``POST /statefun`` serves requests, ``POST /statefun/v2`` those of StateFun 2.x, and ``GET /health``
-says that they are served.
+says that they are served. A real cluster sends to ``/statefun/remote`` what is for functions of
+other processes; it is the same route, and its address says in module.yaml what goes through.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from .parking import Parking, Why
 __all__ = [
     "HEALTH",
     "OCTETS",
+    "OF_OTHERS",
     "OF_V2",
     "RequestMessage",
     "RequestReplyRoute",
@@ -46,6 +48,8 @@ __all__ = [
 OCTETS = statuses.OCTETS.encode()
 HEALTH = "/health"
 OF_V2 = "/v2"  # behind the path of 3.x
+# Behind it, too: requests for functions of other processes, which a cluster sends by this endpoint.
+OF_OTHERS = "/remote"
 
 
 class _Asked(NamedTuple):
@@ -330,6 +334,7 @@ def make_application(
     rules: list[Any] = [
         (re.escape(path), route),
         (re.escape(path + OF_V2), RouteOfV2(route)),
+        (re.escape(path + OF_OTHERS), route),
         (re.escape(health), _Health, {"handler": handler}),
     ]
     return web.Application(rules, log_function=no_access_log), route

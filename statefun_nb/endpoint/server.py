@@ -27,6 +27,7 @@ from .admission import new_token, own_names
 from .app import (
     HEALTH,
     OCTETS,
+    OF_OTHERS,
     OF_V2,
     RequestMessage,
     Route,
@@ -79,7 +80,7 @@ class Endpoint:
         self._host = host
         self._path = f"/statefun/{token}" if token else "/statefun"
         self._health = f"{self._path}{HEALTH}" if token else HEALTH
-        served = (self._path, self._path + OF_V2, self._health)
+        served = (self._path, self._path + OF_V2, self._path + OF_OTHERS, self._health)
         self._paths = [path.encode() for path in served]
         self._names = own_names([host])
         self._application, self._route = make_application(
@@ -104,6 +105,11 @@ class Endpoint:
     def url_v2(self) -> str:
         """What a module.yaml of StateFun 2.x names as the endpoint."""
         return self.url + OF_V2
+
+    @property
+    def url_remote(self) -> str:
+        """Where a cluster sends requests for functions of other processes, to be handed on."""
+        return self.url + OF_OTHERS
 
     @property
     def health_url(self) -> str:
@@ -215,12 +221,12 @@ class Endpoint:
             path = target.partition(b"?")[0]
             # In a time that does not tell how much of a token was guessed. (The dictionary above
             # compares nothing unless 64 bits of a hash agree, whose key is this process's secret.)
-            serves, of_v2, tells = (compare_digest(path, each) for each in self._paths)
+            *serves, tells = (compare_digest(path, each) for each in self._paths)
             if tells:
                 return site_refusal(fields, self._names)
             if any(compare_digest(path[: len(each)], each) for each in self._forwarded):
                 return self._admit_to_page(exchange)
-            if not (serves or of_v2):
+            if not any(serves):
                 return 404, f"there is nothing at {path[:100].decode('latin-1')!r}"
         refused = refusal(exchange.method, fields, self._names)
         if refused is None:

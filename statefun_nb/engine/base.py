@@ -311,6 +311,9 @@ class Engine(Protocol):
     def unanswered(self) -> dict[SdkAddress, str]:
         """The addresses whose endpoint gives no good answer, and what comes instead."""
 
+    def unseen(self) -> dict[str, str]:
+        """The rules of module.yaml whose functions are called past the session, and why."""
+
     @property
     def broken(self) -> bool:
         """Can it keep nothing any more, and so serve nothing? Only a new session goes on."""

@@ -24,11 +24,11 @@ from enum import Enum
 from typing import NamedTuple
 
 from ..address import SdkAddress
-from ..errors import EngineError
+from ..errors import EngineError, never_declared
 from ..protocol.effects import CancelDelayed, Emit, Reply, StateSpec, TypedValue, new_tuple
 from .answers import Cancelled, Failed, Undeclared
 from .discarding import discardable
-from .mailbox import FunctionType, Mailbox, QueuedMessage
+from .mailbox import FunctionType, Mailbox, QueuedMessage, check_target
 from .mailbox_state import MailboxState
 from .timers import Timers
 
@@ -345,18 +345,15 @@ class Core:
         for mutation in reply.mutations:
             index = function_type.names.get(mutation.name)
             if index is None:
-                raise EngineError(
-                    f"{function_type.typename} changed state {mutation.name!r}, "
-                    "which it never declared"
-                )
+                raise EngineError(never_declared(function_type.typename, mutation.name))
             if mutation.value is not None:
                 function_type.check_type(index, mutation.value.typename)
         for send in reply.sends:
-            function_type.check_target(send.target)
+            check_target(function_type.typename, send.target)
         if reply.delayed:
             for each in reply.delayed:
                 if not isinstance(each, CancelDelayed):
-                    function_type.check_target(each.target)
+                    check_target(function_type.typename, each.target)
             self.timers.check(mailbox.address, reply.delayed)
 
     def _apply(self, mailbox: Mailbox, reply: Reply, now_ms: int) -> None:

@@ -25,7 +25,7 @@ from .driver import Driver
 from .egress_log import EgressLog
 from .embedded_controls import EmbeddedControls
 from .mailbox import KeptStates, Mailbox
-from .remote import RemoteEndpoint, RemoteTransport
+from .remote import RemoteCalls, RemoteEndpoint, RemoteTransport
 from .transport import Transport
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class EmbeddedEngine:
         self._recorder = recorder
         self._own_url = own_url
         self._own = transport
-        self._remote: RemoteTransport | None = None  # from the first other endpoint on
+        self._remote: RemoteCalls | None = None  # from the first other endpoint on
         self._make_ports = ports
         self._ports: Ports | None = None  # from the first port on
         self._log = EgressLog()
@@ -241,6 +241,9 @@ class EmbeddedEngine:
     def unanswered(self) -> dict[SdkAddress, str]:
         return {} if self._remote is None else dict(self._remote.unanswered)
 
+    def unseen(self) -> dict[str, str]:
+        return {}
+
     @property
     def broken(self) -> bool:
         return bool(self.health())
@@ -269,21 +272,25 @@ class EmbeddedEngine:
         ]
 
     def load(self, documents: list[Document]) -> None:
-        elsewhere = []
         for document in documents:
-            if document.is_endpoint:
-                if document.spec["urlPathTemplate"] not in (self._own_url, self._own_url + "/v2"):
-                    elsewhere.append(RemoteEndpoint.of(document))
-            elif not document.is_egress and document.kind != PLAYGROUND_INGRESS:
+            is_known = document.is_endpoint or document.is_egress
+            if not is_known and document.kind != PLAYGROUND_INGRESS:
                 raise EngineError(
                     f"{document.where}: the embedded engine reads no "
                     f'{document.kind}; it needs engine="flink"'
                 )
+        known = merged(self._documents, documents)
+        own = (self._own_url, self._own_url + "/v2")
+        elsewhere = [
+            RemoteEndpoint.of(each)
+            for each in known
+            if each.is_endpoint and each.spec["urlPathTemplate"] not in own
+        ]
         if elsewhere and self._remote is None:
             trace = None if self._recorder is None else RemoteTrace(self._recorder)
-            self._remote = RemoteTransport(self._own, self._functions, trace, self._check)
+            self._remote = RemoteCalls(self._functions, trace)
         self._thread.call(self._load, documents, elsewhere)
-        self._documents = merged(self._documents, documents)
+        self._documents = known
         self.routes.egresses = Egresses(self._documents)
 
     def _check(self, target: SdkAddress, reply: Reply) -> None:
@@ -295,10 +302,11 @@ class EmbeddedEngine:
         ports = [d for d in documents if d.kind in (PLAYGROUND_INGRESS, PLAYGROUND_EGRESS)]
         if ports:
             self._open(ports)
-        if elsewhere and self._remote is not None:
-            self._remote.add(elsewhere)
-            self._driver.use(self._remote)
-            self._core.limit_batches(self._remote.batch_limit)
+        if self._remote is not None:
+            self._remote.use(elsewhere)
+            transport = RemoteTransport(self._own, self._remote, self._check)
+            self._driver.use(transport)
+            self._core.limit_batches(transport.batch_limit)
             for mailbox in self._core.parked():
                 if self._remote.find(mailbox.function_type.typename) is not None:
                     self._driver.release(mailbox.function_type.typename)

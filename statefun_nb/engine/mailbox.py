@@ -11,7 +11,7 @@ from ..errors import EngineError, expiration_is_kept, type_is_kept
 from ..protocol.effects import ExpireMode, StateSpec, TypedValue, new_tuple
 from .mailbox_state import MailboxState
 
-__all__ = ["FunctionType", "KeptStates", "Mailbox", "QueuedMessage"]
+__all__ = ["FunctionType", "KeptStates", "Mailbox", "QueuedMessage", "check_target"]
 
 _LAST_MS = (1 << 63) - 1  # of 64 bits, as the runtime's times
 
@@ -125,12 +125,11 @@ class FunctionType:
         if known.typename != typename:
             raise EngineError(type_is_kept(self.typename, known.name, known.typename, typename))
 
-    def check_target(self, target: SdkAddress) -> None:
-        """Raise when a message of one of its functions goes to what is no address."""
-        if not target.namespace or not target.name or target.typename.count("/") != 1:
-            raise EngineError(
-                f"{self.typename} sent a message to {target.typename!r}: no such typename"
-            )
+
+def check_target(sender: str, target: SdkAddress) -> None:
+    """Raise when a message of a function goes to what is no address."""
+    if not target.namespace or not target.name or target.typename.count("/") != 1:
+        raise EngineError(f"{sender} sent a message to {target.typename!r}: no such typename")
 
 
 class Mailbox:

@@ -15,17 +15,24 @@ from ..protocol.durations import seconds
 from ..protocol.effects import Reply, StateSpec, TypedValue
 from ..protocol.module_older import state_specs
 from ..protocol.module_yaml import OLDER_ENDPOINT, Document
-from ..protocol.v3 import decode_reply
+from ..protocol.relayed import with_cause
+from ..protocol.v3 import decode_reply, encode_missing
 from ..sdk.registry import StatefulFunctions
 from ..sdk.statuses import OCTETS
 from ..trace.own_tasks import OwnTask
-from ..trace.remote import RemoteTrace
+from ..trace.remote import RemoteTrace, TracedRequest
 from .answers import Answer
 from .transport import HttpClient, Transport, back_off, is_of_socket
 
-__all__ = ["RemoteEndpoint", "RemoteTransport"]
+__all__ = ["Answered", "RemoteCalls", "RemoteEndpoint", "RemoteTransport"]
 
 _ASYNC = "io.statefun.transports.v1/async"
+
+# A good reply, and its bytes in v3.
+Answered = tuple[Reply, bytes]
+State = Mapping[str, TypedValue | None]
+# Raises EngineError for a reply of that address which the engine cannot apply.
+Check = Callable[[SdkAddress, Reply], None]
 
 
 class RemoteEndpoint(NamedTuple):
@@ -80,43 +87,33 @@ class RemoteEndpoint(NamedTuple):
         return self.url.replace("{function.name}", typename.partition("/")[2])
 
 
-class RemoteTransport:
-    """Sends each request where its function is: to ``own``, or to an endpoint of module.yaml.
+class RemoteCalls:
+    """Calls of the endpoints that module.yaml names, until they are answered as they should be.
 
-    What is declared here is served here. Another endpoint is asked again, with back-off, until it
-    answers as it should: on a cluster the job would fail and start over, for ever.
+    All of it belongs to the loop, but for ``use`` and ``unanswered``.
 
     Parameters
     ----------
-    own : Transport
     functions : StatefulFunctions
-        What is declared here.
+        What is declared here, and so served here.
     trace : RemoteTrace or None
-        Gets what was served elsewhere. Requests have one message each then, as a reply tells only
-        the sum of a batch.
-    check : callable
-        Raises EngineError for a reply that the engine cannot apply.
+        Gets what was served elsewhere. Requests have to have one message each then, as a reply
+        tells only the sum of a batch.
     """
 
-    def __init__(
-        self,
-        own: Transport,
-        functions: StatefulFunctions,
-        trace: RemoteTrace | None,
-        check: Callable[[SdkAddress, Reply], None],
-    ) -> None:
-        self._own = own
-        self._check = check
+    def __init__(self, functions: StatefulFunctions, trace: RemoteTrace | None) -> None:
         self._functions = functions
-        self._trace = trace
+        self.trace = trace
         self._client = HttpClient()
         self._endpoints: dict[str, RemoteEndpoint] = {}
-        # Why what is asked for goes on being asked for; written on the loop.
+        # Requests that have failed, of which the next try is one more of the same.
+        self._failing: dict[SdkAddress, TracedRequest] = {}
+        # Why what is asked for goes on being asked for.
         self.unanswered: dict[SdkAddress, str] = {}
 
-    def add(self, endpoints: Iterable[RemoteEndpoint]) -> None:
-        """Know these endpoints, too; one that was known is replaced."""
-        self._endpoints.update((each.pattern, each) for each in endpoints)
+    def use(self, endpoints: Iterable[RemoteEndpoint]) -> None:
+        """Know these endpoints, and no others."""
+        self._endpoints = {each.pattern: each for each in endpoints}
 
     def find(self, typename: str) -> RemoteEndpoint | None:
         """Which other endpoint serves a function type; ``ns/name`` wins over ``ns/*``."""
@@ -125,87 +122,77 @@ class RemoteTransport:
         namespace = typename.partition("/")[0]
         return self._endpoints.get(typename) or self._endpoints.get(f"{namespace}/*")
 
-    def batch_limit(self, typename: str) -> int | None:
-        """How many messages a request for that function may have; None: as the engine's other."""
-        endpoint = self.find(typename)
-        if endpoint is None:
-            return None
-        return endpoint.batch_limit if self._trace is None else 1
+    async def ask(
+        self, target: SdkAddress, state: State, data: bytes, check: Check
+    ) -> Answered | None:
+        """The good reply of a function, however often it has to be asked.
 
-    def send(
-        self, target: SdkAddress, state: Mapping[str, TypedValue | None], data: bytes
-    ) -> Answer | asyncio.Future[Answer]:
-        endpoint = self.find(target.typename)
-        if endpoint is None:
-            return self._own.send(target, state, data)
-        call = self._call(endpoint, target, state, data)
-        return OwnTask(call, loop=asyncio.get_running_loop())
+        None when no other endpoint serves it (any more).
 
-    async def _call(
-        self,
-        endpoint: RemoteEndpoint,
-        target: SdkAddress,
-        state: Mapping[str, TypedValue | None],
-        data: bytes,
-    ) -> Answer:
-        traced = None if self._trace is None else self._trace.request(target, state, data)
+        Parameters
+        ----------
+        state, data : mapping, bytes
+            Its state, and the request, encoded.
+        check : callable
+            Raises EngineError for a reply that the engine cannot apply.
+        """
         for pause in back_off():
-            unknown = [each for each in endpoint.states if each.name not in state]
-            if unknown:  # what an endpoint of v3 would ask for
-                return Reply((), (), (), (), unknown)
-            start = time.perf_counter()
             try:
-                asked = data if endpoint.protocol == 3 else v2.encode_request(data)
-                body = await self._ask(endpoint, endpoint.url_of(target.typename), asked)
-                reply, body = self._read(endpoint, target, body)
+                return await self.ask_once(target, state, data, check)
             except EngineError as error:
-                if traced is not None:
-                    what, _, reason = str(error).partition(": ")
-                    traced.failed(what, reason)
                 self.unanswered[target] = str(error)
                 try:
                     await asyncio.sleep(pause)
                 finally:
                     del self.unanswered[target]
-            else:
-                if traced is not None and reply.missing is None:
-                    traced.served(reply, body, start)
-                return reply
-            found = self.find(target.typename)  # a corrected module.yaml, or a cell, is followed
-            if found is None:
-                answer = self._own.send(target, state, data)
-                return await answer if isinstance(answer, asyncio.Future) else answer
-            endpoint = found
         raise AssertionError  # back_off does not end
 
-    def _read(
-        self, endpoint: RemoteEndpoint, target: SdkAddress, body: bytes
-    ) -> tuple[Reply, bytes]:
-        """The reply that a body is, if the engine takes it, and its bytes in v3.
+    async def ask_once(
+        self, target: SdkAddress, state: State, data: bytes, check: Check
+    ) -> Answered | None:
+        """``ask``, a single time.
 
         Raises
         ------
         EngineError
-            As ``_ask``: on a cluster each of these fails the job, which asks again.
+            When there is no good reply; its text begins with what has failed.
         """
+        endpoint = self.find(target.typename)  # a corrected module.yaml, or a cell, is followed
+        if endpoint is None:
+            return None
+        unknown = [each for each in endpoint.states if each.name not in state]
+        if unknown:  # what an endpoint of v3 would ask for
+            return Reply((), (), (), (), unknown), encode_missing(unknown)
+        traced = self._traced(target, state, data)
+        start = time.perf_counter()
         try:
-            if endpoint.protocol == 2:
-                body = v2.decode_reply(body)
-            reply = decode_reply(body)
-            self._check(target, reply)
-        except (EngineError, ProtocolError) as error:
-            url = endpoint.url_of(target.typename)
-            raise EngineError(f"{type(error).__name__}: {url}: {error}") from error
+            asked = data if endpoint.protocol == 3 else v2.encode_request(data)
+            body = await self._post(endpoint, endpoint.url_of(target.typename), asked)
+            reply, body = _read(endpoint, target, body, check)
+        except EngineError as error:
+            if traced is not None:
+                what, _, reason = str(error).partition(": ")
+                traced.failed(what, reason)
+                self._failing[target] = traced
+            raise
+        if traced is not None and reply.missing is None:
+            self._failing.pop(target, None)
+            cause = traced.served(reply, body, start)
+            if reply.sends or reply.delayed:
+                body = with_cause(body, cause)
+                reply = decode_reply(body)
         return reply, body
 
-    async def _ask(self, endpoint: RemoteEndpoint, url: str, data: bytes) -> bytes:
-        """The body of a good answer.
+    def _traced(self, target: SdkAddress, state: State, data: bytes) -> TracedRequest | None:
+        if self.trace is None:
+            return None
+        failed = self._failing.get(target)
+        if failed is not None and failed.data == data:
+            return failed
+        return self.trace.request(target, state, data)
 
-        Raises
-        ------
-        EngineError
-            When there is none; its text begins with what has failed.
-        """
+    async def _post(self, endpoint: RemoteEndpoint, url: str, data: bytes) -> bytes:
+        """The body of a good answer; raises as ``ask_once``."""
         try:
             status, content_type, body = await self._client.post(
                 url, data, call=endpoint.call, connect=endpoint.connect
@@ -222,5 +209,69 @@ class RemoteTransport:
         return body
 
     async def close(self) -> None:
+        """Close the connections."""
         await self._client.close()
+
+
+def _read(endpoint: RemoteEndpoint, target: SdkAddress, body: bytes, check: Check) -> Answered:
+    """The reply that a body is, if the engine takes it, and its bytes in v3.
+
+    Raises
+    ------
+    EngineError
+        As ``ask_once``: on a cluster each of these fails the job, which asks again.
+    """
+    try:
+        if endpoint.protocol == 2:
+            body = v2.decode_reply(body)
+        reply = decode_reply(body)
+        check(target, reply)
+    except (EngineError, ProtocolError) as error:
+        url = endpoint.url_of(target.typename)
+        raise EngineError(f"{type(error).__name__}: {url}: {error}") from error
+    return reply, body
+
+
+class RemoteTransport:
+    """Sends each request where its function is: to ``own``, or to an endpoint of module.yaml.
+
+    What is declared here is served here. Another endpoint is asked again, with back-off, until it
+    answers as it should: on a cluster the job would fail and start over, for ever.
+
+    Parameters
+    ----------
+    own : Transport
+    calls : RemoteCalls
+    check : callable
+        Raises EngineError for a reply that the engine cannot apply.
+    """
+
+    def __init__(self, own: Transport, calls: RemoteCalls, check: Check) -> None:
+        self._own = own
+        self._calls = calls
+        self._check = check
+
+    def batch_limit(self, typename: str) -> int | None:
+        """How many messages a request for that function may have; None: as the engine's other."""
+        endpoint = self._calls.find(typename)
+        if endpoint is None:
+            return None
+        return endpoint.batch_limit if self._calls.trace is None else 1
+
+    def send(
+        self, target: SdkAddress, state: State, data: bytes
+    ) -> Answer | asyncio.Future[Answer]:
+        if self._calls.find(target.typename) is None:
+            return self._own.send(target, state, data)
+        return OwnTask(self._call(target, state, data), loop=asyncio.get_running_loop())
+
+    async def _call(self, target: SdkAddress, state: State, data: bytes) -> Answer:
+        found = await self._calls.ask(target, state, data, self._check)
+        if found is not None:
+            return found[0]
+        answer = self._own.send(target, state, data)  # a cell has declared it meanwhile
+        return await answer if isinstance(answer, asyncio.Future) else answer
+
+    async def close(self) -> None:
+        await self._calls.close()
         await self._own.close()

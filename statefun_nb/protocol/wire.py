@@ -19,6 +19,7 @@ __all__ = [
     "address_bytes",
     "address_head",
     "cause_bytes",
+    "cause_value",
     "chunk",
     "length",
     "name_chunk",
@@ -142,6 +143,11 @@ def name_chunk(tag: bytes, name: str) -> bytes:
 # cause_bytes(recorder, seq): the field TypedValue.statefun_nb_cause, a recorder's id and the
 # sender's seq. A partial and not a function: it is called for each message that is sent.
 cause_bytes: Callable[[int, int], bytes] = partial(_CAUSE.pack, _CAUSE_HEAD)
+
+
+def cause_value(recorder: int, seq: int) -> bytes:
+    """The value of that field alone."""
+    return cause_bytes(recorder, seq)[len(_CAUSE_HEAD) :]
 
 
 def read_cause(data: bytes) -> tuple[int, int] | None:

@@ -51,6 +51,7 @@ class Waiting:
         self._engine = engine
         self._handler = handler
         self._told = 0  # of the restarts
+        self._told_unseen: set[str] = set()
 
     def wait_idle(self, timeout: float, *, timers: bool) -> Idle:
         """Block until nothing moves; see ``Session.wait_idle``."""
@@ -69,7 +70,7 @@ class Waiting:
         except BaseException:  # Ctrl-C: the next one to wait is told of what was processed
             waiting.cancel()
             raise
-        self._tell_restarts()
+        self._tell()
         return idle
 
     async def idle(self, timeout: float, *, timers: bool) -> Idle:
@@ -82,8 +83,19 @@ class Waiting:
             idle = await asyncio.wait_for(asyncio.wrap_future(waiting), longest)
         except asyncio.TimeoutError:
             raise self._timed_out(timeout, before) from None
-        self._tell_restarts()
+        self._tell()
         return idle
+
+    def _tell(self) -> None:
+        """Warn, once, of what the wait cannot know, and of what went wrong meanwhile."""
+        self._tell_restarts()
+        for rule, why in self._engine.unseen().items():
+            if rule not in self._told_unseen:
+                self._told_unseen.add(rule)
+                warn(
+                    f"the cluster calls {rule} itself, and this wait knows nothing of what its "
+                    f"functions still have to do: {why}"
+                )
 
     def _tell_restarts(self) -> None:
         """Warn, once, of processes of a real cluster that died and were started again."""

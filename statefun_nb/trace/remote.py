@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..address import SdkAddress
 from ..protocol.effects import Reply, TypedValue
+from ..protocol.wire import cause_value
 from ..sdk.inference import decode_value
 from ..sdk.types import BUILT_IN_TYPES, Type, simple_type
 from .batch import TracedBatch, row
@@ -75,12 +76,18 @@ class TracedRequest:
         self._trace = trace
         self._typename = typename
         self._state = state
-        self._data = data
+        self.data = data
         self._began = time.perf_counter()
         self._recorded: TracedBatch | None = None  # its failures so far
 
-    def served(self, reply: Reply, answer: bytes, start: float) -> None:
-        """It went well; ``start`` is on the clock of ``time.perf_counter``."""
+    def served(self, reply: Reply, answer: bytes, start: float) -> bytes:
+        """It went well; ``start`` is on the clock of ``time.perf_counter``.
+
+        Returns
+        -------
+        bytes
+            What its messages are to carry, so that they are traced back to it.
+        """
         after = {**self._state, **dict(reply.mutations)}
         types = {
             name: _typename(after[name]) or _typename(before)
@@ -90,7 +97,9 @@ class TracedRequest:
         ended = row(time.perf_counter(), reply, values)
         if self._recorded is not None:
             self._trace.recorder.repaired(self._recorded)
-        self._trace.recorder.add(self._batch(types, answer, start, ended, None))
+        batch = self._batch(types, answer, start, ended, None)
+        self._trace.recorder.add(batch)
+        return cause_value(self._trace.recorder.id, batch.seq)
 
     def failed(self, what: str, reason: str) -> None:
         """It failed (again): the type and the text of the error."""
@@ -120,7 +129,7 @@ class TracedRequest:
             time=recorder.clock(),
             start=start,
             spec=self._trace.function(self._typename, types),
-            request=self._data,
+            request=self.data,
             reply=answer,
             rows=ended,
             stdout=None,

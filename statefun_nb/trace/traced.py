@@ -50,12 +50,15 @@ class Serving:
         A message that raises is left out of its batch.
     watch : callable, optional
         Told of each request that was served, and of its encoded reply.
+    elsewhere : callable, optional
+        Starts to serve a request for what is not declared here; None for what nobody serves.
     """
 
     routes: Routes | None = None
     system: StatefulFunctions | None = None
     skip: bool = False
     watch: Callable[[Request, bytes], None] | None = None
+    elsewhere: Callable[[Request], asyncio.Task[Outcome] | None] | None = None
 
 
 class TracedHandler:
@@ -110,7 +113,13 @@ class TracedHandler:
             outcome = dispatch(own, request)
             assert isinstance(outcome, Outcome)  # functions of an engine's own are sync
             return outcome
-        spec = self.functions.for_typename(typename)
+        spec = self.functions.find(typename)
+        if spec is None:
+            elsewhere = self._serving.elsewhere
+            task = None if elsewhere is None else elsewhere(request)
+            if task is not None:
+                return task
+            spec = self.functions.for_typename(typename)  # raises
         if spec.is_async:
             return _start_task(self._serve_async(spec, request, data))
         return self._serve(spec, request, data)

@@ -223,7 +223,7 @@ def test_a_broken_download_is_fetched_once_more_and_then_refused(tmp_path):
 
 @pytest.fixture
 def routes():
-    routes = ClusterRoutes(lambda owner, token: token == "pending")
+    routes = ClusterRoutes(["http://x"], lambda owner, token: token == "pending")
     routes.documents = [http_endpoint("a/*", "http://x"), http_endpoint("b/only", "http://x")]
     return routes
 

@@ -127,6 +127,8 @@ def test_messages_state_and_trace_of_another_process(session, port):
             ("our/answer", "hi 1")
         ]
         assert [(e.topic, e.value) for e in first.egress] == [("seen", "1")]
+        (answered,) = session.invocations.filter(type="our/answer", id="ann")
+        assert answered.cause == first.seq
         assert {each.caller.typename for each in theirs if each.caller} == {"our/asks"}
         session.send("their/greeter", "ann", "forget")
         session.check("their/greeter", "ann").state(seen=None).sent(2, to="our/answer")

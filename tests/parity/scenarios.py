@@ -17,6 +17,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 import statefun_nb as sf
+from statefun_nb.sessions.options import Options
 
 # Loaded into each session before its first message.
 MODULE = """
@@ -25,6 +26,11 @@ spec:
   id: parity/declared
   address: "{kafka}"
   deliverySemantic: {type: at-least-once}
+---
+kind: io.statefun.endpoints.v2/http
+spec:
+  functions: elsewhere/*
+  urlPathTemplate: http://127.0.0.1:1/nobody
 """
 
 SCENARIOS: dict[str, Callable[[Play], None]] = {}
@@ -882,4 +888,33 @@ def instances_of_a_class_as_messages(play):
 
     for name in ("hat", "кепка"):
         play.send("f", "a", Item(name, [1.5, 2.0]))
+        play.wait()
+
+
+@scenario
+def functions_of_another_process(play):
+    theirs, counts = sf.StatefulFunctions(), f"elsewhere/{play.name}"
+    play.types.add(counts)
+
+    @sf.function(counts, state={"n": int}, functions=theirs)
+    def count(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + message.value
+        ctx.send(play.type("f"), ctx.address.id, ctx.storage.n)
+        ctx.send_after(timedelta(milliseconds=100), play.type("f"), ctx.address.id, "later")
+        ctx.send_egress(sf.kafka_egress_message(play.egress(), play.name, str(message.value)))
+
+    @play.declare("f", {"seen": list})
+    def f(ctx, message):
+        ctx.storage.seen = [*(ctx.storage.seen or []), message.value]
+        if message.value == "go":
+            for number in range(1, 6):
+                ctx.send(counts, ctx.address.id, number)
+
+    with sf.Session(Options(port=0, functions=theirs)) as process:
+        play.session.load_module(
+            "kind: io.statefun.endpoints.v2/http\n"
+            f"spec: {{functions: elsewhere/*, urlPathTemplate: '{process.url}'}}\n"
+        )
+        play.send("f", "a", "go")
+        play.session.send(counts, "b", 7)
         play.wait()
