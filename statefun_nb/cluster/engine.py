@@ -15,9 +15,9 @@ from ..engine.base import Idle, IngressMessage, ParkedAddress, Progress, States,
 from ..errors import EngineError
 from ..loop_thread import LoopThread
 from ..protocol.effects import Emit, TypedValue
-from ..protocol.egresses import LARGEST_RECORD
+from ..protocol.egresses import LARGEST_EXCHANGE
 from ..protocol.envelope import encode_envelope
-from ..protocol.module_yaml import Document, http_endpoint, refuse_older
+from ..protocol.module_yaml import Document, refuse_older
 from ..protocol.v3 import decode_typed_value
 from ..trace.traced import Serving, TracedHandler
 from .cluster import Cluster
@@ -31,6 +31,7 @@ from .module import SessionModule
 from .observed import Observed
 from .remote import RemoteFunctions
 from .routes import ClusterRoutes
+from .sizes import check_size, too_large_request
 from .undeclared import Undeclared
 
 __all__ = ["ClusterEngine"]
@@ -80,7 +81,6 @@ class ClusterEngine:
         self._thread = thread
         self._endpoint = endpoint
         self._handler = handler
-        self._batch_limit = batch_limit
         self._observed = Observed(self._serves)
         urls = (endpoint.url, endpoint.url_remote)
         self._routes = ClusterRoutes(urls, self._observed.pending)
@@ -88,12 +88,14 @@ class ClusterEngine:
         self._remote = RemoteFunctions(
             handler, self._routes, self._observed, urls, call=call, deploys=cluster.deploys
         )
+        endpoint.take(LARGEST_EXCHANGE)
         self._parking = endpoint.park(retry=on_error == "retry")
         handler.attach(
             Serving(
                 routes=self._routes,
                 system=gateway_functions(),
                 skip=on_error == "skip",
+                check=check_size,
                 watch=self._observed.served,
                 elsewhere=self._remote.start,
             )
@@ -110,16 +112,22 @@ class ClusterEngine:
         cluster.start_kafka()
         self._keeper = Keeper(cluster, self._clients)
         gateway = gateway_documents(cluster.bootstrap_servers, self._group, delivery)
-        self._deployment = Deployment(
-            cluster,
+        module = SessionModule(
+            urls, gateway, self._remote.deployed, max_batch=batch_limit, call=_CALL_TIMEOUT
+        )
+        self._deployment = self._deploy(module, report)
+
+    def _deploy(self, module: SessionModule, report: Callable[[str], object]) -> Deployment:
+        return Deployment(
+            self.cluster,
             self._clients,
             self._keeper,
-            SessionModule(urls, self._own_rule, gateway, self._remote.deployed),
-            handler.functions,
+            module,
+            self._handler.functions,
             self._routes,
             self._remote,
             self._parking,
-            thread,
+            self._thread,
             started=self._job_started,
             report=report,
         )
@@ -132,15 +140,6 @@ class ClusterEngine:
     def prepare(self) -> None:
         """Have the job run, with all that is declared by now; see ``Deployment``."""
         self._deployment.prepare()
-
-    def _own_rule(self, rule: str) -> Document:
-        return http_endpoint(
-            rule,
-            self._endpoint.url,
-            max_batch=self._batch_limit,
-            call=_CALL_TIMEOUT,
-            payload_max_bytes=LARGEST_RECORD,
-        )
 
     def _job_started(self) -> None:
         """Send it what has waited for it; called by the keeper."""
@@ -268,30 +267,26 @@ class ClusterEngine:
         return False  # a cluster that fails starts again, or says so in ``health``
 
     def health(self) -> str:
-        return self._keeper.trouble or self._keeper.doing
+        refused = self._endpoint.refused if self._under_way > self._parked else 0
+        too_large = too_large_request(refused, self._observed.busiest())
+        return self._keeper.trouble or self._keeper.doing or too_large
 
     def egress(self, typename: str | None) -> Sequence[Emit]:
         return self._egresses.records(typename)
 
     def parked(self) -> list[ParkedAddress]:
         held = self._thread.call(lambda: dict(self._parking.held))
-        addresses = [
-            ParkedAddress(
-                address=address,
-                reason=each.why.reason,
-                line="",
-                attempts=0,
-                waiting=len(each.request.invocations),
-                undeclared=each.why.position is None,
-            )
-            for address, each in held.items()
-        ]
+        addresses = []
+        for address, each in held.items():
+            why, waiting = each.why, len(each.request.invocations)
+            unknown = why.position is None
+            addresses.append(ParkedAddress(address, why.reason, "", 0, waiting, undeclared=unknown))
         with self._lock:
-            waiting = dict(self._undeclared.addresses)
+            undeclared = dict(self._undeclared.addresses)
         reason = "no function of that type is declared yet"
         return addresses + [
             ParkedAddress(address, reason, "", 0, count, undeclared=True)
-            for address, count in waiting.items()
+            for address, count in undeclared.items()
         ]
 
     def retry(self, typename: str | None, id: str | None) -> int:

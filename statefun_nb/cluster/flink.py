@@ -160,8 +160,10 @@ def task_manager(runtime: Runtime, folder: Path) -> list[str]:
         "jvm-overhead.min": "64m", "jvm-overhead.max": "64m",
     }  # fmt: skip
     return [
-        *_java(runtime, folder, "1g"),  # which a message of 64 MiB needs, and no other
-        "-XX:MaxDirectMemorySize=300m",
+        *_java(
+            runtime, folder, "1g"
+        ),  # messages of 64 MiB need it, and no others: 600m is too little
+        "-XX:MaxDirectMemorySize=1g",  # a batch or a reply of 256 MiB, and its copy as it grows
         "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
         "--configDir",
         str(folder / "conf"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from ..errors import EngineError
+from ..protocol.egresses import LARGEST_EXCHANGE
 from ..protocol.module_yaml import (
     PLAYGROUND_EGRESS,
     PLAYGROUND_INGRESS,
     Document,
+    http_endpoint,
     merged,
     serving,
 )
@@ -29,25 +31,28 @@ class SessionModule:
     ----------
     urls : sequence of str
         Of the session's endpoint: the first for what it serves, and one for what it hands on.
-    own : callable
-        Makes the document of a rule, ``namespace/*`` or ``namespace/name``, for that endpoint.
     gateway : sequence of Document
         The way in and the way out that each session has.
     through : callable
         Gives a document as it is deployed: what others serve may be called through the endpoint.
+    max_batch, call : int, str
+        How many messages a request to the endpoint has at most, and how long the cluster waits.
     """
 
     def __init__(
         self,
         urls: Sequence[str],
-        own: Callable[[str], Document],
         gateway: Sequence[Document],
         through: Callable[[Document], Document],
+        *,
+        max_batch: int,
+        call: str,
     ) -> None:
         self._url = urls[0]
         self._urls = urls
         self._through = through
-        self._own = own
+        self._max_batch = max_batch
+        self._call = call
         self._gateway = gateway
         self._namespaces = {_OWN_NAMESPACE}  # messages to those that were declared may be under way
         self.users: list[Document] = []
@@ -96,6 +101,12 @@ class SessionModule:
         kept = [d for d in self.users if not d.is_endpoint or d.spec["functions"] not in declared]
         added = [self._own(rule) for rule in sorted(rules - mine)]
         return [*added, *kept, *self._gateway]
+
+    def _own(self, rule: str) -> Document:
+        """The document of a rule, ``namespace/*`` or ``namespace/name``, for the endpoint."""
+        return http_endpoint(
+            rule, self._url, self._max_batch, call=self._call, payload_max_bytes=LARGEST_EXCHANGE
+        )
 
     def deployed(self, functions: Iterable[str]) -> list[Document]:
         """The same as it is deployed."""

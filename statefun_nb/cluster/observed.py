@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from operator import itemgetter
 
 from ..address import SdkAddress
 from ..engine.base import IngressMessage, StoredState, Timer
@@ -73,6 +74,11 @@ class Observed:
         """How many messages for these addresses are under way."""
         pending = sum(timer.target in addresses for timer in self.timers())
         return sum(self._at.get(address, 0) for address in addresses) - pending
+
+    def busiest(self) -> tuple[SdkAddress, int] | None:
+        """The address for which most messages are under way, and how many; from any thread."""
+        waiting = tuple(self._at.items())
+        return max(waiting, key=itemgetter(1)) if waiting else None
 
     def posted_later(self, message: IngressMessage) -> None:
         """Remember when a message that was ``posted`` falls due: until then it is not under way."""

@@ -17,7 +17,7 @@ from ..endpoint.parking import AGAIN
 from ..engine.remote import Answered, RemoteCalls, RemoteEndpoint
 from ..errors import EngineError
 from ..protocol.effects import CancelDelayed, DelayedSend, Reply, Request, TypedValue
-from ..protocol.egresses import LARGEST_RECORD
+from ..protocol.egresses import LARGEST_EXCHANGE
 from ..protocol.module_yaml import Document, http_endpoint
 from ..protocol.relayed import rerouted
 from ..protocol.v3 import encode_request, read_caller
@@ -27,6 +27,7 @@ from ..trace.remote import RemoteTrace
 from ..trace.traced import TracedHandler
 from .observed import Observed
 from .routes import ClusterRoutes
+from .sizes import check_size
 
 __all__ = ["RemoteFunctions"]
 
@@ -145,7 +146,7 @@ class RemoteFunctions:
             self._url,
             endpoint.batch_limit,
             call=self._call or f"{round(endpoint.call * 1000)}ms",
-            payload_max_bytes=LARGEST_RECORD,
+            payload_max_bytes=LARGEST_EXCHANGE,
         )
 
     # Serving.
@@ -197,6 +198,10 @@ class RemoteFunctions:
             asked.append(_Asked(data, found))
         # Protobuf's messages one behind the other are one, which has the entries of all of them.
         whole = b"".join(rerouted(body, self._routes.egress) for _, (_, body) in asked)
+        try:
+            check_size(request, sum(len(each.data) for each in asked), whole)
+        except EngineError as error:  # it would come again and again
+            return Outcome(b"", False, Failure(len(asked) - 1, error))
         self._observed.served(request, whole)
         return Outcome(whole, False, None)
 

@@ -25,12 +25,16 @@ _LINGER_SECONDS = 1.0
 
 
 class Held:
-    """Bytes of bodies on all connections: from when they are read until they are answered."""
+    """Bytes of bodies on all connections: from when they are read until they are answered.
 
-    __slots__ = ("bytes",)
+    ``refused`` is the size of the last request that was too large, in bytes; 0: none was.
+    """
+
+    __slots__ = ("bytes", "refused")
 
     def __init__(self) -> None:
         self.bytes = 0
+        self.refused = 0
 
 
 class HttpConnection(asyncio.Protocol):
@@ -112,7 +116,7 @@ class HttpConnection(asyncio.Protocol):
                 if self._other_bytes > limits.header_bytes:
                     raise self._headers_too_large()
                 if self._request_bytes > limits.header_bytes + limits.body_bytes:
-                    raise _Refused(413, self._too_large())
+                    raise self._too_large(self._request_bytes)
                 if reading is not before:
                     self._read_by = self._loop.time() + limits.request_seconds
         except httptools.HttpParserCallbackError as error:
@@ -215,7 +219,7 @@ class HttpConnection(asyncio.Protocol):
         if reading.refusal is not None and (size or b"transfer-encoding" in fields):
             raise _Refused(*reading.refusal)  # without reading the body
         if size > limits.body_bytes:
-            raise _Refused(413, self._too_large())
+            raise self._too_large(size)
         expected = fields.get(b"expect")
         if expected is not None:
             if expected.lower() != b"100-continue":
@@ -234,7 +238,7 @@ class HttpConnection(asyncio.Protocol):
         held.bytes += len(body)
         self._other_bytes = 0
         if len(reading.body) > self._limits.body_bytes:
-            raise _Refused(413, self._too_large())
+            raise self._too_large(len(reading.body))
         if held.bytes > self._limits.all_bodies_bytes:
             raise _Refused(503, f"{held.bytes:,} bytes of requests are being served: try later")
 
@@ -264,8 +268,10 @@ class HttpConnection(asyncio.Protocol):
     def _headers_too_large(self) -> _Refused:
         return _Refused(431, f"the headers are longer than {self._limits.header_bytes} bytes")
 
-    def _too_large(self) -> str:
-        return f"the body is longer than the {self._limits.body_bytes} bytes that are accepted"
+    def _too_large(self, size: int) -> _Refused:
+        self._held.refused = size
+        limit = self._limits.body_bytes
+        return _Refused(413, f"the body is longer than the {limit} bytes that are accepted")
 
     # Serving, in order.
 

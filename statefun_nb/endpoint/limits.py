@@ -16,8 +16,8 @@ class Limits:
     header_bytes
         Request line and headers together; 64 KiB, as in Tornado.
     body_bytes
-        A request's body, and all of a request with its framing beside ``header_bytes``; 64 MiB. The
-        runtime's Netty client stops at 32 MiB.
+        A request's body, and all of a request with its framing beside ``header_bytes``; 64 MiB, and
+        more from a cluster of ours (``LARGEST_EXCHANGE``).
     all_bodies_bytes
         The bodies that are being read on all connections together; 1 GiB.
     request_seconds

@@ -14,6 +14,7 @@ import contextlib
 import errno
 import re
 import socket
+from dataclasses import replace
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
@@ -130,6 +131,15 @@ class Endpoint:
         self._thread.call(lambda: self._application.add_handlers(".*", [rule]))
         self._forwarded.append(place.encode())
         return f"http://{self._host}:{self.port}{place}"
+
+    @property
+    def refused(self) -> int:
+        """The size of the last request that was too large, in bytes; 0: none was."""
+        return self._held.refused
+
+    def take(self, body_bytes: int) -> None:
+        """Accept requests of so many bytes, before there is a connection."""
+        self._limits = replace(self._limits, body_bytes=body_bytes)
 
     def park(self, *, retry: bool) -> Parking:
         """See ``RequestReplyRoute.park``."""

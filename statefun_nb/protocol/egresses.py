@@ -15,10 +15,12 @@ from .effects import TypedValue
 from .module_yaml import KAFKA_EGRESS, KINESIS_EGRESS, Document
 from .records import KAFKA_RECORD, KINESIS_RECORD, decode_kafka_record
 
-__all__ = ["LARGEST_RECORD", "Egresses", "check_topic"]
+__all__ = ["LARGEST_EXCHANGE", "LARGEST_RECORD", "Egresses", "check_topic"]
 
 # What the endpoint accepts, and with it the broker and the producers that are ours.
 LARGEST_RECORD = 64 * 1024 * 1024
+# What a cluster and the endpoint hand each other at once: a batch with its state, or its reply.
+LARGEST_EXCHANGE = 4 * LARGEST_RECORD
 # Of a producer that is told nothing else.
 _KAFKA_DEFAULT = 1024 * 1024
 _MAX_REQUEST = "max.request.size"

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from ..errors import EngineError
 from ..protocol.effects import Request
 from ..protocol.v3 import decode_request
 from ..sdk.context import Routes
@@ -48,6 +49,9 @@ class Serving:
         Functions of the engine's own, which are sync and not traced.
     skip : bool
         A message that raises is left out of its batch.
+    check : callable, optional
+        Raises for a reply that the engine cannot take: given its request, how many bytes that had,
+        and the encoded reply.
     watch : callable, optional
         Told of each request that was served, and of its encoded reply.
     elsewhere : callable, optional
@@ -57,6 +61,7 @@ class Serving:
     routes: Routes | None = None
     system: StatefulFunctions | None = None
     skip: bool = False
+    check: Callable[[Request, int, bytes], None] | None = None
     watch: Callable[[Request, bytes], None] | None = None
     elsewhere: Callable[[Request], asyncio.Task[Outcome] | None] | None = None
 
@@ -174,7 +179,13 @@ class TracedHandler:
     def _finish(self, served: Served, outcome: Outcome) -> Outcome:
         if outcome.missing:
             return outcome
-        recorder, watch = self.recorder, self._serving.watch
+        recorder, check, watch = self.recorder, self._serving.check, self._serving.watch
+        if check is not None and outcome.failure is None:
+            try:
+                check(served.request, len(served.data), outcome.reply)
+            except EngineError as error:
+                last = len(served.request.invocations) - 1
+                outcome = Outcome(b"", False, Failure(last, error))
         if outcome.failure is None:
             if self.failures.last:
                 self.failures.served(served.request)
