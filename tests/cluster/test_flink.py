@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import ipaddress
 import json
 import os
 import signal
@@ -401,6 +403,36 @@ def test_ingresses_and_egresses_of_the_user_work_as_they_are(functions):
         assert "id: c/mine" in session.module_yaml()
     finally:
         assert session.stop(30)
+
+
+def listening(pid):
+    """The addresses at which a process listens, of both versions of IP."""
+    inodes = set()
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            inodes.add(str(each.readlink()))
+    found = []
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *rest = line.split()
+            if state == "0A" and f"socket:[{rest[5]}]" in inodes:
+                words = bytes.fromhex(local.partition(":")[0])
+                # Words in the order of this machine's bytes.
+                raw = b"".join(words[i : i + 4][::-1] for i in range(0, len(words), 4))
+                address = ipaddress.ip_address(raw)
+                found.append(getattr(address, "ipv4_mapped", None) or address)
+    return found
+
+
+def test_every_process_of_it_listens_on_loopback_alone(shared):
+    session, functions = shared
+    count(functions, "c/listens")
+    session.send("c/listens", "a", 1)
+    session.wait_idle(60)
+    found = {command: listening(pid) for pid, command in processes_of(session).items()}
+    for part in PARTS.values():
+        assert any(part in command and addresses for command, addresses in found.items())
+    assert all(address.is_loopback for each in found.values() for address in each)
 
 
 ENDPOINT = "kind: io.statefun.endpoints.v2/http\nspec:\n  functions: {}\n  urlPathTemplate: {}\n"

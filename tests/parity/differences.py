@@ -133,6 +133,24 @@ def a_message_of_more_than_64_mib(play):
     return "goes through" if sent == "yes" else "an error of `send`"
 
 
+@difference("state of one address of more than 64 MiB", "is kept", "an error of the function")
+def state_of_more_than_64_mib(play):
+    @play.declare("f", {"text": str})
+    def f(ctx, message):
+        ctx.storage.text = "x" * 70_000_000
+
+    play.send("f", "a", 1)
+    if not play.wait().parked:
+        return "is kept"
+
+    @play.declare("f", {"text": str})
+    def mended(ctx, message):
+        ctx.storage.text = ""
+
+    play.wait()
+    return "an error of the function"
+
+
 @difference("the playground's ingress and egress in a module.yaml", "yes", "an error")
 def the_playground(play):
     with socket.socket() as listener:
