@@ -21,7 +21,7 @@ from ..protocol.egresses import LARGEST_EXCHANGE
 from ..protocol.module_yaml import Document, http_endpoint
 from ..protocol.relayed import rerouted
 from ..protocol.v3 import encode_request, read_caller
-from ..sdk.dispatch import Failure, Outcome
+from ..sdk.dispatch import Failure, Outcome, withdraw
 from ..trace.own_tasks import OwnTask
 from ..trace.remote import RemoteTrace
 from ..trace.traced import TracedHandler
@@ -214,7 +214,11 @@ class RemoteFunctions:
         return [messages] if self._trace is None else [[each] for each in messages]
 
     async def close(self) -> None:
-        """Close the connections."""
+        """End what is being asked for, and close the connections."""
+        serving = tuple(self.serving)
+        for task in serving:
+            withdraw(task)
+        await asyncio.gather(*serving, return_exceptions=True)
         if self._calls is not None:
             await self._calls.close()
 
