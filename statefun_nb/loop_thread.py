@@ -20,12 +20,9 @@ __all__ = ["Interrupted", "LoopThread", "Superseded", "call_cancelled"]
 
 # Seconds that tasks get to end when they are cancelled: one may refuse to.
 _CANCEL_SECONDS = 2.0
-
 _LOOK_SECONDS = 0.25  # so often a call that waits looks whether it is waited for itself
-
 # Seconds that no other line is logged about descriptors that have run out.
 _FULL_SECONDS = 60.0
-
 T = TypeVar("T")
 
 
