@@ -11,6 +11,7 @@ Whatever drives the endpoint, a request passes here::
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -25,6 +26,7 @@ from ..sdk.context import Routes
 from ..sdk.dispatch import Failure, Outcome, dispatch, is_withdrawal
 from ..sdk.registry import FunctionSpec, StatefulFunctions
 from . import output
+from .batch import TracedBatch
 from .failures import Failures
 from .own_tasks import OwnTask
 from .recorder import Recorder
@@ -33,6 +35,8 @@ from .served import Served
 
 __all__ = ["Serving", "TracedHandler"]
 
+# As Python warns of it.
+_UNAWAITED = re.compile("coroutine '(.{1,100})' was never awaited")
 # A sync function that takes longer than this holds up every other address noticeably.
 BLOCKING_SECONDS = 0.1
 
@@ -85,6 +89,9 @@ class TracedHandler:
         self.blocked: deque[Blocked] = deque(maxlen=100)
         self.failures = Failures(recorder)
         self.serving_now: set[Served] = set() if serving_now is None else serving_now
+        # Function types, and what they called without awaiting it. Python tells that in their
+        # output alone, where nobody looks who does not know of it.
+        self.unawaited: dict[tuple[str, str], None] = {}
 
     @property
     def running(self) -> list[Running]:
@@ -171,6 +178,11 @@ class TracedHandler:
         except BaseException:  # it cannot be recorded either
             return outcome
 
+    def _note_unawaited(self, batch: TracedBatch) -> None:
+        for text in (batch.stdout or {}).values():
+            for name in _UNAWAITED.findall(text):
+                self.unawaited[batch.spec.typename, name.rpartition("<locals>.")[2]] = None
+
     def _leave(self, served: Served) -> None:
         self.serving_now.remove(served)
         served.printer = None
@@ -190,7 +202,10 @@ class TracedHandler:
             if self.failures.last:
                 self.failures.served(served.request)
             if recorder is not None:
-                recorder.add(served.traced(outcome))
+                served_well = served.traced(outcome)
+                recorder.add(served_well)
+                if served_well.stdout is not None:
+                    self._note_unawaited(served_well)
             if watch is not None:
                 watch(served.request, outcome.reply)
         else:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -46,3 +49,45 @@ def test_an_endpoint_that_cannot_be_reached_is_named_with_its_error(functions):
                 sf.IdleTimeout, match=rf"away/f 'x' is asked for .*{url}.*Cannot connect"
             ):
                 session.wait_idle(1)
+
+
+UNAWAITED = """
+import statefun_nb as sf
+
+async def look_up(key):
+    pass
+
+class Client:
+    async def get(self, key):
+        pass
+
+@sf.function("w/sync")
+def sync(ctx, message):
+    look_up(message.value)
+
+@sf.function("w/async")
+async def asynchronous(ctx, message):
+    Client().get(message.value)
+    await look_up(message.value)
+
+with sf.start(port=0) as session:
+    for name in ("w/sync", "w/async"):
+        session.send_many([(name, key, 1) for key in "ab"], progress=False)
+    session.wait_idle()
+    session.wait_idle()
+    assert {each.status for each in session.invocations} == {"ok"}
+"""
+
+
+def test_a_coroutine_that_nobody_awaits_is_told_once_where_one_waits(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(UNAWAITED)
+    done = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, timeout=120, check=True
+    )
+    told = re.findall(r"program.py:(\d+): UserWarning: (w/.*), and nothing of it", done.stderr)
+    line = str(UNAWAITED.splitlines().index("    session.wait_idle()") + 1)
+    assert sorted(told, key=lambda each: each[1]) == [
+        (line, "w/async called Client.get() without awaiting it"),
+        (line, "w/sync called look_up() without awaiting it"),
+    ], done.stderr
