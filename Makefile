@@ -65,6 +65,7 @@ test-all: ## The same, and Docker and Chromium must be there (Java 11 or 17 is f
 
 docs: $(VENV)/dev ## Build the pages in docs/_build; a dead link fails it
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
+	$(BIN)/python docs/sheet.py docs/_build
 	@echo docs/_build/index.html
 
 bench: $(VENV)/dev ## Measure, beside the peers; prints a table, writes benchmarks/results.json

@@ -32,6 +32,7 @@ def test_the_wheel_holds_the_bundle_and_no_sources_of_it(built):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert names >= BUNDLE | {"statefun_nb/protocol/_generated/statefun.binpb"}
     assert names >= {"statefun_nb_pytest.py", "statefun_nb/lessons/00_tour.ipynb"}
+    assert names >= {f"statefun_nb/lessons/{name}.md" for name in ("workshop", "cheatsheet")}
     assert not [
         name for name in names if name.startswith(("js/", "tests/")) or "node_modules" in name
     ]
