@@ -2,8 +2,8 @@
 
 pytest loads it by its entry point and acts on nothing but notebooks, collected by nbval, of which a
 code cell loads the extension or imports the package. It replaces what differs from run to run, in
-the stored outputs and in the new ones alike; has the kernel draw no progress bars; and takes what
-such bars have left in a stored notebook for nothing.
+the stored outputs and in the new ones alike; has the kernel keep its cells, and draw no progress
+bars; and takes what such bars have left in a stored notebook for nothing.
 
 It is no part of the package: pytest would import that with its plugins, before the measurement of
 its coverage begins, and every start of pytest would take a tenth of a second longer.
@@ -140,15 +140,29 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
-    """Start the kernel of a notebook, which is done for its first cell, without progress bars."""
-    if _notebook_of(item) is None:
+    """Start the kernel of a notebook, which is done for its first cell, as the kit wants it."""
+    notebook = _notebook_of(item)
+    if notebook is None or notebook.kernel is not None:
         return (yield)
     before = os.environ.get(_NO_PROGRESS)
     os.environ[_NO_PROGRESS] = "0"
     try:
-        return (yield)
+        result = yield
     finally:
         if before is None:
             del os.environ[_NO_PROGRESS]
         else:
             os.environ[_NO_PROGRESS] = before
+    _keep_history(notebook)
+    return result
+
+
+def _keep_history(notebook: Any) -> None:
+    """Have a kernel number its cells and keep them, as it does for a person: export reads them."""
+    client = notebook.kernel.kc
+    execute = client.execute
+
+    def execute_and_store(code: str, **options: Any) -> str:
+        return str(execute(code, **{**options, "store_history": True}))
+
+    client.execute = execute_and_store

@@ -73,10 +73,13 @@ s.watch("shop/cart", "bob")
 ---
 s.replay()
 ---
+import tempfile
+s.export(tempfile.mkdtemp() + "/project").files["functions.py"]
+---
 s.invocations.to_dataframe()
 ---
 import warnings
-print(object(), s.url, s.status().url)
+print(object(), s.url)
 warnings.warn("of a cell")
 %time sum(range(100_000))
 ---
