@@ -9,7 +9,7 @@ from pathlib import Path
 import shtab
 
 from ..errors import StatefunError, install_command
-from ..testing.lessons import find_lesson, participants_lesson
+from ..testing.lessons import find_lesson, write_lesson
 
 __all__ = ["add_lab"]
 
@@ -64,8 +64,5 @@ def _lesson(folder: Path, name: str) -> Path:
     found = _found(folder, name)
     if found is None:
         found = folder / name
-        try:
-            found.write_text(participants_lesson(name), encoding="utf-8")
-        except OSError as error:
-            raise StatefunError(f"cannot write {found}: {error.strerror}") from error
+        write_lesson(folder, name)
     return found

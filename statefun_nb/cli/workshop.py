@@ -30,7 +30,7 @@ def add_workshop(parser: argparse.ArgumentParser) -> None:
 
 def _new(options: argparse.Namespace) -> None:
     written = write_lessons(options.folder, teacher=options.teacher)
-    print("\n".join(str(options.folder / name) for name in written))
+    print("\n".join(str(options.folder / name) for name in written if "/" not in name))
     print(f"to begin: statefun-nb lab {options.folder}")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import StatefunError
 from .exercise_cells import without_solutions
 
-__all__ = ["find_lesson", "lesson_names", "participants_lesson", "write_lessons"]
+__all__ = ["find_lesson", "lesson_names", "participants_lesson", "write_lesson", "write_lessons"]
 
 _PACKAGE = Path(__file__).parents[1]
 _CHECKOUT = _PACKAGE.parent
@@ -95,12 +95,10 @@ def write_lessons(folder: Path, *, teacher: bool = False) -> list[str]:
     StatefunError
         When this installation has none, one of the files is there already, or cannot be written.
     """
-    texts = {
-        name: (_lessons() / name).read_text(encoding="utf-8")
-        if teacher
-        else participants_lesson(name)
-        for name in lesson_names()
-    }
+    texts: dict[str, str] = {}
+    for name in lesson_names():
+        whole = (_lessons() / name).read_text(encoding="utf-8")
+        texts |= {name: whole if teacher else participants_lesson(name), **_pictures(name)}
     pages = _folders()[-1]
     for name in (_SHEET, _NOTES) if teacher else (_SHEET,):
         texts[name] = (pages / name).read_text(encoding="utf-8")
@@ -110,10 +108,32 @@ def write_lessons(folder: Path, *, teacher: bool = False) -> list[str]:
             f"{folder / there[0]} is there already: give a folder that has no lessons yet, for "
             "somebody may have worked in this one"
         )
+    _write(folder, texts)
+    return list(texts)
+
+
+def write_lesson(folder: Path, name: str) -> None:
+    """Write one lesson to a folder, as participants get it.
+
+    Raises
+    ------
+    StatefunError
+        When it cannot be written.
+    """
+    _write(folder, {name: participants_lesson(name), **_pictures(name)})
+
+
+def _pictures(name: str) -> dict[str, str]:
+    """The picture of a lesson, where it has one, by its place beside the notebook."""
+    place = f"images/{Path(name).stem}.svg"
+    drawn = _lessons() / place
+    return {place: drawn.read_text(encoding="utf-8")} if drawn.is_file() else {}
+
+
+def _write(folder: Path, texts: dict[str, str]) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise StatefunError(f"cannot write {folder}: {error.strerror}") from error
-    return list(texts)

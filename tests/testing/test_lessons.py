@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import docs.lesson_drawings
 import statefun_nb as sf
 from statefun_nb.testing import lessons
 from statefun_nb.testing.exercise_cells import OPEN
@@ -14,6 +15,7 @@ from statefun_nb.testing.lessons import (
     find_lesson,
     lesson_names,
     participants_lesson,
+    write_lesson,
     write_lessons,
 )
 
@@ -47,7 +49,8 @@ def test_a_participant_gets_the_exercises_open_and_nothing_that_gives_them_away(
 
 def test_a_teacher_gets_the_lessons_as_they_are_and_the_notes(tmp_path):
     written = write_lessons(tmp_path / "new", teacher=True)
-    assert [*lesson_names(), "cheatsheet.md", "workshop.md"] == written
+    pages = [name for name in written if not name.startswith("images/")]
+    assert pages == [*lesson_names(), "cheatsheet.md", "workshop.md"]
     for name in lesson_names():
         assert (tmp_path / "new" / name).read_bytes() == (NOTEBOOKS / name).read_bytes()
 
@@ -63,6 +66,24 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(sf.StatefunError, match="cannot write"):
         write_lessons(tmp_path / "file" / "below")
+
+
+def test_each_picture_of_a_lesson_comes_with_it_and_shows_what_is_in_it():
+    pictures = docs.lesson_drawings.PICTURES
+    assert len(pictures) >= 11
+    for name, drawn in pictures.items():
+        lesson = "".join(map(source, cells(participants_lesson(f"{name}.ipynb"))))
+        kept = (NOTEBOOKS / "images" / f"{name}.svg").read_text(encoding="utf-8")
+        assert kept == docs.lesson_drawings.picture(drawn), "python -m docs.lesson_drawings"
+        assert f"](images/{name}.svg)" in lesson
+        assert lesson.count("<details>") == 3
+        for box in drawn.boxes:
+            assert "/" not in box or box in lesson
+
+
+def test_a_lesson_is_written_with_its_picture(tmp_path):
+    write_lesson(tmp_path, "13_timers.ipynb")
+    assert (tmp_path / "images" / "13_timers.svg").is_file()
 
 
 @pytest.mark.parametrize(("number", "name"), [("12", "12_m"), ("0", "00_t"), ("00", "00_t")])
