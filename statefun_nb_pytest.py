@@ -138,27 +138,27 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         cell.outputs = others
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(hookwrapper=True)  # the older way, which every pytest knows
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     """Start the kernel of a notebook, which is done for its first cell, as the kit wants it."""
     notebook = _notebook_of(item)
     if notebook is None or notebook.kernel is not None:
-        return (yield)
+        yield
+        return
     before = os.environ.get(_NO_PROGRESS)
     os.environ[_NO_PROGRESS] = "0"
-    try:
-        result = yield
-    finally:
-        if before is None:
-            del os.environ[_NO_PROGRESS]
-        else:
-            os.environ[_NO_PROGRESS] = before
+    yield
+    if before is None:
+        del os.environ[_NO_PROGRESS]
+    else:
+        os.environ[_NO_PROGRESS] = before
     _keep_history(notebook)
-    return result
 
 
 def _keep_history(notebook: Any) -> None:
     """Have a kernel number its cells and keep them, as it does for a person: export reads them."""
+    if notebook.kernel is None:  # it could not be started
+        return
     client = notebook.kernel.kc
     execute = client.execute
 
