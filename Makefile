@@ -55,16 +55,17 @@ fix: $(VENV)/dev js/node_modules/.dev ## Format, and fix what linters can fix
 test: check $(LOW)/ready ## All tests, notebooks, and the lowest libraries; says what it skipped
 	$(NPM) run --silent test
 	$(BIN)/python -m pytest --cov --cov-report=term $(FLOOR)
-	$(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg \
-	  -p no:cacheprovider -o addopts= -W default --ignore notebooks/15_the_real_cluster.ipynb notebooks
+	$(BIN)/python -m pytest --nbval -p no:cacheprovider \
+	  -o addopts= -W default --ignore notebooks/15_the_real_cluster.ipynb notebooks
 	STATEFUN_NB_REQUIRE= $(LOW)/bin/python -m pytest -q tests
 
 test-all: ## The same, and Docker and Chromium must be there (Java 11 or 17 is fetched)
 	# A full run covers 92 %; where parts are skipped, there is no floor to hold.
-	STATEFUN_NB_REQUIRE=flink,docker,browser $(MAKE) test FLOOR=--cov-fail-under=90
+	STATEFUN_NB_REQUIRE=flink,docker,browser,notebooks $(MAKE) test FLOOR=--cov-fail-under=90
 
 docs: $(VENV)/dev ## Build the pages in docs/_build; a dead link fails it
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
+	$(BIN)/python docs/sheet.py docs/_build
 	@echo docs/_build/index.html
 
 bench: $(VENV)/dev ## Measure, beside the peers; prints a table, writes benchmarks/results.json

@@ -1,6 +1,7 @@
 """``make bench``: measure, print one table, write benchmarks/results.json.
 
 python -m benchmarks.run [endpoint] [handler] [engine] [startup] [memory] [dashboard] [cluster]
+                         [participants]
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import cluster, dashboard, endpoint, engine, handler, memory, startup
+from . import cluster, dashboard, endpoint, engine, handler, memory, participants, startup
 from .report import Row, print_rows, write_rows
 
 _PARTS = {
@@ -20,6 +21,7 @@ _PARTS = {
     "memory": memory.measure,
     "dashboard": dashboard.measure,
     "cluster": cluster.measure,
+    "participants": participants.measure,
 }
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "need_docker",
     "need_flink",
     "need_lambda",
+    "need_notebook_tools",
     "need_statefun_2",
 ]
 
@@ -127,5 +128,20 @@ def need_lambda():
     if not reason:
         return str(found)
     if "lambda" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def need_notebook_tools():
+    """What runs notebooks in tests: nbval, nbmake, papermill.
+
+    ``STATEFUN_NB_REQUIRE=notebooks`` makes their lack a failure.
+    """
+    names = ("nbval", "nbmake", "papermill", "ipywidgets", "pandas")
+    lacking = [name for name in names if importlib.util.find_spec(name) is None]
+    if not lacking:
+        return
+    reason = f"testing notebooks needs {', '.join(lacking)}"
+    if "notebooks" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
         pytest.fail(reason)
     pytest.skip(reason)

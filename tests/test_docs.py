@@ -39,7 +39,7 @@ def need_what_is_imported(code):
 
 def test_there_are_pages_with_code():
     assert len(PAGES) >= 14
-    assert len(NOTEBOOKS) == 2
+    assert len(NOTEBOOKS) == 3
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in NOTEBOOKS])

@@ -15,12 +15,12 @@ from types import SimpleNamespace
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.testing.exercise_cells import OPEN, SOLUTION
 
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-SOLUTION = re.compile(r"<details><summary>A solution</summary>\n\n```python\n(.*?)```", re.DOTALL)
 # The others only show: the same ground as the tour, and the flights. The exam keeps its solution.
 WITH_EXERCISE = sorted(
     path.name for path in NOTEBOOKS.glob("*.ipynb") if path.name[:2] not in ("01", "02", "90")
@@ -37,7 +37,7 @@ def solved(notebook):
     told = next(i for i, cell in enumerate(notebook.cells) if SOLUTION.search(cell.source))
     places = [i for i in range(told, len(notebook.cells)) if notebook.cells[i].cell_type == "code"]
     exercise, check = (notebook.cells[i] for i in places[:2])
-    assert "your code" in exercise.source
+    assert OPEN in exercise.source
     assert check.metadata.tags == ["raises-exception"]
     assert [output.output_type for output in check.outputs] == ["error"]
     mended, passing = copy.deepcopy(exercise), copy.deepcopy(check)

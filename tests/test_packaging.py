@@ -31,6 +31,8 @@ def test_the_wheel_holds_the_bundle_and_no_sources_of_it(built):
     (wheel,) = built.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert names >= BUNDLE | {"statefun_nb/protocol/_generated/statefun.binpb"}
+    assert names >= {"statefun_nb_pytest.py", "statefun_nb/lessons/00_tour.ipynb"}
+    assert names >= {f"statefun_nb/lessons/{name}.md" for name in ("workshop", "cheatsheet")}
     assert not [
         name for name in names if name.startswith(("js/", "tests/")) or "node_modules" in name
     ]
@@ -41,6 +43,7 @@ def test_the_sdist_holds_the_bundle_its_sources_and_the_tests(built):
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert names >= BUNDLE | {"js/package-lock.json", "js/src/index.tsx", "hatch_build.py"}
+    assert "statefun_nb_pytest.py" in names
     tracked = subprocess.run(
         ["git", "ls-files", "tests", "docs", "notebooks"],
         cwd=ROOT, capture_output=True, text=True, check=False,

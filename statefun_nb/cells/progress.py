@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -46,7 +47,12 @@ class ProgressLine:
 
 
 def _somebody_looks() -> bool:
-    """Whether what goes to stderr is seen at once: a log file would keep every step of a bar."""
+    """Whether what goes to stderr is seen at once: a log file would keep every step of a bar.
+
+    Of a kernel only who started it can tell: ``STATEFUN_NB_PROGRESS=0`` says that nobody looks.
+    """
+    if os.environ.get("STATEFUN_NB_PROGRESS") == "0":
+        return False
     ipython = sys.modules.get("IPython")  # looked up, not imported: most programs need none
     shell = None if ipython is None else ipython.get_ipython()
     return getattr(shell, "kernel", None) is not None or sys.stderr.isatty()

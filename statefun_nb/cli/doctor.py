@@ -14,8 +14,9 @@ from ..cluster.artifacts import cache_folder, find_java, missing_artifacts
 from ..cluster.docker import IMAGE, check_docker, has_image
 from ..errors import StatefunError, install_command
 from ..sessions.options import Options
+from ..tables import text_table
 
-__all__ = ["Finding", "examine"]
+__all__ = ["Finding", "as_table", "examine"]
 
 _PORT = Options.port
 
@@ -46,6 +47,12 @@ def examine() -> list[Finding]:
         _jars(),
         _docker(),
     ]
+
+
+def as_table(findings: list[Finding]) -> str:
+    """What was found, a part a line; no command in it is cut."""
+    rows = [["ok" if f.ok else "--", f.part, f.found, f.needed_for, f.fix] for f in findings]
+    return text_table("", ["", "part", "found", "needed for", "what to do"], rows, 500).lstrip("\n")
 
 
 # Distribution, what needs it, and the extra that brings it.

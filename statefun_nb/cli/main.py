@@ -16,19 +16,20 @@ import shtab
 
 from .. import __version__
 from ..endpoint.server import LOOPBACK
-from ..errors import EngineError, StatefunError, install_command
+from ..errors import EngineError, StatefunError
 from ..sdk.registry import StatefulFunctions
 from ..sessions.default import start
 from ..sessions.options import OnErrorName, Options
-from ..tables import text_table
 from .arguments import add_token, readable, whole_number
 from .cluster import add_cluster
 from .demo import demo as run_demo
-from .doctor import examine
+from .doctor import as_table, examine
 from .grade import add_grade
+from .lab import add_lab
 from .module import add_module
 from .run_notebook import export_notebook
 from .serving import ended_by_signal, follow, load_functions, served
+from .workshop import add_workshop
 
 __all__ = ["main"]
 
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--json", action="store_true", help="as JSON")
     doctor.set_defaults(run=_doctor)
-    _add_lab(commands.add_parser("lab", help="open the tour in JupyterLab"))
+    add_lab(commands.add_parser("lab", help="open the tour, or a lesson, in JupyterLab"))
     _add_serve(commands.add_parser("serve", help="serve the functions of a module, for a cluster"))
     _add_run(
         commands.add_parser(
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     add_grade(commands.add_parser("grade", help="run participants' notebooks, and count points"))
+    add_workshop(commands.add_parser("workshop", help="the lessons, and what a room needs"))
     add_cluster(
         commands.add_parser("cluster", help="run the real StateFun in Docker; it keeps running")
     )
@@ -124,26 +126,12 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_export)
 
 
-def _add_lab(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "statefun-nb lab [-h] [FOLDER] [-- OPTIONS OF JUPYTERLAB]"
-    folder = parser.add_argument(
-        "folder",
-        nargs="?",
-        type=Path,
-        default=Path(),
-        help="folder with the notebooks (default: this one)",
-    )
-    folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
-    parser.set_defaults(run=_lab)
-
-
 def _doctor(options: argparse.Namespace) -> None:
     findings = examine()
     if options.json:
         print(json.dumps([finding._asdict() for finding in findings], indent=1))
         return
-    rows = [["ok" if f.ok else "--", f.part, f.found, f.needed_for, f.fix] for f in findings]
-    print(text_table("", ["", "part", "found", "needed for", "what to do"], rows, 500).lstrip("\n"))
+    print(as_table(findings))
 
 
 def _serve(options: argparse.Namespace) -> None:
@@ -190,24 +178,6 @@ def _export(options: argparse.Namespace) -> None:
     print(done.text)
     if done.problem:
         raise StatefunError(done.problem)
-
-
-def _lab(options: argparse.Namespace) -> None:
-    try:
-        from jupyterlab.labapp import main as jupyter_lab
-    except ImportError as error:
-        raise StatefunError(f"JupyterLab is missing: {install_command('lab')}") from error
-    if not options.folder.is_dir():
-        raise StatefunError(f"{options.folder} is not a folder")
-    tours = [options.folder / name for name in ("00_tour.ipynb", "notebooks/00_tour.ipynb")]
-    found = [tour for tour in tours if tour.exists()]
-    if not found:
-        print(
-            f"statefun-nb: there is no tour in {options.folder.absolute()}: the notebooks are in "
-            "the folder notebooks of the checkout",
-            file=sys.stderr,
-        )
-    jupyter_lab([str(found[0] if found else options.folder), *options.rest])
 
 
 def _warning_in_a_line(

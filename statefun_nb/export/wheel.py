@@ -18,6 +18,9 @@ __all__ = ["wheel_name", "write_wheel"]
 
 _NAME = "statefun_nb"
 _PACKAGE = Path(__file__).parents[1]
+# pytest's plugin stands beside the package; the lessons are of no use to a project.
+_PLUGIN = _PACKAGE.parent / "statefun_nb_pytest.py"
+_LESSONS = _PACKAGE / "lessons"
 _WHEEL = "Wheel-Version: 1.0\nGenerator: statefun_nb\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 # The first date that a zip file can have: the same files make the same wheel.
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -64,8 +67,9 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 def _code() -> Iterator[tuple[str, bytes]]:
     for path in sorted(_PACKAGE.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and "__pycache__" not in path.parts and _LESSONS not in path.parents:
             yield f"{_NAME}/{path.relative_to(_PACKAGE).as_posix()}", path.read_bytes()
+    yield _PLUGIN.name, _PLUGIN.read_bytes()
 
 
 def _metadata(about: str) -> Iterator[tuple[str, bytes]]:

@@ -1,12 +1,31 @@
-"""The exercises of a notebook, as its cells are written: which checks there are, and where."""
+"""The exercises of a notebook, as its cells are written: what is open, the solution, the checks.
+
+An exercise is a code cell that says ``your code`` where the participant is to write, after a text
+cell that asks for it and has a solution, folded away. Checks stand in cells of their own.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-__all__ = ["WrittenCheck", "with_checks_of", "written_checks"]
+__all__ = [
+    "OPEN",
+    "SOLUTION",
+    "WrittenCheck",
+    "with_checks_of",
+    "without_solutions",
+    "written_checks",
+]
+
+# What a cell says where its exercise is open.
+OPEN = "your code"
+# A solution in a text cell; its code is the group.
+SOLUTION = re.compile(
+    r"<details><summary>A solution</summary>\n\n```python\n(.*?)```.*?</details>", re.DOTALL
+)
 
 
 class WrittenCheck(NamedTuple):
@@ -15,6 +34,18 @@ class WrittenCheck(NamedTuple):
     cell: int
     exercise: str
     points: float
+
+
+def without_solutions(text: str) -> str:
+    r"""A text cell without the solutions in it.
+
+    Examples
+    --------
+    >>> solution = "<details><summary>A solution</summary>\n\n```python\n1\n```\n</details>"
+    >>> without_solutions(f"Add them.\n\n{solution}\n\nThen go on.")
+    'Add them.\n\nThen go on.'
+    """
+    return re.sub(r"\n{3,}", "\n\n", SOLUTION.sub("", text)).strip("\n")
 
 
 def written_checks(notebook: Any) -> list[WrittenCheck]:

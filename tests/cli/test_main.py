@@ -341,8 +341,8 @@ def test_lab_says_when_there_is_no_tour(monkeypatch, tmp_path, capsys):
 
 
 def test_every_option_has_a_help():
-    for command in ("run", "serve", "export", "lab", "doctor"):
-        shown = run(command, "--help").stdout
+    for command in ("run", "serve", "export", "lab", "doctor", "workshop new", "workshop check"):
+        shown = run(*command.split(), "--help").stdout
         options = shown.partition("options:")[2].splitlines()
         for line, following in zip(options, [*options[1:], ""], strict=True):
             if line.startswith("  -"):

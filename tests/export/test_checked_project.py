@@ -260,6 +260,7 @@ def test_the_wheel_is_what_is_imported_here(tmp_path):
         record = packed.read(f"{about}/RECORD").decode()
     assert [line.partition(",")[0] for line in record.splitlines()] == names
     assert {"statefun_nb/__init__.py", "statefun_nb/protocol/_generated/statefun.binpb",
+            "statefun_nb_pytest.py",
             f"{about}/METADATA", f"{about}/entry_points.txt"} < {*names}  # fmt: skip
     assert not [name for name in names if "__pycache__" in name]
 

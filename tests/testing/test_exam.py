@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from pathlib import Path
 
 import pytest
 
 from statefun_nb.cells.notebook import read_notebook
-from statefun_nb.testing.grading import Graded, grade
+from statefun_nb.testing.grading import Graded, Limits, grade
 
 nbformat = pytest.importorskip("nbformat")
 
@@ -133,3 +134,34 @@ def test_nothing_written_has_no_points(tmp_path):
     assert graded.points == 0
     assert missed(graded) == set(ALL)
     assert graded.of == 12
+
+
+# Before the order is declared: nothing of it is there then.
+BREAKERS = {
+    "endless": ("while True: pass\n", "KeyboardInterrupt"),
+    "greedy": ("taken = []\nwhile True: taken.append(bytes(64 << 20))\n", "MemoryError"),
+}
+
+
+def test_thirty_exams_are_graded_right_whatever_is_among_them(tmp_path):
+    """Each mistake four times, four solutions, one that never ends, one that fills the memory."""
+    room = {f"{name} {turn}": name for name in ("nothing wrong", *MISTAKES) for turn in range(4)}
+    room |= {name: name for name in BREAKERS}
+    names = random.Random(17).sample(sorted(room), len(room))  # any order
+    assert len(names) == 30
+    paths = []
+    for name in names:
+        stock, order = changed(MISTAKES.get(room[name], ({}, set(), ""))[0])
+        before = BREAKERS.get(name, ("", ""))[0]
+        paths.append(hand_in(tmp_path / name, stock, before + order))
+    done = grade(paths, reference=EXAM, limits=Limits(cell_seconds=20))
+    for name, graded in zip(names, done, strict=True):
+        assert graded.problem == "", name
+        if name in BREAKERS:
+            assert missed(graded) == {"2", "3", "4", "5"}
+            assert BREAKERS[name][1] in graded.errors[0][1]
+        else:
+            _, exercises, words = MISTAKES.get(room[name], ({}, set(), ""))
+            assert missed(graded) == exercises, name
+            told = [each.words for each in graded.exercises if each.outcome != "passed"]
+            assert words in (told or [""])[0], name
