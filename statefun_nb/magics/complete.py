@@ -58,8 +58,10 @@ def suggestions(line: str) -> list[str]:
     words = line.split()
     current = "" if line.endswith(" ") else words.pop()
     commands = _commands()
-    if len(words) == 1:
-        found: Iterable[str] = sorted(commands)
+    if not words:  # right behind its name
+        found: Iterable[str] = []
+    elif len(words) == 1:
+        found = sorted(commands)
     elif words[1] not in commands:
         found = []
     elif current.startswith("-"):

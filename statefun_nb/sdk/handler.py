@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, Literal
 
-from ..errors import DeclarationError, EngineError
+from ..errors import DeclarationError, DeclarationTypeError, EngineError
 from ..protocol import v2
 from ..protocol.v3 import decode_request
 from ..tables import shown
@@ -41,6 +41,10 @@ class RequestReplyHandler:
     def __init__(self, functions: StatefulFunctions, *, protocol: Literal[2, 3] = 3) -> None:
         if functions is None:
             raise DeclarationError("functions must be provided.")
+        if not isinstance(functions, StatefulFunctions):
+            raise DeclarationTypeError(
+                f"a handler takes the StatefulFunctions that were declared, not {shown(functions)}"
+            )
         if protocol not in (2, 3):
             raise DeclarationError(f"protocol= is 3, or 2 for StateFun 2.x, not {shown(protocol)}")
         self.functions = functions

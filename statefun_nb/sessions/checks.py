@@ -18,7 +18,7 @@ from ..errors import (
     did_you_mean,
 )
 from ..sdk.registry import StatefulFunctions, decode_state
-from ..tables import html_list, repr_of, shorten
+from ..tables import counted, html_list, repr_of, shorten
 from ..testing.exercises import Attempt, begin
 from ..trace.events import Delayed, Invocation, Sent, differs
 from ..trace.history import history
@@ -68,6 +68,9 @@ class Check:
         Where the exercise that this checks is told of it.
     problem : str
         Why a message of the address waits; "" when none does.
+    gap : str
+        Why the trace does not have all invocations; "" when it does. What depends on all of them
+        cannot be told then.
 
     Examples
     --------
@@ -84,6 +87,7 @@ class Check:
         declared: Collection[str] | None = None,
         attempt: Attempt | None = None,
         problem: str = "",
+        gap: str = "",
     ) -> None:
         self._address = address
         self._state = state
@@ -94,6 +98,7 @@ class Check:
         self._declared = declared
         self._attempt = attempt
         self._problem = problem
+        self._gap = gap
         self._passed: list[str] = []
 
     def state(self, **expected: Any) -> Check:
@@ -129,6 +134,7 @@ class Check:
             When ``times`` is no whole number; so do the other questions.
         """
         whole("times", times, 0)
+        self._check_complete()
         if len(self._good) != times:
             failed = self._what_failed()
             served = f"it was {_so_often('invoked', len(self._good))}"
@@ -162,6 +168,7 @@ class Check:
         if isinstance(error, type) and issubclass(error, BaseException):
             error = error.__name__
         _text("error", error, "the name of a class such as 'ValueError', or the class")
+        self._check_complete()
         raised = [each.error.type for each in self._invocations if each.error is not None]
         raised = [each for each in raised if error in (None, each)]
         if len(raised) != times:
@@ -183,6 +190,7 @@ class Check:
         whole("times", times, 0)
         _typename("to", to)
         _text(named, place, "text")
+        self._check_complete()
         matching = [
             (typename, where, what)
             for typename, where, what in found
@@ -215,6 +223,11 @@ class Check:
         if typename in others or not others:
             return ""
         return f" (nothing has gone to it; there are records of {_some(sorted(others))})"
+
+    def _check_complete(self) -> None:
+        """Fail where older invocations may have been of this address, too: it cannot be told."""
+        if self._gap:
+            self._fail(f"how often cannot be told: {self._gap}")
 
     def _check_declared(self, name: str) -> None:
         """Fail for a value that cannot be there: no state has that name."""
@@ -293,7 +306,7 @@ def attempt_of(exercise: str | None, points: float) -> Attempt | None:
 
 def check_of(
     engine: Engine,
-    recorder: Recorder,
+    recorder: Recorder | None,
     functions: StatefulFunctions,
     typename: str,
     id_: str,
@@ -306,10 +319,20 @@ def check_of(
     spec = functions.find(typename)
     state = decode_state(spec, engine.state(address))
     declared = None if spec is None else list(spec.layout.specs)
-    invocations = history(recorder, address, recorder.limit)[::-1]
+    invocations: list[Invocation] = []
+    gap = "this session keeps no trace (trace=False)"
+    if recorder is not None:
+        invocations = history(recorder, address, recorder.limit)[::-1]
+        gap = ""
+        if lost := recorder.lost:
+            gap = (
+                f"{counted(lost, 'older invocation')} of this session "
+                f"{'is' if lost == 1 else 'are'} no longer kept, and may have been of this "
+                "address: sf.start(trace_limit=..., trace_bytes=...) keeps more"
+            )
     _, page = engine.page(typename, "", _KNOWN_IDS)
     others = [each.id for each in page]
-    return Check(address, state, invocations, known, others, declared, attempt, problem)
+    return Check(address, state, invocations, known, others, declared, attempt, problem, gap)
 
 
 def _typename(name: str, value: Any) -> None:

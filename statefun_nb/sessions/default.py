@@ -9,7 +9,9 @@ from ..cells.places import warn
 from ..errors import SessionError
 from ..sdk.functions import default_functions
 from ..sdk.registry import StatefulFunctions
+from ..trace.output import inside_function
 from . import _current
+from .control import LATER
 from .interrupts import interrupts_later
 from .options import (
     ClockName,
@@ -138,6 +140,8 @@ def _started(options: Options) -> Session:
         stop()  # one whose thread has ended may still hold its file
     elif running.options == options:
         return running
+    elif inside_function():
+        raise SessionError(f"start is not for the inside of a function: {LATER}")
     else:
         check_before(options, running)
         kept = running.options.durable

@@ -13,7 +13,7 @@ from ..engine.base import Engine
 from ..errors import BusyError, SessionError, UnknownFunctionError, did_you_mean
 from ..loop_thread import LoopThread
 from ..protocol.module_older import with_older_endpoints, write_older
-from ..protocol.module_yaml import covers, with_endpoints, write_module
+from ..protocol.module_yaml import Document, covers, with_endpoints, write_module
 from ..sdk.registry import StatefulFunctions, decode_state
 from ..tables import text_table
 from ..trace.invocations import Invocations
@@ -50,6 +50,7 @@ class Inspection:
     _thread: LoopThread
     _stopped: bool
     _stopping: bool
+    _documents: list[Document]  # of the user's module.yaml
     _told: set[str]  # undeclared functions that a message was sent to
 
     def _check_running(self) -> None:
@@ -244,7 +245,7 @@ class Inspection:
             url=self.url,
             functions=tuple(self.functions),
             **progress._asdict(),
-            errors=self.recorder.failures,
+            errors=self.recorder.failures if self.options.trace else self._handler.failures.count,
             traced=self.recorder.count,
             trace_bytes=self.recorder.bytes,
             web_url=None if cluster is None else cluster.web_url,
@@ -254,6 +255,17 @@ class Inspection:
             health="" if self._stopped or self._stopping else self.engine.health(),
             restarts=() if cluster is None else tuple(cluster.restarts),
         )
+
+    def _what_holds(self, address: SdkAddress) -> str:
+        """Why the messages of an address wait; "" when they do not."""
+        typename = address.typename
+        if self.functions.find(typename) is None and not covers(self._documents, typename):
+            return f"no function {typename!r} is declared{self.functions.meant_by(typename)}"
+        for parked in self.parked:
+            if parked.address == address:
+                place = f", at {parked.line}" if parked.line else ""
+                return f"it is parked: {parked.reason}{place}"
+        return ""
 
     # Showing.
 

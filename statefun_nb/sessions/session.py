@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from ..address import SdkAddress, address_of
+from ..address import address_of
 from ..cells.places import warn
 from ..endpoint.admission import new_token
 from ..endpoint.server import Endpoint
@@ -17,7 +17,7 @@ from ..engine.clock import Clock, VirtualClock
 from ..errors import BusyError, SessionError, StatefunError, quiet
 from ..loop_thread import LoopThread
 from ..protocol.module_reader import read_source
-from ..protocol.module_yaml import Document, covers, merged
+from ..protocol.module_yaml import covers, merged
 from ..sdk.messages import MISSING, Message
 from ..sdk.types import Type
 from ..trace.awaited import is_awaited
@@ -63,7 +63,7 @@ class Session(Control):
         self.recorder: Recorder = Recorder(options.trace_limit, options.trace_bytes, clock.now)
         handler = TracedHandler(options.functions, self.recorder if options.trace else None)
         self._handler = handler
-        self._documents: list[Document] = []  # of the user's module.yaml
+        self._documents = []
         self._told: set[str] = set()
         self._stopped = self._stopping = False
         self._thread.start()
@@ -235,23 +235,19 @@ class Session(Control):
             known = Known(self._check_known, self._egresses)
             problem = self._what_holds(address_of(typename, id))
             return check_of(
-                self.engine, self.recorder, self.functions, typename, id, known, attempt, problem
+                self.engine,
+                self._handler.recorder,
+                self.functions,
+                typename,
+                id,
+                known,
+                attempt,
+                problem,
             )
         except StatefunError as error:
             if attempt is not None:
                 attempt.failed(str(error))
             raise
-
-    def _what_holds(self, address: SdkAddress) -> str:
-        """Why the messages of an address wait; "" when they do not."""
-        typename = address.typename
-        if self.functions.find(typename) is None and not covers(self._documents, typename):
-            return f"no function {typename!r} is declared{self.functions.meant_by(typename)}"
-        for parked in self.parked:
-            if parked.address == address:
-                place = f", at {parked.line}" if parked.line else ""
-                return f"it is parked: {parked.reason}{place}"
-        return ""
 
     def replay(self, invocations: Iterable[Invocation] | None = None) -> Replay:
         """Run recorded invocations again, by the functions as they are now: what is different?

@@ -43,11 +43,14 @@ class Failures:
     ----------
     last : dict
         The last failure of each address whose message has not gone through yet.
+    count : int
+        Messages that have failed, each once, however often it was tried.
     """
 
     def __init__(self, recorder: Recorder | None) -> None:
         self._recorder = recorder
         self.last: dict[SdkAddress, LastFailure] = {}
+        self.count = 0
 
     def find(self, address: SdkAddress) -> LastFailure | None:
         """The last failure of an address, until its message has gone through."""
@@ -67,6 +70,7 @@ class Failures:
                 attempts = before.attempts + 1
                 self.last[request.target] = LastFailure(message, attempts, line, counted)
                 return False
+        self.count += 1
         if len(self.last) >= _KEPT:
             del self.last[next(iter(self.last))]  # the oldest
         self.last[request.target] = LastFailure(message, 1, line, batch)

@@ -79,6 +79,8 @@ class Router(io.TextIOBase):
         current = printer.get()
         if current is None or not current.serving:  # or what an invocation has left behind
             return self.original.write(text)
+        if not isinstance(text, str):  # as the original would
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         current.print(text)
         return len(text)
 

@@ -64,6 +64,7 @@ class Recorder:
         self._fresh: deque[TracedBatch] = deque()
         self._lock = threading.Lock()  # guards what follows: written on the loop, read from cells
         self._log = Log()  # in the order in which they were done
+        self._cleared = 0  # dropped up to the last clear()
         self._failures = 0
         self._replaced: deque[int] = deque(maxlen=_REPLACED)  # their numbers
         self._replacements = 0  # since the start
@@ -191,8 +192,16 @@ class Recorder:
             self._sorted = state, log
         return self._sorted[1]
 
+    @property
+    def lost(self) -> int:
+        """Invocations that are no longer kept, but for those that ``clear`` has dropped."""
+        with self._lock:
+            self._settle()
+            return self._log.dropped - self._cleared
+
     def clear(self) -> None:
         """Forget the kept batches; numbering goes on."""
         with self._lock:
             self._settle()
             self._log.clear()
+            self._cleared = self._log.dropped

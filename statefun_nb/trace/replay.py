@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from ..cells.progress import progress_bar
@@ -19,8 +20,8 @@ __all__ = ["Replay", "Replayed", "cases_of", "differences", "replay"]
 
 # Rows that a table in a cell shows.
 _SHOWN = 50
-# The loop serves others, too: it is given back after so many.
-_AT_ONCE = 20
+# The loop serves others, too: it is given back after so long, between two invocations.
+_AT_ONCE_SECONDS = 0.01
 
 
 class Replayed(NamedTuple):
@@ -107,13 +108,15 @@ async def replay(
     """
     items = []
     with progress_bar(cases, unit=" invocations") as bar:
-        for index, case in enumerate(bar):
+        yielded = perf_counter()
+        for case in bar:
             now = await run_case(case, functions, serving_now)
             found = tuple(differences(case.effects, now))
             message = Payload(*case.message).value
             items.append(Replayed(case.seq, case.address.typename, case.address.id, message, found))
-            if index % _AT_ONCE == _AT_ONCE - 1:
-                await asyncio.sleep(0)
+            if perf_counter() - yielded > _AT_ONCE_SECONDS:
+                await asyncio.sleep(0)  # the engine's turn, and where a replay can be cancelled
+                yielded = perf_counter()
     return Replay(items)
 
 

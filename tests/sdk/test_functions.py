@@ -9,6 +9,7 @@ from typing import get_origin
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.serverless import asgi_app, lambda_handler
 from tests import peer
 
 
@@ -208,3 +209,13 @@ def test_a_message_can_be_forwarded_as_it_came(functions):
 
     (sent,) = serve(functions, ("x/y", b"\x01\x02")).outgoing_messages
     assert (sent.argument.typename, sent.argument.value) == ("x/y", b"\x01\x02")
+
+
+@pytest.mark.parametrize("wrong", [5, "functions", [], lambda ctx, message: None])
+def test_a_handler_of_what_is_no_set_of_functions_is_refused_at_once(wrong):
+    for protocol in (2, 3):
+        with pytest.raises(sf.DeclarationTypeError, match="takes the StatefulFunctions that were"):
+            sf.RequestReplyHandler(wrong, protocol=protocol)
+    for host in (lambda_handler, asgi_app):
+        with pytest.raises(sf.DeclarationTypeError, match="takes the StatefulFunctions that were"):
+            host(wrong)

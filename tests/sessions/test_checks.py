@@ -169,3 +169,45 @@ def test_an_address_that_only_failed_says_with_what(session):
 def test_it_waits_until_nothing_moves(session):
     session.send_many((("k/person", "bob", "hi") for _ in range(2_000)), progress=False)
     session.check("k/person", "bob").state(visits=2_002)
+
+
+def test_a_count_is_not_told_from_a_part_of_what_there_was(functions):
+    @sf.function("k/a", state={"n": int}, functions=functions)
+    def count(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+
+    @sf.function("k/b", functions=functions)
+    def forward(ctx, message):
+        ctx.send("k/a", "x", message.value)
+
+    with sf.start(port=0, functions=functions, trace_limit=50, batch_limit=1) as session:
+        session.send("k/b", "first", 1)
+        session.send_many([("k/a", "x", 1)] * 100, progress=False)
+        check = session.check("k/b", "first")
+        for ask in (
+            lambda: check.sent(0, to="k/a"),
+            lambda: check.invoked(0),
+            lambda: check.failed(0),
+            lambda: check.emitted(0, to="k/out"),
+            lambda: check.delayed(0, to="k/a"),
+        ):
+            with pytest.raises(sf.CheckFailed, match="52 older invocations of this session are no"):
+                ask()
+        session.check("k/a", "x").state(n=101)
+        session.recorder.clear()
+        session.send("k/b", "first", 1)
+        session.check("k/b", "first").invoked(1).sent(1, to="k/a")
+
+
+def test_without_a_trace_nothing_is_counted_as_right(functions):
+    @sf.function("k/bad", functions=functions)
+    def bad(ctx, message):
+        raise ValueError("on purpose")
+
+    with sf.start(port=0, functions=functions, trace=False) as session:
+        session.send_many([("k/bad", id_, 1) for id_ in "ab"], progress=False)
+        session.wait_idle()
+        for times in (0, 1):
+            with pytest.raises(sf.CheckFailed, match=r"keeps no trace \(trace=False\)"):
+                session.check("k/bad", "a").failed(times)
+        assert session.status().errors == 2

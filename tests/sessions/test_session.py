@@ -437,6 +437,7 @@ INSIDE = {
     "send": lambda s: s.send("s/f", "b", 1),
     "send_many": lambda s: s.send_many([("s/f", "b", 1)]),
     "stop": lambda s: s.stop(),
+    "sf.start": lambda s: sf.start(port=0, clock="virtual"),
     "sf.stop": lambda s: sf.stop(),
     "advance": lambda s: s.advance(timedelta(1)),
     "step": lambda s: s.step(),

@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import threading
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,7 +19,7 @@ import statefun_nb as sf
 from statefun_nb.protocol.effects import TypedValue
 from statefun_nb.testing import recorded, write_recorded
 from statefun_nb.trace.case import readable, typed
-from statefun_nb.trace.replay import cases_of
+from statefun_nb.trace.replay import cases_of, replay
 from tests.waiting import eventually
 
 
@@ -255,3 +256,28 @@ def test_a_name_is_not_what_is_run_again(functions, given):
         pytest.raises(sf.SessionError, match=f"not {given!r}"),
     ):
         session.replay(given)
+
+
+def test_a_replay_gives_the_loop_back_and_ends_when_it_is_cancelled(functions):
+    ran = []
+
+    @sf.function("r/slow", functions=functions)
+    def slow(ctx, message):
+        ran.append(message.value)
+        time.sleep(0.02)
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send_many([("r/slow", "x", n) for n in range(30)], progress=False)
+        session.wait_idle()
+        cases = cases_of(session.recorder)
+        before = len(ran)
+
+        async def cancelled():
+            task = asyncio.ensure_future(replay(cases, functions))
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            return task.cancelled()
+
+        assert session._thread.run(cancelled())
+        assert len(ran) - before <= 2

@@ -324,3 +324,16 @@ def test_without_pandas_the_trace_says_what_to_install(functions, monkeypatch):
         pytest.raises(sf.EngineError, match=r"to_dataframe\(\) needs pandas: pip install"),
     ):
         session.invocations.to_dataframe()
+
+
+def test_bytes_written_to_stdout_fail_at_the_line_that_writes_them(functions):
+    @sf.function("t/f", functions=functions)
+    def f(ctx, message):
+        sys.stdout.write(b"x")  # type: ignore[arg-type]  # a slip
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("t/f", "a", 1)
+        session.wait_idle()
+        (parked,) = session.parked
+        assert parked.reason.startswith("TypeError: write() argument must be str, not bytes")
+        assert "test_trace.py" in parked.line
