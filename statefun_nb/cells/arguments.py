@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import re
 import shlex
 from typing import Any, NoReturn
 
 from ..errors import StatefunError
 
-__all__ = ["HelpShown", "Parser", "UsageError", "cell_parser", "parse"]
+__all__ = ["HelpShown", "Parser", "UsageError", "cell_parser", "literal_of", "parse"]
 
 
 class UsageError(StatefunError, ValueError):
@@ -92,7 +93,31 @@ def _words(line: str) -> list[str]:
 
 def _is_literal(text: str) -> bool:
     try:
-        ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        literal_of(text)
+    except ValueError:
         return False
     return True
+
+
+def literal_of(text: str) -> Any:
+    """The value that a text is written for, in Python or in JSON: no evaluation.
+
+    Raises
+    ------
+    ValueError
+        When it is neither.
+
+    Examples
+    --------
+    >>> literal_of("(1, 'a')"), literal_of('{"open": true}')
+    ((1, 'a'), {'open': True})
+    """
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        if text[:1] not in ("{", "["):
+            raise ValueError(text) from None
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError(str(error)) from None

@@ -11,6 +11,7 @@ from ..cells.arguments import HelpShown, UsageError, parse
 from ..errors import SessionError, StatefunError, quiet
 from ..sessions import default as sessions
 from ..sessions.session import Session
+from ..tables import shorten
 from ..views.entry import literal
 from .parser import line_parser
 
@@ -87,8 +88,26 @@ _KNOWN = ", ".join(VIEWS)
 
 
 def _send(arguments: argparse.Namespace) -> None:
-    text = " ".join(arguments.value)
-    running_session().send(arguments.typename, arguments.id, literal(text), delay=arguments.delay)
+    value = _value(arguments.value)
+    running_session().send(arguments.typename, arguments.id, value, delay=arguments.delay)
+
+
+def _value(words: list[str]) -> Any:
+    """The literal, or the text; a slip in a list or a dict makes no text of it.
+
+    Raises
+    ------
+    UsageError
+        When it begins as a list or a dict, and is none.
+    """
+    text = " ".join(words)
+    value = literal(text)
+    if value == text and text[:1] in ("{", "["):
+        raise UsageError(
+            f"%statefun: {shorten(text)} is no list or dict, of Python or of JSON: close its "
+            "brackets, and put its texts in quotation marks"
+        )
+    return value
 
 
 def _state(arguments: argparse.Namespace) -> Any:
@@ -114,7 +133,7 @@ def _discard(arguments: argparse.Namespace) -> Any:
 def _resend(arguments: argparse.Namespace) -> None:
     session = running_session()
     if arguments.value:
-        value = literal(" ".join(arguments.value))
+        value = _value(arguments.value)
         session.resend(arguments.seq, value, delay=arguments.delay)
     else:
         session.resend(arguments.seq, delay=arguments.delay)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from typing import Any
 
+from ..cells.arguments import literal_of
 from ..errors import ConversionError
 from ..protocol.effects import TypedValue
 from ..sdk.inference import JSON
@@ -37,7 +37,7 @@ _NUMBERS: dict[str, type] = {
 
 
 def literal(text: str) -> Any:
-    """A Python literal where the text is one, else the text: no evaluation.
+    """A literal of Python or JSON where the text is one, else the text: no evaluation.
 
     Examples
     --------
@@ -45,8 +45,8 @@ def literal(text: str) -> Any:
     (1, [1, 'a'], 'hello there')
     """
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return literal_of(text)
+    except ValueError:
         return text
 
 

@@ -68,6 +68,8 @@ def test_a_session_by_magics_alone(shell, capsys):
         ("send m/f", "required: id, value"),
         ("send nonsense a 1", "'nonsense' is not a typename"),
         ("send m/f a 1 --delay soon", "'soon' is not a duration"),
+        ("send m/f a {k + 1}", "{k + 1} is no list or dict"),  # names alone, and no evaluation
+        ('send m/f a {"k": 1', "is no list or dict"),
         ("trace -n 0", "'0' is not a whole number, 1 or more"),
         ("egress -n -3", "-n"),
         ("start --port x", "invalid int value: 'x'"),
@@ -112,12 +114,14 @@ def test_names_in_braces_are_what_the_notebook_has_under_them(shell, capsys):
     sf.function("m/f")(lambda ctx, message: print(message.value))
     statefun(shell, "start --port 0")
     shell.user_ns.update(who="bob b", what={"n": [1, "it's"]}, n=2)
-    for line in ("m/f {who} {what}", "m/f a-{n} {n}", "m/f a {unknown}", 'm/f a {"n": 1}'):
+    for line in ("m/f {who} {what}", "m/f a-{n} {n}", 'm/f a {"n": 1}'):
         statefun(shell, f"send {line}")
+    assert capsys.readouterr().out == ""
+    statefun(shell, "send m/f a {unknown}")
+    assert "{unknown} is no list or dict" in capsys.readouterr().out
     sf.session().wait_idle()
     served = [(each.address.id, each.message.value) for each in sf.session().invocations]
     assert sorted(served, key=repr) == [
-        ("a", "{unknown}"),
         ("a", {"n": 1}),
         ("a-2", 2),
         ("bob b", {"n": [1, "it's"]}),
@@ -169,8 +173,8 @@ def test_help_is_shown_and_nothing_else_happens(shell, capsys, line):
         ("{'k': 'two words', \"l\": ['--delay']}", {"k": "two words", "l": ["--delay"]}),
         ('[1, "two words"]', [1, "two words"]),
         ('{"k": [1, 2]} --delay 1s', {"k": [1, 2]}),
-        ("{k}", 5),  # a name of the notebook, as in other line magics; and no evaluation of more
-        ("{k + 1}", "{k + 1}"),
+        ("{k}", 5),  # a name of the notebook, as in other line magics
+        ('{"open": true, "none": null}', {"open": True, "none": None}),
         ('"a [bracket] in quotes"', "a [bracket] in quotes"),
         ("two words", "two words"),
         ("1.5", 1.5),
