@@ -90,6 +90,31 @@ def test_it_fills_the_window_and_tells_the_end_of_its_session(session, live, pag
     expect(live.get_by_role("status").first).to_contain_text("stopped")
 
 
+def test_jumps_of_the_clock_are_marked_in_the_timeline(session, live, page, tmp_path):
+    found = pane(live, "Timeline")
+    moved = found.get_by_text("clock moved")
+    expect(moved).to_have_count(0)
+    session.advance(timedelta(hours=2))
+    expect(moved).to_have_text("▸▸ clock moved once")
+    assert re.search(r" → .* \(\+2:00:00\)$", moved.get_attribute("title"))
+    session.send("shop/cart", "late", 1)
+    session.wait_idle(timers=False)
+    expect(found.get_by_role("group", name="Timeline of 14 invocations")).to_have_count(1)
+    expect(live.get_by_role("tab", name="Timers")).to_contain_text("4")
+    live.screenshot(path=tmp_path / "timeline.png")
+    # What is left by a filter has no marks of later times.
+    filter_box(live).fill("seq<=6")
+    expect(moved).to_have_count(0)
+
+
+def test_while_paused_what_is_queued_says_since_when(session, live, tmp_path):
+    session.pause()
+    session.send("shop/cart", "carol", 5)
+    found = pane(live, "Waiting").get_by_role("listitem", name="cart/carol")
+    expect(found).to_contain_text(re.compile(r"1 waiting · for \d+\.\d s"))
+    live.screenshot(path=tmp_path / "waiting.png")
+
+
 def ask(url, method="GET", path="updates?page=x", body=None, **headers):
     parts = urlsplit(url)
     names = {name.replace("_", "-"): value for name, value in headers.items()}
