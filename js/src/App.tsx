@@ -38,6 +38,12 @@ function tally(key: string, { header }: Store): number {
   return key === "timers" ? (header?.delayed ?? 0) : 0;
 }
 
+/** The tally in words: a screen reader has them as the description of the tab. */
+function describe(key: string, value: number): string | undefined {
+  if (value === 0) return undefined;
+  return `${value.toLocaleString("en")} ${key === "timers" ? "pending" : "parked"}`;
+}
+
 export function App({ session }: { session: Session }) {
   const { model } = session;
   const kind = model.get("kind") as string;
@@ -130,7 +136,7 @@ function Dashboard({ present }: { present: (yes: boolean) => void }) {
             id={`${name}-${key}`}
             aria-selected={key === current[0]}
             aria-controls={`${name}-panel`}
-            aria-label={label}
+            title={describe(key, tally(key, store))}
             tabIndex={key === current[0] ? 0 : -1}
             onClick={() => setPane(key)}
           >
@@ -155,5 +161,10 @@ function Dashboard({ present }: { present: (yes: boolean) => void }) {
 }
 
 function Tally({ value }: { value: number }) {
-  return value > 0 ? <span class="sf-tally">{count(value)}</span> : null;
+  if (value === 0) return null;
+  return (
+    <span class="sf-tally" aria-hidden="true">
+      {count(value)}
+    </span>
+  );
 }

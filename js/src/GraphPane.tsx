@@ -244,11 +244,10 @@ function NodeBox({ node, box, names, open }: NodeBoxProps) {
       transform={`translate(${node.x - box / 2} ${node.y - NODE_HEIGHT / 2})`}
       role="button"
       tabindex={0} // as SVG has it
-      aria-label={`${kind} ${label.slice(0, 100)}, ${facts ? `${facts}, ` : ""}show its invocations`}
       onClick={open}
       onKeyDown={pressed(open)}
     >
-      <title>{`${label.slice(0, 200)}${facts && `\n${facts}`}`}</title>
+      <title>{`${kind} ${label.slice(0, 200)}${facts && `\n${facts}`}\nshow its invocations`}</title>
       <rect width={box} height={NODE_HEIGHT} rx={kind === "function" ? 5 : NODE_HEIGHT / 2} />
       <text x={box / 2} y={facts ? 18 : 26} text-anchor="middle">
         {shown}
