@@ -10,6 +10,7 @@ import { type Session, SessionContext, useStore, useTrait } from "./hooks";
 import { Invocations } from "./Invocations";
 import { Outgoing } from "./Outgoing";
 import { Presenter, PresentingContext } from "./Presenter";
+import { uniqueName } from "./page";
 import { Send } from "./Send";
 import { Split } from "./Split";
 import { Standing } from "./Standing";
@@ -104,7 +105,7 @@ function Dashboard({ present }: { present: (yes: boolean) => void }) {
   const [pane, setPane] = useTrait<string>("pane");
   const store = useStore();
   const tabs = useRef<HTMLDivElement>(null);
-  const name = useRef(`sf-${crypto.randomUUID()}`).current;
+  const name = useRef(uniqueName()).current;
   const current = PANES.find(([key]) => key === pane) ?? PANES[0];
   const [, , Pane] = current;
   const move = (event: KeyboardEvent) => {

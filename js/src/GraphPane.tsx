@@ -17,6 +17,7 @@ import {
 } from "./graph";
 import { useAnswer, useFilter, useStore, useTrait, useWidth } from "./hooks";
 import { type Names, useNames } from "./names";
+import { uniqueName } from "./page";
 import type { FunctionPage, TimerPage } from "./wire";
 
 const LABEL = 25;
@@ -76,7 +77,7 @@ interface CanvasProps {
 function Canvas({ parts, open, children }: CanvasProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const names = useNames();
-  const arrow = useRef(`sf-${crypto.randomUUID()}`).current;
+  const arrow = useRef(uniqueName()).current;
   const width = useWidth(scroller);
   const [zoom, setZoom] = useState(1);
   const kind = shape(parts);

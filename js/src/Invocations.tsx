@@ -7,6 +7,7 @@ import { isOpenError, outcome } from "./format";
 import { useFilter, useRemembered, useStore, useTrait, useVirtual, useWidth } from "./hooks";
 import { type Names, useNames } from "./names";
 import { useLit } from "./Presenter";
+import { uniqueName } from "./page";
 import type { Selection } from "./selection";
 import type { Row } from "./wire";
 
@@ -102,7 +103,7 @@ interface TableProps {
 
 function Table({ rows, sort, setSort, follow, selected, select, empty }: TableProps) {
   const scroller = useRef<HTMLDivElement>(null);
-  const name = useRef(`sf-${crypto.randomUUID()}`).current;
+  const name = useRef(uniqueName()).current;
   const { items, total } = useVirtual(scroller, rows.length, HEIGHT);
   const { text, set } = useFilter();
   const names = useNames();

@@ -179,6 +179,49 @@ def test_a_report_is_the_run_in_one_file(session, page, errors, tmp_path):
     assert page.evaluate("window.stolen") is None
 
 
+@pytest.fixture
+def sent(page):
+    """Opens a page as another machine sends it without TLS, with this policy."""
+
+    def send(path, policy=None):
+        headers = {"Content-Type": "text/html; charset=utf-8"}
+        if policy is not None:
+            headers["Content-Security-Policy"] = policy
+        body = path.read_text()
+        page.route("http://classroom.test/*", lambda to: to.fulfill(headers=headers, body=body))
+        page.goto("http://classroom.test/run.html")
+
+    return send
+
+
+@pytest.mark.parametrize("policy", [None, "sandbox allow-scripts"])
+def test_a_report_from_a_server_is_the_whole_run(session, page, errors, sent, tmp_path, policy):
+    session.report(tmp_path / "run.html")
+    sent(tmp_path / "run.html", policy)
+    assert page.evaluate("isSecureContext") is False
+    view = page.locator(".sf-root")
+    pane(view, "Invocations")
+    row(view, "cart", "bob").click()
+    expect(detail_of(view)).to_contain_text("total")
+    expect(page.locator("#still")).to_have_count(0)
+    assert errors == []
+
+
+@pytest.mark.parametrize("policy", ["default-src 'none'", "default-src 'self'", "sandbox"])
+@pytest.mark.parametrize("write", ["report", "snapshot_html"])
+def test_where_no_script_may_run_the_picture_is_there(
+    session, page, errors, sent, tmp_path, policy, write
+):
+    getattr(session, write)(tmp_path / "run.html")
+    sent(tmp_path / "run.html", policy)
+    expect(page.get_by_text("StateFun, embedded engine, running · 6 invocations")).to_be_visible()
+    expect(page.get_by_role("table").first).to_contain_text("shop/cart")
+    if write == "report":
+        expect(page.get_by_text("save it, and open the file")).to_be_visible()
+        page.screenshot(path=tmp_path / "run.png")
+    assert errors == []
+
+
 def test_a_report_of_ten_thousand_invocations_is_below_two_megabytes(functions, tmp_path):
     @sf.function("big/f", state={"n": int, "last": dict}, functions=functions)
     def f(ctx, message):
