@@ -351,6 +351,10 @@ class Inspection:
         """In a notebook a session displays as its dashboard, elsewhere as a table."""
         self._views.display()
 
+    def _display_(self) -> Any:
+        """The same in marimo, which asks for what to show."""
+        return self._views.shown() or self.status()
+
     def __repr__(self) -> str:
         return text_table(*self.status()._table())
 
