@@ -115,6 +115,29 @@ def test_while_paused_what_is_queued_says_since_when(session, live, tmp_path):
     live.screenshot(path=tmp_path / "waiting.png")
 
 
+def test_a_download_is_in_the_order_that_is_shown(live, page):
+    heads = live.get_by_role("columnheader")
+    heads.filter(has_text="ms").get_by_role("button").click()
+    with page.expect_download() as download:
+        live.get_by_role("button", name="JSON lines").click()
+    found = [json.loads(line) for line in Path(download.value.path()).read_text().splitlines()]
+    took = [each["ms"] for each in found]
+    assert len(took) == 6
+    assert took == sorted(took, reverse=True)
+
+
+def test_columns_are_sized_by_keys(live, page):
+    head = live.get_by_role("columnheader").filter(has_text="message")
+    before = head.bounding_box()["width"]
+    head.get_by_role("button").focus()
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowRight")
+    page.wait_for_function(
+        "([head, width]) => head.getBoundingClientRect().width > width",
+        arg=[head.element_handle(), before + 40],
+    )
+
+
 def ask(url, method="GET", path="updates?page=x", body=None, **headers):
     parts = urlsplit(url)
     names = {name.replace("_", "-"): value for name, value in headers.items()}
