@@ -10,6 +10,7 @@ import { type Session, SessionContext, useStore, useTrait } from "./hooks";
 import { Invocations } from "./Invocations";
 import { Outgoing } from "./Outgoing";
 import { Presenter, PresentingContext } from "./Presenter";
+import { uniqueName } from "./page";
 import { Send } from "./Send";
 import { Split } from "./Split";
 import { Standing } from "./Standing";
@@ -36,6 +37,12 @@ const PANES = [
 function tally(key: string, { header }: Store): number {
   if (key === "waiting") return header ? header.parked : 0;
   return key === "timers" ? (header?.delayed ?? 0) : 0;
+}
+
+/** The tally in words: a screen reader has them as the description of the tab. */
+function describe(key: string, value: number): string | undefined {
+  if (value === 0) return undefined;
+  return `${value.toLocaleString("en")} ${key === "timers" ? "pending" : "parked"}`;
 }
 
 export function App({ session }: { session: Session }) {
@@ -98,7 +105,7 @@ function Dashboard({ present }: { present: (yes: boolean) => void }) {
   const [pane, setPane] = useTrait<string>("pane");
   const store = useStore();
   const tabs = useRef<HTMLDivElement>(null);
-  const name = useRef(`sf-${crypto.randomUUID()}`).current;
+  const name = useRef(uniqueName()).current;
   const current = PANES.find(([key]) => key === pane) ?? PANES[0];
   const [, , Pane] = current;
   const move = (event: KeyboardEvent) => {
@@ -130,7 +137,7 @@ function Dashboard({ present }: { present: (yes: boolean) => void }) {
             id={`${name}-${key}`}
             aria-selected={key === current[0]}
             aria-controls={`${name}-panel`}
-            aria-label={label}
+            title={describe(key, tally(key, store))}
             tabIndex={key === current[0] ? 0 : -1}
             onClick={() => setPane(key)}
           >
@@ -155,5 +162,10 @@ function Dashboard({ present }: { present: (yes: boolean) => void }) {
 }
 
 function Tally({ value }: { value: number }) {
-  return value > 0 ? <span class="sf-tally">{count(value)}</span> : null;
+  if (value === 0) return null;
+  return (
+    <span class="sf-tally" aria-hidden="true">
+      {count(value)}
+    </span>
+  );
 }

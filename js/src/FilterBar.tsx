@@ -3,6 +3,7 @@ import { useMemo, useRef, useState } from "preact/hooks";
 import { FIELDS, without } from "./filter";
 import { count } from "./format";
 import { type Filtered, useFilter, useStore } from "./hooks";
+import { uniqueName } from "./page";
 import type { Store } from "./store";
 
 export function FilterBar() {
@@ -10,7 +11,7 @@ export function FilterBar() {
   const filtered = useFilter();
   const { text, set, filter, rows, selection } = filtered;
   const [help, setHelp] = useState(false);
-  const list = useRef(`sf-${crypto.randomUUID()}`).current;
+  const list = useRef(uniqueName()).current;
   const offers = useMemo(() => suggestions(text, store), [text, store.version]);
   const problem = filter.problem || selection.problem;
   return (

@@ -114,7 +114,11 @@ function Card({ row }: { row: FunctionRow }) {
           />
         )}
       </div>
-      {code && <pre class="sf-pre sf-code">{row.source}</pre>}
+      {code && (
+        <pre class="sf-pre sf-code" tabIndex={0}>
+          {row.source}
+        </pre>
+      )}
     </section>
   );
 }

@@ -17,6 +17,7 @@ import {
 } from "./graph";
 import { useAnswer, useFilter, useStore, useTrait, useWidth } from "./hooks";
 import { type Names, useNames } from "./names";
+import { uniqueName } from "./page";
 import type { FunctionPage, TimerPage } from "./wire";
 
 const LABEL = 25;
@@ -76,7 +77,7 @@ interface CanvasProps {
 function Canvas({ parts, open, children }: CanvasProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const names = useNames();
-  const arrow = useRef(`sf-${crypto.randomUUID()}`).current;
+  const arrow = useRef(uniqueName()).current;
   const width = useWidth(scroller);
   const [zoom, setZoom] = useState(1);
   const kind = shape(parts);
@@ -244,11 +245,10 @@ function NodeBox({ node, box, names, open }: NodeBoxProps) {
       transform={`translate(${node.x - box / 2} ${node.y - NODE_HEIGHT / 2})`}
       role="button"
       tabindex={0} // as SVG has it
-      aria-label={`${kind} ${label.slice(0, 100)}, ${facts ? `${facts}, ` : ""}show its invocations`}
       onClick={open}
       onKeyDown={pressed(open)}
     >
-      <title>{`${label.slice(0, 200)}${facts && `\n${facts}`}`}</title>
+      <title>{`${kind} ${label.slice(0, 200)}${facts && `\n${facts}`}\nshow its invocations`}</title>
       <rect width={box} height={NODE_HEIGHT} rx={kind === "function" ? 5 : NODE_HEIGHT / 2} />
       <text x={box / 2} y={facts ? 18 : 26} text-anchor="middle">
         {shown}

@@ -1,6 +1,6 @@
 // The session in numbers, and its controls.
 import { useState } from "preact/hooks";
-import { clock, count, duration, milliseconds } from "./format";
+import { clock, count, duration, milliseconds, moved } from "./format";
 import { message, useSession, useStore, useTick, useTrait } from "./hooks";
 import { Sparkline } from "./Sparkline";
 import { type Header, isOver } from "./wire";
@@ -115,14 +115,11 @@ function SessionClock() {
   useTick(1_000);
   const { header, ahead, jumps } = store;
   if (!header || (header.ticks && Math.abs(ahead) < 2_000)) return null;
-  const moved = jumps
-    .slice(-5)
-    .map(({ from, to }) => `${clock(from)} → ${clock(to)} (+${duration(to - from)})`)
-    .join("\n");
+  const moves = jumps.slice(-5).map(moved).join("\n");
   return (
     <span
       class="sf-dim"
-      title={`The session's clock${header.ticks ? "" : " moves by advance() alone"}.\n${moved}`}
+      title={`The session's clock${header.ticks ? "" : " moves by advance() alone"}.\n${moves}`}
     >
       <span aria-hidden="true">◷ </span>
       <span class="sf-hidden">session clock </span>

@@ -7,6 +7,7 @@ import { isOpenError, outcome } from "./format";
 import { useFilter, useRemembered, useStore, useTrait, useVirtual, useWidth } from "./hooks";
 import { type Names, useNames } from "./names";
 import { useLit } from "./Presenter";
+import { uniqueName } from "./page";
 import type { Selection } from "./selection";
 import type { Row } from "./wire";
 
@@ -54,11 +55,16 @@ export function Invocations() {
         <Download
           name="invocations"
           disabled={rows.length === 0}
-          ask={() => ({ what: "invocations", seqs: rows.map((row) => row.seq) })}
+          ask={() => ({ what: "invocations", seqs: inOrder(sorted, sort).map((row) => row.seq) })}
         />
       </div>
     </div>
   );
+}
+
+/** As a file has them: the oldest first, or as the table is sorted. */
+function inOrder(sorted: Row[], { field, descending }: Sort): Row[] {
+  return descending && field !== "seq" ? sorted.toReversed() : sorted;
 }
 
 /** The rows in another order than they came; made once a second while they pour in. */
@@ -102,7 +108,7 @@ interface TableProps {
 
 function Table({ rows, sort, setSort, follow, selected, select, empty }: TableProps) {
   const scroller = useRef<HTMLDivElement>(null);
-  const name = useRef(`sf-${crypto.randomUUID()}`).current;
+  const name = useRef(uniqueName()).current;
   const { items, total } = useVirtual(scroller, rows.length, HEIGHT);
   const { text, set } = useFilter();
   const names = useNames();
@@ -242,6 +248,9 @@ function useScrollAnchor(
   }, [follow, sort]);
 }
 
+/** Pixels that a key makes a column wider. */
+const STEPS: Record<string, number> = { ArrowLeft: -16, ArrowRight: 16 };
+
 interface HeadProps {
   columns: Column[];
   sort: Sort;
@@ -266,7 +275,14 @@ function Head({ columns, sort, setSort, resize }: HeadProps) {
             <button
               type="button"
               aria-label={label}
-              title={`Sort by ${label}`}
+              title={`Sort by ${label}; Shift with the left or right arrow sizes the column`}
+              onKeyDown={(event) => {
+                const by = event.shiftKey ? STEPS[event.key] : undefined;
+                const cell = event.currentTarget.parentElement;
+                if (!by || !cell) return;
+                event.preventDefault();
+                resize(key, cell.getBoundingClientRect().width + by);
+              }}
               onClick={() => setSort({ field, descending: sorted ? !sort.descending : true })}
             >
               {name}

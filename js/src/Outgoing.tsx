@@ -4,6 +4,7 @@ import { Download } from "./Download";
 import { clock, count } from "./format";
 import { useFilter, useOpenInvocation, useStore, useVirtual } from "./hooks";
 import { type Names, useNames } from "./names";
+import { copy } from "./page";
 import type { Out, OutKind, Row } from "./wire";
 
 const HEIGHT = 26;
@@ -149,7 +150,7 @@ function Items({ group: { items } }: { group: Group }) {
                 <button
                   type="button"
                   aria-label={`Copy the value of #${row.seq}`}
-                  onClick={() => navigator.clipboard?.writeText(text)}
+                  onClick={() => copy(text)}
                 >
                   Copy
                 </button>

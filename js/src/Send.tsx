@@ -2,6 +2,7 @@
 import { useMemo, useRef, useState } from "preact/hooks";
 import { useAct, useAnswer, useOpenInvocation, useRemembered, useStore } from "./hooks";
 import { useNames } from "./names";
+import { uniqueName } from "./page";
 import type { Store } from "./store";
 import { type FunctionPage, isOver, MESSAGE_TYPES } from "./wire";
 
@@ -24,8 +25,8 @@ const MOST = 20;
 export function Send() {
   const store = useStore();
   const lists = useRef({
-    functions: `sf-${crypto.randomUUID()}`,
-    ids: `sf-${crypto.randomUUID()}`,
+    functions: uniqueName(),
+    ids: uniqueName(),
   }).current;
   // What is typed stays, also when another pane is looked at.
   const [draft, setDraft] = useRemembered<Draft>("draft", EMPTY);

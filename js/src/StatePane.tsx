@@ -47,7 +47,8 @@ export function StatePane() {
     reload();
     return done;
   };
-  const rows = value?.typename === typename ? value.rows : [];
+  const answered = value !== undefined && (value.typename === typename || !first);
+  const rows = answered ? value.rows : [];
   const columns = valueNames(rows);
   const sorted = sort ? rows.toSorted(comparison(sort.by, sort.descending)) : rows;
   const sortBy = (by: string) =>
@@ -148,7 +149,7 @@ export function StatePane() {
               ))}
             </tbody>
           </table>
-          {rows.length === 0 && (
+          {answered && rows.length === 0 && (
             <div class="sf-empty">
               {search
                 ? `No id of ${names.type(typename)} has "${search}" in it.`

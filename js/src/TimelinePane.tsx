@@ -2,13 +2,14 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { chain } from "./chain";
 import { parseFilter } from "./filter";
-import { clock, count, duration, milliseconds } from "./format";
+import { clock, count, duration, milliseconds, moved } from "./format";
 import { useAnswer, useFilter, useStore, useTrait, useWidth } from "./hooks";
 import { useNames } from "./names";
 import { useLit } from "./Presenter";
+import type { Store } from "./store";
 import { barAt, between, MOST_BARS, type Timeline, timeline } from "./timeline";
 import { draw, HEAD, LANE, type View } from "./timelineDrawing";
-import type { TimerPage } from "./wire";
+import type { Jump, Row, TimerPage } from "./wire";
 
 const LABELS = 190;
 const WHOLE = { from: 0, to: 1 };
@@ -27,8 +28,8 @@ export function TimelinePane() {
     `${header?.delayed} ${header?.traced}`,
   );
   const data = useMemo(
-    () => timeline(rows, timers.value?.rows ?? [], store.now()),
-    [store.version, selection.version, text, timers.value],
+    () => timeline(rows, timers.value?.rows ?? [], store.now(), movesOf(store, rows.at(-1))),
+    [store.version, selection.version, text, timers.value, store.jumps.length],
   );
   const chained = useMemo(
     () => (lit && selected ? new Set(chain(store, selected).map(({ row }) => row.seq)) : null),
@@ -59,10 +60,21 @@ export function TimelinePane() {
           />{" "}
           Light the chain of the open one
         </label>
+        {data.jumps.length > 0 && (
+          <span class="sf-dim" title={data.jumps.map(moved).join("\n")}>
+            ▸▸ clock moved {data.jumps.length === 1 ? "once" : `${data.jumps.length} times`}
+          </span>
+        )}
         {rows.length > MOST_BARS && <span class="sf-dim">the newest {count(MOST_BARS)}</span>}
       </Chart>
     </div>
   );
+}
+
+/** The moves of the clock up to a row; all of them when it is the newest. */
+function movesOf(store: Store, last: Row | undefined): Jump[] {
+  if (last === store.rows.at(-1)) return store.jumps;
+  return store.jumps.filter(([before]) => before <= (last?.time ?? 0));
 }
 
 interface ChartProps {

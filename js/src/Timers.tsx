@@ -74,9 +74,9 @@ export function Timers() {
           {note || error}
         </div>
       )}
-      <div class="sf-list" key="list">
+      <div class="sf-list" role="list" aria-label="Delayed messages that are pending">
         {value?.rows.map((timer) => (
-          <div class="sf-value" key={timer.number}>
+          <div class="sf-value" role="listitem" key={timer.number}>
             <span>
               {clock(timer.due)} <TimeLeft until={timer.due} />
             </span>
@@ -98,7 +98,10 @@ export function Timers() {
         ))}
         {value?.rows.length === 0 && (
           <div class="sf-empty">
-            <strong>No delayed message is pending.</strong>
+            <strong>
+              No delayed message {filter.typename || filter.id ? "of these addresses " : ""}is
+              pending.
+            </strong>
             <br />
             ctx.send_after(timedelta(minutes=5), ...) makes one; the clock above brings it near.
           </div>

@@ -19,7 +19,9 @@ export function Traceback({ error }: { error: DetailError }) {
           aria-expanded={whole}
           onClick={() => setWhole(!whole)}
         >
-          {whole ? "Less" : `Whole traceback (${error.frames.length} frames)`}
+          {whole
+            ? "Less"
+            : `Whole traceback (${error.frames.length} ${error.frames.length === 1 ? "frame" : "frames"})`}
         </button>
       )}
       {(whole || own.length === 0) && (
@@ -54,7 +56,7 @@ function OwnFrame({ frame, last }: { frame: Frame; last: boolean }) {
         <span class="sf-dim"> in {frame.function}</span>
         {note && <span class="sf-dim"> {note}</span>}
       </div>
-      <pre class="sf-pre sf-code">
+      <pre class="sf-pre sf-code" tabIndex={0}>
         {code.map(([number, text]) => {
           const words = `${String(number).padStart(4)}  ${text}\n`;
           if (number !== line) return words;

@@ -202,7 +202,7 @@ function Since({ row }: { row: WaitingRow }) {
   if (row.next > 0) return <> · again in {duration(row.next - store.now())}</>;
   if (row.since <= 0) return null;
   return (
-    <span title={clock(row.since)}> · since {duration(Math.max(0, store.now() - row.since))}</span>
+    <span title={`since ${clock(row.since)}`}> · for {duration(store.now() - row.since)}</span>
   );
 }
 

@@ -1,4 +1,5 @@
 // The line to the kernel: updates come in, calls go out. One for each widget model.
+import { uniqueName } from "./page";
 import { Store } from "./store";
 import type { CallReply, Problem, Update } from "./wire";
 
@@ -44,7 +45,7 @@ export class Connection {
   /** Has the kernel that this view belongs to ended? */
   gone = false;
 
-  private readonly page = crypto.randomUUID();
+  private readonly page = uniqueName();
   private readonly pending = new Map<string, Pending>();
   private next = 1;
   private views = new Set<unknown>();

@@ -28,6 +28,11 @@ export function milliseconds(value: number): string {
   return value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString("en");
 }
 
+/** 12:00:00.000 → 14:00:00.000 (+2:00:00) */
+export function moved([before, after]: readonly [number, number]): string {
+  return `${clock(before)} → ${clock(after)} (+${duration(after - before)})`;
+}
+
 /** 1:02:03, 4:05 or 6.7 s */
 export function duration(ms: number): string {
   const seconds = Math.max(0, ms / 1000);

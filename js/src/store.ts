@@ -1,5 +1,13 @@
 // What a view knows: the rows the kernel still keeps, the numbers of the header, and the flows.
-import { decodeEdge, decodeRow, type Edge, type Header, type Row, type Update } from "./wire";
+import {
+  decodeEdge,
+  decodeRow,
+  type Edge,
+  type Header,
+  type Jump,
+  type Row,
+  type Update,
+} from "./wire";
 
 /** Numbers of the header over time, for the sparklines. */
 export interface Samples {
@@ -10,17 +18,7 @@ export interface Samples {
   queued: number[];
 }
 
-/** The clock was moved from one time to another, after an invocation. */
-export interface Jump {
-  from: number;
-  to: number;
-  after: number;
-}
-
 const SAMPLES = 240;
-/** A clock that is so far from where it would be by itself was moved. */
-const JUMP_MS = 1_500;
-const MOST_JUMPS = 100;
 /** Seconds that the rate of an edge is of. */
 const RATE_SECONDS = 2;
 
@@ -69,7 +67,7 @@ export class Store {
     this.waiting = update.waiting;
     this.missed = update.missed;
     this.problem = "";
-    this.noteJump(update.header, now);
+    this.jumps = update.jumps;
     this.clockAhead = update.header.now - now;
     this.sample(update.header, now / 1000);
     this.measureEdges(now / 1000);
@@ -128,15 +126,6 @@ export class Store {
       this.reordered++;
     }
     this.version++;
-  }
-
-  private noteJump(header: Header, now: number): void {
-    const before = this.header;
-    if (!before) return;
-    const expected = before.ticks ? now + this.clockAhead : before.now;
-    if (header.now - expected < JUMP_MS) return;
-    const after = this.rows.at(-1)?.seq ?? 0;
-    this.jumps = [...this.jumps, { from: expected, to: header.now, after }].slice(-MOST_JUMPS);
   }
 
   private dropBefore(seq: number): void {

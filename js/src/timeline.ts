@@ -1,5 +1,5 @@
 // Invocations over time as data: a lane for each address, bars, and an axis without idle hours.
-import type { Row, TimerRow } from "./wire";
+import type { Jump, Row, TimerRow } from "./wire";
 
 export interface Bar {
   seq: number;
@@ -31,6 +31,8 @@ export interface Timeline {
   lanes: Lane[];
   bars: Bar[];
   pending: Pending[];
+  /** Moves of the clock since the first bar. */
+  jumps: Jump[];
   axis: Axis;
 }
 
@@ -38,7 +40,12 @@ export interface Timeline {
 export const MOST_BARS = 10_000;
 const MOST_LANES = 2_000;
 
-export function timeline(rows: Row[], timers: TimerRow[], now: number): Timeline {
+export function timeline(
+  rows: Row[],
+  timers: TimerRow[],
+  now: number,
+  moves: Jump[] = [],
+): Timeline {
   const shown = rows.slice(-MOST_BARS);
   const order = laneOrder(shown, timers);
   const place = new Map(order.map(({ typename, id }, index) => [`${typename}/${id}`, index]));
@@ -56,11 +63,14 @@ export function timeline(rows: Row[], timers: TimerRow[], now: number): Timeline
   const pending: Pending[] = [];
   for (const { typename, id, due } of timers) {
     const lane = place.get(`${typename}/${id}`);
-    if (lane !== undefined) pending.push({ lane, begin: now, due });
+    if (lane !== undefined) pending.push({ lane, begin: Math.min(now, due), due });
   }
   const spans: [number, number][] = bars.map(({ begin, end }) => [begin, end]);
   for (const { begin, due } of pending) spans.push([begin, begin], [due, due]);
-  return { lanes: order, bars, pending, axis: makeAxis(spans) };
+  const begin = bars[0]?.begin ?? Number.POSITIVE_INFINITY;
+  const jumps = moves.filter(([, after]) => after > begin);
+  for (const [before, after] of jumps) spans.push([before, before], [after, after]);
+  return { lanes: order, bars, pending, jumps, axis: makeAxis(spans) };
 }
 
 function lookOf({ status, repaired }: Row): Bar["look"] {

@@ -98,6 +98,7 @@ class Drawing {
     context.rect(view.left, HEAD, view.width - view.left, view.height - HEAD);
     context.clip();
     this.breaks();
+    this.jumps();
     this.waits();
     this.arrows();
     this.bars();
@@ -144,6 +145,21 @@ class Drawing {
       context.fillRect(x1, HEAD, x2 - x1, view.height);
     }
     context.textAlign = "start";
+  }
+
+  /** From where to where the clock was moved: what lies between was served on the way. */
+  private jumps(): void {
+    const { context, colours, data, view } = this;
+    context.strokeStyle = colours.accent;
+    context.lineWidth = 1;
+    context.setLineDash([2, 3]);
+    context.beginPath();
+    for (const x of data.jumps.flat().map((time) => this.x(time))) {
+      context.moveTo(x, HEAD);
+      context.lineTo(x, view.height);
+    }
+    context.stroke();
+    context.setLineDash([]);
   }
 
   private colour({ look }: Bar): string {
@@ -273,24 +289,30 @@ class Drawing {
     context.fillRect(0, HEAD - 1, view.width, 1);
     context.font = "11px system-ui, sans-serif";
     context.textBaseline = "middle";
-    let free = view.left;
+    const taken: [number, number][] = [];
     const write = (text: string, x: number, colour: string) => {
-      const wide = context.measureText(text).width;
-      if (x < free || x + wide > view.width) return;
+      const end = x + context.measureText(text).width;
+      if (x < view.left || end > view.width) return;
+      if (taken.some(([from, to]) => x < to + 10 && end + 10 > from)) return;
       context.fillStyle = colour;
       context.fillText(text, x, HEAD / 2);
-      free = x + wide + 10;
+      taken.push([x, end]);
     };
-    const marks: [number, string, string][] = ticks(
-      data.axis,
-      view.from,
-      view.to,
-      (view.width - view.left) / TICK,
-    ).map((time) => [this.x(time), clock(time), colours.dim]);
-    for (const { from, to } of data.axis.breaks) {
-      marks.push([this.x(from), `⋯ ${duration(to - from)}`, colours.wait]);
+    const marks: [number, string, string][] = []; // what matters most comes first
+    for (const [before, after] of data.jumps) {
+      const [x1, x2] = [this.x(before), this.x(after)];
+      context.fillStyle = colours.accent;
+      context.fillRect(x1, HEAD - 3, x2 - x1, 3);
+      marks.push([x1, `▸▸ +${duration(after - before)}`, colours.accent]);
     }
-    marks.sort((a, b) => a[0] - b[0]);
+    for (const { from, to } of data.axis.breaks) {
+      const isJump = data.jumps.some(([before, after]) => before <= from && after >= to);
+      if (!isJump) marks.push([this.x(from), `⋯ ${duration(to - from)}`, colours.wait]);
+    }
+    const wanted = (view.width - view.left) / TICK;
+    for (const time of ticks(data.axis, view.from, view.to, wanted)) {
+      marks.push([this.x(time), clock(time), colours.dim]);
+    }
     for (const [x, text, colour] of marks) {
       if (x < view.left - 1 || x > view.width) continue;
       context.fillStyle = colours.line;

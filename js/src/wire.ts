@@ -177,7 +177,11 @@ export interface Update {
   missed: number;
   edges: WireEdge[];
   types: Record<string, [invocations: number, errors: number, repaired: number]>;
+  jumps: Jump[];
 }
+
+/** The session's clock was moved: its time before and after. */
+export type Jump = [before: number, after: number];
 
 /** The answer to a call: a result, or an error in words. */
 export interface CallReply {

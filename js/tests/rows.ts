@@ -83,6 +83,7 @@ export function update(rows: Row[], more: Partial<Update> = {}): Update {
     waiting: 0,
     missed: 0,
     edges: [],
+    jumps: [],
     types: {},
     ...more,
   };

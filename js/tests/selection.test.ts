@@ -2,7 +2,7 @@ import { expect, test, vi } from "vitest";
 import { suggestions } from "../src/FilterBar";
 import { Selection } from "../src/selection";
 import { Store } from "../src/store";
-import { HEADER, row, update } from "./rows";
+import { row, update } from "./rows";
 
 function selection(answer: unknown = { seqs: [], upto: 0 }) {
   const store = new Store();
@@ -63,15 +63,6 @@ test("what was cleared is hidden, not lost", () => {
   expect(seqs("")).toEqual([3]);
   store.restore();
   expect(seqs("")).toEqual([1, 2, 3]);
-});
-
-test("a clock that was moved is noted, one that ticks is not", () => {
-  const { store } = selection();
-  store.apply(update([], { header: { ...HEADER, now: 1_000 } }), 1_000);
-  store.apply(update([], { header: { ...HEADER, now: 61_000 } }), 61_000);
-  expect(store.jumps).toEqual([]);
-  store.apply(update([], { header: { ...HEADER, now: 3_662_000 } }), 62_000);
-  expect(store.jumps).toEqual([{ from: 62_000, to: 3_662_000, after: 0 }]);
 });
 
 test("suggestions go on from the word that is typed", () => {

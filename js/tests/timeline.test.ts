@@ -83,3 +83,14 @@ test("ten thousand bars are laid out within a frame or two", () => {
   expect(timeline(rows, [], 0).bars).toHaveLength(10_000);
   expect(performance.now() - begin).toBeLessThan(250);
 });
+
+test("moves of the clock since the first bar are marked, at their own times", () => {
+  const moves: [number, number][] = [
+    [0, 900],
+    [1_041, 3_601_041],
+  ];
+  const { jumps, axis } = timeline(CHAIN, [], 0, moves);
+  expect(jumps).toEqual([[1_041, 3_601_041]]);
+  expect(axis.breaks).toMatchObject([{ from: 1_041, to: 3_601_041 }]);
+  expect(timeline([], [], 0, moves).jumps).toEqual([]);
+});

@@ -69,6 +69,7 @@ const UPDATE: Record<keyof Update, true> = {
   missed: true,
   edges: true,
   types: true,
+  jumps: true,
 };
 const CALL_REPLY: Record<keyof CallReply, true> = {
   kind: true,

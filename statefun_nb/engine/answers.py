@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..protocol.effects import Reply
 
-__all__ = ["Answer", "Cancelled", "Failed", "Undeclared"]
+__all__ = ["Answer", "Cancelled", "Failed", "Parked", "Undeclared"]
 
 
 class Failed(NamedTuple):
@@ -23,6 +23,13 @@ class Undeclared(NamedTuple):
 
 class Cancelled(NamedTuple):
     """The request was withdrawn before its answer came: it is to be made again."""
+
+
+class Parked(NamedTuple):
+    """Why an address does not go on, and since when, in the engine's milliseconds."""
+
+    why: Failed | Undeclared
+    since_ms: int
 
 
 # The reply itself, and no record around it: nearly every answer is one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
 
 from ..address import SdkAddress
@@ -74,6 +74,9 @@ class ParkedAddress(NamedTuple):
         Messages, that one included.
     undeclared : bool
         Is it only that nobody has declared its function yet?
+    since : datetime or None
+        When that message first failed, or began to wait for its function, by the engine's clock;
+        None where that is not known.
     """
 
     address: SdkAddress
@@ -82,6 +85,7 @@ class ParkedAddress(NamedTuple):
     attempts: int
     waiting: int
     undeclared: bool
+    since: datetime | None = None
 
     def __repr__(self) -> str:
         where = f" at {self.line}" if self.line else ""
@@ -93,7 +97,8 @@ class WaitingAddress(NamedTuple):
 
     ``why`` is "parked", "undeclared", "backing off" (until ``next_ms``, else 0) or "queued";
     ``reason`` says more of the first three. ``messages`` are the first of ``waiting``: who sent
-    each, and the value.
+    each, and the value. ``since_ms`` is when it was parked, or got into the line of those whose
+    turn comes, 0 where that is not known.
     """
 
     address: SdkAddress
@@ -103,6 +108,14 @@ class WaitingAddress(NamedTuple):
     attempts: int
     waiting: int
     messages: list[tuple[SdkAddress | None, TypedValue]]
+    since_ms: int = 0
+
+
+class ClockMove(NamedTuple):
+    """One ``advance``: the engine's clock before and after it, in milliseconds."""
+
+    before_ms: int
+    after_ms: int
 
 
 class Written(NamedTuple):
@@ -180,6 +193,10 @@ class Controls(Protocol):
 
     async def advance(self, duration: timedelta) -> Idle:
         """Move the clock; what falls due on the way happens in order."""
+
+    @property
+    def moves(self) -> Sequence[ClockMove]:
+        """When the clock was moved, as far as it is remembered; oldest first."""
 
     def write(
         self,

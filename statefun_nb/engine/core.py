@@ -26,7 +26,7 @@ from typing import NamedTuple
 from ..address import SdkAddress
 from ..errors import EngineError, never_declared
 from ..protocol.effects import CancelDelayed, Emit, Reply, StateSpec, TypedValue, new_tuple
-from .answers import Cancelled, Failed, Undeclared
+from .answers import Cancelled, Failed, Parked, Undeclared
 from .discarding import discardable
 from .mailbox import FunctionType, Mailbox, QueuedMessage, check_target
 from .mailbox_state import MailboxState
@@ -77,7 +77,7 @@ class Core:
         self.timers = Timers()
         # Of the mailboxes in three of the states: when to try again, why not to go on, whose turn.
         self._retries: dict[Mailbox, int] = {}
-        self._parked: dict[Mailbox, Failed | Undeclared] = {}
+        self._parked: dict[Mailbox, Parked] = {}
         # What was in flight as its function was declared again.
         self._corrected: dict[Mailbox, object] = {}
         self._ready: deque[Mailbox] = deque()
@@ -152,14 +152,14 @@ class Core:
         if corrected or isinstance(why, Cancelled):
             self._move(mailbox, _READY)
         elif isinstance(why, Undeclared):
-            self._park(mailbox, why)
+            self._park(mailbox, why, now_ms)
         elif len(batch) > 1:
             # One message of the batch is to blame. Batches may be of any size: send them one by
             # one, so that the good ones go through and the bad one is found.
             mailbox.isolate = len(batch)
             self._move(mailbox, _READY)
         elif self.on_error is OnError.PARK:
-            self._park(mailbox, why)
+            self._park(mailbox, why, now_ms)
         elif self.on_error is OnError.SKIP:
             self._skip(mailbox)
         else:
@@ -207,8 +207,10 @@ class Core:
             self.waiting -= 1
         if not mailbox.waiting:
             self._move(mailbox, _IDLE)
-        elif mailbox.state is not _READY and not isinstance(self._parked.get(mailbox), Undeclared):
-            self._move(mailbox, _READY)
+        elif mailbox.state is not _READY:
+            parked = self._parked.get(mailbox)
+            if parked is None or not isinstance(parked.why, Undeclared):
+                self._move(mailbox, _READY)
         return argument
 
     def amend(self, address: SdkAddress, argument: bytes) -> None:
@@ -280,8 +282,8 @@ class Core:
         found = self.types.get(address.typename)
         return None if found is None else found.mailboxes.get(address.id)
 
-    def parked(self) -> dict[Mailbox, Failed | Undeclared]:
-        """The addresses that wait for their function to be declared (again), and why."""
+    def parked(self) -> dict[Mailbox, Parked]:
+        """The addresses that wait for their function to be declared (again), why, since when."""
         return dict(self._parked)
 
     @property
@@ -373,8 +375,8 @@ class Core:
         for name, value in reply.mutations:
             mailbox.write(mailbox.function_type.names[name], value, now_ms)
 
-    def _park(self, mailbox: Mailbox, why: Failed | Undeclared) -> None:
-        self._parked[mailbox] = why
+    def _park(self, mailbox: Mailbox, why: Failed | Undeclared, now_ms: int) -> None:
+        self._parked[mailbox] = Parked(why, now_ms)
         self._move(mailbox, _PARKED)
 
     def _skip(self, mailbox: Mailbox) -> None:

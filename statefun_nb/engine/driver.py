@@ -33,7 +33,7 @@ from .core import Core, Pending
 from .mailbox import Mailbox
 from .mailbox_state import MailboxState
 from .transport import Transport
-from .waiting import bring_forward
+from .waiting import Line, bring_forward
 
 __all__ = ["Driver"]
 
@@ -81,6 +81,7 @@ class Driver:
         self._requests: set[asyncio.Future[Answer]] = set()
         self._reported = 0
         self._closed = False
+        self.line = Line(core)
         self.paused = paused
 
     # From any thread.
@@ -131,6 +132,7 @@ class Driver:
     def resume(self) -> None:
         """Send requests again."""
         self.paused = False
+        self.line.clear()
         self.wake()
 
     async def step(self) -> bool:
@@ -141,6 +143,7 @@ class Driver:
         pending = self.core.next_request(self._clock.now_ms(), limit=1)
         if pending is None:
             return False
+        self.line.leave(pending.mailbox)
         self._send(pending)
         while pending.mailbox.state is MailboxState.IN_FLIGHT:
             await asyncio.wait(self._requests, return_when=asyncio.FIRST_COMPLETED)
@@ -200,6 +203,7 @@ class Driver:
         self._check()
         self._receive(float("inf"))
         argument = self.core.discard(address, paused=self.paused)
+        self.line.leave(self.core.find(address))
         self._settle()
         self._check()
         return argument
@@ -216,6 +220,7 @@ class Driver:
         """Let an address be the next whose turn it is; see ``Controls``."""
         self._receive(float("inf"))
         self._tick()
+        self.line.note(self._clock.now_ms())  # the one that is moved is found from behind
         bring_forward(self.core, address)
 
     def cancel(self, number: int) -> bool:
@@ -343,6 +348,8 @@ class Driver:
         self._keep()
         if self.failure:
             return
+        if self.paused and self.core.ready:
+            self.line.note(self._clock.now_ms())
         has_room = not self.paused and len(self._requests) < _MOST_IN_FLIGHT
         if self._inbox or (self.core.ready and has_room):
             self.wake()

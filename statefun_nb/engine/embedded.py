@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol
 
 from ..address import SdkAddress
@@ -262,13 +263,14 @@ class EmbeddedEngine:
         return [
             ParkedAddress(
                 address=mailbox.address,
-                reason=why.reason,
+                reason=each.why.reason,
                 line="",
                 attempts=0,
                 waiting=len(mailbox.waiting or ()),
-                undeclared=isinstance(why, Undeclared),
+                undeclared=isinstance(each.why, Undeclared),
+                since=datetime.fromtimestamp(each.since_ms / 1000, timezone.utc),
             )
-            for mailbox, why in self._core.parked().items()
+            for mailbox, each in self._core.parked().items()
         ]
 
     def load(self, documents: list[Document]) -> None:

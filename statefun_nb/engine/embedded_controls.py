@@ -11,7 +11,7 @@ from ..errors import EngineError
 from ..loop_thread import LoopThread
 from ..protocol.effects import StateSpec, TypedValue
 from ..protocol.wire import typed_value_bytes
-from .base import Idle, WaitingAddress, Written
+from .base import ClockMove, Idle, WaitingAddress, Written
 from .clock import Clock
 from .driver import Driver
 from .waiting import waiting_addresses
@@ -20,6 +20,8 @@ __all__ = ["EmbeddedControls"]
 
 # So much of what was set by hand is remembered.
 _WRITTEN = 1_000
+# And so many moves of the clock: more marks would fill a timeline.
+_MOVES = 100
 
 
 class EmbeddedControls:
@@ -46,13 +48,24 @@ class EmbeddedControls:
         self._clock = clock
         self._backup = backup
         self._written: deque[Written] = deque(maxlen=_WRITTEN)
+        self._moves: deque[ClockMove] = deque(maxlen=_MOVES)
 
     async def step(self) -> bool:
         return await self._driver.step()
 
     async def advance(self, duration: timedelta) -> Idle:
-        await self._driver.advance(duration)
+        before = self._clock.now_ms()
+        offset = self._clock.offset_ms
+        try:
+            await self._driver.advance(duration)
+        finally:  # it may have come a part of the way
+            if self._clock.offset_ms > offset:
+                self._moves.append(ClockMove(before, self._clock.now_ms()))
         return self._driver.report()
+
+    @property
+    def moves(self) -> Sequence[ClockMove]:
+        return tuple(self._moves)
 
     def write(
         self,
@@ -84,7 +97,7 @@ class EmbeddedControls:
         return self._thread.call(self._driver.cancel, number)
 
     def waiting(self, limit: int) -> tuple[int, list[WaitingAddress]]:
-        return self._thread.call(waiting_addresses, self._driver.core, limit)
+        return self._thread.call(waiting_addresses, self._driver.core, self._driver.line, limit)
 
     def bring_forward(self, address: SdkAddress) -> None:
         self._thread.call(self._driver.bring_forward, address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
@@ -175,7 +176,12 @@ class Inspection:
         for each in self.engine.parked():
             last = self._handler.failures.find(each.address)
             if last is not None and not each.undeclared:
-                each = each._replace(line=last.line, attempts=last.attempts)  # noqa: PLW2901
+                since = each.since
+                if last.batch is not None:  # not when it was tried again in vain
+                    since = datetime.fromtimestamp(last.batch.time, timezone.utc)
+                each = each._replace(  # noqa: PLW2901
+                    line=last.line, attempts=last.attempts, since=since
+                )
                 if self.functions.find(each.address.typename) is None:
                     reason = f"{each.reason} (its function is declared no more)"
                     each = each._replace(reason=reason)  # noqa: PLW2901
@@ -344,6 +350,10 @@ class Inspection:
     def _ipython_display_(self) -> None:
         """In a notebook a session displays as its dashboard, elsewhere as a table."""
         self._views.display()
+
+    def _display_(self) -> Any:
+        """The same in marimo, which asks for what to show."""
+        return self._views.shown() or self.status()
 
     def __repr__(self) -> str:
         return text_table(*self.status()._table())

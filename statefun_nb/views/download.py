@@ -22,7 +22,7 @@ _MOST = 100_000
 
 
 def download_invocations(source: Source, seqs: Sequence[int], form: str) -> str:
-    """Invocations by their numbers, in order; ``form`` is "jsonl" or "csv"."""
+    """Invocations by their numbers, in the order of these; ``form`` is "jsonl" or "csv"."""
     return _written((_invocation(each) for each in _by_seq(source, seqs)), form)
 
 
@@ -44,9 +44,12 @@ def download_state(source: Source, typename: str, search: str, form: str) -> str
     return _written(rows, form)
 
 
-def _by_seq(source: Source, seqs: Sequence[int]) -> Iterator[Invocation]:
-    wanted = set(seqs[:_MOST])
-    return (each for each in Invocations.of(source.recorder) if each.seq in wanted)
+def _by_seq(source: Source, seqs: Sequence[int]) -> Iterable[Invocation]:
+    place = {seq: index for index, seq in enumerate(seqs[:_MOST])}
+    found = (each for each in Invocations.of(source.recorder) if each.seq in place)
+    if list(place) == sorted(place):  # as they come: none has to be kept
+        return found
+    return sorted(found, key=lambda each: place[each.seq])
 
 
 def _invocation(each: Invocation) -> dict[str, Any]:

@@ -100,6 +100,7 @@ class Feed:
             return None
         self._header, self._first, self._told_at = header, first, self._clock()
         self._number += 1
+        controls = self._source.engine.controls
         return Update(
             kind="update",
             number=self._number,
@@ -110,6 +111,7 @@ class Feed:
             missed=self._missed,
             edges=self._edges(),
             types=self._types(),
+            jumps=() if controls is None else controls.moves,
         )
 
     def _types(self) -> dict[str, list[int]]:

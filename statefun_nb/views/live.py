@@ -12,7 +12,7 @@ from .report import report_page
 from .snapshot import snapshot_page
 from .source import Source
 from .tab import Page, Tab
-from .widgets import beside, has_widgets, open_view
+from .widgets import beside, has_libraries, has_widgets, open_view
 
 __all__ = ["LiveViews"]
 
@@ -71,6 +71,10 @@ class LiveViews:
         if not has_widgets():
             raise NotImplementedError
         self.dashboard("cell")._ipython_display_()
+
+    def shown(self) -> Any:
+        """The dashboard, where no kernel of Jupyter shows it; None without the libraries."""
+        return self.dashboard("cell") if has_libraries() else None
 
     def _open(self, kind: str, **traits: Any) -> Any:
         if self._publisher is None:

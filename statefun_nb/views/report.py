@@ -14,6 +14,7 @@ from .bundle import bundled
 from .calls import Calls
 from .feed import Feed
 from .rows import detail_of, row_of
+from .snapshot import snapshot_fragment
 from .source import Source
 
 __all__ = ["report_page"]
@@ -29,8 +30,10 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
 script-src 'sha256-{hash}' blob:; style-src 'unsafe-inline'; img-src data: blob:">
-<style>html,body{{height:100%;margin:0;color-scheme:light dark}}{css}</style></head>
-<body><div id="view"></div>
+<style>html,body{{height:100%;margin:0;color-scheme:light dark}}{css}
+#still{{padding:1rem;visibility:hidden;animation:still 0s 2s forwards}}
+@keyframes still{{to{{visibility:visible}}}}</style></head>
+<body><div id="view"></div><div id="still"><p>{lacking}</p>{still}</div>
 <script type="text/plain" id="data">{data}</script>
 <script type="text/plain" id="source">{source}</script>
 <script type="module">{script}</script></body></html>
@@ -42,7 +45,13 @@ const bytes = Uint8Array.from(atob(text("source")), (each) => each.charCodeAt(0)
 const url = URL.createObjectURL(new Blob([bytes], { type: "text/javascript" }));
 const { report } = await import(url);
 await report(text("data"), document.getElementById("view"));
+document.getElementById("still").remove();
 """
+# Seen where no script may run, as on a server that sends a policy against it.
+_LACKING = (
+    "This page shows the whole run where its script may run, which the server that sent it, or "
+    "the browser, does not allow: save it, and open the file. This is the end of the run:"
+)
 
 
 def report_page(source: Source) -> str:
@@ -61,6 +70,8 @@ def report_page(source: Source) -> str:
     return _PAGE.format(
         count=f"{source.recorder.count:,}",
         css=css,
+        lacking=_LACKING,
+        still=snapshot_fragment(source),
         script=_SCRIPT,
         hash=base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode(),
         data=base64.b64encode(data).decode(),

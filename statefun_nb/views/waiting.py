@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from ..address import SdkAddress, address_of
-from ..engine.base import WaitingAddress
+from ..engine.base import ParkedAddress, WaitingAddress
 from ..errors import EngineError
 from ..trace.events import Invocation, Payload
 from ..trace.history import open_failures
@@ -42,8 +42,7 @@ def waiting_page(
     for each in islice(meant, min(limit, _MOST)):
         parked = places.get(each.address)
         failed = None if each.why == "queued" else failures.get(each.address)
-        line, attempts = (parked.line, parked.attempts) if parked else ("", 0)
-        rows.append(_row(each, failed, line, attempts))
+        rows.append(_row(each, failed, parked))
     return WaitingPage(total=total, rows=rows)
 
 
@@ -67,7 +66,11 @@ def _waiting(source: Source) -> tuple[int, list[WaitingAddress]]:
     return len(found), found
 
 
-def _row(each: WaitingAddress, failed: Invocation | None, line: str, attempts: int) -> WaitingRow:
+def _row(
+    each: WaitingAddress, failed: Invocation | None, parked: ParkedAddress | None
+) -> WaitingRow:
+    line, attempts = (parked.line, parked.attempts) if parked else ("", 0)
+    since = parked.since if parked else None
     reason = each.reason
     if not reason and failed is not None and failed.error is not None:
         reason = failed.error.text
@@ -80,7 +83,7 @@ def _row(each: WaitingAddress, failed: Invocation | None, line: str, attempts: i
         line=line,
         attempts=attempts or each.attempts,
         waiting=each.waiting,
-        since=0 if failed is None else failed.time.timestamp() * 1000,
+        since=each.since_ms if since is None else since.timestamp() * 1000,
         next=each.next_ms,
         seq=0 if failed is None else failed.seq,
         messages=[_message(caller, Payload(*value)) for caller, value in each.messages],

@@ -23,6 +23,11 @@ def has_widgets() -> bool:
     ipykernel = sys.modules.get("ipykernel.kernelapp")
     if ipykernel is None or not ipykernel.IPKernelApp.initialized():
         return False
+    return has_libraries()
+
+
+def has_libraries() -> bool:
+    """Are the widget libraries installed?"""
     return importlib.util.find_spec("anywidget") is not None
 
 

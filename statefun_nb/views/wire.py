@@ -6,6 +6,7 @@ kernel sends ``update``, ``reply`` and ``problem``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict
 
 __all__ = [
@@ -121,7 +122,8 @@ class Update(TypedDict):
     ``first`` is the oldest invocation that is still kept; ``waiting`` rows will follow; ``missed``
     invocations were dropped before the view saw them: they are in no count but ``header``'s.
     ``types`` holds the counts of invocations, of errors and of repaired errors by typename, also
-    of functions that have had no message yet.
+    of functions that have had no message yet. ``jumps`` are the last moves of the engine's clock,
+    each with its time before and after, in milliseconds.
     """
 
     kind: str
@@ -133,6 +135,7 @@ class Update(TypedDict):
     missed: int
     edges: list[Edge]
     types: dict[str, list[int]]
+    jumps: Sequence[tuple[int, int]]
 
 
 class CallReply(TypedDict, total=False):

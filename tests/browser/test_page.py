@@ -90,6 +90,54 @@ def test_it_fills_the_window_and_tells_the_end_of_its_session(session, live, pag
     expect(live.get_by_role("status").first).to_contain_text("stopped")
 
 
+def test_jumps_of_the_clock_are_marked_in_the_timeline(session, live, page, tmp_path):
+    found = pane(live, "Timeline")
+    moved = found.get_by_text("clock moved")
+    expect(moved).to_have_count(0)
+    session.advance(timedelta(hours=2))
+    expect(moved).to_have_text("▸▸ clock moved once")
+    assert re.search(r" → .* \(\+2:00:00\)$", moved.get_attribute("title"))
+    session.send("shop/cart", "late", 1)
+    session.wait_idle(timers=False)
+    expect(found.get_by_role("group", name="Timeline of 14 invocations")).to_have_count(1)
+    expect(live.get_by_role("tab", name="Timers")).to_contain_text("4")
+    live.screenshot(path=tmp_path / "timeline.png")
+    # What is left by a filter has no marks of later times.
+    filter_box(live).fill("seq<=6")
+    expect(moved).to_have_count(0)
+
+
+def test_while_paused_what_is_queued_says_since_when(session, live, tmp_path):
+    session.pause()
+    session.send("shop/cart", "carol", 5)
+    found = pane(live, "Waiting").get_by_role("listitem", name="cart/carol")
+    expect(found).to_contain_text(re.compile(r"1 waiting · for \d+\.\d s"))
+    live.screenshot(path=tmp_path / "waiting.png")
+
+
+def test_a_download_is_in_the_order_that_is_shown(live, page):
+    heads = live.get_by_role("columnheader")
+    heads.filter(has_text="ms").get_by_role("button").click()
+    with page.expect_download() as download:
+        live.get_by_role("button", name="JSON lines").click()
+    found = [json.loads(line) for line in Path(download.value.path()).read_text().splitlines()]
+    took = [each["ms"] for each in found]
+    assert len(took) == 6
+    assert took == sorted(took, reverse=True)
+
+
+def test_columns_are_sized_by_keys(live, page):
+    head = live.get_by_role("columnheader").filter(has_text="message")
+    before = head.bounding_box()["width"]
+    head.get_by_role("button").focus()
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowRight")
+    page.wait_for_function(
+        "([head, width]) => head.getBoundingClientRect().width > width",
+        arg=[head.element_handle(), before + 40],
+    )
+
+
 def ask(url, method="GET", path="updates?page=x", body=None, **headers):
     parts = urlsplit(url)
     names = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -152,6 +200,49 @@ def test_a_report_is_the_run_in_one_file(session, page, errors, tmp_path):
     assert [each for each in asked if not each.startswith(("file:", "blob:", "data:"))] == []
     assert errors == []
     assert page.evaluate("window.stolen") is None
+
+
+@pytest.fixture
+def sent(page):
+    """Opens a page as another machine sends it without TLS, with this policy."""
+
+    def send(path, policy=None):
+        headers = {"Content-Type": "text/html; charset=utf-8"}
+        if policy is not None:
+            headers["Content-Security-Policy"] = policy
+        body = path.read_text()
+        page.route("http://classroom.test/*", lambda to: to.fulfill(headers=headers, body=body))
+        page.goto("http://classroom.test/run.html")
+
+    return send
+
+
+@pytest.mark.parametrize("policy", [None, "sandbox allow-scripts"])
+def test_a_report_from_a_server_is_the_whole_run(session, page, errors, sent, tmp_path, policy):
+    session.report(tmp_path / "run.html")
+    sent(tmp_path / "run.html", policy)
+    assert page.evaluate("isSecureContext") is False
+    view = page.locator(".sf-root")
+    pane(view, "Invocations")
+    row(view, "cart", "bob").click()
+    expect(detail_of(view)).to_contain_text("total")
+    expect(page.locator("#still")).to_have_count(0)
+    assert errors == []
+
+
+@pytest.mark.parametrize("policy", ["default-src 'none'", "default-src 'self'", "sandbox"])
+@pytest.mark.parametrize("write", ["report", "snapshot_html"])
+def test_where_no_script_may_run_the_picture_is_there(
+    session, page, errors, sent, tmp_path, policy, write
+):
+    getattr(session, write)(tmp_path / "run.html")
+    sent(tmp_path / "run.html", policy)
+    expect(page.get_by_text("StateFun, embedded engine, running · 6 invocations")).to_be_visible()
+    expect(page.get_by_role("table").first).to_contain_text("shop/cart")
+    if write == "report":
+        expect(page.get_by_text("save it, and open the file")).to_be_visible()
+        page.screenshot(path=tmp_path / "run.png")
+    assert errors == []
 
 
 def test_a_report_of_ten_thousand_invocations_is_below_two_megabytes(functions, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
 import statefun_nb as sf
@@ -121,3 +123,66 @@ def test_what_was_set_by_hand_is_remembered_with_who_did_it(functions):
         assert found[0].values == {"n": (long(1), long(5))}
         assert found[1].values == {"n": (long(5), None)}
         assert found[0].time <= found[1].time
+
+
+def since(session):
+    """Since when who waits, in seconds of a virtual clock that began at 0."""
+    start = 1_600_000_000
+    _, found = controls_of(session.engine, "waiting").waiting(10)
+    return {each.address.id: each.since_ms / 1000 - start for each in found}
+
+
+def later(session, seconds):
+    session.advance(timedelta(seconds=seconds))
+
+
+def test_what_is_held_up_says_since_when(functions):
+    with sf.start(port=0, functions=declare(functions), clock="virtual", paused=True) as session:
+        session.send_many([("w/count", name, 1) for name in ("a", "b", "a")])
+        later(session, 5)
+        session.send_many([("w/count", "c", 1), ("w/count", "b", 1)])
+        later(session, 5)
+        assert since(session) == {"a": 0, "b": 0, "c": 5}
+        session.step()  # a has another message, and stands in line anew
+        assert since(session) == {"b": 0, "c": 5, "a": 10}
+        controls_of(session.engine, "").bring_forward(address_of("w/count", "c"))
+        assert since(session) == {"c": 5, "b": 0, "a": 10}
+        session.discard("w/count", "c")
+        later(session, 5)
+        session.send("w/count", "c", 1)
+        session.wait_idle(0)
+        assert since(session) == {"b": 0, "a": 10, "c": 15}
+        session.resume()
+        session.wait_idle()
+        session.pause()
+        session.send("w/count", "b", 1)
+        session.wait_idle(0)
+        assert since(session) == {"b": 15}
+
+
+def test_what_is_parked_says_since_when(functions):
+    with sf.start(port=0, functions=declare(functions), clock="virtual") as session:
+        later(session, 3)
+        with pytest.warns(UserWarning, match="no function 'w/nobody'"):
+            session.send("w/nobody", "x", 1)
+        session.wait_idle()
+        later(session, 4)
+        session.send("w/count", "bad", -1)
+        session.wait_idle()
+        assert since(session) == {"x": 3, "bad": 7}
+        began = datetime.fromtimestamp(1_600_000_000, timezone.utc)
+        parked = {each.address.id: each.since - began for each in session.parked if each.since}
+        assert parked["x"] == timedelta(seconds=3)
+        # Of a failure the trace knows the very moment: the function's own time is on top.
+        assert timedelta(seconds=7) <= parked["bad"] < timedelta(seconds=8)
+
+
+def test_moves_of_the_clock_are_remembered(functions):
+    with sf.start(port=0, functions=declare(functions), clock="virtual") as session:
+        start = 1_600_000_000_000
+        session.send("w/count", "a", 1, delay=timedelta(seconds=2))
+        later(session, 3)
+        later(session, 0)
+        later(session, 4)
+        moves = controls_of(session.engine, "").moves
+        assert [(a - start, b - start) for a, b in moves] == [(0, 3_000), (3_000, 7_000)]

@@ -38,6 +38,7 @@ def test_what_is_parked_says_why_where_and_how_often(engine, functions):
     (failed,) = engine.invocations.filter(status="error")
     assert failed.error.retries + 1 == parked.attempts
     assert not failed.repaired
+    assert failed.time <= parked.since
     assert engine.status().errors == 1
 
 

@@ -292,7 +292,12 @@ def test_what_waits_says_why_where_since_when_and_what_comes_next(session, ask):
     assert row["line"].startswith("test_calls.py, line ")
     assert row["attempts"] >= 2  # in a batch, and by itself
     failed = session.invocations[row["seq"] - 1]
-    assert row["since"] == failed.time.timestamp() * 1000
+    (parked,) = session.parked
+    assert failed.time <= parked.since
+    assert row["since"] == parked.since.timestamp() * 1000
+    session.retry()
+    session.wait_idle(timers=False)
+    assert ask("waiting")["result"]["rows"][0]["since"] == row["since"]  # in vain: as before
     assert [(m["type"], m["text"], m["edit"]) for m in row["messages"]] == [
         ("int", "-1", "-1"),
         ("int", "10", "10"),

@@ -317,3 +317,11 @@ def test_dashboards_and_their_session_can_be_collected(functions):
     sf.stop()
     gc.collect()
     assert reference() is None
+
+
+def test_marimo_is_given_the_dashboard_to_show(session):
+    shown = session._display_()
+    assert shown.kind == "dashboard"
+    page = Page(shown).open()
+    run(session)
+    eventually(lambda: page.seqs == [1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -251,3 +253,11 @@ def test_whatever_happens_in_between_the_browser_has_what_is_kept(actions):
         for update in drain(feed):
             see(update)
         assert sorted(here) == [each.seq for each in session.invocations]
+
+
+def test_an_update_tells_of_moves_of_the_clock(session):
+    feed = Feed(session)
+    assert not update_of(feed)["jumps"]
+    session.advance(timedelta(hours=1))
+    ((before, after),) = update_of(feed)["jumps"]
+    assert after - before >= 3_600_000
