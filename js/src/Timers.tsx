@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { clock, count } from "./format";
 import { message, useAnswer, useFilter, useSession, useStore } from "./hooks";
+import { List } from "./List";
 import { useNames } from "./names";
 import { TimeLeft } from "./TimeLeft";
 import type { TimerPage } from "./wire";
@@ -74,7 +75,7 @@ export function Timers() {
           {note || error}
         </div>
       )}
-      <div class="sf-list" role="list" aria-label="Delayed messages that are pending">
+      <List label="Delayed messages that are pending" entries={value?.rows.length ?? 0}>
         {value?.rows.map((timer) => (
           <div class="sf-value" role="listitem" key={timer.number}>
             <span>
@@ -106,7 +107,7 @@ export function Timers() {
             ctx.send_after(timedelta(minutes=5), ...) makes one; the clock above brings it near.
           </div>
         )}
-      </div>
+      </List>
     </div>
   );
 }

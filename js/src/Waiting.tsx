@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { Editor } from "./Editor";
 import { clock, count, duration } from "./format";
 import { useAct, useAnswer, useFilter, useOpenInvocation, useStore, useTick } from "./hooks";
+import { List } from "./List";
 import { useNames } from "./names";
 import type { WaitingMessage, WaitingPage, WaitingRow } from "./wire";
 
@@ -75,7 +76,7 @@ export function Waiting() {
           {problem || error}
         </div>
       )}
-      <div class="sf-list" role="list" aria-label="Addresses that wait">
+      <List label="Addresses that wait" entries={rows.length}>
         {rows.map((row) => (
           <Address key={`${row.typename}/${row.id}`} row={row} reload={reload} />
         ))}
@@ -86,7 +87,7 @@ export function Waiting() {
             address, until its cell is mended. Pause, and you see what is queued.
           </div>
         )}
-      </div>
+      </List>
     </div>
   );
 }

@@ -8,6 +8,8 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import expect
 
+import statefun_nb as sf
+
 from .test_dashboard import PANES, check_accessible, row
 from .test_page import errors, live, pane, session  # noqa: F401 - the fixtures
 
@@ -205,3 +207,11 @@ def test_axe_finds_nothing_in_any_pane(failed, page):
     for name in PANES:
         pane(failed, name)
         check_accessible(page)
+
+
+def test_axe_finds_nothing_where_there_is_nothing_yet(functions, page):
+    with sf.start(port=0, functions=functions) as empty:
+        page.goto(empty.dashboard(where="browser").url)
+        for name in PANES:
+            expect(pane(page.locator(".sf-root"), name)).to_be_visible()
+            check_accessible(page)
