@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -48,18 +49,32 @@ def find_chromium():
     return next((path for path in map(shutil.which, names) if path), None)
 
 
+def _missing(names):
+    """The modules that are not installed."""
+    return [name for name in names if importlib.util.find_spec(name) is None]
+
+
+def _is_required(what):
+    return what in os.environ.get("STATEFUN_NB_REQUIRE", "")
+
+
+def _lack(what, reason) -> NoReturn:
+    """Skip the test that needs what is not here, or fail it where that has to be here."""
+    if _is_required(what):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 def need_browser():
     """Chromium and JupyterLab; ``STATEFUN_NB_REQUIRE=browser`` makes their lack a failure."""
     names = ("playwright", "jupyterlab", "anywidget")
-    lacking = [name for name in names if importlib.util.find_spec(name) is None]
+    lacking = _missing(names)
     if find_chromium() is None:
         lacking.append("Chromium or Chrome")
     if not lacking:
         return
     reason = f"the browser tests need {', '.join(lacking)}"
-    if "browser" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    _lack("browser", reason)
 
 
 def need_flink():
@@ -68,16 +83,14 @@ def need_flink():
     ``STATEFUN_NB_REQUIRE=flink`` makes their lack a failure: ``make test-all`` and CI set it.
     """
     names = ("jgo", "confluent_kafka")
-    lacking = [name for name in names if importlib.util.find_spec(name) is None]
-    required = "flink" in os.environ.get("STATEFUN_NB_REQUIRE", "")
-    if find_java() is None and not required:  # it would be fetched; not by a mere `make test`
+    lacking = _missing(names)
+    # It would be fetched; not by a mere `make test`.
+    if find_java() is None and not _is_required("flink"):
         lacking.append("Java 11 or 17")
     if not lacking:
         return
     reason = f"the real StateFun needs {', '.join(lacking)}"
-    if required:
-        pytest.fail(reason)
-    pytest.skip(reason)
+    _lack("flink", reason)
 
 
 def need_docker():
@@ -91,9 +104,7 @@ def need_docker():
         lacking, reason = ["docker"], str(error)
     if not lacking:
         return
-    if "docker" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    _lack("docker", reason)
 
 
 def need_statefun_2():
@@ -102,9 +113,7 @@ def need_statefun_2():
         return peer_python(STATEFUN_2)
     except (OSError, subprocess.CalledProcessError) as error:
         reason = f"{STATEFUN_2[0]} cannot be installed: {error}"
-    if "statefun2" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    _lack("statefun2", reason)
 
 
 def need_lambda():
@@ -127,9 +136,7 @@ def need_lambda():
         reason = f"Lambda's emulator cannot be built: {done.stderr}" if done.returncode else ""
     if not reason:
         return str(found)
-    if "lambda" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    _lack("lambda", reason)
 
 
 def need_notebook_tools():
@@ -138,10 +145,8 @@ def need_notebook_tools():
     ``STATEFUN_NB_REQUIRE=notebooks`` makes their lack a failure.
     """
     names = ("nbval", "nbmake", "papermill", "ipywidgets", "pandas")
-    lacking = [name for name in names if importlib.util.find_spec(name) is None]
+    lacking = _missing(names)
     if not lacking:
         return
     reason = f"testing notebooks needs {', '.join(lacking)}"
-    if "notebooks" in os.environ.get("STATEFUN_NB_REQUIRE", ""):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    _lack("notebooks", reason)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import statefun_nb as sf
 from statefun_nb.sessions.options import Options
 from tests.requirements import need_flink
 
-__all__ = ["shared_cluster"]
+__all__ = ["left_as_it_was", "shared_cluster"]
 
 
 @contextmanager
@@ -21,3 +22,14 @@ def shared_cluster(namespace: str) -> Iterator[tuple[sf.Session, sf.StatefulFunc
     session = sf.Session(Options(engine="flink", port=0, functions=functions))
     yield session, functions
     session.stop(30)
+
+
+@contextmanager
+def left_as_it_was(session: sf.Session, seconds: float) -> Iterator[None]:
+    """The job must not have failed meanwhile, nor anything be left parked after so many seconds."""
+    cluster: Any = session.engine.cluster
+    before = cluster.restored()
+    yield
+    assert session.wait_idle(seconds).parked == 0
+    assert session.status().state == "running"
+    assert cluster.restored() == before

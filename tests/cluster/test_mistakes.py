@@ -10,7 +10,7 @@ import pytest
 import statefun_nb as sf
 from tests.engine.test_failures import RAISERS
 
-from .shared import shared_cluster
+from .shared import left_as_it_was, shared_cluster
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +21,8 @@ def cluster():
 
 @pytest.fixture
 def shared(cluster):
-    """The cluster, whose job must not have failed while a test ran, nor anything be left parked."""
-    session, functions = cluster
-    before = session.engine.cluster.restored()
-    yield session, functions
-    assert session.wait_idle(30).parked == 0
-    assert session.status().state == "running"
-    assert session.engine.cluster.restored() == before
+    with left_as_it_was(cluster[0], 30):
+        yield cluster
 
 
 def declare_raiser(functions, typename, style, raiser):

@@ -18,7 +18,15 @@ from statefun_nb.cluster.processes import free_ports
 from statefun_nb.protocol.module_reader import read_module
 from statefun_nb.protocol.v3 import encode_result, send_chunk
 from statefun_nb.sessions.options import Options
-from tests.engine.test_remote import BAD, DONE, OCTETS, answering, endpoint, official
+from tests.engine.test_remote import (
+    BAD,
+    DONE,
+    OCTETS,
+    answering,
+    declare_ours,
+    endpoint,
+    official,
+)
 from tests.requirements import need_flink
 from tests.waiting import eventually
 
@@ -60,14 +68,7 @@ def start(functions, **options):
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     functions = sf.StatefulFunctions()
-
-    @sf.function("our/answer", state={"got": list}, functions=functions)
-    def answer(ctx, message):
-        ctx.storage.got = [*(ctx.storage.got or []), message.value]
-
-    @sf.function("our/asks", functions=functions)
-    def asks(ctx, message):
-        ctx.send("their/greeter", ctx.address.id, message.value)
+    declare_ours(functions)
 
     ports = free_ports(2)
     session = start(functions)

@@ -12,7 +12,7 @@ from statefun_nb.sessions.options import Options
 from tests.requirements import need_flink
 from tests.waiting import eventually
 
-from .shared import shared_cluster
+from .shared import left_as_it_was, shared_cluster
 
 MEGABYTE = 1_000_000
 
@@ -25,10 +25,9 @@ def cluster():
 
 @pytest.fixture
 def shared(cluster):
-    """The cluster, whose job must not have failed while a test ran, nor anything be left parked."""
-    session, functions = cluster
-    yield session, functions
-    assert session.wait_idle(60).parked == 0
+    session, _ = cluster
+    with left_as_it_was(session, 60):
+        yield cluster
     assert session.engine.cluster.restored() == 0
 
 

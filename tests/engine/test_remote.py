@@ -89,8 +89,9 @@ def endpoint(port, functions="their/*", path="f/{function.name}"):
     )
 
 
-@pytest.fixture(params=["direct", "http", "durable"])
-def session(request, functions, tmp_path):
+def declare_ours(functions):
+    """Functions here, which ask those of OFFICIAL and are answered."""
+
     @sf.function("our/answer", state={"got": list}, functions=functions)
     def answer(ctx, message):
         ctx.storage.got = [*(ctx.storage.got or []), message.value]
@@ -99,6 +100,10 @@ def session(request, functions, tmp_path):
     def asks(ctx, message):
         ctx.send("their/greeter", ctx.address.id, message.value)
 
+
+@pytest.fixture(params=["direct", "http", "durable"])
+def session(request, functions, tmp_path):
+    declare_ours(functions)
     options: dict[str, Any] = {"transport": "http"} if request.param == "http" else {}
     if request.param == "durable":
         options = {"durable": tmp_path / "kept.db"}
