@@ -7,11 +7,20 @@ import ast
 import json
 import re
 import shlex
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from ..errors import StatefunError
 
-__all__ = ["HelpShown", "Parser", "UsageError", "cell_parser", "literal_of", "parse"]
+__all__ = [
+    "HelpShown",
+    "Parser",
+    "UsageError",
+    "cell_parser",
+    "literal_of",
+    "parse",
+    "whole_number",
+]
 
 
 class UsageError(StatefunError, ValueError):
@@ -51,6 +60,28 @@ def cell_parser() -> argparse.ArgumentParser:
         help="a state value: int, float, bool, str, dict, list, or a type of the notebook's",
     )
     return parser
+
+
+def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
+    """A type for argparse: a whole number from ``low`` to ``high``.
+
+    Examples
+    --------
+    >>> whole_number(0, 65535)("8000")
+    8000
+    """
+    wanted = f"{low} or more" if high is None else f"{low} to {high}"
+
+    def convert(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = low - 1
+        if number < low or (high is not None and number > high):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, {wanted}")
+        return number
+
+    return convert
 
 
 def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:

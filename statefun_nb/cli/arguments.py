@@ -4,35 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from ..endpoint.admission import is_token, new_token
 from ..errors import StatefunError
 
-__all__ = ["add_token", "readable", "whole_number"]
-
-
-def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
-    """A type for argparse: a whole number from ``low`` to ``high``.
-
-    Examples
-    --------
-    >>> whole_number(0, 65535)("8000")
-    8000
-    """
-    wanted = f"{low} or more" if high is None else f"{low} to {high}"
-
-    def convert(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = low - 1
-        if number < low or (high is not None and number > high):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, {wanted}")
-        return number
-
-    return convert
+__all__ = ["add_token", "readable"]
 
 
 def add_token(parser: argparse.ArgumentParser) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import shtab
 
+from ..cells.arguments import whole_number
 from ..cells.progress import ProgressLine
 from ..cluster import artifacts, detached
 from ..cluster.docker import KAFKA_IMAGE
 from ..errors import EngineError
 from ..sessions.options import Options
-from .arguments import readable, whole_number
+from .arguments import readable
 
 __all__ = ["add_cluster"]
 

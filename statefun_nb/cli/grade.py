@@ -7,10 +7,10 @@ from pathlib import Path
 
 import shtab
 
+from ..cells.arguments import whole_number
 from ..cells.progress import progress_bar
 from ..testing.grading import Limits, find_notebooks, grade
 from ..testing.reports import as_json, as_junit, as_table, names_of, write_feedback
-from .arguments import whole_number
 
 __all__ = ["add_grade"]
 

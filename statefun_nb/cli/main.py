@@ -15,12 +15,13 @@ from typing import get_args
 import shtab
 
 from .. import __version__
+from ..cells.arguments import whole_number
 from ..endpoint.server import LOOPBACK
 from ..errors import EngineError, StatefunError
 from ..sdk.registry import StatefulFunctions
 from ..sessions.default import start
 from ..sessions.options import OnErrorName, Options
-from .arguments import add_token, readable, whole_number
+from .arguments import add_token, readable
 from .cluster import add_cluster
 from .demo import demo as run_demo
 from .doctor import as_table, examine

@@ -160,9 +160,8 @@ def task_manager(runtime: Runtime, folder: Path) -> list[str]:
         "jvm-overhead.min": "64m", "jvm-overhead.max": "64m",
     }  # fmt: skip
     return [
-        *_java(
-            runtime, folder, "1g"
-        ),  # messages of 64 MiB need it, and no others: 600m is too little
+        # Messages of 64 MiB need so much heap, and no others: 600m is too little.
+        *_java(runtime, folder, "1g"),
         "-XX:MaxDirectMemorySize=1g",  # a batch or a reply of 256 MiB, and its copy as it grows
         "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
         "--configDir",

@@ -197,7 +197,10 @@ class RemoteFunctions:
             delayed += reply.delayed
             asked.append(_Asked(data, found))
         # Protobuf's messages one behind the other are one, which has the entries of all of them.
-        whole = b"".join(rerouted(body, self._routes.egress) for _, (_, body) in asked)
+        whole = b"".join(
+            rerouted(body, self._routes.egress) if reply.egress else body
+            for _, (reply, body) in asked
+        )
         try:
             check_size(request, sum(len(each.data) for each in asked), whole)
         except EngineError as error:  # it would come again and again

@@ -18,7 +18,7 @@ from ..errors import (
     token_is_pending,
     type_is_kept,
 )
-from ..protocol.effects import CancelDelayed, Reply, StateSpec, TypedValue
+from ..protocol.effects import Reply, StateSpec, TypedValue
 from ..protocol.egresses import Egresses
 from ..protocol.module_yaml import Document, covers, serving
 from ..protocol.records import EGRESS_TOPIC, KAFKA_RECORD, KafkaRecord, encode_kafka_record
@@ -134,11 +134,9 @@ class ClusterRoutes:
             known = self._state_specs.get((typename, name))
             if known and value and known.typename != value.typename:
                 raise EngineError(type_is_kept(typename, name, known.typename, value.typename))
-        targets = [each.target for each in reply.sends]
-        targets += [e.target for e in reply.delayed if not isinstance(e, CancelDelayed)]
-        for target in targets:
-            check_target(typename, target)
-            self.check_target(target.typename)
+        for message in reply.messages:
+            check_target(typename, message.target)
+            self.check_target(message.target.typename)
         for emit in reply.egress:
             self.egress(emit.egress, decode_typed_value(emit.argument), None)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..address import SdkAddress
 from ..errors import EngineError
-from ..protocol.effects import CancelDelayed, Reply, Request, TypedValue
+from ..protocol.effects import Request, TypedValue
 from ..protocol.egresses import LARGEST_EXCHANGE, LARGEST_RECORD
 from ..protocol.v3 import decode_reply
 from ..tables import counted
@@ -40,11 +40,11 @@ def check_size(request: Request, size: int, reply: bytes) -> None:
             "(sf.start(batch_limit=...) makes smaller batches)"
         )
     found = decode_reply(reply)
-    for target, argument in _messages(found):
-        if len(argument) > LARGEST_RECORD:
+    for message in found.messages:
+        if len(message.argument) > LARGEST_RECORD:
             raise EngineError(
-                f"a message of {len(argument):,} bytes to {target} is too large: a cluster "
-                f"takes {LARGEST_RECORD:,}"
+                f"a message of {len(message.argument):,} bytes to {message.target} is too large: "
+                f"a cluster takes {LARGEST_RECORD:,}"
             )
     state: dict[str, TypedValue | None] = {**request.state, **dict(found.mutations)}
     kept = sum(len(value.value or b"") for value in state.values() if value is not None)
@@ -53,12 +53,6 @@ def check_size(request: Request, size: int, reply: bytes) -> None:
             f"the state of {request.target} would have {kept:,} bytes, which go with each of its "
             f"messages: a cluster takes {LARGEST_RECORD:,}"
         )
-
-
-def _messages(reply: Reply) -> list[tuple[SdkAddress, bytes]]:
-    delayed = (each for each in reply.delayed if not isinstance(each, CancelDelayed))
-    found = [(each.target, each.argument) for each in reply.sends]
-    return found + [(each.target, each.argument) for each in delayed]
 
 
 def too_large_request(size: int, busiest: tuple[SdkAddress, int] | None) -> str:

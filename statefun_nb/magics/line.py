@@ -7,12 +7,11 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from ..cells.arguments import HelpShown, UsageError, parse
+from ..cells.arguments import HelpShown, UsageError, literal_of, parse
 from ..errors import SessionError, StatefunError, quiet
 from ..sessions import default as sessions
 from ..sessions.session import Session
 from ..tables import shorten
-from ..views.entry import literal
 from .parser import line_parser
 
 __all__ = ["VIEWS", "running_session", "statefun"]
@@ -101,13 +100,15 @@ def _value(words: list[str]) -> Any:
         When it begins as a list or a dict, and is none.
     """
     text = " ".join(words)
-    value = literal(text)
-    if value == text and text[:1] in ("{", "["):
+    try:
+        return literal_of(text)
+    except ValueError:
+        if not text.startswith(("{", "[")):
+            return text
         raise UsageError(
             f"%statefun: {shorten(text)} is no list or dict, of Python or of JSON: close its "
             "brackets, and put its texts in quotation marks"
-        )
-    return value
+        ) from None
 
 
 def _state(arguments: argparse.Namespace) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, get_args
 
-from ..cells.arguments import Parser
+from ..cells.arguments import Parser, whole_number
 from ..sessions.options import ClockName, EngineName, OnErrorName, Options, TransportName
 from ..trace.events import InvocationStatus
 
@@ -53,12 +53,6 @@ def with_names(line: str, names: Mapping[str, Any]) -> str:
     return re.sub(r"(?<![^\s\w/-])\{([^\W\d]\w*)\}", value, line)
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or more")
-    return int(text)
-
-
 def line_parser() -> argparse.ArgumentParser:
     """The parser of ``%statefun``."""
     parser = Parser(prog="%statefun", description="Run stateful functions in this notebook.")
@@ -89,13 +83,13 @@ def line_parser() -> argparse.ArgumentParser:
 
     egress = commands.add_parser("egress", help="what egresses have taken")
     egress.add_argument("typename", nargs="?", help="namespace/name of the egress")
-    egress.add_argument("-n", type=_positive, default=20, help="the last so many (20)")
+    egress.add_argument("-n", type=whole_number(1), default=20, help="the last so many (20)")
 
     trace = commands.add_parser("trace", help="the last invocations")
     trace.add_argument("--type", help="only of this function type")
     trace.add_argument("--id", help="only of this instance")
     trace.add_argument("--status", choices=get_args(InvocationStatus))
-    trace.add_argument("-n", type=_positive, default=20, help="the last so many (20)")
+    trace.add_argument("-n", type=whole_number(1), default=20, help="the last so many (20)")
 
     _add_repair(commands)
     _add_replay_and_export(commands)
@@ -103,7 +97,9 @@ def line_parser() -> argparse.ArgumentParser:
     module.add_argument("--version", choices=["2.0"], help="of StateFun 2.x; left out: 3.x")
     logs = commands.add_parser("logs", help="what the processes of a real cluster have written")
     logs.add_argument("process", nargs="?", help="only this one: jobmanager, kafka ...")
-    logs.add_argument("-n", type=_positive, default=40, help="the last so many lines of each (40)")
+    logs.add_argument(
+        "-n", type=whole_number(1), default=40, help="the last so many lines of each (40)"
+    )
     commands.add_parser("pause", help="serve no further message")
     commands.add_parser("step", help="pause, serve one message, and show its invocation")
     commands.add_parser("resume", help="go on")

@@ -170,3 +170,8 @@ class Reply(NamedTuple):
     egress: Sequence[Emit]
     mutations: Sequence[Mutation]
     missing: list[StateSpec] | None
+
+    @property
+    def messages(self) -> list[Send | DelayedSend]:
+        """What goes to functions, at once or later."""
+        return [*self.sends, *(d for d in self.delayed if not isinstance(d, CancelDelayed))]
