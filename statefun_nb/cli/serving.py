@@ -130,7 +130,7 @@ def follow(recorder: Recorder, write: Callable[[str], object]) -> None:
         cursor = snapshot.cursor
         for batch in snapshot.batches:
             if batch.error is not None or batch.skipped is not None:
-                for each in read_batch(batch, recorder.id):
+                for each in read_batch(batch, recorder.origin):
                     if each.error is not None:
                         write(f"{each.address}: {each.error.text}")
         time.sleep(0.2)

@@ -121,11 +121,13 @@ class ClockMove(NamedTuple):
 class Written(NamedTuple):
     """State values that were set by hand: ``values`` has each name's value before and after.
 
-    ``time`` is in seconds since the epoch; ``by`` says who, as in "s.set_state".
+    ``time`` is in seconds since the epoch on the session's clock, which may stand still;
+    ``moment`` is on the clock of ``time.perf_counter``; ``by`` says who, as in "s.set_state".
     """
 
     address: SdkAddress
     time: float
+    moment: float
     by: str
     values: dict[str, tuple[TypedValue | None, TypedValue | None]]
 

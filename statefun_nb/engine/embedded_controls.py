@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -88,7 +89,7 @@ class EmbeddedControls:
         before = {} if mailbox is None else mailbox.read(now_ms, touch=False)
         self._driver.write(address, values, specs)
         changed = {name: (before.get(name), value) for name, value in values.items()}
-        self._written.append(Written(address, now_ms / 1000, by, changed))
+        self._written.append(Written(address, now_ms / 1000, time.perf_counter(), by, changed))
 
     def written(self, typename: str) -> list[Written]:
         return [each for each in tuple(self._written) if each.address.typename == typename]

@@ -322,7 +322,7 @@ def check_of(
     invocations: list[Invocation] = []
     gap = "this session keeps no trace (trace=False)"
     if recorder is not None:
-        invocations = history(recorder, address, recorder.limit)[::-1]
+        invocations = [each for _, each in reversed(history(recorder, address, recorder.limit))]
         gap = ""
         if lost := recorder.lost:
             gap = (

@@ -177,8 +177,9 @@ class Inspection:
             last = self._handler.failures.find(each.address)
             if last is not None and not each.undeclared:
                 since = each.since
-                if last.batch is not None:  # not when it was tried again in vain
-                    since = datetime.fromtimestamp(last.batch.time, timezone.utc)
+                if (batch := last.batch) is not None:  # not when it was tried again in vain
+                    ended = self.recorder.origin.time(batch, batch.start + batch.seconds)
+                    since = datetime.fromtimestamp(ended, timezone.utc)
                 each = each._replace(  # noqa: PLW2901
                     line=last.line, attempts=last.attempts, since=since
                 )

@@ -60,7 +60,9 @@ class Session(Control):
         self._thread = LoopThread("statefun_nb")
         share(self._thread.loop)
         clock = VirtualClock() if options.clock == "virtual" else Clock()
-        self.recorder: Recorder = Recorder(options.trace_limit, options.trace_bytes, clock.now)
+        self.recorder: Recorder = Recorder(
+            options.trace_limit, options.trace_bytes, clock.now, clock.ticks
+        )
         handler = TracedHandler(options.functions, self.recorder if options.trace else None)
         self._handler = handler
         self._documents = []

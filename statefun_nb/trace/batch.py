@@ -100,6 +100,25 @@ class Part(NamedTuple):
     egress: Sequence[Emit]
 
 
+class Origin(NamedTuple):
+    """What the batches of one recorder have in common.
+
+    Attributes
+    ----------
+    recorder : int
+        Its number, as in the causes of messages.
+    ticks : bool
+        Does time pass by itself on the clock that it reads?
+    """
+
+    recorder: int
+    ticks: bool
+
+    def time(self, batch: TracedBatch, moment: float) -> float:
+        """That clock's seconds since the epoch at a moment of ``time.perf_counter``."""
+        return batch.time + (moment - batch.start if self.ticks else 0)
+
+
 class TracedBatch(NamedTuple):
     """One request as it was served.
 
@@ -108,7 +127,8 @@ class TracedBatch(NamedTuple):
     seq, number : int
         Of its first invocation; of the batch.
     time, start : float
-        When it was done, in seconds since the epoch; when it began, on ``time.perf_counter``.
+        When it began: in seconds since the epoch on the session's clock, and on
+        ``time.perf_counter``.
     rows : tuple
         A row for each invocation, one behind the other; see the head of this module.
     stdout : dict or None

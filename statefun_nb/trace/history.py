@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ..address import SdkAddress
 from ..protocol.v3 import decode_request
@@ -11,7 +12,7 @@ from .events import Invocation
 from .reader import read_batch
 from .recorder import Recorder
 
-__all__ = ["find_invocation", "history", "last_changes", "open_failures"]
+__all__ = ["Dated", "find_invocation", "history", "last_changes", "open_failures"]
 
 
 def find_invocation(recorder: Recorder, seq: int) -> Invocation | None:
@@ -20,31 +21,42 @@ def find_invocation(recorder: Recorder, seq: int) -> Invocation | None:
     for batch in view.newest():
         index = seq - batch.seq
         if 0 <= index < batch.invocations:
-            return next(read_batch(batch, recorder.id, index, index + 1))
+            return next(read_batch(batch, recorder.origin, index, index + 1))
     return None
 
 
-def history(recorder: Recorder, address: SdkAddress, limit: int) -> list[Invocation]:
+class Dated(NamedTuple):
+    """An invocation, and when its request began, on the clock of ``time.perf_counter``.
+
+    That clock never stands still, as the session's may.
+    """
+
+    moment: float
+    invocation: Invocation
+
+
+def history(recorder: Recorder, address: SdkAddress, limit: int) -> list[Dated]:
     """The last ``limit`` invocations of one address, newest first."""
-    found: list[Invocation] = []
+    found: list[Dated] = []
     for batch in filter(for_id(address.id), _batches_of(recorder, address.typename)):
-        found += reversed(list(read_batch(batch, recorder.id)))
+        served = read_batch(batch, recorder.origin)
+        found += reversed([Dated(batch.start, each) for each in served])
         if len(found) >= limit:
             break
     return found[:limit]
 
 
-def last_changes(recorder: Recorder, typename: str, ids: set[str]) -> dict[str, Invocation]:
+def last_changes(recorder: Recorder, typename: str, ids: set[str]) -> dict[str, Dated]:
     """Of each id the last kept invocation that changed its state."""
-    found: dict[str, Invocation] = {}
+    found: dict[str, Dated] = {}
     for batch in _batches_of(recorder, typename):
         if len(found) == len(ids):
             break
         id_ = decode_request(batch.request).target.id
         if id_ in ids and id_ not in found:
-            changed = [each for each in read_batch(batch, recorder.id) if each.changed]
+            changed = [each for each in read_batch(batch, recorder.origin) if each.changed]
             if changed:
-                found[id_] = changed[-1]
+                found[id_] = Dated(batch.start, changed[-1])
     return found
 
 
@@ -55,7 +67,7 @@ def open_failures(recorder: Recorder, limit: int) -> dict[SdkAddress, Invocation
         if batch.error is None or batch.error.repaired:
             continue
         last = batch.invocations - 1
-        failed = next(read_batch(batch, recorder.id, last, last + 1))
+        failed = next(read_batch(batch, recorder.origin, last, last + 1))
         found.setdefault(failed.address, failed)
         if len(found) == limit:
             break

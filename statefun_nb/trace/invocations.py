@@ -7,7 +7,7 @@ from typing import Any, get_args, overload
 
 from ..errors import EngineError, StatefunError, did_you_mean, install_command
 from ..tables import counted, html_table, shown, text_table
-from .batch import TracedBatch, for_id
+from .batch import Origin, TracedBatch, for_id
 from .events import Invocation, InvocationStatus
 from .log import Places, View
 from .reader import read_batch
@@ -35,10 +35,10 @@ class Invocations(Sequence[Invocation]):
     ``s.invocations.to_dataframe()``.
     """
 
-    def __init__(self, view: View, places: Places, recorder_id: int, dropped: int = 0) -> None:
+    def __init__(self, view: View, places: Places, origin: Origin, dropped: int = 0) -> None:
         self._view = view
         self._places = places
-        self._recorder_id = recorder_id
+        self._origin = origin
         self.dropped = dropped
         self._meant = ""  # where there is none of a type: what may have been meant
 
@@ -46,16 +46,16 @@ class Invocations(Sequence[Invocation]):
     def of(cls, recorder: Recorder) -> Invocations:
         """The invocations that a recorder keeps just now."""
         view, dropped = recorder.view()
-        return cls(view, view.places, recorder.id, dropped)
+        return cls(view, view.places, recorder.origin, dropped)
 
     def _with(self, places: Places) -> Invocations:
-        found = Invocations(self._view, places, self._recorder_id)
+        found = Invocations(self._view, places, self._origin)
         found._meant = self._meant
         return found
 
     def _read(self, place: int) -> Invocation:
         batch, at = self._view.find(place)
-        return next(read_batch(batch, self._recorder_id, at, at + 1))
+        return next(read_batch(batch, self._origin, at, at + 1))
 
     @overload
     def __getitem__(self, index: int) -> Invocation: ...
@@ -75,7 +75,7 @@ class Invocations(Sequence[Invocation]):
             return
         for batch, begin, places in self._view.spans(self._places):
             first, last = places[0] - begin, places[-1] - begin + 1
-            found = read_batch(batch, self._recorder_id, first, last)
+            found = read_batch(batch, self._origin, first, last)
             if last - first == len(places):
                 yield from found
             else:
@@ -136,7 +136,7 @@ class Invocations(Sequence[Invocation]):
     def _of_type(self, typename: str) -> Invocations:
         if self._complete:
             view = self._view.of_type(typename)
-            return Invocations(view, view.places, self._recorder_id)
+            return Invocations(view, view.places, self._origin)
         return self._where(lambda batch: batch.spec.typename == typename)
 
     def _with_status(self, status: InvocationStatus) -> Invocations:

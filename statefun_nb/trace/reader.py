@@ -10,7 +10,7 @@ from ..protocol.effects import CancelDelayed, DelayedSend
 from ..protocol.v3 import decode_causes, decode_typed_value, read_caller
 from ..sdk.messages import own_typed_value
 from ..sdk.unreadable import StateValues, read_or_raw
-from .batch import TracedBatch, TracedFunction
+from .batch import Origin, TracedBatch, TracedFunction
 from .events import (
     Cancellation,
     Delayed,
@@ -25,12 +25,11 @@ __all__ = ["read_batch"]
 
 
 def read_batch(
-    batch: TracedBatch, recorder_id: int, start: int = 0, stop: int | None = None
+    batch: TracedBatch, origin: Origin, start: int = 0, stop: int | None = None
 ) -> Iterator[Invocation]:
     """The invocations of one recorded batch, in order; ``start`` and ``stop`` as of a slice."""
     request, parts = batch.open(start, stop)
     causes = decode_causes(batch.request)
-    began = batch.time - batch.seconds
     before: dict[str, Any] | None = None
     for part in parts:
         cause = causes[part.place]
@@ -40,7 +39,7 @@ def read_batch(
         after = before if batch.error is not None else _decode_state(batch.spec, part.after)
         yield Invocation(
             seq=batch.seq + part.place,
-            time=datetime.fromtimestamp(began + part.begin - batch.start, timezone.utc),
+            time=datetime.fromtimestamp(origin.time(batch, part.begin), timezone.utc),
             address=request.target,
             caller=read_caller(part.message),
             message=Payload(*own_typed_value(part.message.argument)),
@@ -60,7 +59,7 @@ def read_batch(
             stdout=(batch.stdout or {}).get(part.place, ""),
             function_version=batch.spec.version,
             batch=batch.number,
-            cause=cause.seq if cause is not None and cause.recorder == recorder_id else None,
+            cause=cause.seq if cause is not None and cause.recorder == origin.recorder else None,
         )
         before = after
 

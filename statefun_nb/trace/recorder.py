@@ -14,7 +14,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import NamedTuple
 
-from .batch import TracedBatch
+from .batch import Origin, TracedBatch
 from .events import InvocationError
 from .log import Log, View
 
@@ -47,6 +47,8 @@ class Recorder:
         Bytes, estimated from above.
     clock : callable
         Seconds since the epoch, for ``Invocation.time``.
+    ticks : bool
+        Does time pass by itself on that clock?
     """
 
     def __init__(
@@ -54,11 +56,12 @@ class Recorder:
         limit: int = 10_000,
         limit_bytes: int = 64 * 1024 * 1024,
         clock: Callable[[], float] = time.time,
+        ticks: bool = True,
     ) -> None:
         self.limit = limit
         self.limit_bytes = limit_bytes
         self.clock = clock
-        self.id: int = secrets.randbits(32)
+        self.origin = Origin(secrets.randbits(32), ticks)
         # Appended to by the loop without a lock; ``_settle`` moves it on. One batch at a time cost
         # twice as much.
         self._fresh: deque[TracedBatch] = deque()

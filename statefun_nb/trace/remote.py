@@ -99,7 +99,7 @@ class TracedRequest:
             self._trace.recorder.repaired(self._recorded)
         batch = self._batch(types, answer, start, ended, None)
         self._trace.recorder.add(batch)
-        return cause_value(self._trace.recorder.id, batch.seq)
+        return cause_value(self._trace.recorder.origin.recorder, batch.seq)
 
     def failed(self, what: str, reason: str) -> None:
         """It failed (again): the type and the text of the error."""
@@ -126,7 +126,7 @@ class TracedRequest:
         return TracedBatch(
             seq=seq,
             number=number,
-            time=recorder.clock(),
+            time=recorder.clock() - (time.perf_counter() - start if recorder.origin.ticks else 0),
             start=start,
             spec=self._trace.function(self._typename, types),
             request=self.data,

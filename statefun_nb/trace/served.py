@@ -43,6 +43,7 @@ class Served:
         "_seq",
         "_skipped",
         "_stdout",
+        "_time",
         "data",
         "printer",
         "request",
@@ -72,6 +73,7 @@ class Served:
         self._printed: output.Output | None = None
         self._recorder = recorder
         self._seq = self._number = 0  # not known yet
+        self._time = 0.0
         self._rows: list[Any] = []
         self._stdout: dict[int, str] | None = None
         self._skipped: dict[int, InvocationError] | None = None
@@ -81,6 +83,7 @@ class Served:
         assert recorder is not None  # without one, nobody observes
         if not self._seq:
             self._seq, self._number = recorder.reserve(len(self.request.invocations))
+            self._time = recorder.clock()
         return recorder
 
     def begin(self, context: InvocationContext, cells: list[Cell]) -> None:
@@ -89,7 +92,7 @@ class Served:
         self._effects = (context.sent, context.delayed, context.egress)
         self._only = cells[0] if len(cells) == 1 else None
         # Not before the handshake is over: a request that runs nothing counts nothing.
-        context.recorder = self._reserve().id
+        context.recorder = self._reserve().origin.recorder
         context.seq = self._seq
 
     def renewed(self, context: InvocationContext) -> None:
@@ -138,7 +141,7 @@ class Served:
 
     def traced(self, outcome: Outcome) -> TracedBatch:
         """The batch that the recorder is to keep."""
-        recorder = self._reserve()  # it may have failed, or be empty, before its first invocation
+        self._reserve()  # it may have failed, or be empty, before its first invocation
         error = None
         if outcome.failure is not None:
             error = invocation_error(outcome.failure)
@@ -150,7 +153,7 @@ class Served:
             (
                 self._seq,
                 self._number,
-                recorder.clock(),
+                self._time,
                 self.start,
                 self.spec,
                 self.data,

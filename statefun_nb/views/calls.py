@@ -15,7 +15,7 @@ from ..protocol.v3 import decode_typed_value
 from ..sdk.registry import decode_state
 from ..sdk.unreadable import Unreadable
 from ..trace.events import Invocation, Payload
-from ..trace.history import find_invocation, history, last_changes
+from ..trace.history import Dated, find_invocation, history, last_changes
 from .catalogue import function_page
 from .download import download_invocations, download_sent, download_state
 from .entry import as_text, sent_as
@@ -49,8 +49,6 @@ _HISTORY = 50
 # A value is offered for editing up to so many characters, an address up to an id of so many.
 _EDITABLE = 10_000
 _LONGEST_ID = 20_000
-# Times that are nearer to one another do not tell what came first.
-_CLOCK_SECONDS = 0.002
 
 
 class Calls:
@@ -165,20 +163,17 @@ class Calls:
         self,
         typename: str,
         stored: StoredState,
-        change: Invocation | None,
+        change: Dated | None,
         written: Written | None,
     ) -> StateRow:
         exact = len(stored.id) <= _LONGEST_ID
-        seq = 0 if change is None else change.seq
-        time = 0.0 if change is None else change.time.timestamp()
-        by = "" if change is None or change.caller is None else preview(str(change.caller))
-        # A virtual clock may have stood still in between: then what is there now tells.
-        end = time if change is None else time + change.duration
-        if written is not None and (
-            written.time > end + _CLOCK_SECONDS
-            or (written.time >= time and _is_there(written, stored))
-        ):
-            seq, time, by = 0, written.time, written.by
+        seq, time, by = 0, 0.0, ""
+        if written is not None and (change is None or written.moment > change.moment):
+            time, by = written.time, written.by
+        elif change is not None:
+            found = change.invocation
+            seq, time = found.seq, found.time.timestamp()
+            by = "" if found.caller is None else preview(str(found.caller))
         return StateRow(
             id=stored.id if exact else short_id(stored.id),
             exact=exact,
@@ -215,17 +210,10 @@ class Calls:
     def _history(self, typename: str, id: str) -> list[HistoryEntry]:
         found = history(self._source.recorder, address_of(typename, id), _HISTORY)
         written = [each for each in self._written(typename) if each.address.id == id]
-        entries = [self._by_hand(each) for each in reversed(written)]
-        entries += [
-            HistoryEntry(
-                row=row_of(each),
-                before=tree(each.state_before),
-                after=tree(each.state_after),
-                by="",
-            )
-            for each in found
-        ]
-        return sorted(entries, key=lambda each: -each["row"].time)[:_HISTORY]
+        entries = [(each.moment, self._by_hand(each)) for each in reversed(written)]
+        entries += [(moment, _entry(each)) for moment, each in found]
+        entries.sort(key=lambda each: -each[0])
+        return [entry for _, entry in entries[:_HISTORY]]
 
     def _written(self, typename: str) -> list[Written]:
         controls = self._source.engine.controls
@@ -319,8 +307,13 @@ _DOWNLOADS: dict[str, Callable[..., str]] = {
 }
 
 
-def _is_there(written: Written, stored: StoredState) -> bool:
-    return all(stored.values.get(name) == after for name, (_, after) in written.values.items())
+def _entry(found: Invocation) -> HistoryEntry:
+    return HistoryEntry(
+        row=row_of(found),
+        before=tree(found.state_before),
+        after=tree(found.state_after),
+        by="",
+    )
 
 
 def _type_of(value: TypedValue | None) -> str:

@@ -61,7 +61,7 @@ def _look(source: Source) -> tuple[dict[str, list[float]], dict[str, dict[str, N
         found += [seconds * 1000 for seconds in batch.durations(_OF_ONE_BATCH)]
         if looked[typename] < _LOOKED_AT:
             looked[typename] += 1
-            for each in read_batch(batch, source.recorder.id, 0, 1):
+            for each in read_batch(batch, source.recorder.origin, 0, 1):
                 name = name_of_typename(each.message.typename)
                 takes.setdefault(typename, {})[name] = None
     return durations, takes

@@ -160,7 +160,8 @@ class Feed:
         while self._changed and len(rows) < _LIVE_ROWS:
             batch = self._changed.pop(next(iter(self._changed)))
             last = batch.invocations
-            rows += map(row_of, read_batch(batch, self._source.recorder.id, max(0, last - 1), last))
+            origin = self._source.recorder.origin
+            rows += map(row_of, read_batch(batch, origin, max(0, last - 1), last))
         return rows
 
     def _take(self, limit: int) -> list[Row]:
@@ -168,12 +169,12 @@ class Feed:
         if not self._rows:
             self._waiting.clear()
             self._waiting_rows = 0
-        recorder_id = self._source.recorder.id
+        origin = self._source.recorder.origin
         rows: list[Row] = []
         while self._waiting and len(rows) < limit:
             batch, count = self._waiting.pop()
             start = max(0, count - (limit - len(rows)))
-            rows += [row_of(each) for each in read_batch(batch, recorder_id, start, count)]
+            rows += [row_of(each) for each in read_batch(batch, origin, start, count)]
             self._waiting_rows -= count - start
             if start:
                 self._waiting.append((batch, start))

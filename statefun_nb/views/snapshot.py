@@ -92,7 +92,7 @@ def _look(source: Source) -> tuple[list[Invocation], Flows]:
     newest: list[Invocation] = []
     for batch in reversed(batches):
         start = max(0, batch.invocations - (_INVOCATIONS - len(newest)))
-        newest += read_batch(batch, source.recorder.id, start)
+        newest += read_batch(batch, source.recorder.origin, start)
         if len(newest) >= _INVOCATIONS:
             break
     return sorted(newest, key=lambda each: each.seq), flows

@@ -190,6 +190,19 @@ def test_history_is_newest_first(session, ask):
     assert history[0]["before"][1][0] == ["n", 1]
 
 
+def test_history_has_an_edit_where_it_happened_though_the_clock_stands_still(session, ask):
+    send(session)
+    session.set_state("a/person", "bob", n=7)
+    send(session, text="again")
+    history = ask("history", typename="a/person", id="bob")["result"]
+    assert len({entry["row"].time for entry in history}) == 1
+    assert [entry["by"] or entry["row"].message for entry in history] == [
+        "again",
+        "s.set_state",
+        "hi",
+    ]
+
+
 def test_timers_are_listed_cancelled_and_brought_near(session, ask):
     send(session)
     send(session, "al")
