@@ -1,16 +1,30 @@
-"""One cluster for the tests of a module that leave it as it was."""
+"""What the tests of a real cluster share: one that is left as it was, and another process."""
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import statefun_nb as sf
 from statefun_nb.sessions.options import Options
 from tests.requirements import need_flink
 
-__all__ = ["left_as_it_was", "shared_cluster"]
+__all__ = ["left_as_it_was", "served", "shared_cluster"]
+
+_SERVED = """
+import statefun_nb as sf
+
+@sf.function("served/count", state={"n": int})
+def count(ctx, message):
+    ctx.storage.n = (ctx.storage.n or 0) + message.value
+    if message.value == 7:
+        ctx.send("their/greeter", ctx.address.id, "seven")
+"""
 
 
 @contextmanager
@@ -33,3 +47,20 @@ def left_as_it_was(session: sf.Session, seconds: float) -> Iterator[None]:
     assert session.wait_idle(seconds).parked == 0
     assert session.status().state == "running"
     assert cluster.restored() == before
+
+
+@contextmanager
+def served(folder: Path, port: int) -> Iterator[str]:
+    """``statefun-nb serve`` in a process of its own, with ``served/count``; its URL."""
+    (folder / "served.py").write_text(_SERVED)
+    command = [sys.executable, "-m", "statefun_nb", "serve", "served", "--port", str(port)]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout is not None
+            text = ""
+            while not (found := re.search(r"http://\S+/statefun/[\w-]+", text)):
+                text = running.stdout.readline()
+                assert text
+            yield found[0]
+        finally:
+            running.kill()

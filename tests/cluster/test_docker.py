@@ -16,8 +16,9 @@ from statefun_nb.cli.main import main
 from statefun_nb.cluster import docker
 from statefun_nb.cluster.cluster import Cluster
 from statefun_nb.cluster.engine import ClusterEngine
-from statefun_nb.cluster.processes import root_cause
+from statefun_nb.cluster.processes import free_ports, root_cause
 from statefun_nb.sessions.options import Options
+from tests.cluster.shared import served
 from tests.requirements import KAFKA_IMAGE, need_docker
 from tests.waiting import eventually
 
@@ -38,7 +39,7 @@ def greet(functions):
         ctx.send_egress(sf.kafka_egress_message("d/out", "topic", f"n {ctx.storage.n}"))
 
 
-def test_a_session_with_two_workers_and_a_second_namespace(functions):
+def test_a_session_with_two_workers_another_process_and_a_second_namespace(functions, tmp_path):
     need_docker()
     greet(functions)
     options = Options(
@@ -56,6 +57,17 @@ def test_a_session_with_two_workers_and_a_second_namespace(functions):
         assert len(session.egress("d/out")) == 1_000
         assert len(containers(runner.project)) == 4
         assert {"kafka", "jobmanager", "taskmanager-1", "taskmanager-2"} <= session.logs().keys()
+
+        with served(tmp_path, *free_ports(1)) as url:
+            with pytest.warns(UserWarning, match="with the loaded module.yaml"):
+                session.load_module(
+                    "kind: io.statefun.endpoints.v1/http\n"
+                    f"spec: {{functions: served/count, urlPathTemplate: '{url}'}}\n"
+                )
+            session.send_many(("served/count", f"k{i % 10}", 1) for i in range(200))
+            session.wait_idle(60)
+            assert session.state("served/count") == {f"k{i}": {"n": 20} for i in range(10)}
+            assert len(session.invocations.filter(type="served/count", status="ok")) == 200
 
         @sf.function("e/f", state={"n": int}, functions=functions)
         def other(ctx, message):

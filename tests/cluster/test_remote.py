@@ -6,11 +6,6 @@ for.
 
 from __future__ import annotations
 
-import contextlib
-import re
-import subprocess
-import sys
-
 import pytest
 
 import statefun_nb as sf
@@ -18,6 +13,7 @@ from statefun_nb.cluster.processes import free_ports
 from statefun_nb.protocol.module_reader import read_module
 from statefun_nb.protocol.v3 import encode_result, send_chunk
 from statefun_nb.sessions.options import Options
+from tests.cluster.shared import served
 from tests.engine.test_remote import (
     BAD,
     DONE,
@@ -31,33 +27,6 @@ from tests.requirements import need_flink
 from tests.waiting import eventually
 
 pytest.importorskip("aiohttp")
-
-SERVED = """
-import statefun_nb as sf
-
-@sf.function("served/count", state={"n": int})
-def count(ctx, message):
-    ctx.storage.n = (ctx.storage.n or 0) + message.value
-    if message.value == 7:
-        ctx.send("their/greeter", ctx.address.id, "seven")
-"""
-
-
-@contextlib.contextmanager
-def served(folder, port):
-    """`statefun-nb serve` in a process of its own; its URL."""
-    (folder / "served.py").write_text(SERVED)
-    command = [sys.executable, "-m", "statefun_nb", "serve", "served", "--port", str(port)]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as running:
-        try:
-            assert running.stdout is not None
-            text = ""
-            while not (found := re.search(r"http://\S+/statefun/[\w-]+", text)):
-                text = running.stdout.readline()
-                assert text
-            yield found[0]
-        finally:
-            running.kill()
 
 
 def start(functions, **options):
