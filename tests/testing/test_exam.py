@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -15,44 +16,12 @@ nbformat = pytest.importorskip("nbformat")
 
 EXAM = Path(__file__).parents[2] / "notebooks" / "90_exam.ipynb"
 
-STOCK = """
-@sf.function("exam/stock", state={"free": int})
-def stock(ctx, message):
-    free = ctx.storage.free or 0
-    match message.value:
-        case {"restock": count}:
-            ctx.storage.free = free + count
-        case {"take": count} if count <= free:
-            ctx.storage.free = free - count
-            ctx.send(ctx.caller.typename, ctx.caller.id, {"taken": count})
-        case {"take": _}:
-            ctx.send(ctx.caller.typename, ctx.caller.id, {"refused": free})
-"""
-
-ORDER = """
-@sf.function("exam/order", state={"status": str, "item": str, "count": int})
-def order(ctx, message):
-    kept = ctx.storage
-    match message.value:
-        case {"item": item, "count": count} if count <= 0:
-            kept.status = "invalid"
-        case {"item": item, "count": count}:
-            kept.status, kept.item, kept.count = "asked", item, count
-            ctx.send("exam/stock", item, {"take": count})
-        case {"taken": _}:
-            kept.status = "reserved"
-            after = timedelta(minutes=15)
-            ctx.send_after(after, "exam/order", ctx.address.id, "time is up", token="pay")
-        case {"refused": _}:
-            kept.status = "refused"
-        case "paid" if kept.status == "reserved":
-            kept.status = "paid"
-            ctx.cancel_delayed_message("pay")
-            ctx.send_egress(sf.kafka_egress_message("exam/mails", "mails", ctx.address.id))
-        case "time is up":
-            kept.status = "expired"
-            ctx.send("exam/stock", kept.item, {"restock": kept.count})
-"""
+# Teachers have a solution at the end of their page: the stock, and the order.
+STOCK, ORDER = re.findall(
+    r"```python\n(.*?)```",
+    (Path(__file__).parents[2] / "docs" / "workshop.md").read_text(encoding="utf-8"),
+    re.DOTALL,
+)
 
 # What is written instead, the exercises that are missed for it, and what is said of the first.
 MISTAKES = {
