@@ -119,10 +119,9 @@ class ClockMove(NamedTuple):
 
 
 class Written(NamedTuple):
-    """State values that were set by hand: ``values`` has each name's value before and after.
+    """State values set by hand, each name's before and after; ``by`` says who: "s.set_state".
 
-    ``time`` is in seconds since the epoch on the session's clock, which may stand still;
-    ``moment`` is on the clock of ``time.perf_counter``; ``by`` says who, as in "s.set_state".
+    ``time`` is in the session's seconds since the epoch, ``moment`` of ``time.perf_counter``.
     """
 
     address: SdkAddress
