@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import threading
 
 import pytest
@@ -13,6 +14,10 @@ from statefun_nb.engine.embedded import EmbeddedEngine
 from .engine.invariants import check_core
 
 collect_ignore = ["typing/user_errors.py"]  # read by checkers, never run
+
+# A shell's job in the background ignores Ctrl-C, and so would every process that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # In this order, after all others: what takes long tells last.
 SLOW = ("tests/parity/", "tests/cluster/", "tests/browser/")
