@@ -323,18 +323,12 @@ def no_access_log(handler: web.RequestHandler) -> None:
     """Write no access line: a notebook shows invocations."""
 
 
-def make_application(
-    handler: TracedHandler,
-    path: str = "/statefun",
-    names: Names | None = None,
-    health: str = HEALTH,
-) -> tuple[web.Application, RequestReplyRoute]:
-    """The Application that owns every route, and the one that StateFun talks to, at ``path``."""
-    route = RequestReplyRoute(handler, names)
+def make_application(route: RequestReplyRoute, path: str, health: str) -> web.Application:
+    """The Application that owns every route: at ``path`` the one that StateFun talks to."""
     rules: list[Any] = [
         (re.escape(path), route),
         (re.escape(path + OF_V2), RouteOfV2(route)),
         (re.escape(path + OF_OTHERS), route),
-        (re.escape(health), _Health, {"handler": handler}),
+        (re.escape(health), _Health, {"handler": route.handler}),
     ]
-    return web.Application(rules, log_function=no_access_log), route
+    return web.Application(rules, log_function=no_access_log)

@@ -15,11 +15,13 @@ import errno
 import re
 import socket
 from dataclasses import replace
+from functools import cached_property
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
+# Tornado imports it with the first request, and without a free descriptor it could not.
+import tornado.platform.asyncio  # noqa: F401
 from tornado import httputil
-from tornado.ioloop import IOLoop
 
 from ..errors import EngineError
 from ..loop_thread import LoopThread
@@ -31,6 +33,7 @@ from .app import (
     OF_OTHERS,
     OF_V2,
     RequestMessage,
+    RequestReplyRoute,
     Route,
     make_application,
     refusal,
@@ -42,6 +45,8 @@ from .limits import Limits
 from .parking import Parking
 
 if TYPE_CHECKING:
+    from tornado import web
+
     from .forward import ForwardTo
 
 __all__ = ["LOOPBACK", "Endpoint", "bind_port"]
@@ -84,9 +89,7 @@ class Endpoint:
         served = (self._path, self._path + OF_V2, self._path + OF_OTHERS, self._health)
         self._paths = [path.encode() for path in served]
         self._names = own_names([host])
-        self._application, self._route = make_application(
-            handler, self._path, self._names, self._health
-        )
+        self._route = RequestReplyRoute(handler, self._names)
         self._forwarded: list[bytes] = []
         self._direct: dict[bytes, Route] = {}
         self._connections: set[HttpConnection] = set()
@@ -96,6 +99,11 @@ class Endpoint:
         self._listener: socket.socket | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self.port: int = 0
+
+    @cached_property
+    def _application(self) -> web.Application:
+        """Made for the first request: the embedded engine alone needs none."""
+        return make_application(self._route, self._path, self._health)
 
     @property
     def url(self) -> str:
@@ -168,7 +176,6 @@ class Endpoint:
 
     async def _listen(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        IOLoop.current()  # imports a module: at the descriptor limit that would be too late
         self._server = await loop.create_server(
             lambda: HttpConnection(
                 self._admit, self._serve, self._limits, self._connections, self._held

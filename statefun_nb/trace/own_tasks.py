@@ -6,6 +6,7 @@ A function that cancels all tasks of "its" loop means those that it has made.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -41,6 +42,10 @@ def _request_of(task: asyncio.Task[Any]) -> object:
     return None if frame is None else frame.f_locals.get("request")
 
 
+# As many as asyncio has; asked once, for it takes 20 us.
+_WORKERS = min(32, (os.cpu_count() or 1) + 4)
+
+
 class _Pool(ThreadPoolExecutor):
     """The loop's own pool: works in the context of who asks, as ``asyncio.to_thread`` does."""
 
@@ -51,7 +56,7 @@ class _Pool(ThreadPoolExecutor):
 def share(loop: asyncio.AbstractEventLoop) -> None:
     """Prepare a loop on which a session's tasks and users' code run side by side."""
     loop.set_task_factory(_make_task)
-    loop.set_default_executor(_Pool(thread_name_prefix="asyncio"))
+    loop.set_default_executor(_Pool(_WORKERS, thread_name_prefix="asyncio"))
 
 
 def _make_task(
