@@ -207,14 +207,15 @@ class Control(Inspection):
         try:
             return self._thread.run(controls.advance(duration), timeout)
         except BusyError:
-            if any(each.seconds > timeout / 2 for each in self.running):
-                raise  # a function keeps everything else from going on
+            long = [f"; {each.text}" for each in self.running if each.seconds > timeout / 2]
             moved = timedelta(seconds=self.engine.now() - begun)
             served = self.engine.progress.processed - before
+            if long and not served:
+                raise  # a function keeps everything else from going on
             raise BusyError(
                 f"after {timeout:g} s the clock has moved by {moved} of {duration}, and "
                 f"{counted(served, 'message')} that fell due were served: call advance again for "
-                "the rest, or give it a longer timeout="
+                f"the rest, or give it a longer timeout={''.join(long)}"
             ) from None
 
 

@@ -114,6 +114,7 @@ def test_more_than_falls_due_in_time_says_how_far_the_clock_has_come(functions):
 
     with sf.start(port=0, functions=functions, clock="virtual") as session:
         session.send("o/heart", "x", 1)
+        session.wait_idle(timers=False)
         with pytest.raises(sf.BusyError, match=r"the clock has moved by 0:.* of 365 days") as told:
             session.advance(timedelta(days=365), timeout=0.5)
         assert "longer timeout=" in str(told.value)
