@@ -17,13 +17,12 @@ from .base import Timer
 from .checked_rows import SCHEMA, TABLES, Head, Totals, checked, read, runs, sum_of
 from .egress_log import EGRESS_LIMIT
 from .journal import Changes, Mail, Spec, Value
-from .own_file import BESIDE, LastCommit, inode_of, prepare, why_gone
+from .own_file import WHOLE, LastCommit, OwnFile, lost_log, new_mark, not_opened, used_here
 
 __all__ = ["SqliteStore"]
 
 _APPLICATION = 0x53466E62  # "SFnb": what `file` and this module know such a file by
-_VERSION = 2
-_WITHOUT_CHECKS = 1  # the format before, which is brought to this one
+_WITHOUT_CHECKS, _WITHOUT_MARK = 1, 2  # the formats before, which are brought to this one
 
 _CREATE = [statement.strip() for statement in SCHEMA.split(";") if statement.strip()]
 # What Python or SQLite make of bytes that are not what was written.
@@ -57,8 +56,11 @@ class SqliteStore:
     def __init__(self, path: str, clock: str, egress_limit: int = EGRESS_LIMIT) -> None:
         self.path = path
         self._egress_limit = egress_limit
-        self._inode, self._is_new = prepare(path)
         self.what_runs: Callable[[], str] = str  # of the session whose file it is
+        holder = _open_here.get(os.path.realpath(path))
+        if holder is not None and not holder.gone:
+            raise EngineError(used_here(path, holder.what_runs()))
+        self._file = OwnFile(path)
         self._totals: Totals = {table: [0, 0] for table in TABLES}
         self._next_egress = 1
         # Made in the caller's thread and used in the loop's, never in both at once.
@@ -67,8 +69,9 @@ class SqliteStore:
             self._open(clock)
         except BaseException as error:
             self._db.close()
+            self._file.close()
             if isinstance(error, _DAMAGE) and not isinstance(error, EngineError):
-                raise EngineError(self._why_not_opened(error)) from error
+                raise EngineError(not_opened(path, error)) from error
             raise
         _open_here[os.path.realpath(path)] = self
 
@@ -79,21 +82,25 @@ class SqliteStore:
             raise EngineError(f"durable={self.path!r} is a database of something else")
         # The lock is the operating system's: it ends with the process, however that ends.
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        db.execute("PRAGMA journal_mode = WAL")
         # Written through to the disk at each commit: what was confirmed outlives a power cut too.
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA recursive_triggers = ON")  # for what REPLACE takes away
-        with self._transaction():
-            if not self._tables():
-                if not self._is_new:
-                    self._check_commits(LastCommit(self.path).read(), 0)
+        if not self._tables():
+            if not self._file.is_new:  # as formats before left it without its log
+                raise EngineError(lost_log(self.path))
+            with self._transaction():  # not in a log yet: the file has its head from the first
                 self._create(Head(_new_id(), clock, 0, 0, ""))
                 db.execute(f"PRAGMA application_id = {_APPLICATION}")
-            else:
-                self._check_pages()
-                if db.execute("PRAGMA user_version").fetchone() == (_WITHOUT_CHECKS,):
-                    self._add_checks()
+        db.execute("PRAGMA journal_mode = WAL")
+        with self._transaction():
+            self._check_pages()
+            if db.execute("PRAGMA user_version").fetchone() == (_WITHOUT_CHECKS,):
+                self._add_checks()
             self._take_head(clock)
+            mark = new_mark()
+            db.execute(f"PRAGMA user_version = {mark}")
+        self._take_log_in("PASSIVE")
+        self._file.opened(mark)
         totals = self._totals
 
         def gone(table: str, crc: int) -> None:
@@ -114,7 +121,7 @@ class SqliteStore:
     def _create(self, head: Head) -> None:
         for statement in _CREATE:
             self._db.execute(statement)
-        self._db.execute(f"PRAGMA user_version = {_VERSION}")
+        self._db.execute(f"PRAGMA user_version = {WHOLE}")
         self._put_head(self._db, head)
 
     def _put_head(self, db: sqlite3.Connection, head: Head) -> None:
@@ -145,10 +152,10 @@ class SqliteStore:
 
     def _take_head(self, clock: str) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version != _VERSION:
+        if version & 0xFF not in (WHOLE, _WITHOUT_MARK):
             raise EngineError(
-                f"durable={self.path!r} was written in format {version}, and this statefun_nb "
-                f"reads format {_VERSION}: use the one that wrote it, or another file"
+                f"durable={self.path!r} was written in format {version & 0xFF}, and this "
+                f"statefun_nb reads format {WHOLE}: use the one that wrote it, or another file"
             )
         if sorted(self._tables()) != sorted(_CREATE):
             raise ValueError("its tables are not those that were made")
@@ -171,32 +178,15 @@ class SqliteStore:
         if confirmed > found:
             raise ValueError(
                 f"what was written last is missing, {confirmed - found:,} transactions: "
-                f"{self.path}{BESIDE[0]} was damaged or removed"
+                f"{self._file.log} was damaged or removed"
             )
+        if self._file.lacks_log and confirmed != found:  # nothing says that this is the last
+            raise EngineError(lost_log(self.path))
 
-    def _why_not_opened(self, error: BaseException) -> str:
-        if "locked" in str(error):
-            holder = _open_here.get(os.path.realpath(self.path))
-            if holder is not None:
-                return f"durable={self.path!r} is in use by {holder._as_holder()}"
-            return (
-                f"durable={self.path!r} is in use by another session: call sf.stop() there, or "
-                "end that kernel or program"
-            )
-        return (
-            f"durable={self.path!r} cannot be used: {error}. If it was damaged, put a backup (of "
-            "s.backup) in its place, or delete it and begin anew; if it is something else, take "
-            "another file"
-        )
-
-    def _as_holder(self) -> str:
-        runs = self.what_runs()
-        if runs:
-            return (
-                f"a session of this very kernel or program that cannot end yet: {runs}; wait till "
-                "that returns, or restart the kernel"
-            )
-        return "another session of this very kernel or program: call its stop()"
+    def _take_log_in(self, how: str) -> bool:
+        """Have SQLite write its log to the file; was that done?"""
+        busy, logged, done = self._db.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
+        return not busy and logged == done
 
     # Reading, once, when a session starts.
 
@@ -208,7 +198,7 @@ class SqliteStore:
         except EngineError:
             raise
         except _DAMAGE as error:
-            raise EngineError(self._why_not_opened(error)) from error
+            raise EngineError(not_opened(self.path, error)) from error
 
     def _rows(self, table: str, order: str) -> Iterator[tuple[Any, ...]]:
         query = f"SELECT * FROM {table} ORDER BY {order}"  # noqa: S608 - names of ours
@@ -256,7 +246,7 @@ class SqliteStore:
     @property
     def gone(self) -> str:
         """What to say when the file is not there any more; callable from any thread."""
-        return why_gone(self.path, self._inode)
+        return self._file.gone
 
     # Writing.
 
@@ -268,8 +258,8 @@ class SqliteStore:
         EngineError
             When it cannot be written.
         """
-        if gone := self.gone:
-            raise EngineError(gone)
+        if not self._file.unchanged():
+            raise EngineError(self.gone)
         try:
             self._commit(lambda: self._write(changes), clock_offset_ms)
         except sqlite3.Error as error:
@@ -296,6 +286,8 @@ class SqliteStore:
         except BaseException:
             self._totals.update(totals)
             raise
+        if not self._file.taken_in():
+            raise EngineError(self.gone)
         self._head = head
         with contextlib.suppress(OSError):  # it is kept; of a loss later, less would be known
             self._last.write(head.commits)
@@ -362,6 +354,7 @@ class SqliteStore:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             with contextlib.closing(sqlite3.connect(path)) as copy:
                 self._db.backup(copy)
+                copy.execute(f"PRAGMA user_version = {WHOLE}")
                 with copy:
                     self._put_head(copy, self._head._replace(file=_new_id()))
         except (OSError, sqlite3.Error) as error:
@@ -381,8 +374,17 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close the file: another session may open it."""
+        if not self.gone:
+            with contextlib.suppress(sqlite3.Error):  # then it says that there is a log
+                if self._take_log_in("TRUNCATE"):
+                    self._db.execute(f"PRAGMA user_version = {WHOLE}")
         self._db.close()
-        self._last.close(remove=inode_of(self.path + BESIDE[0]) < 0)
+        ended = self._file.ended
+        if not ended and not self.gone:  # as when the disk is full: it may have no log any more
+            with contextlib.suppress(OSError):
+                self._last.write(self._head.commits)
+        self._last.close(remove=ended)
+        self._file.close()
         path = os.path.realpath(self.path)
         if _open_here.get(path) is self:
             del _open_here[path]

@@ -288,9 +288,11 @@ def test_another_clock_and_another_format_are_refused(path, functions):
     ):
         start(path, functions, clock="virtual")
     with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 3")
+        db.execute("PRAGMA user_version = 4")
     db.close()
-    with pytest.raises(sf.EngineError, match="was written in format 3"):
+    with pytest.raises(
+        sf.EngineError, match="was written in format 4, and this statefun_nb reads format 3"
+    ):
         start(path, functions)
 
 

@@ -7,11 +7,14 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 
 import pytest
 
 import statefun_nb as sf
 from benchmarks.storms.damage import damage
+from statefun_nb.engine.sqlite_store import SqliteStore
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes and pipes of POSIX")
 
@@ -82,9 +85,9 @@ def test_a_file_that_goes_away_is_noticed_before_anything_is_confirmed(start, pa
         path.unlink()
         if how == "replaced":
             path.touch()
-        with pytest.raises(sf.EngineError, match=r"kept\.db was deleted or replaced"):
+        with pytest.raises(sf.EngineError, match=r"kept\.db was deleted, moved or replaced"):
             session.send("d/count", "a", 2)
-        assert "deleted or replaced" in session.engine.health()
+        assert "was deleted, moved or replaced" in session.engine.health()
 
 
 @pytest.mark.parametrize("noticed", [True, False])
@@ -100,12 +103,19 @@ def test_after_its_file_is_gone_a_session_is_broken_and_a_start_makes_a_new_one(
     assert first.status().state == "running"
     path.unlink()
     if noticed:
-        with pytest.raises(sf.EngineError, match="deleted or replaced"):
+        with pytest.raises(sf.EngineError, match="deleted, moved or replaced"):
             first.send("d/f", "a", 2)
     assert first.status().state == "broken"
-    assert "deleted or replaced" in first.status().health
+    assert "was deleted, moved or replaced" in first.status().health
     with pytest.raises(sf.SessionError, match="no session is running"):
         sf.session()
+    first.stop()
+    with pytest.raises(
+        sf.EngineError, match=r"not there, but .*kept\.db-wal and .*-last are, of a"
+    ):
+        sf.start(port=0, functions=functions, durable=path)
+    for left in ("kept.db-wal", "kept.db-last"):
+        path.with_name(left).unlink()
     second = sf.start(port=0, functions=functions, durable=path)
     assert second is not first
     second.send("d/f", "b", 3)
@@ -143,6 +153,158 @@ def test_a_backup_of_what_keeps_nothing(functions, tmp_path):
         pytest.raises(sf.EngineError, match=r"keeps nothing: sf\.start\(durable"),
     ):
         session.backup(tmp_path / "copy.db")
+
+
+# Apart from what is beside it.
+
+
+def test_a_file_without_its_log_is_never_taken_for_an_older_one(start, killed, tmp_path):
+    """As a copy by hand, or a move, while it is open or after a kill."""
+    alone = tmp_path / "alone.db"
+    shutil.copyfile(killed, alone)
+    for _ in range(2):
+        with pytest.raises(
+            sf.EngineError, match=r"lacks what was written last: .*alone\.db-wal, which is not"
+        ):
+            start(alone)
+    shutil.copyfile(killed.with_name("kept.db-wal"), tmp_path / "alone.db-wal")
+    with start(alone) as session:
+        assert counted(session) == {"n": 3}
+
+
+def test_a_file_that_was_opened_again_and_killed_lacks_its_log_too(start, killed, tmp_path):
+    start(killed).stop()
+    with start(killed) as session:
+        session.send("d/count", "a", 1)
+        assert counted(session) == {"n": 4}
+        alone = tmp_path / "alone.db"
+        shutil.copyfile(killed, alone)
+    with pytest.raises(sf.EngineError, match="lacks what was written last"):
+        start(alone)
+    shutil.copyfile(killed, alone)  # it has ended meanwhile
+    with start(alone) as session:
+        assert counted(session) == {"n": 4}
+
+
+def test_a_file_that_was_open_and_had_no_message_is_opened_again(start, path, tmp_path):
+    folder = tmp_path / "killed"
+    with start(path):
+        shutil.copytree(path.parent, folder, ignore=lambda *_: ["killed"])
+    with start(folder / path.name) as session:
+        assert counted(session) == {}
+
+
+def test_what_the_format_before_left_without_its_log_is_no_new_file(start, path):
+    path.touch(0o600)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")  # a file of one page
+    assert path.stat().st_size > 0
+    with pytest.raises(sf.EngineError, match="lacks what was written last"):
+        start(path)
+
+
+@pytest.mark.parametrize("left", ["-wal", "-last"])
+def test_a_new_file_does_not_begin_beside_what_another_one_left(start, killed, left):
+    kept = killed.with_name(f"kept.db{left}").read_bytes()
+    for each in list(killed.parent.iterdir()):
+        each.unlink()
+    killed.with_name(f"kept.db{left}").write_bytes(kept)
+    with pytest.raises(
+        sf.EngineError, match=rf"kept\.db' is not there, but \S+{left} is, .* or delete it to begin"
+    ):
+        start(killed)
+    assert [each.name for each in killed.parent.iterdir()] == [f"kept.db{left}"]
+
+
+def test_a_backup_beside_the_log_of_a_killed_file_is_refused_until_that_is_deleted(
+    start, path, killed
+):
+    backup = killed.with_name("backup.db")
+    with start(path) as session:
+        session.backup(backup)
+    shutil.copyfile(backup, killed)
+    with pytest.raises(
+        sf.EngineError,
+        match=r"is whole, and \S+-wal beside it is of another file: .*delete \S+-wal",
+    ):
+        start(killed)
+    killed.with_name("kept.db-wal").unlink()
+    with start(killed) as session:
+        assert counted(session) == {"n": 3}
+
+
+def test_a_file_that_is_moved_back_has_all_that_was_confirmed(start, path, tmp_path):
+    with start(path) as session:
+        session.send("d/count", "a", 1)
+        session.wait_idle()
+        path.rename(tmp_path / "away.db")
+        with pytest.raises(sf.EngineError, match=r"sf\.stop\(\); then move it back, or delete"):
+            session.send("d/count", "a", 2)
+    with pytest.raises(sf.EngineError, match="is not there, but"):
+        start(path)
+    with pytest.raises(sf.EngineError, match="lacks what was written last"):
+        start(tmp_path / "away.db")
+    (tmp_path / "away.db").rename(path)
+    with start(path) as session:
+        assert counted(session) == {"n": 1}
+
+
+@pytest.mark.parametrize("by", ["a backup", "an older state of it", "nothing"])
+def test_a_file_that_is_overwritten_in_place_is_noticed_before_a_confirmation(
+    start, path, tmp_path, by
+):
+    other = tmp_path / "other.db"
+    with start(path) as session:
+        session.send("d/count", "a", 1)
+        session.wait_idle()
+        if by == "a backup":
+            session.backup(other)
+        else:
+            shutil.copyfile(path, other)
+        if by == "nothing":
+            path.write_bytes(b"")
+        else:
+            path.write_bytes(other.read_bytes())
+        with pytest.raises(
+            sf.EngineError, match=r"kept\.db was overwritten while it was open: .*-wal"
+        ):
+            session.send("d/count", "a", 2)
+        assert session.status().state == "broken"
+    path.with_name("kept.db-wal").unlink(missing_ok=True)
+    if by == "a backup":
+        path.write_bytes(other.read_bytes())
+        with start(path) as session:
+            assert counted(session) == {"n": 1}
+
+
+def test_a_log_that_is_taken_in_is_no_overwriting(start, path):
+    """SQLite writes the file itself, each thousand pages of its log."""
+    with start(path) as session:
+        before = path.stat().st_size
+        for n in range(20):
+            each = [("d/count", f"u{n}-{k}", "x" * 4_000) for k in range(200)]
+            session.send_many(each, progress=False)
+        session.wait_idle()
+        assert path.stat().st_size > before
+        assert session.status().health == ""
+    with start(path) as session:
+        session.wait_idle()
+        assert len(session.state("d/count")) == 4_000
+
+
+def test_a_second_session_of_the_process_does_not_end_the_lock_of_the_first(start, path):
+    """Locks of POSIX end when the process closes the file, whichever time it was opened."""
+    with start(path) as session:
+        with pytest.raises(sf.EngineError, match="another session of this very kernel"):
+            SqliteStore(str(path), "system")
+        code = "import sys, statefun_nb.engine.sqlite_store as s; s.SqliteStore(*sys.argv[1:])"
+        other = subprocess.run(
+            [sys.executable, "-c", code, str(path), "system"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "is in use by another session" in other.stderr
+        session.send("d/count", "a", 1)
+        assert counted(session) == {"n": 1}
 
 
 # Damage.
