@@ -7,6 +7,7 @@ where it is written, and not found out where it is read.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Any, get_origin
 
 from ..errors import ConversionError, ConversionTypeError, described, forgotten_await
@@ -14,7 +15,7 @@ from ..tables import class_name, shorten, shown, with_article
 from .round_trip import first_difference, same_class
 from .types import Type, TypeSerializer
 
-__all__ = ["ClassSerializer", "ClassType"]
+__all__ = ["ClassSerializer", "ClassType", "unknown_fields"]
 
 
 class ClassSerializer(TypeSerializer[Any]):
@@ -25,11 +26,15 @@ class ClassSerializer(TypeSerializer[Any]):
     cls : type
         The class, or one with parameters such as ``Box[int]``; also instances of it as an earlier
         run of its cell has defined it are taken, as far as they fit.
+    strict : bool
+        Raise for fields that the class does not have, which would be lost when the value is written
+        again: of state. Without it they are left out: of messages, whose senders may be ahead.
     """
 
-    __slots__ = ("cls", "name", "of")
+    __slots__ = ("cls", "name", "of", "strict")
 
-    def __init__(self, cls: Any) -> None:
+    def __init__(self, cls: Any, *, strict: bool = False) -> None:
+        self.strict = strict
         self.of = cls
         self.cls: Any = get_origin(cls) or cls
         self.name = class_name(cls)
@@ -101,6 +106,12 @@ class ClassSerializer(TypeSerializer[Any]):
         return f"{self.cls.__module__}.{self.cls.__qualname__}: it is one of {other.__module__}"
 
 
+def unknown_fields(names: Iterable[str], cls: Any) -> str:
+    """What to say of fields that were written by an earlier class, or by another program."""
+    known = ", ".join(map(repr, sorted(names)))
+    return f"has {known}, which {class_name(cls)} does not have (any more)"
+
+
 def _advice(value: Any) -> str:
     if "Secret" in type(value).__name__:
         return ": pydantic does not write secrets, unless a field_serializer does"
@@ -110,11 +121,15 @@ def _advice(value: Any) -> str:
 class ClassType(Type[Any]):
     """A type whose values are the instances of a class."""
 
-    __slots__ = ("_serializer",)
+    __slots__ = ("_serializer", "stored")
 
-    def __init__(self, typename: str, serializer: TypeSerializer[Any]) -> None:
+    def __init__(self, typename: str, serializer: ClassSerializer) -> None:
         super().__init__(typename)
         self._serializer = serializer
+        self.stored: ClassType = self  # the same type for state
+        if not serializer.strict:
+            strict = type(serializer)(serializer.of, strict=True)
+            self.stored = ClassType(typename, strict)
 
     def serializer(self) -> TypeSerializer[Any]:
         return self._serializer

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from .pydantic_types import ModelSerializer
 
-__all__ = ["CONVERTED", "Enums", "Foreign", "Numpy", "Rule", "is_named", "json_text"]
+__all__ = ["CONVERTED", "Enums", "Foreign", "Numpy", "Rule", "is_named", "is_numpy", "json_text"]
 
 
 def json_text(plain: Any) -> str:
@@ -25,7 +25,7 @@ def json_text(plain: Any) -> str:
 
 
 def _python_number(value: Any) -> Any:
-    if _is_numpy(type(value)):
+    if is_numpy(type(value)):
         return value.item()
     raise TypeError(f"{type(value).__name__} has no JSON")
 
@@ -34,7 +34,8 @@ def _python_number(value: Any) -> Any:
 _encode = json.JSONEncoder(ensure_ascii=False, default=_python_number).encode
 
 
-def _is_numpy(cls: Any) -> bool:
+def is_numpy(cls: Any) -> bool:
+    """Is it a class of numpy's scalars?"""
     numpy = sys.modules.get("numpy")  # whoever has such a value has imported it
     return numpy is not None and isinstance(cls, type) and issubclass(cls, numpy.generic)
 
@@ -72,6 +73,7 @@ class Rule(ABC):
 
     def __init__(self, converter: Any) -> None:
         self.converter = converter  # cattrs'; it has no type that all its releases share
+        self.strict: bool = converter.forbid_extra_keys
 
     @abstractmethod
     def covers(self, cls: Any) -> bool:
@@ -142,7 +144,7 @@ class Foreign(Rule):
 
     def reader(self, cls: Any) -> Callable[[Any, Any], Any]:
         if hasattr(cls, "model_validate_json"):
-            deserialize = ModelSerializer(cls).deserialize
+            deserialize = ModelSerializer(cls, strict=self.strict).deserialize
             return lambda plain, _: deserialize(json.dumps(plain).encode())
         return lambda text, _: cls.FromString(base64.b64decode(text, validate=True))
 
@@ -151,7 +153,7 @@ class Numpy(Rule):
     """Its scalars, as the numbers of Python."""
 
     def covers(self, cls: Any) -> bool:
-        return _is_numpy(cls)
+        return is_numpy(cls)
 
     def writer(self, _: Any) -> Callable[[Any], Any]:
         return _plain_number
@@ -161,4 +163,4 @@ class Numpy(Rule):
 
 
 def _plain_number(value: Any) -> Any:
-    return value.item() if _is_numpy(type(value)) else value
+    return value.item() if is_numpy(type(value)) else value

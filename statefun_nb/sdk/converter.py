@@ -34,10 +34,13 @@ __all__ = ["Converter"]
 
 
 class Converter:
-    """cattrs' converter for JSON, with a hook for each row of the table above."""
+    """cattrs' converter for JSON, with a hook for each row of the table above.
 
-    def __init__(self) -> None:
-        self._made = made = make_converter()
+    A ``strict`` one raises for fields that a class does not have.
+    """
+
+    def __init__(self, *, strict: bool) -> None:
+        self._made = made = make_converter(forbid_extra_keys=strict)
         for cls, write, read in CONVERTED:
             made.register_unstructure_hook(cls, write)
             made.register_structure_hook(cls, _without_class(read))

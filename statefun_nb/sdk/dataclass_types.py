@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from ..errors import ConversionError, DeclarationError, described, text_of
 from ..tables import class_name, shorten, shown, with_article
-from .class_types import ClassSerializer
+from .class_types import ClassSerializer, unknown_fields
 
 if TYPE_CHECKING:
     from .converter import Converter
@@ -24,7 +24,7 @@ class DataclassSerializer(ClassSerializer):
 
     def write(self, value: Any) -> bytes:
         try:
-            data = _converter().write(value, self.of)
+            data = _converter(self.strict).write(value, self.of)
         except DeclarationError as error:
             raise ConversionError(f"{shown(value)} cannot be written: {error}") from error
         except Exception as error:  # of properties and classes of the user's
@@ -33,7 +33,7 @@ class DataclassSerializer(ClassSerializer):
         return data
 
     def read(self, data: bytes) -> Any:
-        return _converter().read(data, self.of)
+        return _converter(self.strict).read(data, self.of)
 
     def reasons(self, error: Exception) -> list[str]:
         from cattrs import transform_error
@@ -59,10 +59,10 @@ class DataclassSerializer(ClassSerializer):
 
 
 @cache
-def _converter() -> Converter:
+def _converter(strict: bool) -> Converter:
     from .converter import Converter  # with cattrs, 80 ms that few notebooks need
 
-    return Converter()
+    return Converter(strict=strict)
 
 
 def _declared_name(declared: Any) -> str:
@@ -77,7 +77,7 @@ def _declared_name(declared: Any) -> str:
 def _unwritable(value: Any, declared: Any, path: str) -> tuple[str, Any, Any]:
     for step, part, kind in _parts(value, declared):
         try:
-            _converter().write(part, kind)
+            _converter(False).write(part, kind)
         except Exception:  # as in write
             return _unwritable(part, kind, (path + step).lstrip("."))
     return path, value, declared
@@ -104,6 +104,8 @@ _AT = " @ "
 def _reason(error: BaseException, cls: Any) -> str:
     if isinstance(error, KeyError) and cls is not None:
         return "is missing"
+    if unknown := getattr(error, "extra_fields", None):
+        return unknown_fields(unknown, error.cl)  # type: ignore[attr-defined]  # cattrs' own error
     if cls is None:
         return described(error)
     return f"is not {with_article(_declared_name(cls))} ({shorten(text_of(error), 100)})"
@@ -111,4 +113,4 @@ def _reason(error: BaseException, cls: Any) -> str:
 
 def _sentence(reason: str, path: str) -> str:
     path = path.lstrip(".")
-    return f"{path} {reason}" if path else reason
+    return f"{path or 'it' if reason.startswith('has ') else path} {reason}".strip()

@@ -11,6 +11,8 @@ protobuf message          ``type.googleapis.com/<full name>``
 dict, list                JSON, typename ``statefun_nb/json``
 dataclass                 JSON, typename ``statefun_nb.json/<class name>``
 pydantic model            JSON, typename ``statefun_nb.json/<class name>``
+list[T], dict[K, T] ...   JSON, typename ``statefun_nb/json``; items are checked
+A | B                     JSON, typename ``statefun_nb/json``; ``A | None`` is A
 ========================  =======================================================
 """
 
@@ -21,7 +23,7 @@ import dataclasses
 import json
 import re
 from functools import cache
-from typing import Any, get_origin
+from typing import Any, Literal, get_origin
 
 from ..errors import (
     ConversionError,
@@ -34,6 +36,7 @@ from ..protocol.effects import TypedValue
 from ..tables import shown
 from .class_types import ClassType
 from .dataclass_types import DataclassSerializer
+from .generic_types import GenericSerializer, check_generic, is_union, plain_annotation
 from .pydantic_types import ModelSerializer
 from .types import (
     BUILT_IN_TYPES,
@@ -98,7 +101,8 @@ CLASS_TYPES: dict[type, Type] = {
     list: JSON,
 }
 _ACCEPTED = (
-    "bool, int, float, str, dict, list, a dataclass, a pydantic model or a protobuf message; "
+    "bool, int, float, str, dict, list, a dataclass, a pydantic model or a protobuf message, or "
+    "list[...], dict[..., ...] and the like of them; "
     "for anything else pass a Type (sf.simple_type, sf.make_json_type, sf.make_protobuf_type)"
 )
 
@@ -141,13 +145,20 @@ def type_of_class(annotation: object) -> Type:
     """
     if isinstance(annotation, Type):
         return annotation
-    origin = get_origin(annotation)  # dict[str, int] is a dict
+    annotation = plain_annotation(annotation)
+    origin = get_origin(annotation)
+    if origin in _GENERIC or is_union(annotation):
+        return _container(annotation)
     cls = origin if origin is not None else annotation
     if not isinstance(cls, type):
         raise DeclarationTypeError(f"{shown(annotation)} is not a type: use {_ACCEPTED}")
     if origin is not None and dataclasses.is_dataclass(cls):
         return _generic(annotation)  # Box[int] tells what is in it
     return CLASS_TYPES.get(cls) or _infer(cls)
+
+
+# Those of the containers whose annotations tell what is in them.
+_GENERIC = (list, dict, tuple, set, frozenset, Literal)
 
 
 @cache
@@ -167,6 +178,12 @@ def _infer(cls: type) -> Type:
 @cache
 def _generic(annotation: Any) -> Type:
     return ClassType(_typename(annotation.__origin__), DataclassSerializer(annotation))
+
+
+@cache
+def _container(annotation: Any) -> Type:
+    check_generic(annotation)
+    return ClassType(JSON.typename, GenericSerializer(annotation))
 
 
 def _typename(cls: type) -> str:

@@ -7,13 +7,19 @@ from typing import Any
 
 from ..errors import ConversionError, DeclarationTypeError, described
 from ..tables import shorten, shown
+from .class_types import ClassType
 from .types import Type, TypeSerializer
 from .unreadable import plain_value, why_unreadable
 
-__all__ = ["Migrate", "with_migration"]
+__all__ = ["Migrate", "for_state", "with_migration"]
 
 # From the plain value, as it was written, to one of the present class.
 Migrate = Callable[[Any], Any]
+
+
+def for_state(tpe: Type[Any]) -> Type[Any]:
+    """The type as it reads state: of a class, no field that it does not have is left out."""
+    return tpe.stored if isinstance(tpe, ClassType) else tpe
 
 
 def with_migration(tpe: Type[Any], migrate: Migrate | None) -> Type[Any]:

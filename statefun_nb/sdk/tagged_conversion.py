@@ -53,7 +53,8 @@ class Dataclasses(Rule):
     def reader(self, cls: Any) -> Callable[[Any, Any], Any]:
         origin = get_origin(cls) or cls
         _resolve(origin)
-        read = make_dict_structure_fn(cls, self.converter)
+        forbid = self.strict
+        read = make_dict_structure_fn(cls, self.converter, _cattrs_forbid_extra_keys=forbid)
         untagged = _has_tag_field(origin)
 
         def structure(plain: Any, _: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import DeclarationError, DeclarationTypeError
 from ..protocol.effects import ExpireMode, StateSpec
 from ..tables import shown
-from .migration import Migrate, with_migration
+from .migration import Migrate, for_state, with_migration
 from .types import Type
 
 __all__ = ["ValueSpec", "check_expiration", "check_migrate"]
@@ -74,7 +74,7 @@ class ValueSpec:
         check_expiration(owner, expire_after_call, expire_after_write)
         check_migrate(owner, migrate)
         self.name = name
-        self.type = with_migration(type, migrate)
+        self.type = with_migration(for_state(type), migrate)
         self.after_call = bool(expire_after_call)
         self.after_write = bool(expire_after_write)
         duration = expire_after_call or expire_after_write

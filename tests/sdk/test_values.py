@@ -6,9 +6,10 @@ import copy
 import dataclasses
 import datetime as dt
 import math
+import threading
 import traceback
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, NewType, Optional, TypeVar
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -401,3 +402,97 @@ def test_an_attribute_of_what_is_kept_is_told_to_be_an_item():
     with pytest.raises(AttributeError, match="has no attribute 'm'"):
         values.m  # noqa: B018
     assert copy.deepcopy(values) == values
+
+
+# Containers and unions.
+
+Id = NewType("Id", str)
+CONTAINERS: list[tuple[Any, Any]] = [
+    (list[Item], [Item("hat"), Gift("cap", "for you")]),
+    (list[int], [1, 2, 3]),
+    (dict[str, Item], {"a": Item("hat")}),
+    (dict[int, str], {1: "a"}),
+    (dict[Color, list[Decimal]], {Color.RED: [Decimal("1.10")]}),
+    (tuple[int, ...], (1, 2)),
+    (tuple[str, Item], ("a", Item("hat"))),
+    (set[int], {1, 2}),
+    (frozenset[str], frozenset({"a"})),
+    (Item | int, Item("hat")),
+    (Item | int, 5),
+    (list[Item | None], [Item("hat"), None]),
+    (list[dict[str, tuple[int, int]]], [{"a": (1, 2)}]),
+    (list[Line], [Line(unitPrice=Decimal("1.5"))]),
+    (list[Duration], [Duration(seconds=5)]),
+    (list[Id], ["a"]),
+    (list[Any], [1, "a", {"b": None}]),
+    (list[list[Any]], [[1], ["a"]]),
+    (Literal["on", "off"], "on"),
+]
+
+
+@pytest.mark.parametrize(("declared", "value"), CONTAINERS, ids=str)
+def test_a_container_comes_back_as_what_it_was_in_state_and_message(functions, declared, value):
+    read = []
+
+    @sf.function("v/keep", state={"kept": declared}, functions=functions)
+    def keep(ctx, message):
+        read.append(message.as_type(declared))
+        ctx.storage.kept = read[0]
+        read.append(ctx.storage.kept)
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("v/keep", "a", value, type=declared)
+        session.wait_idle()
+        assert session.parked == []
+        read.append(session.state("v/keep", "a")["kept"])
+    assert read == [value] * 3
+    assert {type(each) for each in read} == {type(value)}
+
+
+def test_without_none_a_container_is_what_it_is_of():
+    assert type_of_class(int | None) is sf.LongType
+    assert type_of_class(Optional[Item]) is type_of_class(Item)  # noqa: UP045 - as users write
+    assert type_of_class(Annotated[int, "visits"]) is sf.LongType
+    assert type_of_class(Id) is sf.StringType
+    assert type_of_class(list[int]).typename == type_of_class(list).typename
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "says"),
+    [
+        (list[int], ["a"], r"could not be read again: \[0\] is not an int"),
+        (list[int], ["5"], r"\[0\]: '5' \(str\) would come back as 5"),
+        (list[int], (1,), r"\(1,\) \(tuple\) is not a list"),
+        (list[Item], [5], r"\[0\]: 5 \(int\) cannot be written as Item"),
+        (list[Item], [Point(1, 2)], r"\[0\]: .* cannot be written as Item: Point is not an Item"),
+        (dict[str, Item], {"a": 5}, r"\['a'\]: 5 \(int\) cannot be written as Item"),
+        (dict[str, int], [], r"\[\] \(list\) is not a dict"),
+        (tuple[int, ...], (1, "a"), r"could not be read again: .*is not an int"),
+        (Item | int, "a", "str is none of Item, int"),
+        (Literal["on", "off"], "no", "could not be read again"),
+    ],
+    ids=str,
+)
+def test_an_item_of_another_type_is_refused_where_it_is_written(declared, value, says):
+    with pytest.raises(sf.ConversionError, match=says):
+        type_of_class(declared).serializer().serialize(value)
+
+
+@pytest.mark.parametrize(
+    ("declared", "says"),
+    [
+        (
+            list[object],
+            r"list\[object\]: .*object.* cannot be written as JSON: make it a dataclass",
+        ),
+        (dict[str, threading.Thread], "Thread.* cannot be written as JSON"),
+        (list["Item"], r"names Item in quotes: write the class itself"),
+        (list[T], "cannot be written as JSON"),  # type: ignore[valid-type]  # the mistake
+    ],
+    ids=str,
+)
+def test_what_no_item_can_be_is_refused_when_it_is_declared(declared, says):
+    with pytest.raises(sf.DeclarationTypeError, match=says):
+        sf.State(declared)
+    with pytest.raises(sf.DeclarationTypeError, match=says):
+        sf.function("v/f", state={"kept": declared})(lambda ctx, message: None)

@@ -12,8 +12,11 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, Field, model_validator
 
 import statefun_nb as sf
+from statefun_nb.sdk.inference import type_of_class
+from statefun_nb.sdk.pydantic_types import ModelSerializer
 from statefun_nb.sdk.unreadable import Unreadable
 from statefun_nb.views.calls import Calls
 from tests.sdk.values import Everything, Gift, Item, Line, Person, everything, messages, persons
@@ -261,6 +264,157 @@ def test_a_migration_that_fails_is_told_of(kept, functions, migrate, says):
 def test_a_migration_must_be_callable():
     with pytest.raises(sf.DeclarationError, match="migrate= takes a function"):
         sf.ValueSpec("n", sf.IntType, migrate=5)  # type: ignore[arg-type]  # the mistake
+
+
+# The class has lost a field, or renamed one.
+
+LESS = cart(("owner", str, ""))
+UNKNOWN = "cannot be read as Cart: it has 'items', which Cart does not have (any more)"
+
+
+@pytest.mark.parametrize("style", ["sync", "async", "class"])
+def test_a_field_that_the_present_class_does_not_have_is_not_lost(kept, functions, style):
+    def touch(cart):
+        return LESS(cart.owner + "!") if cart else LESS("new")
+
+    if style == "class":
+
+        @sf.function("a/f", functions=functions)
+        class F(sf.StatefulFunction):
+            cart = sf.State(LESS)
+
+            def invoke(self, ctx, message):
+                self.cart.set(touch(self.cart.get()))
+
+    elif style == "async":
+
+        @sf.function("a/f", state={"cart": LESS}, functions=functions)
+        async def waits(ctx, message):
+            ctx.storage.cart = touch(ctx.storage.cart)
+
+    else:
+
+        @sf.function("a/f", state={"cart": LESS}, functions=functions)
+        def at_once(ctx, message):
+            ctx.storage.cart = touch(ctx.storage.cart)
+
+    kept.send_many([("a/f", "ann", 2), ("a/f", "carl", 2)], progress=False)
+    kept.wait_idle()
+    (parked,) = kept.parked
+    assert parked.address.id == "ann"
+    assert f"state 'cart' of a/f {UNKNOWN}; declare it with migrate=" in parked.reason
+    raw = Unreadable(UNKNOWN, {"items": [1]})
+    assert kept.state("a/f") == {
+        "ann": {"cart": raw}, "bob": {"cart": raw}, "carl": {"cart": LESS("new")},
+    }  # fmt: skip
+    kept.set_state("a/f", "ann", cart=LESS("ann"))
+    kept.wait_idle()
+    assert kept.state("a/f", "ann") == {"cart": LESS("ann!")}
+
+
+def test_a_migration_is_asked_for_a_field_that_is_not_there_any_more(kept, functions):
+    declare_less = sf.State(LESS, migrate=lambda plain: LESS(f"{len(plain['items'])} items"))
+
+    @sf.function("a/f", state={"cart": declare_less}, functions=functions)
+    def f(ctx, message):
+        ctx.storage.cart = ctx.storage.cart
+
+    assert kept.state("a/f", "bob") == {"cart": LESS("1 items")}
+    kept.send("a/f", "ann", 2)
+    kept.wait_idle()
+    assert kept.parked == []
+    assert kept.state("a/f", "ann") == {"cart": LESS("1 items")}
+
+
+def test_a_message_may_have_fields_that_the_class_does_not_have(functions):
+    read = []
+
+    @sf.function("a/f", functions=functions)
+    def f(ctx, message):
+        read.append(message.as_type(LESS))
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("a/f", "x", cart(("owner", str), ("items", list[int]))("ann", [1]))
+        session.wait_idle()
+        assert session.parked == []
+    assert read == [LESS("ann")]
+
+
+def test_deep_in_a_value_too(functions):
+    def shop(*fields: Any) -> Any:
+        line = cart(*fields, name="Part")
+        return cart(("lines", dict[str, list[line]]), name="Shop"), line
+
+    former, part = shop(("n", int), ("price", int, 0))
+    present, _ = shop(("n", int))
+    data = type_of_class(former).serializer().serialize(former({"a": [part(1, 2)]}))
+    spec = sf.ValueSpec("shop", type_of_class(present))
+    with pytest.raises(
+        sf.ConversionError, match=r"lines\['a'\]\[0\] has 'price', which Part does not have"
+    ):
+        spec.type.serializer().deserialize(data)
+    assert type_of_class(present).serializer().deserialize(data).lines["a"][0].n == 1
+
+
+class Inner(BaseModel):
+    n: int = 0
+
+
+class Default(BaseModel):
+    owner: str = Field("", alias="theOwner")
+    inner: list[Inner] = []
+
+
+class Ignoring(BaseModel, extra="ignore"):
+    owner: str = ""
+
+
+class Allowing(BaseModel, extra="allow"):
+    owner: str = ""
+
+
+class Forbidding(BaseModel, extra="forbid"):
+    owner: str = ""
+
+
+class Renaming(BaseModel):
+    owner: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def from_before(cls, plain: Any) -> Any:
+        return {"owner": plain["who"], **plain} if "who" in plain else plain
+
+
+@pytest.mark.parametrize(
+    ("model", "stored", "says"),
+    [
+        (Default, '{"theOwner": "ann", "age": 3}', "it has 'age', which Default does not have"),
+        (
+            Default,
+            '{"inner": [{"n": 1, "m": 2}]}',
+            r"inner\[0\] has 'm', which Inner does not have",
+        ),
+        (Default, '{"theOwner": "ann", "inner": [{"n": 1}]}', None),
+        (Default, '{"owner": "ann"}', None),
+        (Ignoring, '{"owner": "ann", "age": 3}', None),
+        (Allowing, '{"owner": "ann", "age": 3}', None),
+        (Forbidding, '{"owner": "ann", "age": 3}', "age: Extra inputs are not permitted"),
+        (Renaming, '{"who": "ann"}', None),
+    ],
+)
+@pytest.mark.parametrize("told", [True, False])
+def test_a_model_is_taken_at_its_word(model, stored, says, told):
+    serializer, lenient = ModelSerializer(model, strict=True), ModelSerializer(model)
+    if not told:  # as before pydantic 2.12
+        serializer._forbid = {}
+    if says is None:
+        assert serializer.deserialize(stored.encode()) == lenient.deserialize(stored.encode())
+        return
+    with pytest.raises(sf.ConversionError, match=f"cannot be read as {model.__name__}: {says}"):
+        serializer.deserialize(stored.encode())
+    if model is not Forbidding:  # a message
+        lenient.deserialize(stored.encode())
 
 
 # set_state.

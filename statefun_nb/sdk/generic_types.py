@@ -1,0 +1,125 @@
+"""Containers and unions as types: ``list[Cart]``, ``dict[str, int]``, ``Cart | Order``.
+
+They are JSON, under the typename of plain lists and dicts: what is written as ``list[int]`` can be
+read as ``list``. Their items are written as the fields of dataclasses are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Iterator
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from typing import (
+    Annotated,
+    Any,
+    ForwardRef,
+    Literal,
+    NewType,
+    Union,
+    get_args,
+    get_origin,
+    is_typeddict,
+)
+from uuid import UUID
+
+from ..errors import DeclarationTypeError
+from ..tables import shown
+from .conversion import is_numpy
+from .dataclass_types import DataclassSerializer
+
+__all__ = ["GenericSerializer", "check_generic", "is_union", "plain_annotation"]
+
+_SCALARS = (
+    bool, int, float, str, bytes, types.NoneType,
+    Decimal, UUID, date, time, timedelta, Enum, PurePath,
+)  # fmt: skip
+# Of any class, what tells that it says itself how it is written: attrs', pydantic's, protobuf's.
+_FOREIGN = ("__attrs_attrs__", "model_validate_json", "SerializeToString")
+
+
+class GenericSerializer(DataclassSerializer):
+    """Writes a container or a union as JSON, and reads it back."""
+
+    __slots__ = ()
+
+    def serialize(self, value: Any) -> bytes:
+        if is_union(self.of) or self.cls is Literal:
+            return self.write(value)  # the converter says what fits
+        return super().serialize(value)
+
+
+def is_union(annotation: Any) -> bool:
+    """``A | B``, ``Optional[A]`` ..."""
+    return get_origin(annotation) in (Union, types.UnionType)
+
+
+def plain_annotation(annotation: Any) -> Any:
+    """What a name or a note stands for: of ``Optional[A]``, A; a state that is None is not there.
+
+    Examples
+    --------
+    >>> plain_annotation(Annotated[int | None, "visits"])
+    <class 'int'>
+    """
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif isinstance(annotation, NewType):
+            annotation = annotation.__supertype__
+        elif hasattr(annotation, "__value__") and type(annotation).__name__ == "TypeAliasType":
+            annotation = annotation.__value__
+        elif is_union(annotation) and types.NoneType in get_args(annotation):
+            annotation = Union[  # noqa: UP007 - of what is known only now
+                tuple(each for each in get_args(annotation) if each is not types.NoneType)
+            ]
+        else:
+            return annotation
+
+
+def check_generic(annotation: Any) -> None:
+    """Raise where an item can never be written.
+
+    Raises
+    ------
+    DeclarationTypeError
+        It names the part.
+    """
+    for part in _parts(annotation):
+        if isinstance(part, (str, ForwardRef)):
+            name = part if isinstance(part, str) else part.__forward_arg__
+            raise DeclarationTypeError(
+                f"{annotation} names {name} in quotes: write the class itself, below its cell"
+            )
+        if not _is_known(part):
+            raise DeclarationTypeError(
+                f"{annotation}: {shown(part)} cannot be written as JSON: make it a dataclass, or "
+                "pass a Type (sf.simple_type, sf.make_json_type)"
+            )
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return
+    if origin is None or origin is Annotated or dataclasses.is_dataclass(origin):
+        yield plain_annotation(annotation) if origin is Annotated else origin or annotation
+        return
+    for each in get_args(annotation):
+        if each is not ...:
+            yield from _parts(each)
+
+
+def _is_known(part: Any) -> bool:
+    if part is Any or isinstance(part, NewType) or is_typeddict(part):
+        return True
+    if not isinstance(part, type):
+        return False
+    if dataclasses.is_dataclass(part) or any(hasattr(part, each) for each in _FOREIGN):
+        return True
+    if issubclass(part, (list, dict, set, frozenset, tuple)):
+        return True
+    return issubclass(part, _SCALARS) or is_numpy(part)
