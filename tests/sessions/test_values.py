@@ -343,7 +343,9 @@ def test_a_message_may_have_fields_that_the_class_does_not_have(functions):
 def test_deep_in_a_value_too(functions):
     def shop(*fields: Any) -> Any:
         line = cart(*fields, name="Part")
-        return cart(("lines", dict[str, list[line]]), name="Shop"), line
+        return cart(
+            ("lines", dict.__class_getitem__((str, list.__class_getitem__(line)))), name="Shop"
+        ), line
 
     former, part = shop(("n", int), ("price", int, 0))
     present, _ = shop(("n", int))
