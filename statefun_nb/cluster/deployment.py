@@ -83,18 +83,24 @@ class Deployment:
     def _deployed(self) -> list[Document]:
         return self._module.deployed(self._functions)
 
-    def prepare(self) -> None:
+    @property
+    def is_wanted(self) -> bool:
+        """Does the job run, or may messages come to it that were not sent from here?"""
+        has_state = self._cluster.newest_checkpoint() is not None
+        return self.runs or has_state or bool(self._module.users) or not self._cluster.deploys
+
+    def prepare(self, timeout: float | None = None) -> bool:
         """Start the job, or start it anew when a function was declared that it does not know.
 
         The endpoint of ``namespace/*`` covers every function that a later cell declares in a known
-        namespace.
+        namespace. After ``timeout`` seconds it goes on without anybody who waits: False.
         """
         lacks = self._lacks()
         if self.runs and not lacks:
-            return
+            return True
         if self.runs:
             self._warn(f"to know {', '.join(lacks)}")
-        self._keeper.run(self._prepare, self._report)
+        return self._keeper.run(self._prepare, self._report, timeout)
 
     def load(self, documents: Sequence[Document]) -> None:
         """Run with documents of the user's, too.

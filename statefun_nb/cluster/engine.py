@@ -137,9 +137,18 @@ class ClusterEngine:
 
     # Being ready.
 
-    def prepare(self) -> None:
-        """Have the job run, with all that is declared by now; see ``Deployment``."""
-        self._deployment.prepare()
+    def prepare(self, timeout: float | None = None) -> bool:
+        """See ``Deployment``; who waits does not have a job started that has nothing to do."""
+        if timeout is not None and not self._deployment.is_wanted and not self._waits():
+            return True
+        return self._deployment.prepare(timeout)
+
+    def _waits(self) -> bool:
+        """Is there a message for a function that has been declared since it was sent?"""
+        find = self._handler.functions.find
+        with self._lock:
+            types = {address.typename for address in self._undeclared.addresses}
+            return any(find(each) or self._remote.knows(each) for each in types)
 
     def _job_started(self) -> None:
         """Send it what has waited for it; called by the keeper."""
@@ -189,12 +198,9 @@ class ClusterEngine:
         return time.time()
 
     def post(self, messages: Iterable[IngressMessage]) -> None:
-        find = self._handler.functions.find
         with self._lock:
             self._hand_in(messages)
-            types = {address.typename for address in self._undeclared.addresses}
-            found = any(find(each) or self._remote.knows(each) for each in types)
-        if found:
+        if self._waits():
             self.prepare()
 
     def _hand_in(self, messages: Iterable[IngressMessage]) -> None:
@@ -262,9 +268,7 @@ class ClusterEngine:
     def unseen(self) -> dict[str, str]:
         return self._remote.direct
 
-    @property
-    def broken(self) -> bool:
-        return False  # a cluster that fails starts again, or says so in ``health``
+    broken = False  # a cluster that fails starts again, or says so in ``health``
 
     def health(self) -> str:
         refused = self._endpoint.refused if self._under_way > self._parked else 0

@@ -11,6 +11,7 @@ goes on, and whoever asks next waits for it.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -68,13 +69,25 @@ class Keeper:
 
     # Operations.
 
-    def run(self, operation: Callable[[], None], report: Callable[[str], object]) -> None:
+    def run(
+        self,
+        operation: Callable[[], None],
+        report: Callable[[str], object],
+        timeout: float | None = None,
+    ) -> bool:
         """Run an operation and wait for it; it goes on when the wait is interrupted.
 
         Parameters
         ----------
         report : callable
             Told what is being done, and in the end "".
+        timeout : float, optional
+            Seconds after which nobody waits any more.
+
+        Returns
+        -------
+        bool
+            Is it done?
 
         Raises
         ------
@@ -83,16 +96,19 @@ class Keeper:
         """
         done: Future[None] = Future()
         self._thread.post(self._run, operation, done)
+        until = math.inf if timeout is None else time.monotonic() + timeout
         try:
             while True:
                 report(self.doing)
                 try:
-                    done.result(_SHOW_SECONDS)
+                    done.result(max(0.0, min(_SHOW_SECONDS, until - time.monotonic())))
                 except FutureTimeout:
                     if done.done():
                         raise
+                    if time.monotonic() >= until:
+                        return False
                 else:
-                    return
+                    return True
         finally:
             report("")
 

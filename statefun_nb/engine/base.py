@@ -290,8 +290,8 @@ class Engine(Protocol):
     def ticks(self) -> bool:
         """Does its time pass by itself? A virtual clock moves by ``advance`` alone."""
 
-    def prepare(self) -> None:
-        """Be ready to serve what is declared by now; a real cluster may take seconds to."""
+    def prepare(self, timeout: float | None = None) -> bool:
+        """Be ready for what waits, with all that is declared by now; is it, after ``timeout`` s?"""
 
     def post(self, messages: Iterable[IngressMessage]) -> None:
         """Hand in messages from outside; with ``durable=`` they are in the file on return."""

@@ -182,8 +182,8 @@ class EmbeddedEngine:
     def ticks(self) -> bool:
         return self._clock.ticks
 
-    def prepare(self) -> None:
-        pass
+    def prepare(self, timeout: float | None = None) -> bool:  # noqa: ARG002 - it always is
+        return True
 
     def post(self, messages: Iterable[IngressMessage]) -> None:
         if self._persistence is None:

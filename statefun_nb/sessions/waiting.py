@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -56,11 +57,13 @@ class Waiting:
 
     def wait_idle(self, timeout: float, *, timers: bool) -> Idle:
         """Block until nothing moves; see ``Session.wait_idle``."""
-        self._engine.prepare()
+        until = time.monotonic() + timeout
         before = self._engine.progress.processed
+        if not self._engine.prepare(timeout):
+            raise self._still_starting(timeout)
         waiting = self._start(timeout, timers=timers)
         try:
-            idle = waiting.result(timeout or _ANSWER_SECONDS)
+            idle = waiting.result(_left(until) or _ANSWER_SECONDS)
         except FutureTimeout:
             if waiting.done():
                 return waiting.result()
@@ -76,11 +79,13 @@ class Waiting:
 
     async def idle(self, timeout: float, *, timers: bool) -> Idle:
         """The same to ``await``, on the caller's own loop."""
-        await asyncio.to_thread(self._engine.prepare)
+        until = time.monotonic() + timeout
         before = self._engine.progress.processed
+        if not await asyncio.to_thread(self._engine.prepare, timeout):
+            raise self._still_starting(timeout)
         waiting = self._start(timeout, timers=timers)
         try:
-            longest = timeout or _ANSWER_SECONDS
+            longest = _left(until) or _ANSWER_SECONDS
             idle = await asyncio.wait_for(asyncio.wrap_future(waiting), longest)
         except asyncio.TimeoutError:
             raise self._timed_out(timeout, before) from None
@@ -121,6 +126,14 @@ class Waiting:
         idle = self._engine.idle(timeout if timers else 0.0)
         return self._thread.launch(idle)
 
+    def _still_starting(self, timeout: float) -> IdleTimeout:
+        step = self._engine.health().removeprefix("StateFun is starting")
+        return IdleTimeout(
+            f"not idle after {timeout:g} s: StateFun is still starting"
+            f"{f' ({step})' if step else ''}, and goes on with that: wait again, and longer, such "
+            "as s.wait_idle(60)"
+        )
+
     def _timed_out(self, timeout: float, processed: int) -> IdleTimeout:
         """What still moved; ``processed`` messages had been when the wait began."""
         progress = self._engine.progress
@@ -157,6 +170,10 @@ class Waiting:
             with contextlib.suppress(StatefunError):
                 parked = {each.address for each in self._engine.parked()}
         return [each for each in failing if each[0] not in parked][-_NAMED:]
+
+
+def _left(until: float) -> float:
+    return max(0.0, until - time.monotonic())
 
 
 def _how_much(timeout: float, progress: Progress) -> str:

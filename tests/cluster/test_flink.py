@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import ipaddress
@@ -13,6 +14,7 @@ import ssl
 import stat
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -636,3 +638,27 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(functions, monkeypatch):
     finally:
         assert session.stop(30)
     assert not folder.exists()
+
+
+def test_a_wait_for_a_cluster_that_is_starting_ends_in_its_time(functions):
+    sf.function("w/f", state={"n": int}, functions=functions)(
+        lambda ctx, message: setattr(ctx.storage, "n", message.value)
+    )
+    with sf.start(engine="flink", port=0, functions=functions) as session:
+        assert not session.engine._deployment.runs
+        assert session.wait_idle(0) == (0, 0, 0, 0)  # nothing was sent: it need not start
+        assert asyncio.run(session.idle(2)) == (0, 0, 0, 0)
+        assert not session.engine._deployment.runs
+        sending = threading.Thread(target=session.send, args=("w/f", "a", 1))
+        sending.start()
+        eventually(lambda: session.engine._undeclared.addresses)
+        for wait in (session.wait_idle, lambda seconds: asyncio.run(session.idle(seconds))):
+            begin = time.monotonic()
+            with pytest.raises(
+                sf.IdleTimeout, match=r"not idle after 0.2 s: StateFun is still sta"
+            ):
+                wait(0.2)
+            assert time.monotonic() - begin < 2
+        assert session.wait_idle(120).processed == 1
+        sending.join()
+        assert session.state("w/f") == {"a": {"n": 1}}
