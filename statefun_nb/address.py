@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .errors import DeclarationError, DeclarationTypeError
-from .tables import shown
+from .tables import shown, with_article
 
-__all__ = ["GATEWAY", "SdkAddress", "address_of", "check_function_typename", "parse_typename"]
+__all__ = [
+    "GATEWAY",
+    "SdkAddress",
+    "address_of",
+    "check_function_typename",
+    "invisible",
+    "parse_typename",
+    "plain_text",
+]
 
 # The function that brings messages from outside into a real cluster. To the functions it hands
 # them to they have no caller, as if an ingress had brought them.
@@ -78,9 +87,41 @@ def _parsed(typename: str) -> tuple[str, str]:
         )
     if not typename.isprintable() or " " in typename:  # a line end, a blank, half a surrogate
         raise DeclarationError(
-            f"{typename!r} is not a typename: it has a blank or a line end in it"
+            f"{typename!r} is not a typename: it has {invisible(typename)} in it"
         )
-    return namespace, name
+    return plain_text(namespace), plain_text(name)
+
+
+def plain_text(text: str) -> str:
+    """Text as nothing but text; of a member of an Enum of texts, its value.
+
+    Examples
+    --------
+    >>> from enum import Enum
+    >>> plain_text(Enum("Town", {"HERE": "here"}, type=str).HERE)
+    'here'
+    """
+    return str.__str__(text)
+
+
+def invisible(text: str) -> str:
+    r"""What a text has that nobody sees, in words; "" when it has nothing such.
+
+    Examples
+    --------
+    >>> invisible("bob\u200b"), invisible("bob")
+    ('a zero width space U+200B', '')
+    """
+    for each in text:
+        if each == " ":
+            return "a blank"
+        if not each.isprintable():
+            name = _NAMES.get(each) or unicodedata.name(each, "").lower()
+            return f"{with_article(name or 'control character')} U+{ord(each):04X}"
+    return ""
+
+
+_NAMES = {"\n": "line end", "\r": "line end", "\t": "tab"}
 
 
 def check_function_typename(typename: str) -> None:
@@ -101,9 +142,17 @@ def check_function_typename(typename: str) -> None:
 def address_of(typename: str, id: str) -> SdkAddress:
     """The address of instance ``id`` of function type ``typename``."""
     namespace, name = parse_typename(typename)
+    if type(id) is not str:
+        id = _text_of(typename, id)  # noqa: A001 - its parameter's name
+    if type(typename) is not str:
+        typename = plain_text(typename)
+    return SdkAddress(namespace, name, id, typename)
+
+
+def _text_of(typename: str, id: Any) -> str:
     if not isinstance(id, str):
         as_text = f": write str({id})" if type(id) is int and abs(id) < 10**18 else ""
         raise DeclarationTypeError(
             f"the id of {typename} must be a string, not {shown(id)}{as_text}"
         )
-    return SdkAddress(namespace, name, id, typename)
+    return plain_text(id)

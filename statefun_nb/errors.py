@@ -8,6 +8,9 @@
      +- ConversionError (ValueError)         a value does not fit its type
      |   +- ConversionTypeError (TypeError)   ... because it is of the wrong Python type
      +- StateNameError (AttributeError)      ctx.storage has no value of that name
+     +- ItemError (IndexError)               a sequence of the session's has no such item
+     |   +- ItemTypeError (TypeError)         ... or is asked for something else than a number
+     +- CopyError (TypeError)                a live object, such as a session, cannot be copied
      +- ProtocolError (ValueError)           the peer sent bytes that are no valid request or reply
      |   +- UnknownFunctionError (KeyError)   ... or named a function that nobody declared
      +- EngineError (RuntimeError)           the engine cannot do what it was asked
@@ -36,10 +39,13 @@ __all__ = [
     "ContextEndedError",
     "ConversionError",
     "ConversionTypeError",
+    "CopyError",
     "DeclarationError",
     "DeclarationTypeError",
     "EngineError",
     "IdleTimeout",
+    "ItemError",
+    "ItemTypeError",
     "ProtocolError",
     "SessionError",
     "StateNameError",
@@ -76,6 +82,18 @@ class ConversionTypeError(ConversionError, TypeError):
 
 class StateNameError(StatefunError, AttributeError):
     """The function declares no state value of that name."""
+
+
+class ItemError(StatefunError, IndexError):
+    """A sequence, such as ``s.invocations``, has no item of that number."""
+
+
+class ItemTypeError(ItemError, TypeError):
+    """What it was asked for is no number."""
+
+
+class CopyError(StatefunError, TypeError):
+    """A live object cannot be copied, nor pickled."""
 
 
 class ProtocolError(StatefunError, ValueError):
@@ -149,6 +167,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(name, [each for each in known if near(each)], 1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def missing(value: object) -> bool:
+    """Was an argument left out, or is it empty? Not asked of an array, which is neither.
+
+    Examples
+    --------
+    >>> missing(None), missing(""), missing([]), missing("a/b")
+    (True, True, True, False)
+    """
+    return value is None or (type(value).__module__ == "builtins" and not value)
 
 
 def forgotten_await(value: object) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
-from .errors import class_of
+from .errors import ItemError, ItemTypeError, class_of
 
 __all__ = [
+    "at",
     "class_name",
     "counted",
     "html_list",
@@ -21,6 +23,7 @@ __all__ = [
 ]
 
 _LONGEST = 120
+T = TypeVar("T")
 
 
 def repr_of(value: object) -> str:
@@ -89,6 +92,37 @@ def counted(number: int, one: str, many: str = "") -> str:
     ('1 error', '20,000 errors', '0 addresses')
     """
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def at(items: Sequence[T], index: Any, one: str, many: str = "", hint: str = "") -> T:
+    """The item of that number.
+
+    Parameters
+    ----------
+    one, many : str
+        What an item is called, and more of them.
+    hint : str
+        What to do instead of asking by something that is no number.
+
+    Raises
+    ------
+    ItemError
+        When there is none; ItemTypeError when it is no number.
+    """
+    many = many or f"{one}s"
+    try:
+        number = operator.index(index)
+    except TypeError:
+        raise ItemTypeError(
+            f"[{shown(index)}]: {many} are numbered from 0, and [0:10] are several{hint}"
+        ) from None
+    count = len(items)
+    if -count <= number < count:
+        return items[number]
+    some = (
+        f": there {'is' if count == 1 else 'are'} {counted(count, one, many)}, [0] to [{count - 1}]"
+    )
+    raise ItemError(f"no {one} [{number}]{some if count else f': there are no {many} yet'}")
 
 
 def html_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

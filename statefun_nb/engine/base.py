@@ -10,6 +10,7 @@ from ..address import SdkAddress
 from ..errors import EngineError
 from ..protocol.effects import Emit, StateSpec, TypedValue
 from ..protocol.module_yaml import Document
+from .idle import Idle
 
 __all__ = [
     "Controls",
@@ -37,24 +38,6 @@ class IngressMessage(NamedTuple):
     target: SdkAddress
     argument: bytes
     delay_ms: int = 0
-
-
-class Idle(NamedTuple):
-    """What ``wait_idle`` found: messages processed since it last said so, and what is left.
-
-    ``waiting`` is 0 unless the engine is paused; ``delayed`` messages fall due later.
-    """
-
-    processed: int
-    parked: int
-    waiting: int = 0
-    delayed: int = 0
-
-    def __repr__(self) -> str:
-        parts = [f"processed={self.processed}", f"parked={self.parked}"]
-        parts += [f"waiting={self.waiting}"] if self.waiting else []
-        parts += [f"delayed={self.delayed}"] if self.delayed else []
-        return f"Idle({', '.join(parts)})"
 
 
 class ParkedAddress(NamedTuple):

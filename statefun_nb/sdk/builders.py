@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, overload
 
 from ..address import parse_typename
-from ..errors import ConversionError, ConversionTypeError, DeclarationError
+from ..errors import ConversionError, ConversionTypeError, DeclarationError, missing
 from .inference import type_of_class
 from .messages import EgressMessage, Message, about, typed_value
 from .targets import target_of
@@ -78,14 +78,14 @@ def message_builder(target_typename: str, target_id: str, **kwargs: Any) -> Mess
             f"a message to {target_typename} takes exactly one of {', '.join(_KEYWORD_TYPES)}, or "
             f"value= with value_type=; given: {', '.join(kwargs) or 'none'}"
         )
-    if not target_typename:
+    if missing(target_typename):
         raise DeclarationError("target_typename can not be missing")
     if target_id is None or target_id == "":
         raise DeclarationError(f"target_id can not be missing (message to {target_typename})")
     target_of(target_typename, target_id)
     if value is None:
         raise ConversionError(f"value can not be missing (message to {target_typename})")
-    if not tpe:
+    if missing(tpe):
         raise ConversionError(f"value_type can not be missing (message to {target_typename})")
     try:
         return Message(target_typename, target_id, typed_value(type_of_class(tpe), value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, Protocol, overload
+from typing import Any, NoReturn, Protocol, overload
 
 from ..address import SdkAddress
 from ..errors import (
@@ -13,12 +13,15 @@ from ..errors import (
     ConversionError,
     ConversionTypeError,
     EngineError,
+    StateNameError,
+    did_you_mean,
     token_is_pending,
 )
 from ..protocol.effects import Received, TypedValue
 from ..protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, read_caller, send_chunk
 from ..protocol.wire import cause_bytes
 from ..tables import shown
+from .live import Live
 from .messages import (
     MISSING,
     SCALARS,
@@ -37,7 +40,7 @@ from .value_spec import ValueSpec
 __all__ = ["Context", "ContextOfV2", "InvocationContext", "Routes"]
 
 
-class Context(ABC):
+class Context(Live, ABC):
     """What a function sees of the message it serves, and how it acts.
 
     ``ctx.address`` and ``ctx.caller`` (None when the message came from an ingress) are
@@ -71,7 +74,7 @@ class Context(ABC):
     def send(
         self, message: str, id: str, value: Any, *, type: Type[Any] | type[Any] | None = None
     ) -> None: ...
-    def send(  # noqa: B027 - a fake for a test need not implement what it does not use
+    def send(
         self,
         message: Message | str,
         id: str = MISSING,
@@ -105,7 +108,7 @@ class Context(ABC):
         token: str = "",
         type: Type[Any] | type[Any] | None = None,
     ) -> None: ...
-    def send_after(  # noqa: B027 - see send
+    def send_after(
         self,
         duration: timedelta,
         message: Message | str,
@@ -121,14 +124,26 @@ class Context(ABC):
         ``send_after(duration, typename, id, value, token=...)`` the short one.
         """
 
-    def cancel_delayed_message(self, cancellation_token: str) -> None:  # noqa: B027 - see send
+    def cancel_delayed_message(self, cancellation_token: str) -> None:
         """Drop the delayed message that *this address* set under that token.
 
         A message that was delivered already, or a token never used, is no error.
         """
 
-    def send_egress(self, message: EgressMessage) -> None:  # noqa: B027 - see send
+    def send_egress(self, message: EgressMessage) -> None:
         """Emit a record to an egress."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        hint = did_you_mean(name, [each for each in dir(Context) if not each.startswith("_")])
+        if name in _STATE:
+            hint = ": what is declared with state= is ctx.storage.NAME"
+        elif name in _MESSAGE:
+            hint = ": that is asked of the message (are the two parameters swapped?)"
+        raise StateNameError(f"a context has no {name!r}{hint}")
+
+
+_STATE = ("state", "states", "get", "set", "value_state")
+_MESSAGE = tuple(each for each in dir(Message) if each.startswith(("as_", "is_", "value")))
 
 
 class Routes(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any, overload
 
-from ..errors import ConversionError, ConversionTypeError
+from ..errors import ConversionError, ConversionTypeError, missing
 from ..protocol.effects import TypedValue
 from ..protocol.records import (
     KAFKA_RECORD,
@@ -65,7 +65,7 @@ def kafka_egress_message(
     'example/out'
     """
     try:
-        if not topic:
+        if missing(topic):
             raise ConversionError("a destination topic is missing")
         payload = _payload(value, value_type, numbers=True)
         record = KafkaRecord(
@@ -122,7 +122,7 @@ def kinesis_egress_message(
         When stream, value or partition key are missing, or the value cannot be converted.
     """
     try:
-        if not stream:
+        if missing(stream):
             raise ConversionError("a destination stream is missing")
         if partition_key is None:
             raise ConversionError("the partition key is missing")
@@ -157,7 +157,7 @@ def _text(value: Any, what: str) -> str:
 def _payload(value: Any, value_type: Type[Any] | type[Any] | None, *, numbers: bool) -> bytes:
     if value is None:
         raise ConversionError("the value is missing")
-    if value_type:
+    if not missing(value_type):
         data = typed_value(type_of_class(value_type), value).value
         return data if data is not None else b""
     if isinstance(value, str):

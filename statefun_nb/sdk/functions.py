@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dis
 import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, get_origin, overload
 
+from ..address import plain_text
 from ..cells.places import warn
-from ..errors import DeclarationError, DeclarationTypeError
+from ..errors import DeclarationError, DeclarationTypeError, class_of
 from ..tables import shown
 from .context import Context
 from .inference import CLASS_TYPES, type_of_class
@@ -93,6 +95,7 @@ def function(
     ...     ctx.storage.visits = (ctx.storage.visits or 0) + 1
     """
     check_decorator("sf.function", typename)
+    typename = plain_text(typename)
     target = _set_of(functions, typename)
     if not isinstance(state, (Mapping, Iterable, type(None))) or isinstance(state, (str, bytes)):
         raise _no_state(typename, state)
@@ -171,6 +174,12 @@ def _no_state(typename: str, given: object) -> DeclarationTypeError:
 
 
 def _spec(name: str, declared: Any) -> ValueSpec:
+    if type(declared) in CLASS_TYPES:
+        raise DeclarationTypeError(
+            f"{shown(declared)} is not a type, and a state has no default: write "
+            f"{{{name!r}: {class_of(declared)}}}, and begin with that value where there is none "
+            f"yet (ctx.storage.{name} is None)"
+        )
     if not isinstance(declared, State):
         return ValueSpec(name, type_of_class(declared))
     if declared.name not in (None, name):
@@ -199,6 +208,28 @@ def _made(typename: str, cls: type) -> StatefulFunction:
             f'sf.function("{typename}")({cls.__name__}({given}))'
         )
     return cls()
+
+
+def _refuse_annotations(typename: str, cls: type, handles: Mapping[str, State]) -> None:
+    """Raise for `n: sf.State(int)`, which declares nothing."""
+    for base in cls.__mro__:
+        try:
+            found: dict[str, Any] = inspect.get_annotations(base)
+        except Exception:  # whatever an annotation of the user's does when it is looked at
+            found = {}
+        for name, declared in found.items():
+            text = declared if isinstance(declared, str) else ""
+            is_state = isinstance(declared, State) or (get_origin(declared) or declared) is State
+            if name not in handles and (is_state or _OF_STATE.match(text)):
+                kind = text.partition("(")[2].rstrip(")") or "type"
+                raise DeclarationTypeError(
+                    f"{typename}: {name} of {base.__name__} is only annotated, which declares no "
+                    f"state: write {name} = sf.State({kind}), with an equals sign"
+                )
+
+
+# In quotes, as all annotations below `from __future__ import annotations` are.
+_OF_STATE = re.compile(r"(\w+\.)*State\b")
 
 
 def _warn_of_attributes(typename: str, cls: type) -> None:
@@ -234,6 +265,7 @@ def _declare_instance(
                     f"{typename}: {name} of {base.__name__} is the class State itself: write "
                     f"{name} = sf.State(type), such as sf.State(int)"
                 )
+    _refuse_annotations(typename, type(instance), handles)
     _warn_of_attributes(typename, type(instance))
     specs = []
     for name, handle in handles.items():

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, Literal
 
-from ..errors import DeclarationError, DeclarationTypeError, EngineError
+from ..errors import ConversionTypeError, DeclarationError, DeclarationTypeError, EngineError
 from ..protocol import v2
 from ..protocol.v3 import decode_request
 from ..tables import shown
 from .dispatch import Outcome, dispatch
+from .live import Live
 from .registry import StatefulFunctions
 
 __all__ = ["RequestReplyHandler", "run"]
 
 
-class RequestReplyHandler:
+class RequestReplyHandler(Live):
     """Serves requests of StateFun's protocol for a set of functions.
 
     Parameters
@@ -58,7 +59,7 @@ class RequestReplyHandler:
         EngineError
             When an async function is asked for where a loop runs already, as in a notebook's cell.
         """
-        outcome = self.start(bytes(request_bytes))
+        outcome = self.start(_bytes(request_bytes))
         if not isinstance(outcome, Outcome):
             outcome = run(outcome)
         return self._reply(outcome)
@@ -73,7 +74,7 @@ class RequestReplyHandler:
         Exception
             Whatever the user's function raises.
         """
-        outcome = self.start(bytes(request_bytes))
+        outcome = self.start(_bytes(request_bytes))
         return self._reply(outcome if isinstance(outcome, Outcome) else await outcome)
 
     def start(self, data: bytes) -> Outcome | Coroutine[Any, Any, Outcome]:
@@ -99,6 +100,15 @@ class RequestReplyHandler:
         if outcome.failure is not None:
             raise outcome.failure.error
         return self.encoded(outcome)
+
+
+def _bytes(request: object) -> bytes:
+    if not isinstance(request, (bytes, bytearray, memoryview)):  # bytes(5) would be five zeros
+        raise ConversionTypeError(
+            f"a handler takes the bytes of a request, not {shown(request)}: the body that StateFun "
+            "has sent, as await request.read() gives it"
+        )
+    return bytes(request)
 
 
 def run(coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:

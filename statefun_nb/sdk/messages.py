@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
-from ..address import SdkAddress, address_of, parse_typename
-from ..errors import ConversionError, ConversionTypeError, DeclarationError
+from ..address import SdkAddress, address_of, parse_typename, plain_text
+from ..errors import ConversionError, ConversionTypeError, DeclarationError, missing
 from ..protocol.any_values import local_name, type_url
 from ..protocol.effects import LONGEST_DELAY_MS, TypedValue, TypedValueLike, new_tuple
-from ..tables import shown
+from ..tables import repr_of, shorten, shown
 from .inference import CLASS_TYPES, decode_value, type_of_class, type_of_value
 from .targets import check_utf8, target_of
 from .types import (
@@ -117,17 +117,28 @@ class Message(_Typed):
     target_id: str
 
     def __init__(self, target_typename: str, target_id: str, typed_value: TypedValueLike) -> None:
-        if not target_typename:
+        if missing(target_typename):
             raise DeclarationError("target_typename can not be missing")
-        if not target_id:
+        if missing(target_id):
             raise DeclarationError(f"target_id can not be missing (message to {target_typename})")
-        if not typed_value:
+        if missing(typed_value):
             raise DeclarationError(
                 f"typed_value can not be missing (message to {target_typename} {target_id!r})"
             )
+        try:
+            own_typed_value(typed_value)
+        except ConversionError as error:
+            raise about(error, target_typename, target_id) from None
         self.target_typename = target_typename
         self.target_id = target_id
         self.typed_value = typed_value
+
+    def __getitem__(self, key: object) -> NoReturn:
+        of_value = f"message.value[{shorten(repr_of(key), 40)}]"
+        raise ConversionTypeError(
+            f"a message has no items: its value is message.value, so {of_value}, or what "
+            "message.as_type(...) gives"
+        )
 
     def is_int(self) -> bool:
         """Is the value an ``io.statefun.types/int``?"""
@@ -259,9 +270,13 @@ class EgressMessage(_Typed):
 
     def __init__(self, typename: str, typed_value: TypedValueLike) -> None:
         parse_typename(typename)
-        if not typed_value:
+        if missing(typed_value):
             raise DeclarationError(f"value is missing (egress {typename})")
-        self.typename = typename
+        try:
+            own_typed_value(typed_value)
+        except ConversionError as error:
+            raise type(error)(f"egress {typename}: {error}") from None
+        self.typename = plain_text(typename)
         self.typed_value = typed_value
         self.topic = None
 

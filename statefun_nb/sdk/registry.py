@@ -6,16 +6,18 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from ..address import check_function_typename, parse_typename
+from ..address import check_function_typename, parse_typename, plain_text
 from ..errors import (
     DeclarationError,
     DeclarationTypeError,
     UnknownFunctionError,
     did_you_mean,
+    missing,
 )
 from ..protocol.effects import StateSpec, TypedValue
 from ..tables import shown
 from .context import Context
+from .live import Live
 from .messages import Message
 from .storage import StorageLayout
 from .unreadable import StateValues, plain_value, read_or_raw
@@ -37,7 +39,7 @@ class FunctionSpec(NamedTuple):
     version: int
 
 
-class StatefulFunctions:
+class StatefulFunctions(Live):
     """A set of stateful functions.
 
     Examples
@@ -149,9 +151,13 @@ class StatefulFunctions:
     ) -> None:
         if fun is None:
             raise DeclarationError("function instance must be provided")
-        if not typename:
-            raise DeclarationError("function typename must be provided")
-        check_function_typename(typename)
+        typename = checked_typename(typename)
+        if isinstance(fun, type):
+            raise DeclarationTypeError(
+                f"{typename}: {fun.__name__} is a class, of which no instance would serve: derive "
+                f'it from sf.StatefulFunction, and declare it with sf.function("{typename}", '
+                "functions=...)"
+            )
         if not callable(fun):
             raise DeclarationTypeError(f"{typename}: {shown(fun)} cannot be called")
         _check_signature(typename, fun)
@@ -222,9 +228,21 @@ def check_decorator(name: str, typename: object) -> None:
             f'{name} needs the typename: write @{name}("namespace/name") above '
             f"{getattr(typename, '__name__', 'the function')}"
         )
-    if not typename:
+    checked_typename(typename)
+
+
+def checked_typename(typename: Any) -> str:
+    """The typename of a function as plain text.
+
+    Raises
+    ------
+    DeclarationError
+        When it is none.
+    """
+    if missing(typename):
         raise DeclarationError("function typename must be provided")
-    check_function_typename(typename)  # type: ignore[arg-type]  # which raises for what is no text
+    check_function_typename(typename)
+    return plain_text(typename)
 
 
 def _inner(fun: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
@@ -264,12 +282,25 @@ def _check_signature(typename: str, fun: Callable[..., Any]) -> None:
         for p in parameters
         if p.kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     ]
+    names = [p.name for p in parameters]
+    write = f"write def {getattr(fun, '__name__', 'invoke')}(ctx, message)"
     if len(positional) != 2 or any(
         p.kind is inspect.Parameter.KEYWORD_ONLY and p.default is inspect.Parameter.empty
         for p in parameters
     ):
+        bound = [p.name for p in positional[2:] if p.default is not inspect.Parameter.empty]
+        instead = ""
+        if bound and len(bound) == len(positional) - 2:
+            given = ", ".join(f"{name}={name}" for name in bound)
+            instead = f"; what it is to have besides, functools.partial(function, {given}) gives it"
         raise DeclarationError(
             f"The registered function {typename} does not expect a context and a message but "
-            f"rather {[p.name for p in parameters]}: write def "
-            f"{getattr(fun, '__name__', 'invoke')}(ctx, message)"
+            f"rather {names}: {write}{instead}"
         )
+    if names[0] in _MESSAGES and names[1] in _CONTEXTS:
+        raise DeclarationError(
+            f"{typename}: the context comes first, and then the message: {write}"
+        )
+
+
+_MESSAGES, _CONTEXTS = ("message", "msg"), ("ctx", "context")

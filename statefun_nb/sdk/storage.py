@@ -17,6 +17,7 @@ from ..errors import (
 )
 from ..protocol.effects import StateSpec, TypedValue, new_tuple
 from ..tables import shown
+from .live import Live
 from .types import serialized
 from .unreadable import why_unreadable
 from .value_spec import ValueSpec
@@ -134,7 +135,7 @@ class Cell:
         return None if self.data is None else new_tuple(TypedValue, (self.plan.typename, self.data))
 
 
-class Storage:
+class Storage(Live):
     """``ctx.storage``: one attribute for each declared state value.
 
     Read gives the value or None, assignment writes, ``del`` deletes. The classes with the

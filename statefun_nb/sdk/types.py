@@ -16,6 +16,7 @@ from ..errors import (
     DeclarationTypeError,
     described,
     forgotten_await,
+    missing,
 )
 from ..protocol.any_values import of_either_form
 from ..protocol.records import read_wrapper, write_wrapper
@@ -88,7 +89,7 @@ class Type(ABC, Generic[V]):
     exact: type[Any] | None = None
 
     def __init__(self, typename: str) -> None:
-        if not typename:
+        if missing(typename):
             raise DeclarationError("typename can not be missing: write 'namespace/name'")
         parse_typename(typename)
         self.typename = typename
@@ -176,11 +177,11 @@ def simple_type(
     >>> upper.serializer().serialize("hi")
     b'HI'
     """
-    if not typename:
+    if typename is None or missing(typename):
         raise DeclarationError("typename can not be missing: write 'namespace/name'")
-    if not serialize_fn:
+    if serialize_fn is None or missing(serialize_fn):
         raise DeclarationError(f"serialize_fn is missing for type {typename!r}")
-    if not deserialize_fn:
+    if deserialize_fn is None or missing(deserialize_fn):
         raise DeclarationError(f"deserialize_fn is missing for type {typename!r}")
     for name, given in (("serialize_fn", serialize_fn), ("deserialize_fn", deserialize_fn)):
         if not callable(given):
@@ -224,7 +225,7 @@ def make_protobuf_type(cls: type[M], namespace: str | None = None) -> Type[M]:
     >>> make_protobuf_type(StringValue).typename
     'type.googleapis.com/google.protobuf.StringValue'
     """
-    if not cls:
+    if missing(cls):
         raise DeclarationError("the generated protobuf class is missing")
     name = getattr(getattr(cls, "DESCRIPTOR", None), "full_name", None)
     if not name:

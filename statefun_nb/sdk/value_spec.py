@@ -6,7 +6,7 @@ from datetime import timedelta
 from keyword import iskeyword
 from typing import Any
 
-from ..errors import DeclarationError, DeclarationTypeError
+from ..errors import DeclarationError, DeclarationTypeError, missing
 from ..protocol.effects import ExpireMode, StateSpec
 from ..tables import shown
 from .migration import Migrate, for_state, with_migration
@@ -63,7 +63,7 @@ class ValueSpec:
         migrate: Migrate | None = None,
     ) -> None:
         _check_name(name)
-        if not type:
+        if missing(type):
             raise DeclarationError(f"the type of state {name!r} can not be missing")
         if not isinstance(type, Type):
             raise DeclarationTypeError(
@@ -94,7 +94,7 @@ class ValueSpec:
 
 
 def _check_name(name: object) -> None:
-    if not name:
+    if missing(name):
         raise DeclarationError("the name of a state value can not be missing")
     if not isinstance(name, str):
         raise DeclarationTypeError(f"the name of a state value is a string, not {shown(name)}")

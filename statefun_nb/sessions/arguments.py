@@ -94,7 +94,7 @@ def one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
     SessionError
         Which names them.
     """
-    if value not in allowed:
+    if not any(type(value) is type(each) and value == each for each in allowed):
         names = ", ".join(map(repr, allowed))
         raise SessionError(f"{name}={shown(value)} is not known: use {names}")
 

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
-from ..address import SdkAddress, address_of, parse_typename
+from ..address import SdkAddress, address_of, invisible, parse_typename
 from ..cells.places import warn
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine
@@ -109,7 +109,9 @@ class Inspection:
             return
         _, known = self.engine.page(address.typename, "", _KNOWN_IDS)
         meant = did_you_mean(address.id, [each.id for each in known])
-        warn(f"{address} has had no message: nothing waits there{meant}")
+        unseen = invisible(address.id)
+        unseen = f" (its id has {unseen} in it)" if unseen else ""
+        warn(f"{address} has had no message: nothing waits there{unseen}{meant}")
 
     def _what_runs(self) -> str:
         """The functions that keep the loop from answering, in words."""
@@ -224,7 +226,7 @@ class Inspection:
         documents = self.engine.documents()
         if version is None:
             return write_module(with_endpoints(documents, self.functions, self.url))
-        if version != "2.0":
+        if not isinstance(version, str) or version != "2.0":
             raise SessionError(f'version= is "2.0", or left out for StateFun 3.x, not {version!r}')
         states = self.functions.state_specs()
         return write_older(with_older_endpoints(documents, states, self.url_v2))

@@ -15,7 +15,7 @@ from ..protocol.wire import typed_value_bytes
 from ..sdk.messages import MISSING, Message, addressed, delay_ms
 from ..sdk.types import BUILT_IN_TYPES
 from ..trace.events import Invocation
-from .arguments import shown
+from .arguments import shown, truth
 
 __all__ = ["chunks", "ingress_message", "message_again", "seqs_of"]
 
@@ -62,6 +62,7 @@ def chunks(messages: Iterable[Any], *, progress: bool) -> Iterator[list[IngressM
             "send_many takes an iterable of Messages or (typename, id, value) tuples, such as a "
             f"list, not {shown(messages)}"
         )
+    truth("progress", progress)
     total = len(messages) if isinstance(messages, Sized) else None
     chunk: list[IngressMessage] = []
     hidden = {} if progress else {"disable": True}

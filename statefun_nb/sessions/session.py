@@ -18,6 +18,7 @@ from ..errors import BusyError, SessionError, StatefunError, quiet
 from ..loop_thread import LoopThread
 from ..protocol.module_reader import read_source
 from ..protocol.module_yaml import covers, merged
+from ..sdk.live import Live
 from ..sdk.messages import MISSING, Message
 from ..sdk.types import Type
 from ..trace.awaited import is_awaited
@@ -27,7 +28,7 @@ from ..trace.own_tasks import share
 from ..trace.recorder import Recorder
 from ..trace.replay import Replay, cases_of, replay
 from ..trace.traced import TracedHandler
-from .arguments import a_path, not_opened, seconds
+from .arguments import a_path, not_opened, seconds, truth
 from .checks import Check, Known, attempt_of, check_of
 from .control import LATER, USE_CONTEXT, Control
 from .engines import make_engine
@@ -49,7 +50,7 @@ _STUCK_SECONDS = 60.0
 _BREAK_OFF_SECONDS = 2.0
 
 
-class Session(Control):
+class Session(Live, Control):
     """Functions that are served, an engine that drives them, and the trace of what happened.
 
     Made by ``start``; its methods may be called from any thread but the functions themselves.
@@ -193,6 +194,7 @@ class Session(Control):
         """
         self._check_outside("wait_idle", LATER)
         timeout = seconds(timeout)
+        truth("timers", timers)
         try:
             return self._waiting.wait_idle(timeout, timers=timers)
         except KeyboardInterrupt as interrupt:
@@ -202,6 +204,7 @@ class Session(Control):
         """``wait_idle`` to ``await``, for cells and tests that run in an event loop."""
         self._check_no_function("idle", LATER)
         timeout = seconds(timeout)
+        truth("timers", timers)
         return await self._waiting.idle(timeout, timers=timers)
 
     # Asking.

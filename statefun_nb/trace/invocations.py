@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral
 from typing import Any, get_args, overload
 
 from ..errors import EngineError, StatefunError, did_you_mean, install_command
-from ..tables import counted, html_table, shown, text_table
+from ..sdk.live import Live
+from ..tables import at, counted, html_table, shown, text_table
 from .batch import Origin, TracedBatch, for_id
 from .events import Invocation, InvocationStatus
 from .log import Places, View
@@ -17,9 +19,10 @@ __all__ = ["Invocations"]
 
 # Rows that a table in a cell shows; slices and filters show others.
 _SHOWN = 50
+_BY_NAME = "s.invocations.filter(type=..., id=...)"
 
 
-class Invocations(Sequence[Invocation]):
+class Invocations(Live, Sequence[Invocation]):
     """The kept invocations as they were when this was made, in the order they started.
 
     An ``Invocation`` is made of the recorded bytes when it is looked at.
@@ -64,7 +67,8 @@ class Invocations(Sequence[Invocation]):
     def __getitem__(self, index: int | slice) -> Invocation | Invocations:
         if isinstance(index, slice):
             return self._with(self._places[index])
-        return self._read(self._places[index])
+        hint = f"; those of a function or an id are {_BY_NAME}"
+        return self._read(at(self._places, index, "invocation", hint=hint))
 
     def __len__(self) -> int:
         return len(self._places)
@@ -108,7 +112,8 @@ class Invocations(Sequence[Invocation]):
         for name, value in ("type", type), ("id", id):
             if value is not None and not isinstance(value, str):
                 raise StatefunError(f"{name}={shown(value)}: it takes text")
-        if status is not None and status not in get_args(InvocationStatus):
+        known = isinstance(status, str) and status in get_args(InvocationStatus)
+        if status is not None and not known:
             raise StatefunError(
                 f"status={shown(status)} is not known: use 'ok', 'error' or 'rolled back'"
             )
@@ -164,7 +169,15 @@ class Invocations(Sequence[Invocation]):
         return self._places == self._view.places
 
     def caused_by(self, seq: int) -> Invocations:
-        """The invocations that serve what invocation ``seq`` sent."""
+        """The invocations that serve what invocation ``seq`` sent.
+
+        Raises
+        ------
+        StatefunError
+            When ``seq`` is no whole number.
+        """
+        if not isinstance(seq, Integral):
+            raise StatefunError(f"seq={shown(seq)}: it takes the number of an invocation")
         return self.filter(lambda each: each.cause == seq)
 
     def to_dataframe(self) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, SupportsIndex, TypeVar, overload
 from ..engine.base import ParkedAddress
 from ..protocol.effects import Emit
 from ..protocol.v3 import decode_typed_value
-from ..tables import counted, html_list, html_table, text_table
+from ..tables import at, counted, html_list, html_table, text_table
 from ..trace.events import EgressRecord, egress_record
 
 __all__ = ["EgressRecords", "ParkedAddresses", "ends", "shown"]
@@ -64,6 +64,17 @@ class ParkedAddresses(list[ParkedAddress], _Listing[ParkedAddress]):
     """What ``s.parked`` gives: the addresses that do not go on."""
 
     __repr__ = _Listing.__repr__  # and not that of list
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> ParkedAddress: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[ParkedAddress]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> ParkedAddress | list[ParkedAddress]:
+        if isinstance(index, slice):
+            return super().__getitem__(index)
+        items: Sequence[ParkedAddress] = [*self]
+        return at(items, index, "parked address", "parked addresses")
+
     columns = ("function", "id", "waiting", "attempts", "why", "at")
 
     def _title(self) -> str:
@@ -97,7 +108,8 @@ class EgressRecords(_Listing[EgressRecord]):
     def __getitem__(self, index: SupportsIndex | slice) -> EgressRecord | list[EgressRecord]:
         if isinstance(index, slice):
             return [_decoded(each) for each in self._records[index]]
-        return _decoded(self._records[index.__index__()])
+        of_one = "; those of one egress are s.egress(typename)"
+        return _decoded(at(self._records, index, "egress record", hint=of_one))
 
     def __len__(self) -> int:
         return len(self._records)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
+import pickle
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 
+import numpy  # noqa: ICN001
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
@@ -34,6 +39,28 @@ def declare_class(attribute: Any) -> None:
     sf.function("a/b", functions=sf.StatefulFunctions())(_class_with(attribute))
 
 
+def annotated(annotation: Any) -> None:
+    cls: Any = _class_with(None)
+    del cls.n
+    cls.__annotations__ = {"n": annotation}
+    sf.function("a/b", functions=sf.StatefulFunctions())(cls)
+
+
+class Plain:
+    def __init__(self, ctx, message): ...
+
+
+def register(given: Any) -> None:
+    sf.StatefulFunctions().register("a/b", given)
+
+
+def bind(given: Any) -> None:
+    sf.StatefulFunctions().bind("a/b")(given)
+
+
+# Neither true nor false, and equal to nothing: as numpy's arrays.
+ARRAY = numpy.array([1, 2])
+
 WRONG_DECLARATIONS: list[tuple[Any, tuple[Any, ...], dict[str, Any], str]] = [
     (sf.function, ([],), {}, "function typename must be provided"),
     (sf.function, ([1],), {}, "a typename is a string"),
@@ -60,6 +87,57 @@ WRONG_DECLARATIONS: list[tuple[Any, tuple[Any, ...], dict[str, Any], str]] = [
     (sf.make_protobuf_type, (StringValue, b"x"), {}, "the namespace of .* is a string"),
     (declare_class, (sf.State,), {}, r"write n = sf.State\(type\)"),
     (declare_class, (sf.State[int],), {}, r"write n = sf.State\(type\)"),
+    (
+        declare,
+        ({"n": 5},),
+        {},
+        r"state 'n': 5 \(int\) is not a type, .* write {'n': int}, and",
+    ),
+    (annotated, (sf.State(int),), {}, r"n of Counter is only annotated, .* write n = sf.State\("),
+    (annotated, (sf.State,), {}, r"n of Counter is only annotated"),
+    (annotated, (sf.State[int],), {}, r"n of Counter is only annotated"),
+    (
+        annotated,
+        ("sf.State(int)",),
+        {},
+        r"only annotated, .* write n = sf.State\(int\), with an",
+    ),
+    (
+        annotated,
+        ("State(Cart, expire_after_write=HOUR)",),
+        {},
+        r"State\(Cart, expire_after_",
+    ),
+    (register, (Plain,), {}, "a/b: Plain is a class, .* derive it from sf.StatefulFunction"),
+    (
+        register,
+        (_class_with(sf.State(int)),),
+        {},
+        r"Counter is a class, .*sf.function\(\"a/b\",",
+    ),
+    (bind, (Plain,), {}, "a/b: Plain is a class"),
+    (register, (lambda message, ctx: None,), {}, "a/b: the context comes first, and then"),
+    (
+        register,
+        (lambda ctx, message, n=1: None,),
+        {},
+        r"functools.partial\(function, n=n\) gives",
+    ),
+    (
+        sf.function,
+        ("a/b\u200b",),
+        {},
+        r"'a/b\\u200b' is not a typename: it has a zero width space",
+    ),
+    (sf.function, ("a/b c",), {}, r"is not a typename: it has a blank in it"),
+    (sf.function, ("a/b\n",), {}, r"it has a line end U\+000A in it"),
+    (sf.function, (ARRAY,), {}, "a typename is a string"),
+    (register, (ARRAY,), {}, "cannot be called"),
+    (sf.ValueSpec, (ARRAY, sf.IntType), {}, "the name of a state value is a string"),
+    (sf.ValueSpec, ("n", ARRAY), {}, "the type of state 'n' is a StateFun Type"),
+    (sf.make_json_type, (ARRAY,), {}, "a typename is a string"),
+    (sf.make_protobuf_type, (ARRAY,), {}, "is not a generated protobuf class"),
+    (sf.simple_type, ("a/b", ARRAY, bytes), {}, "serialize_fn of type 'a/b' is a function"),
     (sf.message_builder, ("a", "i"), {"int_value": 1}, "'a' is not a typename"),
     (sf.message_builder, ({}, "i"), {"int_value": 1}, "target_typename can not be missing"),
     (
@@ -150,13 +228,17 @@ def test_a_record_for_what_is_no_egress_cannot_be_made(typename):
         sf.EgressMessage(typename, TypedValue("t/y", b"1"))
 
 
-def test_what_is_no_typed_value_is_refused_where_it_is_sent(functions):
+def test_what_is_no_typed_value_is_refused_where_a_message_is_made():
+    wrong: Any = "text"
+    with pytest.raises(sf.ConversionTypeError, match=r"message to a/ok 'i': 'text' .* not a"):
+        sf.Message("a/ok", "i", wrong)
+    with pytest.raises(sf.ConversionTypeError, match=r"egress a/e: 'text' .* not a TypedValue"):
+        sf.EgressMessage("a/e", wrong)
+
+
+def test_what_cannot_be_sent_is_refused_where_it_is_sent(functions):
     tried: list[str] = []
-    text: Any = "text"
     refused: list[tuple[str, tuple[Any, ...], str]] = [
-        ("send", (sf.Message("a/ok", "i", text),), "message to a/ok 'i': 'text' .* not a Typed"),
-        ("send_after", (timedelta(1), sf.Message("a/ok", "i", text)), "not a TypedValue"),
-        ("send_egress", (sf.EgressMessage("a/e", 5),), "egress a/e: 5 .* not a TypedValue"),  # type: ignore[arg-type]
         ("send_egress", (HUGE,), "send_egress takes what an egress builder makes"),
         ("send_after", (HUGE, "a/ok", "i", 1), "is a timedelta"),
         ("send_after", (timedelta(-1), "a/ok", "i", 1), "is negative"),
@@ -178,3 +260,109 @@ def test_what_is_no_typed_value_is_refused_where_it_is_sent(functions):
         assert len(tried) == len(refused), session.parked
         (done,) = session.invocations
         assert [*done.sent, *done.delayed, *done.egress] == []
+
+
+def test_an_annotation_beside_its_declaration_is_no_slip():
+    class Base(sf.StatefulFunction):
+        n: sf.State[int]
+        m: sf.State[int] = sf.State(int)
+
+    class Counter(Base):
+        n = sf.State(int)
+        other: int = 0
+
+        def invoke(self, ctx, message): ...
+
+    functions = sf.StatefulFunctions()
+    sf.function("a/b", functions=functions)(Counter)
+    assert sorted(functions.for_typename("a/b").layout.specs) == ["m", "n"]
+
+
+class Town(str, Enum):
+    HERE = "here"
+    CART = "a/town"
+
+
+class Name(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "something else"
+
+
+def test_a_member_of_an_enum_of_texts_stands_for_its_value(functions):
+    @sf.function(Town.CART, state={"n": int}, functions=functions)
+    def town(ctx, message):
+        ctx.storage.n = message.value
+        if message.value == 1:
+            ctx.send(Town.CART, Name("there"), 2)
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send(Town.CART, Town.HERE, 1)
+        session.wait_idle()
+        assert session.state("a/town") == {"here": {"n": 1}, "there": {"n": 2}}
+        assert session.state(Town.CART, Town.HERE) == {"n": 1}
+        for each in session.invocations:
+            assert type(each.address.typename) is type(each.address.id) is str
+        assert repr(functions) == "<StatefulFunctions: a/town>"
+
+
+def test_what_is_asked_of_the_wrong_object_says_where_it_is(functions):
+    said: list[str] = []
+
+    @functions.bind("a/f")
+    def f(ctx, message):
+        asked: list[Any] = [
+            lambda: ctx.state, lambda: ctx.as_int, lambda: ctx.sned, lambda: message["x"],
+        ]  # fmt: skip
+        for ask in asked:
+            with pytest.raises(sf.StatefunError) as caught:
+                ask()
+            said.append(str(caught.value))
+        assert not hasattr(ctx, "no_such_name")
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("a/f", "x", 1)
+        session.wait_idle()
+        assert not session.parked
+    assert said == [
+        "a context has no 'state': what is declared with state= is ctx.storage.NAME",
+        "a context has no 'as_int': that is asked of the message (are the two parameters swapped?)",
+        "a context has no 'sned'; did you mean 'send'?",
+        "a message has no items: its value is message.value, so message.value['x'], or what message."
+        + "as_type(...) gives",
+    ]
+
+
+@pytest.mark.parametrize("how", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_what_is_at_work_is_not_copied(functions, how):
+    said: list[str] = []
+
+    def try_each(*objects: Any) -> None:
+        for each in objects:
+            with pytest.raises(sf.CopyError, match="is at work and cannot be copied or pickled"):
+                how(each)
+            said.append(type(each).__name__)
+
+    @functions.bind("a/f")
+    def f(ctx, message):
+        try_each(ctx, ctx.storage)
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("a/f", "x", 1)
+        session.wait_idle()
+        assert not session.parked
+        handler = sf.RequestReplyHandler(functions)
+        try_each(session, session.invocations, functions, handler)
+    assert len(said) == 6
+    message = sf.message_builder("a/b", "i", int_value=3)
+    assert copy.deepcopy(message).as_int() == 3
+
+
+@pytest.mark.parametrize("request_", ["x", 5, None, ARRAY, [1]])
+def test_a_handler_takes_bytes(functions, request_):
+    handler = sf.RequestReplyHandler(functions)
+    with pytest.raises(sf.ConversionTypeError, match="a handler takes the bytes of a request, not"):
+        handler.handle_sync(request_)
+    with pytest.raises(sf.ConversionTypeError, match="a handler takes the bytes of a request, not"):
+        asyncio.run(handler.handle_async(request_))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import inspect
 import socket
@@ -12,6 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy  # noqa: ICN001
 import pytest
 
 import statefun_nb as sf
@@ -345,4 +347,82 @@ def test_no_error_repeats_a_huge_text(session, text, tmp_path, monkeypatch):
             for warning in said:
                 assert len(str(warning.message)) <= 2_100, f"{name}: {warning.message!s:.300}"
     assert raised > 40
+    assert sf.session() is session
+
+
+def test_an_item_that_is_not_there_says_what_there_is(functions):
+    @functions.bind("a/f")
+    def f(ctx, message):
+        ctx.send_egress(sf.egress_message_builder("a/e", message.value, int))
+        raise ValueError
+
+    with sf.start(port=0, functions=functions, on_error="skip") as session:
+        empty: Any = session.invocations
+        with pytest.raises(IndexError, match=r"no invocation \[0\]: there are no invocations yet"):
+            empty[0]
+        with pytest.raises(sf.ItemError, match=r"no egress record \[-1\]: there are no egress rec"):
+            session.egress()[-1]
+        session.send_many([("a/f", "x", n) for n in range(3)])
+        session.wait_idle()
+        lists: list[Any] = [session.invocations, session.invocations.filter(type="a/f")]
+        for each in lists:
+            for wrong in (3, 99, -4):
+                with pytest.raises(sf.ItemError, match=r"are 3 invocations, \[0\] to \[2\]"):
+                    each[wrong]
+            for other in ("x", 1.5, None, numpy.array([1, 2])):
+                with pytest.raises(sf.ItemTypeError, match=r"s.invocations.filter\(type="):
+                    each[other]
+            assert each[numpy.int64(1)].seq == each[1].seq
+        with pytest.raises(TypeError, match=r"\['x' \(str\)\]: egress records are numbered from 0"):
+            session.egress()["x"]  # type: ignore[call-overload]  # the mistake
+        with pytest.raises(sf.ItemError, match=r"no parked address \[9\]: there are no parked add"):
+            session.parked[9]
+
+
+def test_what_wait_idle_gives_is_not_awaited(session):
+    async def cell():
+        await session.wait_idle()
+
+    with pytest.raises(sf.SessionError, match=r"leave the await out, or write await s.idle\(\)"):
+        asyncio.run(cell())
+
+
+def test_an_array_is_an_argument_like_another(session):
+    array: Any = numpy.array([1, 2])
+    calls: list[Any] = [
+        lambda: session.send(array, "x", 1),
+        lambda: session.send("a/counter", array, 1),
+        lambda: session.send("a/counter", "x", array),
+        lambda: session.send("a/counter", "x", 1, type=array),
+        lambda: session.send_many([array]),
+        lambda: session.send_many([], progress=array),
+        lambda: session.wait_idle(array),
+        lambda: session.wait_idle(timers=array),
+        lambda: session.state(array),
+        lambda: session.state("a/counter", array),
+        lambda: session.egress(array),
+        lambda: session.check(array, "x"),
+        lambda: session.retry(array),
+        lambda: session.discard("a/counter", array),
+        lambda: session.resend(array),
+        lambda: session.set_state("a/counter", "x", n=array),
+        lambda: session.advance(array),
+        lambda: session.step(array),
+        lambda: session.module_yaml(version=array),
+        lambda: session.load_module(array),
+        lambda: session.backup(array),
+        lambda: session.invocations.filter(status=array),
+        lambda: session.invocations.filter(type=array),
+        lambda: session.invocations.caused_by(array),
+        lambda: session.table(array),
+        lambda: session.dashboard(where=array),
+        lambda: sf.start(engine=array),
+        lambda: sf.start(port=array),
+        lambda: sf.start(clock=array),
+        lambda: sf.start(on_error=array),
+        lambda: sf.start(paused=array),
+    ]
+    for call in calls:
+        with pytest.raises(sf.StatefunError):
+            call()
     assert sf.session() is session
