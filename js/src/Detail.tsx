@@ -44,21 +44,22 @@ export function Detail({ seq, select }: { seq: number; select: (seq: number) => 
       <div class="sf-bar">
         <strong>Invocation {seq}</strong>
         {row && <span class="sf-dim">{clock(row.time)}</span>}
-        <span class="sf-fill" />
-        <button type="button" aria-pressed={chain} onClick={() => setChain(!chain)}>
-          Chain
-        </button>
-        <button type="button" aria-pressed={diagram} onClick={() => setDiagram(!diagram)}>
-          Sequence
-        </button>
-        {shown && !full && hasCuts(shown) && (
-          <button type="button" onClick={() => setFull(true)}>
-            Show all
+        <span class="sf-together">
+          <button type="button" aria-pressed={chain} onClick={() => setChain(!chain)}>
+            Chain
           </button>
-        )}
-        <button type="button" aria-label="Close" onClick={() => select(0)}>
-          ✕
-        </button>
+          <button type="button" aria-pressed={diagram} onClick={() => setDiagram(!diagram)}>
+            Sequence
+          </button>
+          {shown && !full && hasCuts(shown) && (
+            <button type="button" onClick={() => setFull(true)}>
+              Show all
+            </button>
+          )}
+          <button type="button" aria-label="Close" onClick={() => select(0)}>
+            ✕
+          </button>
+        </span>
       </div>
       {error && (
         <div class="sf-problem" role="alert">

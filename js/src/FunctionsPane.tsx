@@ -108,6 +108,7 @@ function Card({ row }: { row: FunctionRow }) {
         {row.state.length > 0 && (
           <Fact
             name="state"
+            wide
             value={row.state
               .map(({ name, type, expires }) => `${name}: ${type}${expires && ` (${expires})`}`)
               .join(", ")}
@@ -128,9 +129,16 @@ function share(part: number, of: number): string {
   return percent < 1 ? "<1 %" : `${Math.round(percent)} %`;
 }
 
-function Fact({ name, value, alarm = false }: { name: string; value: string; alarm?: boolean }) {
+interface FactProps {
+  name: string;
+  value: string;
+  alarm?: boolean;
+  wide?: boolean;
+}
+
+function Fact({ name, value, alarm = false, wide = false }: FactProps) {
   return (
-    <div class="sf-metric">
+    <div class={wide ? "sf-metric sf-fact-wide" : "sf-metric"}>
       <div class="sf-metric-name">{name}</div>
       <div class={alarm ? "sf-alarm" : ""}>
         {alarm && <span aria-hidden="true">✗ </span>}

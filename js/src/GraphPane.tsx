@@ -219,7 +219,7 @@ function EdgeLine({ edge, arrow, open }: { edge: GraphEdge; arrow: string; open:
       <text x={label.x} y={label.y + 4} text-anchor="middle">
         {atLeast && "≥ "}
         {kind === "timer" ? `◷ ${count(total)}` : count(total)}
-        {live && ` · ${count(rate)}/s`}
+        {rate >= 0.5 && ` · ${count(rate)}/s`}
       </text>
     </g>
   );
@@ -269,5 +269,5 @@ function factsOf({ invocations, errors, waiting, parked, p50, p99 }: GraphNode):
   if (parked) parts.push(`❚❚ ${count(parked)}`);
   else if (waiting) parts.push(`${count(waiting)} wait`);
   if (p99 > 0) parts.push(`${milliseconds(p50)}·${milliseconds(p99)} ms`);
-  return parts.slice(0, 3).join("  ");
+  return parts.slice(0, 3).join("\u2002"); // an SVG makes one of two spaces
 }

@@ -151,7 +151,7 @@ function Metrics({ header }: { header: Header }) {
         name="p50 · p99 ms"
         value={`${milliseconds(header.p50)} · ${milliseconds(header.p99)}`}
       >
-        <Sparkline time={time} series={[p50, p99]} label="milliseconds" text={milliseconds} />
+        <Sparkline time={time} series={[p50, p99]} label="milliseconds" text={milliseconds} wide />
       </Metric>
       <Metric name="in flight" value={count(header.in_flight)} />
       <Metric name="delayed" value={count(header.delayed)} />

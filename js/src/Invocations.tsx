@@ -1,22 +1,18 @@
 // The table of invocations: filtered, sorted, drawn only where it is seen.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { COLUMNS, type Column, fitting, type SortField, template } from "./columns";
+import { COLUMNS, fitting, type Sort, type SortField, template } from "./columns";
 import { Download } from "./Download";
 import { withTerm } from "./filter";
-import { isOpenError, outcome } from "./format";
 import { useFilter, useRemembered, useStore, useTrait, useVirtual, useWidth } from "./hooks";
-import { type Names, useNames } from "./names";
+import { useNames } from "./names";
 import { useLit } from "./Presenter";
 import { uniqueName } from "./page";
+import { RowLine } from "./RowLine";
 import type { Selection } from "./selection";
+import { TableHead } from "./TableHead";
 import type { Row } from "./wire";
 
 const HEIGHT = 26;
-
-interface Sort {
-  field: SortField;
-  descending: boolean;
-}
 
 const NEWEST_FIRST: Sort = { field: "seq", descending: true };
 
@@ -167,7 +163,7 @@ function Table({ rows, sort, setSort, follow, selected, select, empty }: TablePr
         action();
       }}
     >
-      <Head
+      <TableHead
         columns={columns}
         sort={sort}
         setSort={setSort}
@@ -246,157 +242,4 @@ function useScrollAnchor(
   useEffect(() => {
     before.current.last = 0;
   }, [follow, sort]);
-}
-
-/** Pixels that a key makes a column wider. */
-const STEPS: Record<string, number> = { ArrowLeft: -16, ArrowRight: 16 };
-
-interface HeadProps {
-  columns: Column[];
-  sort: Sort;
-  setSort: (sort: Sort) => void;
-  resize: (key: string, width: number) => void;
-}
-
-function Head({ columns, sort, setSort, resize }: HeadProps) {
-  return (
-    <div class="sf-row sf-head" role="row" aria-rowindex={1}>
-      {columns.map(({ key, name, field }) => {
-        const sorted = sort.field === field;
-        const direction = sort.descending ? "descending" : "ascending";
-        const label = key === "status" ? "status" : name;
-        return (
-          <div
-            key={key}
-            role="columnheader"
-            class={`sf-c-${key}`}
-            aria-sort={sorted ? direction : "none"}
-          >
-            <button
-              type="button"
-              aria-label={label}
-              title={`Sort by ${label}; Shift with the left or right arrow sizes the column`}
-              onKeyDown={(event) => {
-                const by = event.shiftKey ? STEPS[event.key] : undefined;
-                const cell = event.currentTarget.parentElement;
-                if (!by || !cell) return;
-                event.preventDefault();
-                resize(key, cell.getBoundingClientRect().width + by);
-              }}
-              onClick={() => setSort({ field, descending: sorted ? !sort.descending : true })}
-            >
-              {name}
-              {sorted && <span aria-hidden="true">{sort.descending ? " ▼" : " ▲"}</span>}
-            </button>
-            <Handle resize={(width) => resize(key, width)} />
-          </div>
-        );
-      })}
-    </div>
-  );
-}
-
-/** The right edge of a head: dragged, the column is as wide as that. */
-function Handle({ resize }: { resize: (width: number) => void }) {
-  return (
-    <span
-      class="sf-handle"
-      aria-hidden="true"
-      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
-      onPointerMove={(event) => {
-        const handle = event.currentTarget;
-        if (!handle.hasPointerCapture(event.pointerId) || !handle.parentElement) return;
-        resize(event.clientX - handle.parentElement.getBoundingClientRect().left);
-      }}
-    />
-  );
-}
-
-interface RowLineProps {
-  id: string;
-  row: Row;
-  columns: Column[];
-  names: Names;
-  top: number;
-  index: number;
-  active: boolean;
-  unlit: boolean;
-  selected: boolean;
-  filter: (terms: string) => void;
-  open: () => void;
-}
-
-function RowLine({
-  id,
-  row,
-  columns,
-  names,
-  top,
-  index,
-  active,
-  unlit,
-  selected,
-  filter,
-  open,
-}: RowLineProps) {
-  const [hovered, setHovered] = useState(false);
-  const failed = row.status !== "ok";
-  const classes = [
-    "sf-row",
-    "sf-line",
-    isOpenError(row) && "sf-failed",
-    row.repaired && "sf-repaired",
-    active && "sf-active",
-    unlit && "sf-unlit",
-  ];
-  // What failed has changed and sent nothing: its error has that room.
-  const room = columns.filter(({ key }) => key === "change" || key === "sent").length;
-  return (
-    <div
-      id={id}
-      class={classes.filter(Boolean).join(" ")}
-      role="row"
-      aria-rowindex={index + 2}
-      aria-selected={selected}
-      style={{ transform: `translateY(${top}px)` }}
-      onClick={open}
-      onPointerEnter={() => setHovered(true)}
-      onPointerLeave={() => setHovered(false)}
-    >
-      {columns.map((column, place) => {
-        const { key } = column;
-        if (failed && key === "sent" && room > 1) return null;
-        const words = failed && key === "change" ? outcome(row) : column.text(row, names);
-        const by = column.filter?.(row) ?? "";
-        return (
-          <div
-            key={key}
-            class={`sf-c-${key}`}
-            role="gridcell"
-            aria-colindex={place + 1}
-            title={key === "status" ? outcome(row) : words}
-            style={failed && key === "change" && room > 1 ? { gridColumn: "span 2" } : undefined}
-          >
-            {key === "status" && <span class="sf-hidden">{row.status} </span>}
-            <bdi>{words}</bdi>
-            {hovered && by && key !== "status" && (
-              <button
-                type="button"
-                class="sf-by"
-                tabIndex={-1}
-                aria-label={`Filter by ${by}`}
-                title={`Filter by ${by}`}
-                onClick={(event) => {
-                  event.stopPropagation();
-                  filter(by);
-                }}
-              >
-                ⊃
-              </button>
-            )}
-          </div>
-        );
-      })}
-    </div>
-  );
 }

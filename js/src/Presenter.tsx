@@ -28,8 +28,11 @@ export function Presenter({ end }: { end: () => void }) {
   const [playing, setPlaying] = useState(false);
   const [speed, setSpeed] = useRemembered("speed", 1);
   const bar = useRef<HTMLDivElement>(null);
+  const underway = useRef<Promise<unknown>>(Promise.resolve());
   const step = async () => {
-    const seq = await act<number>("step");
+    const asked = act<number>("step");
+    underway.current = asked;
+    const seq = await asked;
     if (seq) setSelected(seq);
     return seq !== undefined;
   };
@@ -61,7 +64,7 @@ export function Presenter({ end }: { end: () => void }) {
     "-": () => faster(-1),
     r: () => {
       setPlaying(false);
-      void act("resume");
+      void underway.current.then(() => act("resume")); // a step pauses first
     },
     Escape: end,
   };

@@ -9,9 +9,11 @@ interface SparklineProps {
   series: number[][];
   label: string;
   text: (value: number) => string;
+  /** Only where there is room. */
+  wide?: boolean;
 }
 
-export function Sparkline({ time, series, label, text }: SparklineProps) {
+export function Sparkline({ time, series, label, text, wide = false }: SparklineProps) {
   const [at, setAt] = useState(-1);
   const begin = time[0] ?? 0;
   const span = Math.max((time.at(-1) ?? 0) - begin, 1);
@@ -29,9 +31,10 @@ export function Sparkline({ time, series, label, text }: SparklineProps) {
     ? `${clock((time[at] ?? 0) * 1000)}: ${series.map((each) => text(each[at] ?? 0)).join(" · ")}`
     : `highest ${text(most)}`;
   return (
-    <span class="sf-spark" title={words}>
+    <span class={wide ? "sf-spark sf-spark-wide" : "sf-spark"} title={words}>
       <svg
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
         width={WIDTH}
         height={HEIGHT}
         role="img"

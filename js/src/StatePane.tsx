@@ -27,7 +27,7 @@ export function StatePane() {
   );
   const [act, problem] = useAct();
   const types = value?.types ?? {};
-  const all = Object.keys(types).sort();
+  const all = Object.keys(types);
   const first = all[0];
   useEffect(() => {
     if (filter.typename) setTypename(filter.typename);
@@ -153,7 +153,7 @@ export function StatePane() {
             <div class="sf-empty">
               {search
                 ? `No id of ${names.type(typename)} has "${search}" in it.`
-                : "No address has had a message yet: run s.send(...)."}
+                : `No address of ${names.type(typename) || "a function"} has had a message yet: run s.send(...).`}
             </div>
           )}
           {rows.length < (value?.total ?? 0) && limit < MOST && (

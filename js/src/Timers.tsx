@@ -77,7 +77,7 @@ export function Timers() {
       )}
       <List label="Delayed messages that are pending" entries={value?.rows.length ?? 0}>
         {value?.rows.map((timer) => (
-          <div class="sf-value" role="listitem" key={timer.number}>
+          <div class="sf-value sf-timer" role="listitem" key={timer.number}>
             <span>
               {clock(timer.due)} <TimeLeft until={timer.due} />
             </span>

@@ -6,6 +6,11 @@ import type { Out, Row } from "./wire";
 
 export type SortField = Exclude<keyof Row, "out" | "repaired">;
 
+export interface Sort {
+  field: SortField;
+  descending: boolean;
+}
+
 export interface Column {
   key: string;
   name: string;

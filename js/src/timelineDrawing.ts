@@ -7,6 +7,8 @@ export const HEAD = 24;
 const BAR = 12;
 const LEAST_BAR = 2;
 const TICK = 110;
+/** Messages are seen through, where no chain is lit: they cross one another. */
+const PALE = 0.45;
 
 /** The part of the axis that is seen, and where on the canvas. */
 export interface View {
@@ -234,6 +236,7 @@ class Drawing {
     const few = data.bars.length <= 400;
     context.lineWidth = 1;
     context.strokeStyle = colours.dim;
+    context.globalAlpha = marks.chained ? 1 : PALE;
     context.beginPath();
     for (const bar of data.bars) {
       const cause = data.bars[bar.cause];
@@ -248,6 +251,7 @@ class Drawing {
       context.lineTo(x2, y2);
     }
     context.stroke();
+    context.globalAlpha = 1;
   }
 
   /** Open ends: what falls due later. */

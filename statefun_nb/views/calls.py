@@ -140,7 +140,6 @@ class Calls:
 
     def _state(self, typename: str = "", search: str = "", limit: int = 50) -> StatePage:
         source = self._source
-        types = {**dict.fromkeys(source.functions, 0), **source.engine.types()}
         total = 0
         found: list[StoredState] = []
         if typename:
@@ -148,7 +147,7 @@ class Calls:
         written = {each.address.id: each for each in self._written(typename)}  # the last of each
         changes = last_changes(source.recorder, typename, {each.id for each in found})
         return StatePage(
-            types=types,
+            types=self._types(),
             typename=typename,
             total=total,
             observed=source.engine.cluster is not None,
@@ -158,6 +157,17 @@ class Calls:
                 for each in found
             ],
         )
+
+    def _types(self) -> dict[str, int]:
+        """How many addresses each type has; those that keep something come first."""
+        functions = self._source.functions
+        counts = {**dict.fromkeys(functions, 0), **self._source.engine.types()}
+
+        def place(typename: str) -> tuple[bool, bool, str]:
+            spec = functions.find(typename)
+            return spec is not None and not spec.layout.specs, counts[typename] == 0, typename
+
+        return {typename: counts[typename] for typename in sorted(counts, key=place)}
 
     def _address(
         self,

@@ -610,6 +610,7 @@ def test_what_waits_is_shown_with_what_to_do_about_it(dashboard, notebook, pictu
 
 def test_while_paused_one_chooses_which_address_steps_next(dashboard, notebook):
     dashboard.get_by_role("button", name="Pause").click()
+    expect(dashboard.get_by_role("status").first).to_contain_text("paused")
     notebook.run('for name in "xyz":\n    s.send("example/person", name, "hi")')
     pane = notebook.pane("Waiting")
     expect(pane.get_by_role("listitem", name=re.compile("person."))).to_have_count(3)

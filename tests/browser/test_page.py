@@ -281,6 +281,7 @@ def test_a_chain_is_a_sequence_diagram_for_slides(live, page):
 def test_a_room_sees_slow_motion_in_larger_type_by_the_keyboard(session, live, page):
     small = live.evaluate("element => getComputedStyle(element).fontSize")
     live.get_by_role("button", name="Pause").click()
+    expect(live.get_by_role("status").first).to_contain_text("paused")
     session.send_many([("shop/cart", name, 1) for name in ("x", "y", "z")])
     live.get_by_role("button", name="Present").click()
     assert live.evaluate("element => getComputedStyle(element).fontSize") > small
