@@ -40,6 +40,35 @@ PICTURES = {
             ("you", "example/reminder", "remind me"),
         ),
     ),
+    "01_quickstart": Picture(
+        "Messages go to persons, each tells a greeter, and a counter sends its totals out.",
+        {
+            "you": (0, 0), "example/person": (1, 0), "example/greeter": (2, 0),
+            "example/out": (3, 0), "example/reminder": (1, 1), "example/counter": (2, 1),
+        },
+        (
+            ("you", "example/person", "hi"),
+            ("example/person", "example/greeter", "hello number 1"),
+            ("example/greeter", "example/out", "bob: hello"),
+            ("you", "example/reminder", "set, off"),
+            ("example/reminder", "example/reminder", "a second later"),
+            ("example/counter", "example/out", "a total"),
+        ),
+    ),
+    "02_flights": Picture(
+        "Each flight goes to its aircraft, carrier and airport; late aircraft make alerts.",
+        {
+            "a year of flights": (0, 1), "flights/carrier": (1, 0), "flights/aircraft": (1, 1),
+            "flights/airport": (1, 2), "flights/knock_on": (2, 1), "flights/alerts": (3, 1),
+        },
+        (
+            ("a year of flights", "flights/carrier", "each flight"),
+            ("a year of flights", "flights/aircraft", "each flight"),
+            ("a year of flights", "flights/airport", "each flight"),
+            ("flights/aircraft", "flights/knock_on", "late twice"),
+            ("flights/knock_on", "flights/alerts", "an alert"),
+        ),
+    ),
     "10_types_and_messages": Picture(
         "Messages of several types go to functions that read them.",
         {"you": (0, 1), "types/echo": (1, 0), "types/till": (1, 1), "types/reader": (1, 2)},
@@ -134,6 +163,15 @@ PICTURES = {
             ("you", "graph/vertex", "an edge"),
             ("graph/vertex", "graph/vertex", "the smallest I know"),
             ("graph/vertex", "graph/merges", "a merge"),
+        ),
+    ),
+    "90_exam": Picture(
+        "An order asks the stock, is paid for or expires, and sends a mail.",
+        {"you": (0, 0), "exam/order": (1, 0), "exam/stock": (2, 0), "exam/mails": (1, 1)},
+        (
+            ("you", "exam/order", "an order, paid"), ("exam/order", "exam/stock", "take"),
+            ("exam/order", "exam/order", "15 minutes later"),
+            ("exam/order", "exam/mails", "its id"),
         ),
     ),
 }  # fmt: skip
