@@ -12,6 +12,7 @@ const SIGNS: Record<WaitingRow["why"], string> = {
   undeclared: "?",
   "backing off": "↻",
   queued: "…",
+  running: "●",
 };
 
 const WORDS: Record<WaitingRow["why"], string> = {
@@ -19,7 +20,11 @@ const WORDS: Record<WaitingRow["why"], string> = {
   undeclared: "not declared",
   "backing off": "backing off",
   queued: "queued",
+  running: "behind its running request",
 };
+
+/** Somebody has to do something about these. */
+const isStopped = ({ why }: WaitingRow) => why !== "queued" && why !== "running";
 
 export function Waiting() {
   const store = useStore();
@@ -35,7 +40,7 @@ export function Waiting() {
   const [act, problem] = useAct();
   const [asking, setAsking] = useState(false);
   const rows = value?.rows ?? [];
-  const stopped = rows.filter((row) => row.why !== "queued");
+  const stopped = rows.filter(isStopped);
   const failed = rows.filter((row) => row.why === "parked" || row.why === "backing off");
   const all = async (name: string) => {
     setAsking(false);
@@ -137,7 +142,7 @@ function Address({ row, reload }: { row: WaitingRow; reload: () => void }) {
             Step this
           </button>
         )}
-        {why !== "queued" && row.exact && (
+        {isStopped(row) && row.exact && (
           <button type="button" aria-label={`Retry ${name}`} onClick={() => done("retry")}>
             ↻ Retry
           </button>
@@ -208,16 +213,21 @@ function Since({ row }: { row: WaitingRow }) {
 }
 
 function Messages({ messages, total }: { messages: WaitingMessage[]; total: number }) {
+  const store = useStore();
   const names = useNames();
+  useTick(1_000);
   if (messages.length === 0) return null;
   return (
     <ol class="sf-messages" aria-label="The next messages">
-      {messages.map(({ caller, type, text }, index) => (
+      {messages.map(({ caller, type, text, came }, index) => (
         <li key={index}>
           <bdi class="sf-mono">{text}</bdi>{" "}
           <span class="sf-dim">
             {type}
             {caller && ` from ${names.text(caller)}`}
+            {came > 0 && (
+              <span title={`came at ${clock(came)}`}> · {duration(store.now() - came)} ago</span>
+            )}
           </span>
         </li>
       ))}

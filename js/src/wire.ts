@@ -322,6 +322,8 @@ export interface WaitingMessage {
   type: string;
   text: string;
   edit: string | null;
+  /** When it came to its address, in milliseconds; 0: not known. */
+  came: number;
 }
 
 /** An address whose messages wait; `since` and `next` in milliseconds, 0: not known. */
@@ -329,7 +331,7 @@ export interface WaitingRow {
   typename: string;
   id: string;
   exact: boolean;
-  why: "parked" | "undeclared" | "backing off" | "queued";
+  why: "parked" | "undeclared" | "backing off" | "queued" | "running";
   reason: string;
   line: string;
   attempts: number;

@@ -170,6 +170,7 @@ const WAITING_MESSAGE: Record<keyof WaitingMessage, true> = {
   type: true,
   text: true,
   edit: true,
+  came: true,
 };
 const WAITING_ROW: Record<keyof WaitingRow, true> = {
   typename: true,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from ..address import SdkAddress
 from ..errors import EngineError
 from ..protocol.effects import Emit, StateSpec, TypedValue
 from ..protocol.module_yaml import Document
 from .idle import Idle
+from .waits import WaitingAddress
 
 __all__ = [
     "Controls",
@@ -23,7 +24,6 @@ __all__ = [
     "States",
     "StoredState",
     "Timer",
-    "WaitingAddress",
     "Written",
     "controls_of",
 ]
@@ -73,25 +73,6 @@ class ParkedAddress(NamedTuple):
     def __repr__(self) -> str:
         where = f" at {self.line}" if self.line else ""
         return f"<parked: {self.address}, {self.waiting} waiting, {self.reason}{where}>"
-
-
-class WaitingAddress(NamedTuple):
-    """An address with messages that are not being served, and what they wait for.
-
-    ``why`` is "parked", "undeclared", "backing off" (until ``next_ms``, else 0) or "queued";
-    ``reason`` says more of the first three. ``messages`` are the first of ``waiting``: who sent
-    each, and the value. ``since_ms`` is when it was parked, or got into the line of those whose
-    turn comes, 0 where that is not known.
-    """
-
-    address: SdkAddress
-    why: Literal["parked", "undeclared", "backing off", "queued"]
-    reason: str
-    next_ms: int
-    attempts: int
-    waiting: int
-    messages: list[tuple[SdkAddress | None, TypedValue]]
-    since_ms: int = 0
 
 
 class ClockMove(NamedTuple):
@@ -209,7 +190,8 @@ class Controls(Protocol):
     def waiting(self, limit: int) -> tuple[int, list[WaitingAddress]]:
         """How many addresses have messages that wait, and the first of them.
 
-        Those that are parked come first, then those that back off, then those whose turn comes.
+        Those that are parked come first, then those that back off, those that wait behind their own
+        request, and those whose turn comes.
         """
 
     def bring_forward(self, address: SdkAddress) -> None:

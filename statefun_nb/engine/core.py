@@ -87,7 +87,9 @@ class Core:
 
     # Events.
 
-    def offer(self, target: SdkAddress, caller: SdkAddress | None, argument: bytes) -> None:
+    def offer(
+        self, target: SdkAddress, caller: SdkAddress | None, argument: bytes, now_ms: int = 0
+    ) -> None:
         """Take in a message that has come for ``target``."""
         function_type = self.types.get(target[3])
         if function_type is None:
@@ -95,7 +97,7 @@ class Core:
         mailbox = function_type.mailboxes.get(target[2])
         if mailbox is None:
             mailbox = function_type.mailboxes[target[2]] = Mailbox(function_type, target[2])
-        mailbox.put((caller, argument))
+        mailbox.put((caller, argument, now_ms))
         state = mailbox.state
         if state is not _PARKED:
             self.waiting += 1
@@ -168,7 +170,7 @@ class Core:
     def tick(self, now_ms: int) -> None:
         """Deliver the delayed messages that are due, and end the back-offs that are over."""
         while (timer := self.timers.pop_due(now_ms)) is not None:
-            self.offer(timer.target, timer.owner, timer.argument)
+            self.offer(timer.target, timer.owner, timer.argument, now_ms)
         for mailbox in [m for m, due in self._retries.items() if due <= now_ms]:
             self._move(mailbox, _READY)
 
@@ -199,7 +201,7 @@ class Core:
     def discard(self, address: SdkAddress, *, paused: bool = False) -> bytes:
         """Give up the message at the head of an address; what it carried. See ``discardable``."""
         mailbox = discardable(self.find(address), address, self.timers, paused=paused)
-        _, argument = mailbox.drop_head()
+        _, argument, _ = mailbox.drop_head()
         mailbox.attempts = 0
         if mailbox.isolate:
             mailbox.isolate -= 1
@@ -218,8 +220,8 @@ class Core:
         mailbox = self.find(address)
         if mailbox is None or mailbox.state not in (_PARKED, _BACKING_OFF) or not mailbox.waiting:
             raise EngineError(f"{address} is not parked: there is no message to edit")
-        caller, _ = mailbox.waiting[0]
-        mailbox.waiting[0] = (caller, argument)
+        caller, _, came_ms = mailbox.waiting[0]
+        mailbox.waiting[0] = (caller, argument, came_ms)
         mailbox.attempts = 0
 
     def write(
@@ -362,7 +364,7 @@ class Core:
         # Made only for who needs it: it takes as long as all the rest of a reply without effects.
         address = mailbox.address if reply.sends or reply.delayed else None
         for target, argument in reply.sends:
-            self.offer(target, address, argument)
+            self.offer(target, address, argument, now_ms)
         for each in reply.delayed:
             assert address is not None
             if isinstance(each, CancelDelayed):

@@ -33,7 +33,7 @@ from .core import Core, Pending
 from .mailbox import Mailbox
 from .mailbox_state import MailboxState
 from .transport import Transport
-from .waiting import Line, bring_forward
+from .waiting import bring_forward
 
 __all__ = ["Driver"]
 
@@ -78,10 +78,9 @@ class Driver:
         self._awake = False
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[_Waiter] = []
-        self._requests: set[asyncio.Future[Answer]] = set()
+        self._requests: dict[asyncio.Future[Answer], Mailbox] = {}
         self._reported = 0
         self._closed = False
-        self.line = Line(core)
         self.paused = paused
 
     # From any thread.
@@ -99,6 +98,11 @@ class Driver:
         return len(self._inbox) + self.core.waiting
 
     # On the loop.
+
+    @property
+    def serving(self) -> Iterable[Mailbox]:
+        """The mailboxes whose requests are on their way, the longest first."""
+        return self._requests.values()
 
     def use(self, transport: Transport) -> None:
         """Send requests by another transport from now on; it closes the one before."""
@@ -132,7 +136,6 @@ class Driver:
     def resume(self) -> None:
         """Send requests again."""
         self.paused = False
-        self.line.clear()
         self.wake()
 
     async def step(self) -> bool:
@@ -143,7 +146,6 @@ class Driver:
         pending = self.core.next_request(self._clock.now_ms(), limit=1)
         if pending is None:
             return False
-        self.line.leave(pending.mailbox)
         self._send(pending)
         while pending.mailbox.state is MailboxState.IN_FLIGHT:
             await asyncio.wait(self._requests, return_when=asyncio.FIRST_COMPLETED)
@@ -203,7 +205,6 @@ class Driver:
         self._check()
         self._receive(float("inf"))
         argument = self.core.discard(address, paused=self.paused)
-        self.line.leave(self.core.find(address))
         self._settle()
         self._check()
         return argument
@@ -220,7 +221,6 @@ class Driver:
         """Let an address be the next whose turn it is; see ``Controls``."""
         self._receive(float("inf"))
         self._tick()
-        self.line.note(self._clock.now_ms())  # the one that is moved is found from behind
         bring_forward(self.core, address)
 
     def cancel(self, number: int) -> bool:
@@ -279,13 +279,13 @@ class Driver:
     def _receive(self, end: float) -> None:
         inbox, offer = self._inbox, self.core.offer
         while inbox:
+            now_ms = self._clock.now_ms()
             for _ in range(min(len(inbox), 500)):
                 target, argument, delay_ms = inbox.popleft()
                 if delay_ms:
-                    due = self._clock.now_ms() + delay_ms
-                    self.core.timers.add(due, None, "", target, argument)
+                    self.core.timers.add(now_ms + delay_ms, None, "", target, argument)
                 else:
-                    offer(target, None, argument)
+                    offer(target, None, argument, now_ms)
             if time.perf_counter() > end:
                 self.wake()
                 return
@@ -307,11 +307,11 @@ class Driver:
         if not isinstance(answer, asyncio.Future):
             self._answered(mailbox, handshakes, answer)
             return
-        self._requests.add(answer)
+        self._requests[answer] = mailbox
         answer.add_done_callback(partial(self._arrived, mailbox, handshakes))
 
     def _arrived(self, mailbox: Mailbox, handshakes: int, future: asyncio.Future[Answer]) -> None:
-        self._requests.discard(future)
+        self._requests.pop(future, None)
         answer: Answer
         if future.cancelled():
             # By the engine's end; by anything else it would be made again and again.
@@ -348,8 +348,6 @@ class Driver:
         self._keep()
         if self.failure:
             return
-        if self.paused and self.core.ready:
-            self.line.note(self._clock.now_ms())
         has_room = not self.paused and len(self._requests) < _MOST_IN_FLIGHT
         if self._inbox or (self.core.ready and has_room):
             self.wake()

@@ -65,8 +65,10 @@ class DurableCore(Core):
         super().__init__(batch_limit, on_error, self.journal.emit)
         self.timers: DurableTimers = DurableTimers(self.journal)
 
-    def offer(self, target: SdkAddress, caller: SdkAddress | None, argument: bytes) -> None:
-        super().offer(target, caller, argument)
+    def offer(
+        self, target: SdkAddress, caller: SdkAddress | None, argument: bytes, now_ms: int = 0
+    ) -> None:
+        super().offer(target, caller, argument, now_ms)
         self.journal.came(target, caller, argument)
 
     def replied(self, mailbox: Mailbox, reply: Reply, now_ms: int) -> bool:
@@ -113,7 +115,8 @@ class DurableCore(Core):
         super().amend(address, argument)
         mailbox = self.types[address.typename].mailboxes[address.id]
         assert mailbox.waiting  # else it was refused
-        self.journal.amended(address, *mailbox.waiting[0])
+        caller, argument, _ = mailbox.waiting[0]
+        self.journal.amended(address, caller, argument)
 
     def _skip(self, mailbox: Mailbox) -> None:
         super()._skip(mailbox)

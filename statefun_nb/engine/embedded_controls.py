@@ -12,10 +12,11 @@ from ..errors import EngineError
 from ..loop_thread import LoopThread
 from ..protocol.effects import StateSpec, TypedValue
 from ..protocol.wire import typed_value_bytes
-from .base import ClockMove, Idle, WaitingAddress, Written
+from .base import ClockMove, Idle, Written
 from .clock import Clock
 from .driver import Driver
 from .waiting import waiting_addresses
+from .waits import WaitingAddress
 
 __all__ = ["EmbeddedControls"]
 
@@ -98,7 +99,7 @@ class EmbeddedControls:
         return self._thread.call(self._driver.cancel, number)
 
     def waiting(self, limit: int) -> tuple[int, list[WaitingAddress]]:
-        return self._thread.call(waiting_addresses, self._driver.core, self._driver.line, limit)
+        return self._thread.call(waiting_addresses, self._driver.core, self._driver.serving, limit)
 
     def bring_forward(self, address: SdkAddress) -> None:
         self._thread.call(self._driver.bring_forward, address)

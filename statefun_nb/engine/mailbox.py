@@ -15,8 +15,9 @@ __all__ = ["FunctionType", "KeptStates", "Mailbox", "QueuedMessage", "check_targ
 
 _LAST_MS = (1 << 63) - 1  # of 64 bits, as the runtime's times
 
-# A message that waits: who sent it, and the encoded TypedValue, carried unopened.
-QueuedMessage = tuple[SdkAddress | None, bytes]
+# A message that waits: who sent it, the encoded TypedValue, carried unopened, and when it came, in
+# milliseconds; 0 where that is not known.
+QueuedMessage = tuple[SdkAddress | None, bytes, int]
 
 
 class FunctionType:

@@ -291,17 +291,21 @@ def encode_missing(specs: Iterable[StateSpec]) -> bytes:
 def encode_request(
     target: SdkAddress,
     state: Mapping[str, TypedValue | None],
-    invocations: Iterable[tuple[SdkAddress | None, bytes]],
+    invocations: Iterable[tuple[SdkAddress | None, bytes] | tuple[SdkAddress | None, bytes, int]],
 ) -> bytes:
-    """A ToFunction: a batch of (caller, encoded TypedValue) with the state as it is now."""
+    """A ToFunction: a batch of (caller, encoded TypedValue) with the state as it is now.
+
+    What an engine knows of a message besides, such as when it came, stays with it.
+    """
     parts = [chunk(b"\x0a", sdk_address_bytes(target))]
     for name, value in state.items():
         entry = name_chunk(b"\x0a", name)
         if value is not None:
             entry += chunk(b"\x12", typed_value_bytes(value))
         parts.append(chunk(b"\x12", entry))
-    for caller, argument in invocations:
-        body = chunk(b"\x12", argument)
+    for invocation in invocations:
+        caller = invocation[0]
+        body = chunk(b"\x12", invocation[1])
         if caller is not None:
             body = chunk(b"\x0a", sdk_address_bytes(caller)) + body
         parts.append(chunk(b"\x1a", body))

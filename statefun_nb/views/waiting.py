@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from itertools import islice
 
-from ..address import SdkAddress, address_of
-from ..engine.base import ParkedAddress, WaitingAddress
+from ..address import address_of
+from ..engine.base import ParkedAddress
+from ..engine.waits import WaitingAddress
+from ..engine.waits import WaitingMessage as Waiting
 from ..errors import EngineError
 from ..trace.events import Invocation, Payload
 from ..trace.history import open_failures
@@ -41,7 +43,7 @@ def waiting_page(
     rows = []
     for each in islice(meant, min(limit, _MOST)):
         parked = places.get(each.address)
-        failed = None if each.why == "queued" else failures.get(each.address)
+        failed = None if each.why in ("queued", "running") else failures.get(each.address)
         rows.append(_row(each, failed, parked))
     return WaitingPage(total=total, rows=rows)
 
@@ -86,16 +88,18 @@ def _row(
         since=each.since_ms if since is None else since.timestamp() * 1000,
         next=each.next_ms,
         seq=0 if failed is None else failed.seq,
-        messages=[_message(caller, Payload(*value)) for caller, value in each.messages],
+        messages=[_message(message) for message in each.messages],
     )
 
 
-def _message(caller: SdkAddress | None, payload: Payload) -> WaitingMessage:
+def _message(message: Waiting) -> WaitingMessage:
+    caller, payload = message.caller, Payload(*message.value)
     return WaitingMessage(
         caller="" if caller is None else f"{caller.typename}/{short_id(caller.id)}",
         type=name_of_typename(payload.typename),
         text=preview(payload.value),
         edit=message_text(payload),
+        came=message.came_ms,
     )
 
 
@@ -116,7 +120,7 @@ def amend(source: Source, typename: str, id_: str, text: str) -> None:
     waiting = next((each for each in found if each.address == address), None)
     controls = source.engine.controls
     if waiting is not None and controls is not None and waiting.messages:
-        controls.amend(address, read_message(waiting.messages[0][1].typename, text))
+        controls.amend(address, read_message(waiting.messages[0].value.typename, text))
         return
     failed = open_failures(source.recorder, _LOOKED).get(address)
     if waiting is None or failed is None:

@@ -291,17 +291,19 @@ class TimerPage(TypedDict):
 class WaitingMessage(TypedDict):
     """A message that waits: who sent it ("" from outside), its type, and its value.
 
-    ``edit`` is what an editor starts with, None where no text can stand for it.
+    ``edit`` is what an editor starts with, None where no text can stand for it. ``came`` is when it
+    came to its address, in milliseconds since the epoch, 0: not known.
     """
 
     caller: str
     type: str
     text: str
     edit: str | None
+    came: float
 
 
 class WaitingRow(TypedDict):
-    """An address whose messages wait, and why: "parked", "undeclared", "backing off", "queued".
+    """An address whose messages wait, and why; see ``engine.waits``.
 
     ``since`` and ``next`` (try) in milliseconds since the epoch, 0: not known, or none. ``seq`` is
     the invocation that failed. ``messages`` are the first of ``waiting``.

@@ -112,6 +112,8 @@ def test_while_paused_what_is_queued_says_since_when(session, live, tmp_path):
     session.send("shop/cart", "carol", 5)
     found = pane(live, "Waiting").get_by_role("listitem", name="cart/carol")
     expect(found).to_contain_text(re.compile(r"1 waiting · for \d+\.\d s"))
+    messages = found.get_by_role("list", name="The next messages").get_by_role("listitem")
+    expect(messages).to_have_text([re.compile(r"^5 int · \d+\.\d s ago$")])
     live.screenshot(path=tmp_path / "waiting.png")
 
 

@@ -116,7 +116,7 @@ class World:
         before = request.state["log"]
         log = before.value if before is not None else b""
         free = not self.core.timers.has(me, "t")
-        for caller, payload in request.batch:
+        for caller, payload, _ in request.batch:
             log += payload + b" "
             sender = None if caller is None else caller.id
             record.append(functools.partial(note, self.served, (sender, me.id), payload))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -10,6 +12,7 @@ import statefun_nb as sf
 from statefun_nb.address import address_of
 from statefun_nb.engine.base import controls_of
 from statefun_nb.protocol.effects import TypedValue
+from tests.waiting import eventually
 
 
 def declare(functions):
@@ -48,7 +51,7 @@ def test_parked_come_before_those_whose_turn_comes(functions):
         assert waiting(session, limit=3) == (5, found[:3])
         _, (bad, *_) = controls_of(session.engine, "").waiting(1)
         assert bad.reason == "ValueError: negative"
-        assert [value.value for _, value in bad.messages] == [long(-1).value, long(5).value]
+        assert [each.value.value for each in bad.messages] == [long(-1).value, long(5).value]
 
 
 def test_one_that_backs_off_says_until_when(functions):
@@ -103,7 +106,7 @@ def test_an_edited_message_is_kept_as_it_is_now(functions, tmp_path):
     with sf.start(port=0, **options) as session:
         session.wait_idle()
         _, (parked,) = controls_of(session.engine, "").waiting(10)
-        assert [decode(value) for _, value in parked.messages] == [-7]
+        assert [decode(each.value) for each in parked.messages] == [-7]
 
 
 def decode(value):
@@ -136,28 +139,85 @@ def later(session, seconds):
     session.advance(timedelta(seconds=seconds))
 
 
+def came(session, id_):
+    """When each message of an address came, on the same clock."""
+    _, found = controls_of(session.engine, "waiting").waiting(10)
+    (of_it,) = (each for each in found if each.address.id == id_)
+    return [each.came_ms / 1000 - 1_600_000_000 for each in of_it.messages]
+
+
 def test_what_is_held_up_says_since_when(functions):
     with sf.start(port=0, functions=declare(functions), clock="virtual", paused=True) as session:
         session.send_many([("w/count", name, 1) for name in ("a", "b", "a")])
         later(session, 5)
-        session.send_many([("w/count", "c", 1), ("w/count", "b", 1)])
+        session.send_many([("w/count", "c", 1), ("w/count", "b", 1), ("w/count", "a", 1)])
         later(session, 5)
         assert since(session) == {"a": 0, "b": 0, "c": 5}
-        session.step()  # a has another message, and stands in line anew
-        assert since(session) == {"b": 0, "c": 5, "a": 10}
-        controls_of(session.engine, "").bring_forward(address_of("w/count", "c"))
-        assert since(session) == {"c": 5, "b": 0, "a": 10}
+        assert came(session, "a") == [0, 0, 5]
+        session.step()
+        session.step()  # a, and b
+        assert since(session) == {"c": 5, "a": 0, "b": 5}
+        assert came(session, "a") == [0, 5]
+        controls_of(session.engine, "").bring_forward(address_of("w/count", "a"))
+        session.step()
+        assert since(session) == {"c": 5, "b": 5, "a": 5}
         session.discard("w/count", "c")
         later(session, 5)
         session.send("w/count", "c", 1)
         session.wait_idle(0)
-        assert since(session) == {"b": 0, "a": 10, "c": 15}
-        session.resume()
+        assert since(session) == {"b": 5, "a": 5, "c": 15}
+
+
+def test_a_message_of_a_function_and_a_delayed_one_come_when_they_are_delivered(functions):
+    declare(functions)
+
+    @sf.function("w/sender", functions=functions)
+    def sender(ctx, message):
+        ctx.send("w/count", "a", -1)
+        ctx.send_after(timedelta(seconds=3), "w/count", "a", 2)
+
+    with sf.start(port=0, functions=functions, clock="virtual") as session:
+        later(session, 2)
+        session.send("w/sender", "s", 0)
+        later(session, 10)
+        assert came(session, "a") == [2, 5]
+        controls_of(session.engine, "").amend(address_of("w/count", "a"), long(-5))
         session.wait_idle()
-        session.pause()
-        session.send("w/count", "b", 1)
+        assert came(session, "a") == [2, 5]  # it is the same message, edited
+
+
+def test_of_what_a_file_has_kept_nobody_knows_when_it_came(functions, tmp_path):
+    options = {"functions": declare(functions), "durable": tmp_path / "kept.db", "clock": "virtual"}
+    with sf.start(port=0, paused=True, **options) as session:
+        session.send("w/count", "a", 1)
         session.wait_idle(0)
-        assert since(session) == {"b": 15}
+    with sf.start(port=0, paused=True, **options) as session:
+        _, (kept,) = controls_of(session.engine, "").waiting(10)
+        assert (kept.since_ms, kept.messages[0].came_ms) == (0, 0)
+
+
+def test_messages_behind_a_running_request_of_their_address_wait(functions):
+    async def hold():
+        held.set()
+        await asyncio.wait_for(asyncio.to_thread(release.wait), 30)
+
+    held, release = threading.Event(), threading.Event()
+
+    @sf.function("w/slow", functions=functions)
+    async def slow(ctx, message):
+        if message.value == 0:
+            await hold()
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("w/slow", "a", 0)
+        session.send("w/slow", "other", 1)
+        assert held.wait(20)
+        assert waiting(session) == (0, [])  # its own message is being served
+        session.send_many([("w/slow", "a", 1), ("w/slow", "a", 2)])
+        eventually(lambda: waiting(session) == (1, [("a", "running", 2)]))
+        release.set()
+        session.wait_idle()
+        assert waiting(session) == (0, [])
 
 
 def test_what_is_parked_says_since_when(functions):
