@@ -15,10 +15,12 @@ from ..errors import StatefunError
 __all__ = [
     "HelpShown",
     "Parser",
+    "Quoted",
     "UsageError",
     "cell_parser",
     "literal_of",
     "parse",
+    "split",
     "whole_number",
 ]
 
@@ -95,7 +97,7 @@ def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
         When it asked for help.
     """
     try:
-        words = _words(line)
+        words = split(line)
     except ValueError as error:
         raise UsageError(
             f"{parser.prog}: {error} in {line!r}: write a text that has a quotation mark in it "
@@ -104,12 +106,24 @@ def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def _words(line: str) -> list[str]:
-    """The line as a shell splits it, but that a list or a dict is one word, quotes and all."""
+class Quoted(str):
+    """A word that stood between quotation marks, all of it: it is text, whatever it says."""
+
+    __slots__ = ()
+
+
+def split(line: str) -> list[str]:
+    """The line as a shell splits it, but that a list or a dict is one word, quotes and all.
+
+    Examples
+    --------
+    >>> [type(each).__name__ for each in split('send m/f a "5"')]
+    ['str', 'str', 'str', 'Quoted']
+    """
     for bracket in re.finditer(r"(?<!\S)[\[{(]", line):
         begin = bracket.start()
         try:
-            words = shlex.split(line[:begin])
+            words = _shell_words(line[:begin])
         except ValueError:  # it is within quotes
             continue
         options = [
@@ -118,8 +132,21 @@ def _words(line: str) -> list[str]:
         for end in (len(line), *reversed(options)):
             literal = line[begin:end].strip()
             if _is_literal(literal):
-                return [*words, literal, *shlex.split(line[end:])]
-    return shlex.split(line)
+                return [*words, literal, *_shell_words(line[end:])]
+    return _shell_words(line)
+
+
+def _shell_words(text: str) -> list[str]:
+    words, raw = shlex.split(text), _WORD.findall(text)
+    return [
+        Quoted(word) if _QUOTED.fullmatch(as_written) else word
+        for word, as_written in zip(words, raw, strict=True)
+    ]
+
+
+_IN_MARKS = r"""'[^']*'|"(?:\\.|[^"\\])*\""""
+_QUOTED = re.compile(_IN_MARKS, re.DOTALL)
+_WORD = re.compile(rf"""(?:\\.|{_IN_MARKS}|[^\s'"\\])+""", re.DOTALL)
 
 
 def _is_literal(text: str) -> bool:

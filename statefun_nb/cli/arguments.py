@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..endpoint.admission import is_token, new_token
 from ..errors import StatefunError
 
-__all__ = ["add_token", "readable"]
+__all__ = ["a_url", "add_token", "readable"]
 
 
 def add_token(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +35,24 @@ def _token(text: str) -> str:
     if text and not is_token(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no token: letters, digits and - . _ ~")
     return text or new_token()
+
+
+def a_url(text: str) -> str:
+    """The URL of an endpoint; a type for argparse.
+
+    Examples
+    --------
+    >>> a_url("http://127.0.0.1:8000/statefun")
+    'http://127.0.0.1:8000/statefun'
+    """
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https", "http+unix", "https+unix") or not (
+        parts.netloc or parts.path.strip("/")
+    ):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no URL of an endpoint: write one such as http://127.0.0.1:8000/statefun"
+        )
+    return text
 
 
 def readable(path: Path) -> Path:

@@ -9,6 +9,7 @@ import shtab
 
 from ..cells.arguments import whole_number
 from ..cells.progress import progress_bar
+from ..errors import StatefunError
 from ..testing.grading import Limits, find_notebooks, grade
 from ..testing.reports import as_json, as_junit, as_table, names_of, write_feedback
 
@@ -76,3 +77,5 @@ def _grade(options: argparse.Namespace) -> None:
         print(
             "The network was within reach: this platform, or container, does not let it be taken."
         )
+    if all(each.problem for each in graded):
+        raise StatefunError("none of these notebooks could be graded: the table says why")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import shtab
 
 from ..errors import StatefunError, install_command
 from ..testing.lessons import find_lesson, write_lesson
+from .terminal import say
 
 __all__ = ["add_lab"]
 
@@ -43,10 +43,9 @@ def _lab(options: argparse.Namespace) -> None:
     if options.lesson is None:
         opened = _found(options.folder, _TOUR)
         if opened is None:
-            print(
+            say(
                 f"statefun-nb: there is no tour in {options.folder.absolute()}: "
-                "`statefun-nb workshop new FOLDER` writes the lessons to a folder",
-                file=sys.stderr,
+                "`statefun-nb workshop new FOLDER` writes the lessons to a folder"
             )
     else:
         opened = _lesson(options.folder, find_lesson(options.lesson))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
-import os
 import signal
 import sys
 import time
@@ -30,15 +30,14 @@ from .lab import add_lab
 from .module import add_module
 from .run_notebook import export_notebook
 from .serving import ended_by_signal, follow, load_functions, served
+from .terminal import Parser, give_up, plain, say
 from .workshop import add_workshop
 
 __all__ = ["main"]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="statefun-nb", description="Stateful functions without a notebook."
-    )
+    parser = Parser(prog="statefun-nb", description="Stateful functions without a notebook.")
     parser.add_argument("--version", action="version", version=__version__)
     shtab.add_argument_to(parser, help="print the completion script for this shell, and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
@@ -171,12 +170,12 @@ def _run_module(options: argparse.Namespace) -> None:
                 "MODULE` for the functions"
             ) from error
         print(session.module_yaml() + "--- running (Ctrl-C stops it)", flush=True)
-        follow(session.recorder, lambda line: print(line, file=sys.stderr, flush=True))
+        follow(session.recorder, say)
 
 
 def _export(options: argparse.Namespace) -> None:
     done = export_notebook(options.notebook, options.folder, overwrite=options.overwrite)
-    print(done.text)
+    print(plain(done.text))
     if done.problem:
         raise StatefunError(done.problem)
 
@@ -190,11 +189,15 @@ def _warning_in_a_line(
 ) -> str:
     """As the user of a program reads it: without a place in our code."""
     if category is UserWarning:
-        return f"statefun-nb: {message}\n"
+        return f"statefun-nb: {plain(str(message))}\n"
     return _in_lines_of_code(message, category, filename, lineno, line)
 
 
 _in_lines_of_code = warnings.formatwarning
+
+
+# Of a stdout that takes no more: these have no name of a file.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -220,11 +223,17 @@ def main(arguments: list[str] | None = None) -> int:
         status: int = options.run(options) or 0
         sys.stdout.flush()
     except StatefunError as error:
-        print(f"statefun-nb: {error}", file=sys.stderr)
+        say(f"statefun-nb: {error}")
         return 1
     except KeyboardInterrupt:  # whoever pressed Ctrl-C knows why it ended
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # `| head`: what is left is for nobody, also at the interpreter's end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # `| head`
+        give_up()
         return 141
+    except OSError as error:
+        if error.filename is not None or error.errno not in _NO_ROOM:
+            raise
+        give_up()
+        say(f"statefun-nb: what it has to say cannot be written: {error.strerror}")
+        return 1
     return status

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import shtab
@@ -14,8 +13,9 @@ from ..protocol.module_older import with_older_endpoints, write_older
 from ..protocol.module_reader import read_source
 from ..protocol.module_yaml import OLDER_ENDPOINT, with_endpoints, write_module
 from ..sessions.options import Options
-from .arguments import readable
+from .arguments import a_url, readable
 from .serving import load_functions
+from .terminal import say
 
 __all__ = ["add_module"]
 
@@ -23,7 +23,9 @@ __all__ = ["add_module"]
 def add_module(parser: argparse.ArgumentParser) -> None:
     """Describe the command, and what runs it."""
     parser.add_argument("--functions", metavar="MODULE", help="whose module.yaml is written")
-    parser.add_argument("--url", help="of their endpoint (as `statefun-nb serve` has it)")
+    parser.add_argument(
+        "--url", type=a_url, help="of their endpoint (as `statefun-nb serve` has it)"
+    )
     parser.add_argument(
         "--version", choices=["3.x", "2.0"], default="3.x", help="of StateFun (3.x)"
     )
@@ -54,8 +56,7 @@ def _convert(options: argparse.Namespace) -> None:
         if document.kind == OLDER_ENDPOINT:
             names = [state["name"] for state in document.spec.get("states", ())]
             declares = f", and declare its state itself: {', '.join(names)}" if names else ""
-            print(
+            say(
                 f"{document.where}: {document.spec['functions']} has to answer protocol v3 at "
-                f"{document.spec['urlPathTemplate']}{declares}",
-                file=sys.stderr,
+                f"{document.spec['urlPathTemplate']}{declares}"
             )

@@ -8,7 +8,7 @@ from IPython.core.magic import no_var_expand
 
 from ..cells.arguments import cell_parser
 from .cell import statefun_function, statefun_module
-from .complete import CALL, complete, complete_call, complete_cell
+from .complete import offer
 from .line import statefun
 from .parser import line_parser, module_parser, with_names
 
@@ -41,10 +41,7 @@ def register(ipython: Any) -> None:
     # Of lines, too, so that %%statefun_function --help works without a body.
     ipython.register_magic_function(cell_magic, "line_cell", "statefun_function")
     ipython.register_magic_function(module_magic, "line_cell", "statefun_module")
-    ipython.set_hook("complete_command", complete, str_key="%statefun")
-    ipython.set_hook("complete_command", complete, str_key="statefun")
-    ipython.set_hook("complete_command", complete_cell, str_key="%%statefun_function")
-    ipython.set_hook("complete_command", complete_call, re_key=CALL)
+    offer(ipython)
 
 
 def unregister(ipython: Any) -> None:

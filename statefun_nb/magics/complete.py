@@ -15,7 +15,7 @@ from ..sessions.session import Session
 from .line import VIEWS
 from .parser import line_parser
 
-__all__ = ["CALL", "call_suggestions", "complete", "complete_call", "complete_cell", "suggestions"]
+__all__ = ["call_suggestions", "offer", "suggestions"]
 
 # The ids that are offered; more of them help nobody to choose.
 _MOST = 100
@@ -23,28 +23,48 @@ _MOST = 100
 # A call with a name in quotes that is being written, or with the one after it: s.send("shop/ca
 CALL = re.compile(
     r"""(?:.*\W)?(?P<object>\w+)\.
-    (?P<method>send|state|check|egress|set_state|retry|discard|show|undeclare)
+    (?P<method>send|state|check|egress|set_state|retry|discard|watch|undeclare)
     \(\s*(?P<quote>["'])(?P<first>[^"']*)
     (?:(?P=quote)\s*,\s*["'](?P<second>[^"']*))?$""",
     re.VERBOSE,
 )
 
 
-def complete(_shell: Any, event: Any) -> list[str]:
-    """IPython's hook for the magic: ``event.line`` is the text up to the cursor."""
-    return suggestions(event.line)
+# Lines that are the magic's, also where automagic is on; and those of the magic of a cell.
+_LINE = re.compile(r"\s*%?statefun\s")
+_CELL = re.compile(r"\s*%%statefun_function\s+\S*$")
 
 
-def complete_cell(_shell: Any, event: Any) -> list[str]:
-    """IPython's hook for the magic of a cell: what is declared, which the cell would replace."""
-    current = event.line.rpartition(" ")[2]
-    found = ["--state", *sorted(default_functions)]
-    return [each for each in found if each.startswith(current)]
+def offer(shell: Any) -> None:
+    """Have a shell complete the magics, and names in calls: these alone, and no names of Python."""
+    from IPython.core.completer import SimpleCompletion, context_matcher
+
+    @context_matcher(identifier="statefun_nb")  # type: ignore[untyped-decorator]  # IPython's
+    def matcher(context: Any) -> dict[str, Any]:
+        text = context.text_until_cursor
+        found = _found(text, shell.user_ns)
+        written = re.split(r"[\s\"']", text)[-1]
+        return {
+            "completions": [SimpleCompletion(text=each, type="instance") for each in found],
+            "matched_fragment": written,
+            "suppress": bool(found),
+            "ordered": True,
+        }
+
+    known = shell.Completer.custom_matchers
+    known[:] = [each for each in known if getattr(each, "matcher_identifier", "") != "statefun_nb"]
+    known.append(matcher)
 
 
-def complete_call(shell: Any, event: Any) -> list[str]:
-    """IPython's hook for what looks like ``CALL``."""
-    return call_suggestions(event.text_until_cursor, shell.user_ns)
+def _found(text: str, names: Mapping[str, Any]) -> list[str]:
+    if _LINE.match(text):
+        return suggestions(text)
+    if _CELL.match(text):
+        current = text.rpartition(" ")[2]
+        return [
+            each for each in ("--state", *sorted(default_functions)) if each.startswith(current)
+        ]
+    return call_suggestions(text, names)
 
 
 def suggestions(line: str) -> list[str]:

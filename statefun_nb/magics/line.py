@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 from collections.abc import Callable
 from typing import Any
 
-from ..cells.arguments import HelpShown, UsageError, literal_of, parse
+from ..cells.arguments import HelpShown, Quoted, UsageError, literal_of, parse
 from ..errors import SessionError, StatefunError, quiet
 from ..sessions import default as sessions
 from ..sessions.session import Session
@@ -21,6 +22,7 @@ def statefun(line: str) -> Any:
     """Run stateful functions in this notebook; ``%statefun --help`` lists the commands."""
     try:
         arguments = parse(line_parser(), line)
+        _check_names(arguments)
         return _COMMANDS[arguments.command](arguments)
     except HelpShown:
         return None
@@ -29,6 +31,20 @@ def statefun(line: str) -> Any:
     except StatefunError as error:
         print(f"{type(error).__name__}: {error}")  # a user's slip: one line, no traceback
         return None
+
+
+def _check_names(arguments: argparse.Namespace) -> None:
+    """Raise for a name in braces that the notebook does not have, where an address stands."""
+    for each in ("typename", "what", "id", "type"):
+        given = getattr(arguments, each, None) or ""
+        if not isinstance(given, Quoted) and (found := _IN_BRACES.search(given)):
+            raise UsageError(
+                f"%statefun: the notebook has no variable {found[1]!r}, for {found[0]} in {given}: "
+                "run its cell, or write it between quotation marks if it is meant as it stands"
+            )
+
+
+_IN_BRACES = re.compile(r"\{([^\W\d]\w*)\}")
 
 
 def _start(arguments: argparse.Namespace) -> Session:
@@ -92,7 +108,9 @@ def _send(arguments: argparse.Namespace) -> None:
 
 
 def _value(words: list[str]) -> Any:
-    """The literal, or the text; a slip in a list or a dict makes no text of it.
+    """The literal, or the text; what is between quotation marks is text: ``"5"`` is no number.
+
+    A slip in a list or a dict makes no text of it.
 
     Raises
     ------
@@ -100,6 +118,8 @@ def _value(words: list[str]) -> Any:
         When it begins as a list or a dict, and is none.
     """
     text = " ".join(words)
+    if len(words) == 1 and isinstance(words[0], Quoted):
+        return text
     try:
         return literal_of(text)
     except ValueError:

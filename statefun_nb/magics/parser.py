@@ -47,8 +47,12 @@ def with_names(line: str, names: Mapping[str, Any]) -> str:
     """
 
     def value(found: re.Match[str]) -> str:
-        name = found[1]
-        return shlex.quote(str(names[name])) if name in names else found[0]
+        if found[1] not in names:
+            return found[0]
+        given = names[found[1]]
+        if isinstance(given, str):
+            return f"'{given}'" if given.isdecimal() else shlex.quote(given)  # which is no number
+        return re.sub(r"([^\w.-])", r"\\\1", str(given))  # no marks: those would make text of it
 
     return re.sub(r"(?<![^\s\w/-])\{([^\W\d]\w*)\}", value, line)
 
@@ -74,7 +78,11 @@ def line_parser() -> argparse.ArgumentParser:
     send = commands.add_parser("send", help="send a message")
     send.add_argument("typename", help="namespace/name of the function")
     send.add_argument("id", help="the instance it is for")
-    send.add_argument("value", nargs="+", help="a Python literal, or else text")
+    send.add_argument(
+        "value",
+        nargs="+",
+        help='a Python literal, or else text; "5" in quotation marks is the text 5',
+    )
     send.add_argument("--delay", type=duration, metavar="TIME", help="deliver it later: 90, 5m, 1h")
 
     state = commands.add_parser("state", help="state of a function type, or of one address")

@@ -25,7 +25,7 @@ from ..trace.traced import TracedHandler
 from ..views.listings import EgressRecords, ParkedAddresses
 from ..views.status import StateTable, Status
 from . import _current
-from .arguments import a_path, not_opened
+from .arguments import a_path, not_opened, shown
 from .options import Options
 
 if TYPE_CHECKING:
@@ -295,8 +295,8 @@ class Inspection:
         SessionError
             When ``where`` is none of these, or the widget libraries are not installed.
         """
-        if where not in _PLACES:
-            raise SessionError(f"where={where!r}: one of {', '.join(map(repr, _PLACES))}")
+        if not isinstance(where, str) or where not in _PLACES:
+            raise SessionError(f"where={shown(where)}: one of {', '.join(map(repr, _PLACES))}")
         return self._views.dashboard(where)
 
     def report(self, path: str | Path) -> Path:

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
+import statefun_nb as sf
 from statefun_nb import __version__
 from statefun_nb.cli.main import main
 from statefun_nb.errors import install_command
@@ -348,3 +349,77 @@ def test_every_option_has_a_help():
             if line.startswith("  -"):
                 helped = len(line.split("  ")) > 2 or following.startswith("      ")
                 assert helped, line
+
+
+ESCAPES = "\x1b]0;owned\x07\x1b[2J\rFAKE"
+
+
+def test_no_text_of_an_error_moves_the_cursor(tmp_path):
+    (tmp_path / "bad.py").write_text(f"raise ValueError({ESCAPES!r})")
+    (tmp_path / "warns.py").write_text(f"import warnings\nwarnings.warn({ESCAPES!r})\n")
+    for words in (
+        ["serve", str(tmp_path / "bad.py")],
+        ["serve", str(tmp_path / "warns.py")],
+        ["serve", ESCAPES],
+        ["run", ESCAPES],
+        [ESCAPES],
+        ["doctor", ESCAPES],
+    ):
+        done = run(*words)
+        assert done.returncode in (1, 2)
+        assert "FAKE" in done.stderr
+        assert done.stderr.replace("\n", "").isprintable(), words
+
+
+def test_what_fails_in_a_served_module_is_plain_text_on_stderr(tmp_path):
+    with sf.start(port=0, durable=tmp_path / "kept.db", paused=True) as session:
+        session.send("t/f", "a", ESCAPES)
+    (tmp_path / "module.yaml").write_text(
+        "kind: io.statefun.endpoints.v2/http\nspec:\n  functions: a/*\n"
+        "  urlPathTemplate: http://127.0.0.1:9/\n"
+    )
+    (tmp_path / "failing.py").write_text(
+        "import statefun_nb as sf\n"
+        "@sf.function('t/f')\n"
+        "def f(ctx, message):\n"
+        "    raise ValueError(message.value)\n"
+    )
+    command = [sys.executable, "-m", "statefun_nb", "run", "module.yaml", "--functions", "failing"]
+    with subprocess.Popen(
+        [*command, "--port", "0", "--on-error", "skip", "--durable", "kept.db"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
+        assert running.stderr is not None
+        said = running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=60)
+    assert "t/f 'a': ValueError: " in said
+    assert said.rstrip("\n").isprintable()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's own way to close a file")
+@pytest.mark.parametrize("words", ["doctor", "--help", "nonsense"])
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-", "> /dev/full"])
+def test_a_closed_stdout_is_no_traceback(words, closed):
+    done = subprocess.run(
+        f"{sys.executable} -m statefun_nb {words} {closed}",
+        shell=True, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert done.returncode in (0, 1, 2)
+
+
+@pytest.mark.parametrize("url", ["", "nope", "http://", "ftp://x/y"])
+def test_what_is_no_url_is_none_of_an_endpoint(url):
+    done = run("module", "--functions", "nothing", "--url", url)
+    assert done.returncode == 2
+    assert "is no URL of an endpoint: write one such as http://127.0.0.1" in done.stderr
+
+
+def test_a_folder_in_which_nothing_can_be_graded_ends_with_an_error(tmp_path):
+    pytest.importorskip("nbclient")
+    (tmp_path / "one.ipynb").write_text("no notebook")
+    done = run("grade", str(tmp_path))
+    assert done.returncode == 1
+    assert "one" in done.stdout
+    assert "none of these notebooks could be graded: the table says why" in done.stderr

@@ -218,6 +218,8 @@ def test_what_is_sent_is_the_literal_that_was_written(shell, text, value):
         ('s.check("m/one", "', ["a b", "al", "ann", "bob"]),
         ('s.egress("', ["m/out"]),
         ('sf.undeclare("m/o', ["m/one"]),
+        ('s.watch("m/', ["m/one", "m/two"]),
+        ('s.watch("m/one", "b', ["bob"]),
         ('other.send("m/', []),
         ('s.send("m/one", "ann", "', []),
     ],
@@ -239,8 +241,9 @@ def test_completion(shell, line, found):
         assert call_suggestions(line, shell.user_ns) == found
     # The same through the shell's own completer.
     with completer.provisionalcompleter():
-        offered = {each.text for each in shell.Completer.completions(line, len(line))}
-    assert set(found) <= offered
+        offered = [each.text for each in shell.Completer.completions(line, len(line))]
+    if found:  # and none of Python's own names
+        assert sorted(offered) == sorted(found)
 
 
 def test_running_a_cell_again_mends_what_was_parked(shell):
@@ -328,3 +331,41 @@ def test_tab_after_the_magic_of_a_cell_offers_what_is_declared(shell):
     with completer.provisionalcompleter():
         offered = [each.text for each in shell.Completer.completions(line, len(line))]
     assert "m/till" in offered
+
+
+def test_what_is_between_quotation_marks_is_text(shell):
+    values = []
+    sf.function("m/f")(lambda ctx, message: values.append((ctx.address.id, message.value)))
+    statefun(shell, "start --port 0")
+    shell.user_ns |= {"n": 5, "text": "5", "listed": [1, "a b"], "who": "al b"}
+    for line in (
+        "a 5", 'a "5"', "a '5'", 'a "[1, 2]"', "a [1, 2]", 'a "two words"', 'a two "words"',
+        'a {"n": "5"}', "a {n}", "a {text}", "a {listed}", "{who} {who}", '"5" "5" --delay 0ms',
+        'a ""', r'a "a \"b\""',
+    ):  # fmt: skip
+        statefun(shell, f"send m/f {line}")
+    sf.session().wait_idle()
+    assert [value for _, value in values] == [
+        5, "5", "5", "[1, 2]", [1, 2], "two words", "two words",
+        {"n": "5"}, 5, "5", [1, "a b"], "al b", "5", "", 'a "b"',
+    ]  # fmt: skip
+    assert {id_ for id_, _ in values} == {"a", "al b", "5"}
+    first = sf.session().invocations[0].seq
+    statefun(shell, f'resend {first} "7"')
+    sf.session().wait_idle()
+    assert values[-1] == ("a", "7")
+
+
+@pytest.mark.parametrize(
+    "line", ["send m/f {nope} 1", "send m/{nope} a 1", "send m/f a-{nope} 1", "state m/f {nope}"]
+)
+def test_a_name_in_braces_that_the_notebook_does_not_have_is_no_id(shell, capsys, line):
+    statefun(shell, "start --port 0")
+    sf.function("m/f")(lambda ctx, message: None)
+    capsys.readouterr()
+    statefun(shell, line)
+    assert "UsageError: %statefun: the notebook has no variable 'nope'" in capsys.readouterr().out
+    assert len(sf.session().invocations) == 0
+    statefun(shell, 'send m/f "{nope}" 1')  # meant so
+    sf.session().wait_idle()
+    assert sf.session().invocations[0].address.id == "{nope}"

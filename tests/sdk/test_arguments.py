@@ -307,6 +307,12 @@ def test_a_member_of_an_enum_of_texts_stands_for_its_value(functions):
         assert repr(functions) == "<StatefulFunctions: a/town>"
 
 
+NO_ITEMS = (
+    "a message has no items: its value is message.value, so message.value['x'], or what "
+    "message.as_type(...) gives"
+)
+
+
 def test_what_is_asked_of_the_wrong_object_says_where_it_is(functions):
     said: list[str] = []
 
@@ -329,8 +335,7 @@ def test_what_is_asked_of_the_wrong_object_says_where_it_is(functions):
         "a context has no 'state': what is declared with state= is ctx.storage.NAME",
         "a context has no 'as_int': that is asked of the message (are the two parameters swapped?)",
         "a context has no 'sned'; did you mean 'send'?",
-        "a message has no items: its value is message.value, so message.value['x'], or what message."
-        + "as_type(...) gives",
+        NO_ITEMS,
     ]
 
 

@@ -1,0 +1,45 @@
+"""What goes to a terminal: no text of anybody's moves its cursor, or does worse."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+__all__ = ["Parser", "give_up", "plain", "say"]
+
+
+def plain(text: str) -> str:
+    r"""A text with its control characters written out, but for line ends and tabs.
+
+    Examples
+    --------
+    >>> print(plain("\x1b[2Jno\nmore"))
+    \x1b[2Jno
+    more
+    """
+    return "".join(
+        each if each in "\n\t" or each.isprintable() else _written(each) for each in text
+    )
+
+
+def _written(character: str) -> str:
+    return repr(character)[1:-1]
+
+
+def say(text: str) -> None:
+    """Write an error, or another word about the program itself, to stderr."""
+    print(plain(text), file=sys.stderr, flush=True)
+
+
+class Parser(argparse.ArgumentParser):
+    """One whose errors repeat what was typed as ``plain`` has it."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        super()._print_message(plain(message), file)
+
+
+def give_up() -> None:
+    """What is left for stdout is for nobody, also at the interpreter's end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
