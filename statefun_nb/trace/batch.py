@@ -12,7 +12,7 @@ the engine's speed with one message a request).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -27,11 +27,10 @@ from ..protocol.effects import (
     TypedValue,
 )
 from ..protocol.v3 import decode_reply, decode_request
-from ..protocol.wire import chunk
 from ..sdk.types import Type
 from .events import InvocationError, InvocationStatus
 
-__all__ = ["Part", "TracedBatch", "TracedFunction", "TracedLayout", "TracedValue", "for_id", "row"]
+__all__ = ["Part", "TracedBatch", "TracedFunction", "TracedLayout", "TracedValue", "row"]
 
 _END, _SENDS, _DELAYED, _EGRESS, _STATE = range(5)
 # What Python keeps beside the bytes of the messages: for a batch its record, for an invocation
@@ -255,14 +254,3 @@ def row(end: float, reply: Reply | None, state: Sequence[bytes | None]) -> tuple
     if reply is None:
         return (end, 0, 0, 0, *state)
     return (end, len(reply.sends), len(reply.delayed), len(reply.egress), *state)
-
-
-def for_id(id: str) -> Callable[[TracedBatch], bool]:
-    """Tells the batches that are for an id; nearly all others without decoding them."""
-    key = id.encode(errors="replace")
-    part = chunk(b"\x1a", key) if key else b""  # the third field of the target's Address
-
-    def is_for(batch: TracedBatch) -> bool:
-        return part in batch.request and decode_request(batch.request).target.id == id
-
-    return is_for

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..address import SdkAddress
 from ..protocol.v3 import decode_request
-from .batch import TracedBatch, for_id
+from .batch import TracedBatch
 from .events import Invocation
 from .reader import read_batch
 from .recorder import Recorder
@@ -38,7 +38,7 @@ class Dated(NamedTuple):
 def history(recorder: Recorder, address: SdkAddress, limit: int) -> list[Dated]:
     """The last ``limit`` invocations of one address, newest first."""
     found: list[Dated] = []
-    for batch in filter(for_id(address.id), _batches_of(recorder, address.typename)):
+    for batch in _batches_of(recorder, address.typename, address.id):
         served = read_batch(batch, recorder.origin)
         found += reversed([Dated(batch.start, each) for each in served])
         if len(found) >= limit:
@@ -74,6 +74,6 @@ def open_failures(recorder: Recorder, limit: int) -> dict[SdkAddress, Invocation
     return found
 
 
-def _batches_of(recorder: Recorder, typename: str) -> Iterator[TracedBatch]:
+def _batches_of(recorder: Recorder, typename: str, id: str | None = None) -> Iterator[TracedBatch]:
     view, _ = recorder.view(as_done=True)
-    return view.of_type(typename).newest()
+    return view.of_type(typename).newest(id)

@@ -9,7 +9,7 @@ from typing import Any, get_args, overload
 from ..errors import EngineError, StatefunError, did_you_mean, install_command
 from ..sdk.live import Live
 from ..tables import at, counted, html_table, shown, text_table
-from .batch import Origin, TracedBatch, for_id
+from .batch import Origin, TracedBatch
 from .events import Invocation, InvocationStatus
 from .log import Places, View
 from .reader import read_batch
@@ -101,8 +101,8 @@ class Invocations(Live, Sequence[Invocation]):
     ) -> Invocations:
         """Those of a function type, of an id, with a status, and where it is true.
 
-        A status is "ok", "error" or "rolled back". The trace has an index of types and statuses;
-        for an ``id`` all that is left is looked at, for ``where`` it is decoded.
+        A status is "ok", "error" or "rolled back". The trace has an index of types, statuses
+        and, from the first time that one is asked for, of ids; for ``where`` it is decoded.
 
         Raises
         ------
@@ -157,7 +157,7 @@ class Invocations(Live, Sequence[Invocation]):
         )
 
     def _of_id(self, id: str) -> Invocations:
-        return self._where(for_id(id))
+        return self._with(self._view.of_id(id, self._places))
 
     def _where(self, wanted: Callable[[TracedBatch], bool]) -> Invocations:
         spans = self._view.spans(self._places)

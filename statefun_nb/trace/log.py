@@ -15,6 +15,7 @@ from typing import Final, cast, overload
 
 from .batch import TracedBatch
 from .events import InvocationStatus
+from .ids import IdIndex, id_of
 
 __all__ = ["Log", "Places", "View"]
 
@@ -95,6 +96,7 @@ class Log:
         self._all = _Column()
         self._types: dict[str, _Column] = {}
         self._shared = False  # is there a view of these lists?
+        self._ids = IdIndex()
 
     def extend(self, batches: Sequence[TracedBatch]) -> None:
         """Add batches behind the others."""
@@ -210,7 +212,7 @@ class Log:
         self._enter()
         self._shared = True
         kept = range(self._oldest, self._first + len(self._batches))
-        return View(self._batches, self._first, kept, self._all, self._types)
+        return View(self._batches, self._first, kept, self._all, self._types, self._ids)
 
 
 class View:
@@ -229,7 +231,9 @@ class View:
         kept: range,
         column: _Column,
         types: dict[str, _Column],
+        ids: IdIndex,
     ) -> None:
+        self._ids = ids
         self._batches = batches
         self._first = first
         self._kept = kept
@@ -247,7 +251,8 @@ class View:
     def of_type(self, typename: str) -> View:
         """Those of a function type."""
         column = self._types.get(typename) or _Column()
-        return View(self._batches, self._first, self._kept, column, {typename: column})
+        types = {typename: column}
+        return View(self._batches, self._first, self._kept, column, types, self._ids)
 
     def with_status(self, status: InvocationStatus) -> Places:
         """The places of the invocations with that status."""
@@ -277,9 +282,38 @@ class View:
         index = self._index(place)
         return self._batch(index), place - self._begin(index)
 
-    def newest(self) -> Iterator[TracedBatch]:
-        """The batches, from the last to the first."""
-        return map(self._batch, reversed(range(self._start, self._stop)))
+    def newest(self, id: str | None = None) -> Iterator[TracedBatch]:
+        """The batches (None: all; else those for an id), from the last to the first."""
+        indices: Sequence[int] = range(self._start, self._stop)
+        if id is not None:
+            indices = self._indices(id)
+        return map(self._batch, reversed(indices))
+
+    def _indices(self, id: str) -> list[int]:
+        """Where the batches for an id are in the column."""
+        numbers = self._ids.find(id, self._kept, self._numbered)
+        if numbers is None:
+            return [i for i in range(self._start, self._stop) if id_of(self._batch(i)) == id]
+        column = self._column.numbers
+        found = [bisect_left(column, number, self._start, self._stop) for number in numbers]
+        return [
+            index
+            for index, number in zip(found, numbers, strict=True)
+            if index < self._stop and column[index] == number
+        ]
+
+    def _numbered(self, number: int) -> TracedBatch:
+        batch = self._batches[number - self._first]
+        assert batch is not None  # as in _batch
+        return batch
+
+    def of_id(self, id: str, places: Places) -> list[int]:
+        """Those of the ascending places whose invocations are for an id."""
+        found: list[int] = []
+        for index in self._indices(id):
+            begin, end = self._begin(index), self._column.ends[index]
+            found += places[bisect_left(places, begin) : bisect_left(places, end)]
+        return found
 
     def spans(self, places: Places) -> Iterator[tuple[TracedBatch, int, Places]]:
         """Each batch that has some of these ascending places: where it begins, and those in it."""

@@ -372,7 +372,10 @@ def test_no_text_of_an_error_moves_the_cursor(tmp_path):
 
 
 def test_what_fails_in_a_served_module_is_plain_text_on_stderr(tmp_path):
-    with sf.start(port=0, durable=tmp_path / "kept.db", paused=True) as session:
+    functions = sf.StatefulFunctions()
+    functions.register("t/f", lambda ctx, message: None)
+    kept = {"durable": tmp_path / "kept.db", "paused": True}
+    with sf.start(port=0, functions=functions, **kept) as session:
         session.send("t/f", "a", ESCAPES)
     (tmp_path / "module.yaml").write_text(
         "kind: io.statefun.endpoints.v2/http\nspec:\n  functions: a/*\n"

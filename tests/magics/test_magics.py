@@ -351,7 +351,7 @@ def test_what_is_between_quotation_marks_is_text(shell):
     ]  # fmt: skip
     assert {id_ for id_, _ in values} == {"a", "al b", "5"}
     first = sf.session().invocations[0].seq
-    statefun(shell, f'resend {first} "7"')
+    statefun(shell, f'resend {first + 1} "7"')
     sf.session().wait_idle()
     assert values[-1] == ("a", "7")
 
