@@ -83,7 +83,7 @@ class ClusterEngine:
         self._handler = handler
         self._observed = Observed(self._serves)
         urls = (endpoint.url, endpoint.url_remote)
-        self._routes = ClusterRoutes(urls, self._observed.pending)
+        self._routes = ClusterRoutes(urls, self._observed.pending, handler.functions.meant_by)
         call = "" if on_error == "retry" else _CALL_TIMEOUT
         self._remote = RemoteFunctions(
             handler, self._routes, self._observed, urls, call=call, deploys=cluster.deploys

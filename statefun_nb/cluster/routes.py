@@ -40,9 +40,17 @@ class ClusterRoutes:
         Of this endpoint.
     pending : callable
         Is a delayed message of that address pending under that token?
+    meant_by : callable
+        What may have been meant by the typename of no function, at the end of a sentence.
     """
 
-    def __init__(self, urls: Collection[str], pending: Callable[[SdkAddress, str], bool]) -> None:
+    def __init__(
+        self,
+        urls: Collection[str],
+        pending: Callable[[SdkAddress, str], bool],
+        meant_by: Callable[[str], str],
+    ) -> None:
+        self._meant_by = meant_by
         self._urls = urls
         self._pending = pending
         self._documents: Sequence[Document] = ()
@@ -91,6 +99,7 @@ class ClusterRoutes:
             raise EngineError(
                 f"no endpoint of the cluster serves {typename!r}, and a message to it would fail "
                 "the whole job: correct the name, or run the cell that declares it"
+                f"{self._meant_by(typename)}"
             )
 
     def check_token(self, owner: SdkAddress, token: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from types import FrameType
@@ -20,7 +22,8 @@ class Running(NamedTuple):
     """A request that is being served. ``since`` is on the clock of ``time.perf_counter``.
 
     ``line`` is where its function is just now, while it keeps the loop: "Cell In[3], line 5"; it is
-    "" for one that waits. ``waits_at`` is the line of the ``await`` of such a one.
+    "" for one that waits. ``waits_at`` is the line of the ``await`` of such a one. ``waits_in`` is
+    that by which a sync function waits for what another thread does, such as "Event.wait".
     """
 
     address: SdkAddress
@@ -28,6 +31,7 @@ class Running(NamedTuple):
     is_async: bool
     line: str = ""
     waits_at: str = ""
+    waits_in: str = ""
 
     @property
     def seconds(self) -> float:
@@ -44,7 +48,8 @@ class Running(NamedTuple):
         """Its line, at the end of a sentence."""
         if self.waits_at:
             return f", waiting at {self.waits_at}"
-        return f", at {self.line}" if self.line else ""
+        waits = f", where it waits for another thread ({self.waits_in})" if self.waits_in else ""
+        return f", at {self.line}{waits}" if self.line else ""
 
 
 class Blocked(NamedTuple):
@@ -58,25 +63,39 @@ def running_now(served: Iterable[Served]) -> list[Running]:
     """The requests that are being served; with its line the one that keeps the loop's thread."""
     found = list(served)
     lines = _lines() if found else {}
-    return [
-        Running(
-            each.request.target,
-            each.start,
-            each.spec.is_async,
-            (line := lines.get(id(each.request), "")),
-            "" if line or each.task is None else place_of_coroutine(each.task.get_coro()),
-        )
-        for each in found
-    ]
+    running = []
+    for each in found:
+        line, waits_in = lines.get(id(each.request), ("", ""))
+        waits_at = "" if line or each.task is None else place_of_coroutine(each.task.get_coro())
+        target, spec = each.request.target, each.spec
+        running.append(Running(target, each.start, spec.is_async, line, waits_at, waits_in))
+    return running
 
 
-def _lines() -> dict[int, str]:
-    """Where the requests are that some thread executes just now, by the id of the Request."""
+# What a function waits in for an end that another thread has to bring about.
+_WAITS = {
+    threading.Event.wait.__code__: "Event.wait",
+    threading.Barrier.wait.__code__: "Barrier.wait",
+    threading.Semaphore.acquire.__code__: "Semaphore.acquire",
+    threading.Condition.wait.__code__: "Condition.wait",
+    queue.Queue.get.__code__: "Queue.get",
+    queue.Queue.put.__code__: "Queue.put",
+    queue.Queue.join.__code__: "Queue.join",
+}
+
+
+def _lines() -> dict[int, tuple[str, str]]:
+    """Where the requests are that some thread executes just now, by the id of the Request.
+
+    The line, and what the function waits in there.
+    """
     found = {}
     for innermost in sys._current_frames().values():
         frame: FrameType | None = innermost
+        waits_in = ""
         while frame is not None and frame.f_code not in SERVING_CODE:
+            waits_in = _WAITS.get(frame.f_code, waits_in)
             frame = frame.f_back
         if frame is not None:
-            found[id(frame.f_locals["request"])] = place_of_frame(innermost)
+            found[id(frame.f_locals["request"])] = place_of_frame(innermost), waits_in
     return found

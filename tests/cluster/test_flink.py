@@ -71,7 +71,7 @@ def processes_of(session):
 
 def test_what_a_real_cluster_cannot_do_says_so(shared):
     session, _ = shared
-    session.wait_idle(30)
+    session.engine.prepare()
     with pytest.raises(sf.EngineError, match="step needs engine='embedded'"):
         session.step()
     session.resume()
@@ -84,7 +84,7 @@ def test_what_a_real_cluster_cannot_do_says_so(shared):
 def test_flinks_rest_interface_talks_to_the_session_alone(shared):
     """Nor to another user of the machine; the link that is shown is for looking."""
     session, _ = shared
-    session.wait_idle(30)
+    session.engine.prepare()
     rest, link = session.engine.cluster.rest, session.status().web_url
     job = rest.job()
     context = ssl._create_unverified_context()
@@ -328,7 +328,7 @@ def test_a_stopped_endpoint_and_a_paused_kafka_lose_and_double_nothing(functions
     messages, keys = 100_000, 1_000
     session = start(functions)
     try:
-        session.wait_idle(60)
+        session.engine.prepare()
         kafka = next(p for p, c in processes_of(session).items() if "kafka.Kafka\0" in c)
         session.send_many((("c/count", f"k{i % keys}", i) for i in range(messages)), progress=False)
         eventually(lambda: session.status().processed > messages // 10, 60)
@@ -384,7 +384,7 @@ def test_ingresses_and_egresses_of_the_user_work_as_they_are(functions):
 
     session = start(functions)
     try:
-        session.wait_idle(60)
+        session.engine.prepare()
         engine = session.engine
         address = engine.cluster.bootstrap_servers
         engine._clients.create_topics(["questions"], 1)

@@ -222,20 +222,24 @@ def test_a_broken_download_is_fetched_once_more_and_then_refused(tmp_path):
 
 
 @pytest.fixture
-def routes():
-    routes = ClusterRoutes(["http://x"], lambda owner, token: token == "pending")
+def routes(functions):
+    functions.register("b/only", lambda ctx, message: None)
+    routes = ClusterRoutes(
+        ["http://x"], lambda owner, token: token == "pending", functions.meant_by
+    )
     routes.documents = [http_endpoint("a/*", "http://x"), http_endpoint("b/only", "http://x")]
     return routes
 
 
 @pytest.mark.parametrize(
-    ("typename", "reached"), [("a/x", 1), ("b/only", 1), ("b/x", 0), ("c/x", 0)]
+    ("typename", "reached"), [("a/x", 1), ("b/only", 1), ("b/x", 0), ("c/x", 0), ("b/onyl", 0)]
 )
 def test_targets_must_be_covered(routes, typename, reached):
     if reached:
         routes.check_target(typename)
     else:
-        with pytest.raises(sf.EngineError, match=typename):
+        meant = "; did you mean 'b/only'" if typename == "b/onyl" else "declares it$"
+        with pytest.raises(sf.EngineError, match=f"serves '{typename}'.*{meant}"):
             routes.check_target(typename)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -221,3 +223,43 @@ def test_sending_many_behind_a_function_that_never_returns_ends(functions, monke
         ):
             session.send_many((("w/f", "y", n) for n in range(90_000)), progress=False)
         go.set()
+
+
+class Waits(NamedTuple):
+    """What a function waits by, how another thread ends that, and what it is called."""
+
+    wait: Callable[[], object]
+    end: Callable[[], object]
+    name: str
+
+
+def _waits(kind):
+    if kind == "event":
+        event = threading.Event()
+        return Waits(event.wait, event.set, "Event.wait")
+    if kind == "queue":
+        items: queue.Queue[int] = queue.Queue()
+        return Waits(items.get, lambda: items.put(1), "Queue.get")
+    semaphore = threading.Semaphore(0)
+    return Waits(semaphore.acquire, semaphore.release, "Semaphore.acquire")
+
+
+@pytest.mark.parametrize("kind", ["event", "queue", "semaphore"])
+def test_a_wait_names_the_function_that_waits_for_another_thread(functions, kind):
+    """Nobody can know which thread it is for; so it is named, and the wait ends in its time."""
+    waits = _waits(kind)
+    functions.register("a/f", lambda ctx, message: waits.wait() and None)
+    with sf.start(port=0, functions=functions) as session:
+        session.send("a/f", "x", 1)
+        eventually(lambda: any(each.waits_in for each in session.running))
+        (running,) = session.running
+        assert running.waits_in == waits.name
+        assert f"where it waits for another thread ({waits.name})" in running.text
+        said = rf"another thread \({waits.name}\).*; if it waits for the thread that has asked here"
+        begin = time.monotonic()
+        with pytest.raises(sf.IdleTimeout, match=said):
+            session.wait_idle(0.3)
+        assert time.monotonic() - begin < 5
+        waits.end()
+        session.wait_idle()
+        assert session.status().processed == 1
