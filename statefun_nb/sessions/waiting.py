@@ -191,11 +191,11 @@ def _what_runs(running: Sequence[Running]) -> str:
         text += f"; {each.text}"
         if not each.is_async:
             text += " (a sync function: nothing else runs meanwhile)"
+    if any(each.seconds > _LONG_SECONDS for each in running):
+        text += f"; {CURE}"
     if any(each.waits_in for each in running):
         text += (
             "; if it waits for the thread that has asked here, neither goes on: let the function "
             "return, and send it a message when there is something to do"
         )
-    if any(each.seconds > _LONG_SECONDS for each in running):
-        text += f"; {CURE}"
     return text
