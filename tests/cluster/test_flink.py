@@ -645,13 +645,14 @@ def test_a_wait_for_a_cluster_that_is_starting_ends_in_its_time(functions):
         lambda ctx, message: setattr(ctx.storage, "n", message.value)
     )
     with sf.start(engine="flink", port=0, functions=functions) as session:
-        assert not session.engine._deployment.runs
+        engine: Any = session.engine
+        assert not engine._deployment.runs
         assert session.wait_idle(0) == (0, 0, 0, 0)  # nothing was sent: it need not start
         assert asyncio.run(session.idle(2)) == (0, 0, 0, 0)
-        assert not session.engine._deployment.runs
+        assert not engine._deployment.runs
         sending = threading.Thread(target=session.send, args=("w/f", "a", 1))
         sending.start()
-        eventually(lambda: session.engine._undeclared.addresses)
+        eventually(lambda: engine._undeclared.addresses)
         for wait in (session.wait_idle, lambda seconds: asyncio.run(session.idle(seconds))):
             begin = time.monotonic()
             with pytest.raises(
