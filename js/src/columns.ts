@@ -24,7 +24,14 @@ export interface Column {
 }
 
 export const COLUMNS: Column[] = [
-  { key: "time", name: "time", field: "seq", width: 96, text: (row) => clock(row.time) },
+  {
+    key: "time",
+    name: "time",
+    field: "seq",
+    width: 96,
+    text: (row) => clock(row.time),
+    filter: (row) => `seq>=${row.seq}`,
+  },
   {
     key: "address",
     name: "address",
@@ -47,6 +54,7 @@ export const COLUMNS: Column[] = [
     field: "message",
     width: "minmax(90px,1.7fr)",
     text: (row) => row.message,
+    filter: messageFilter,
   },
   {
     key: "change",
@@ -54,6 +62,7 @@ export const COLUMNS: Column[] = [
     field: "change",
     width: "minmax(90px,1.7fr)",
     text: (row) => row.change,
+    filter: changeFilter,
   },
   {
     key: "sent",
@@ -63,7 +72,14 @@ export const COLUMNS: Column[] = [
     text: sentText,
     filter: (row) => (row.out[0]?.where ? term("sent", row.out[0].where) : ""),
   },
-  { key: "ms", name: "ms", field: "ms", width: 58, text: (row) => milliseconds(row.ms) },
+  {
+    key: "ms",
+    name: "ms",
+    field: "ms",
+    width: 58,
+    text: (row) => milliseconds(row.ms),
+    filter: (row) => `ms>=${row.ms}`,
+  },
   {
     key: "status",
     name: "✓",
@@ -73,6 +89,18 @@ export const COLUMNS: Column[] = [
     filter: (row) => `status:${row.status.split(" ", 1)[0]}`,
   },
 ];
+
+/** Those with the same words; of quotation marks, which a term cannot have, the longest between. */
+function messageFilter({ message }: Row): string {
+  const [longest = ""] = message.split('"').toSorted((a, b) => b.length - a.length);
+  return longest && term("message", longest);
+}
+
+/** Those that failed alike, or that changed the same value. */
+function changeFilter({ error, change }: Row): string {
+  const [first = ""] = (error || change).split(":", 1);
+  return first && term(error ? "error" : "state", first);
+}
 
 /** A sign of its own for each status: colour alone says nothing. */
 export function sign({ status, repaired }: Pick<Row, "status" | "repaired">): string {

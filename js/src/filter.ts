@@ -324,9 +324,9 @@ export function without(parts: Part[], part: Part): string {
 
 /** A filter with one more term, in the place of another of the same field. */
 export function withTerm(text: string, added: string): string {
-  const field = added.slice(0, added.indexOf(":") + 1);
+  const field = (term: string) => term.toLowerCase().split(/[:<>=!]/, 1)[0];
   const kept = parseFilter(text).parts.filter(
-    (part) => part.text !== added && !part.text.toLowerCase().startsWith(field),
+    (part) => part.text !== added && field(part.text) !== field(added),
   );
   return [...kept.map((part) => part.text), added].join(" ");
 }

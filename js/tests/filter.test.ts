@@ -178,3 +178,9 @@ test("an address is split after its typename", () => {
   expect(splitAddress("example/person/a/b")).toEqual(["example/person", "a/b"]);
   expect(splitAddress("")).toEqual(["", ""]);
 });
+
+test("a term takes the place of one of its field, however it compares", () => {
+  expect(withTerm("id:bob seq>=3", "seq>=7")).toBe("id:bob seq>=7");
+  expect(withTerm("id:bob ms>5", "status:ok")).toBe("id:bob ms>5 status:ok");
+  expect(withTerm("id:bob", "id:ann")).toBe("id:ann");
+});

@@ -63,7 +63,26 @@ def beside(view: Any) -> Any:
             "Output, brings it to the side"
         )
         return view
-    shown = sidecar.Sidecar(title="StateFun", anchor="split-right")
-    with shown:
+    place = sidecar.Sidecar(title="StateFun", anchor="split-right")
+    with place:
         view._ipython_display_()
-    return shown
+    return Beside(view, place)
+
+
+class Beside:
+    """A view that is shown beside the notebook, and so not once more in the cell.
+
+    ``view`` is the widget, whose traits can be linked.
+    """
+
+    def __init__(self, view: Any, place: Any) -> None:
+        self.view = view
+        self._place = place
+
+    def close(self) -> None:
+        """Close the view, and its place."""
+        self.view.close()
+        self._place.close()
+
+    def __repr__(self) -> str:
+        return f"{self.view!r} beside the notebook"

@@ -169,3 +169,46 @@ def test_the_tour_runs_as_a_newcomer_runs_it(notebook, picture):
     errors = [output.ename for output in outputs if output.output_type == "error"]
     assert errors == ["CheckFailed"]  # the exercise that nobody has done yet
     assert len(outputs) > 12
+
+
+def test_beside_the_notebook_it_fills_a_sidecar(notebook, page):
+    pytest.importorskip("sidecar")
+    in_the_whole_lab(notebook, FUNCTIONS, 's.dashboard(where="right")', SEND)
+    view = page.locator(".jp-LinkedOutputView .sf-root")
+    expect(rows(view)).to_have_count(18)
+    expect(page.locator(".sf-root")).to_have_count(1)  # and not once more in the cell
+    cells = page.locator(".jp-NotebookPanel").bounding_box()
+    beside = view.bounding_box()
+    assert beside["x"] >= cells["x"] + cells["width"]
+    assert beside["height"] > 0.8 * cells["height"]
+    view.get_by_role("button", name="Pause").click()
+    expect(view.get_by_role("status").first).to_contain_text("paused")
+    page.locator(".jp-NotebookPanel .jp-Cell").last.click()
+    notebook.run("_2.close()")
+    expect(view).to_have_count(0)
+
+
+def test_without_the_sidecar_it_says_what_to_do_and_the_output_view_fills_its_place(notebook, page):
+    show = 'import sys\nsys.modules["sidecar"] = None\ns.dashboard(where="right")'
+    in_the_whole_lab(notebook, FUNCTIONS, show, SEND)
+    in_cell = page.locator(".jp-Cell").nth(1)
+    expect(rows(in_cell)).to_have_count(18)
+    expect(in_cell).to_contain_text("where='right' needs jupyterlab-sidecar")
+    expect(in_cell).to_contain_text("Create New View for Cell Output")
+    page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1")
+    notebook.command("notebook:create-output-view")
+    view = page.locator(".jp-LinkedOutputView .sf-root")
+    expect(rows(view)).to_have_count(18)
+    place = page.locator(".jp-LinkedOutputView").bounding_box()
+    assert view.bounding_box()["height"] > 0.8 * place["height"]
+
+
+def in_the_whole_lab(notebook, *cells):
+    """Where documents stand beside one another."""
+    notebook.open(*cells)
+    alone = notebook.name.partition(".")[0]  # in a workspace of its own, without others' documents
+    notebook.page.goto(f"{notebook.address}/lab/workspaces/{alone}/tree/{notebook.name}")
+    notebook.wait_ready()
+    # While documents are opened none may be current yet, and a command goes nowhere.
+    notebook.page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.content?.widgets")
+    notebook.run_all()

@@ -18,6 +18,7 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 import statefun_nb as sf
+from tests.waiting import eventually
 
 from .test_dashboard import PANES, detail_of, filter_box, row, rows
 
@@ -126,6 +127,61 @@ def test_a_download_is_in_the_order_that_is_shown(live, page):
     took = [each["ms"] for each in found]
     assert len(took) == 6
     assert took == sorted(took, reverse=True)
+
+
+def test_each_cell_is_a_filter(session, live):
+    session.send("shop/cart", "bob", -1)
+    session.wait_idle(timers=False)
+    expect(rows(live)).to_have_count(7)
+    for column, term, left in (
+        ("time", "seq>=7", 1),
+        ("address", "type:shop/cart id:bob", 2),
+        ("caller", "caller:ingress", 4),
+        ("message", "message:-1", 1),
+        ("change", "error:ValueError", 1),
+        ("status", "status:error", 1),
+    ):
+        by_cell(live, rows(live).first, column, term)
+        expect(rows(live)).to_have_count(left)
+        filter_box(live).fill("")
+        expect(rows(live)).to_have_count(7)
+    changed = row(live, "cart", "ann")
+    by_cell(live, changed, "change", "state:total")
+    expect(rows(live)).to_have_count(3)
+    filter_box(live).fill("")
+    by_cell(live, row(live, "stock", "hat").first, "sent", "sent:shop/events")
+    expect(rows(live)).to_have_count(3)
+
+
+def by_cell(view, line, column, term):
+    """Click what a cell shows under the pointer; the status has its key alone."""
+    if column == "status":
+        line.click()
+        view.get_by_role("grid").press("s")
+        line.click()
+    else:
+        line.locator(f".sf-c-{column}").hover()
+        view.get_by_role("button", name=f"Filter by {term}", exact=True).click()
+    expect(filter_box(view)).to_have_value(term)
+
+
+def test_what_is_typed_is_offered_what_there_is(live):
+    def offers(field):
+        listed = live.locator(f"datalist[id='{field.get_attribute('list')}'] option")
+        return [each.get_attribute("value") for each in listed.all()]
+
+    box = filter_box(live)
+    box.fill("id:b")
+    eventually(lambda: offers(box) == ["id:bob"])
+    box.fill("id:bob AND type:sto")
+    eventually(lambda: offers(box) == ["id:bob AND type:shop/stock"])
+    box.fill("sta")
+    eventually(lambda: offers(box) == ["status:", "state:"])
+    box.fill("")
+    form = pane(live, "Send")
+    assert offers(form.get_by_label("Function")) == ["shop/cart", "shop/stock"]
+    form.get_by_label("Function").fill("shop/stock")
+    eventually(lambda: offers(form.get_by_label("Id")) == ["hat"])
 
 
 def test_columns_are_sized_by_keys(live, page):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-import importlib.util
 import json
 import re
+import sys
 import threading
 import time
 
@@ -279,10 +279,8 @@ def test_a_watched_address_needs_no_rows_and_the_others_do(session):
     assert page.widget.filter == "id:0"
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("sidecar") is not None, reason="the sidecar is installed"
-)
-def test_without_a_sidecar_the_view_is_in_the_cell_and_it_is_said(session):
+def test_without_a_sidecar_the_view_is_in_the_cell_and_it_is_said(session, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sidecar", None)
     with pytest.warns(UserWarning, match="where='right' needs jupyterlab-sidecar"):
         view = session.dashboard(where="right")
     assert view.kind == "dashboard"
