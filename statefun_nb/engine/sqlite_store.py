@@ -57,8 +57,7 @@ class SqliteStore:
         self.path = path
         self._egress_limit = egress_limit
         self.what_runs: Callable[[], str] = str  # of the session whose file it is
-        holder = _open_here.get(os.path.realpath(path))
-        if holder is not None and not holder.gone:
+        if (holder := _open_here.get(os.path.realpath(path))) and not holder.gone:
             raise EngineError(used_here(path, holder.what_runs()))
         self._file = OwnFile(path)
         self._totals: Totals = {table: [0, 0] for table in TABLES}
@@ -90,7 +89,6 @@ class SqliteStore:
                 raise EngineError(lost_log(self.path))
             with self._transaction():  # not in a log yet: the file has its head from the first
                 self._create(Head(_new_id(), clock, 0, 0, ""))
-                db.execute(f"PRAGMA application_id = {_APPLICATION}")
         db.execute("PRAGMA journal_mode = WAL")
         with self._transaction():
             self._check_pages()
@@ -121,6 +119,7 @@ class SqliteStore:
     def _create(self, head: Head) -> None:
         for statement in _CREATE:
             self._db.execute(statement)
+        self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
         self._db.execute(f"PRAGMA user_version = {WHOLE}")
         self._put_head(self._db, head)
 
@@ -379,8 +378,7 @@ class SqliteStore:
                 if self._take_log_in("TRUNCATE"):
                     self._db.execute(f"PRAGMA user_version = {WHOLE}")
         self._db.close()
-        ended = self._file.ended
-        if not ended and not self.gone:  # as when the disk is full: it may have no log any more
+        if not (ended := self._file.ended) and not self.gone:  # the disk is full: it may lack a log
             with contextlib.suppress(OSError):
                 self._last.write(self._head.commits)
         self._last.close(remove=ended)

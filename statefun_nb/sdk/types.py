@@ -207,9 +207,8 @@ def make_json_type(typename: str) -> Type[Any]:
             kind = ConversionTypeError if isinstance(error, TypeError) else ConversionError
             raise kind(f"{shown(value)} is not a JSON value: {error}") from error
         except RecursionError as error:
-            raise ConversionError(
-                f"a {type(value).__name__} is not a JSON value: it is nested too deep, or in itself"
-            ) from error
+            kind_of = f"a {type(value).__name__} is not a JSON value"
+            raise ConversionError(f"{kind_of}: it is nested too deep, or in itself") from error
 
     return simple_type(typename, serialize, json.loads)
 
