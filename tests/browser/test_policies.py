@@ -2,8 +2,8 @@
 
 The kernel's side is the real one, a ``Dashboard`` on a comm; the test carries the messages between
 it and the frame. The policy is that of VS Code's notebooks where their setting
-``notebook.experimental.enableCsp`` is on; Colab has outputs in a frame of another origin, which here
-is a frame without any.
+``notebook.experimental.enableCsp`` is on. Colab has outputs in a frame of another origin; here it
+is one without any.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def test_it_is_live_in_a_frame_of(host, session, page, monkeypatch):
     monkeypatch.setattr(comm, "create_comm", RecordingComm)
     widget = session.dashboard()
     sandbox, policy = HOSTS[host]
-    traits = {**dict.fromkeys(("typename", "id", "filter"), ""), "kind": "dashboard"}
+    traits: dict[str, object] = {"kind": "dashboard", "typename": "", "id": "", "filter": ""}
     traits |= {"selected": 0, "pane": "invocations", "picture": "none"}
     bodies = {
         "/frame.html": ("text/html", FRAME.replace("TRAITS", json.dumps(traits))),
