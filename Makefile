@@ -59,9 +59,9 @@ test: check $(LOW)/ready ## All tests, notebooks, and the lowest libraries; says
 	  -o addopts= -W default --ignore notebooks/15_the_real_cluster.ipynb notebooks
 	STATEFUN_NB_REQUIRE= $(LOW)/bin/python -m pytest -q tests
 
-test-all: ## The same, and Docker and Chromium must be there (Java 11 or 17 is fetched)
+test-all: ## The same, and Docker, Chromium and Go must be there (Java 11 or 17 is fetched)
 	# A full run covers 92 %; where parts are skipped, there is no floor to hold.
-	STATEFUN_NB_REQUIRE=flink,docker,browser,notebooks $(MAKE) test FLOOR=--cov-fail-under=90
+	STATEFUN_NB_REQUIRE=flink,docker,browser,notebooks,lambda,statefun2 $(MAKE) test FLOOR=--cov-fail-under=90
 
 docs: $(VENV)/dev ## Build the pages in docs/_build; a dead link fails it
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build

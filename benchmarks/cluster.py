@@ -15,6 +15,7 @@ from statistics import median
 from statefun_nb.cluster.cluster import Cluster
 from statefun_nb.cluster.kafka import Clients
 from statefun_nb.cluster.local import local_cluster
+from statefun_nb.cluster.release import OF_3
 from statefun_nb.demos.greeter import greetings
 from statefun_nb.protocol.module_yaml import (
     KAFKA_EGRESS,
@@ -48,7 +49,7 @@ def measure() -> Iterator[Row]:
         ports = {
             name: stack.enter_context(serving(*server, name)) for name, server in servers.items()
         }
-        cluster = local_cluster(1, lambda _: None)
+        cluster = local_cluster(OF_3, 1, lambda _: None)
         stack.callback(cluster.close)
         clients = Clients(cluster.bootstrap_servers)
         stack.callback(clients.close)
@@ -60,7 +61,7 @@ def measure() -> Iterator[Row]:
 def _start(cluster: Cluster, clients: Clients, ports: dict[str, int]) -> Row:
     """Start it side by side, as a session does; then another, one part after the other."""
     ready = _seconds_to_ready(cluster, clients, ports, together=True)
-    second = local_cluster(1, lambda _: None)
+    second = local_cluster(OF_3, 1, lambda _: None)
     others = Clients(second.bootstrap_servers)
     try:
         by_hand = _seconds_to_ready(second, others, ports, together=False)

@@ -3,8 +3,8 @@
     python docker/base_images.py
 
 Debian by debootstrap, Java from PyPI, the jars that the artifact cache holds: for offline
-workshops and CI. Makes ``statefun-nb/flink`` and ``statefun-nb/kafka``, and StateFun's image on the
-first. Needs root for debootstrap.
+workshops and CI. Makes ``statefun-nb/flink`` and ``statefun-nb/kafka``, and StateFun's images on
+the first. Needs root for debootstrap.
 
     sf.start(engine="docker", kafka_image="statefun-nb/kafka:3.9.1")
 """
@@ -16,11 +16,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from statefun_nb.cluster.artifacts import FLINK_VERSION, KAFKA_VERSION, bundled_java, resolve
+from statefun_nb.cluster.artifacts import KAFKA_VERSION, bundled_java, resolve
 from statefun_nb.cluster.docker import build_image, check_docker, has_image
+from statefun_nb.cluster.release import RELEASES
 
 DEBIAN = "statefun-nb/debian:bookworm"
-FLINK_BASE = f"statefun-nb/flink:{FLINK_VERSION}"
 KAFKA_IMAGE = f"statefun-nb/kafka:{KAFKA_VERSION}"
 
 DOCKERFILE = """\
@@ -74,12 +74,14 @@ def image(name: str, java: Path, jars: tuple[Path, ...], libs: str) -> None:
 def main() -> None:
     """Build all of them."""
     check_docker()
-    artifacts = resolve(print)
     java = bundled_java(print)
     debian()
-    image(FLINK_BASE, java, artifacts.flink, "/opt/flink/lib")
-    image(KAFKA_IMAGE, java, artifacts.kafka, "/opt/kafka/libs")
-    print(f"built {build_image(print, base=FLINK_BASE)}")
+    for release in RELEASES.values():
+        artifacts = resolve(release, print)
+        base = f"statefun-nb/flink:{release.flink}"
+        image(base, java, artifacts.flink, "/opt/flink/lib")
+        image(KAFKA_IMAGE, java, artifacts.kafka, "/opt/kafka/libs")
+        print(f"built {build_image(release, print, base)}")
 
 
 if __name__ == "__main__":

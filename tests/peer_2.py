@@ -100,3 +100,26 @@ def reply(data):
 def _address(message, address):
     typename, message.id = address
     message.namespace, message.type = typename.split("/")
+
+
+def function(typename, url, states=(), more=""):
+    """An entry of ``module``."""
+    lines = [
+        "- function:",
+        "    meta:",
+        "      kind: http",
+        f"      type: {typename}",
+        "    spec:",
+        f"      endpoint: {url}",
+        *(["      states:"] if states else []),
+        *(f"        - {each}" for each in states),
+        *([f"      {more}"] if more else []),
+    ]
+    return "\n".join(f"      {line}" for line in lines) + "\n"
+
+
+def module(*functions):
+    """The text of a module.yaml of version 2.0."""
+    return 'version: "2.0"\nmodule:\n  meta: {type: remote}\n  spec:\n    functions:\n' + "".join(
+        functions
+    )

@@ -14,7 +14,8 @@ import pytest
 import statefun_nb as sf
 from benchmarks.peers import STATEFUN_2, peer_python
 from statefun_nb.cluster.artifacts import KAFKA_VERSION, find_java
-from statefun_nb.cluster.docker import IMAGE, check_docker, has_image
+from statefun_nb.cluster.docker import check_docker, has_image
+from statefun_nb.cluster.release import OF_3
 
 __all__ = [
     "CHROMIUM",
@@ -98,7 +99,7 @@ def need_docker():
     need_flink()
     try:
         check_docker()
-        lacking = [name for name in (IMAGE, KAFKA_IMAGE) if not has_image(name)]
+        lacking = [name for name in (OF_3.image, KAFKA_IMAGE) if not has_image(name)]
         reason = f"Docker lacks {', '.join(lacking)}: run python docker/base_images.py"
     except sf.EngineError as error:
         lacking, reason = ["docker"], str(error)

@@ -12,6 +12,7 @@ from ..cells.arguments import whole_number
 from ..cells.progress import ProgressLine
 from ..cluster import artifacts, detached
 from ..cluster.docker import KAFKA_IMAGE
+from ..cluster.release import RELEASES
 from ..errors import EngineError
 from ..sessions.options import Options
 from .arguments import readable
@@ -23,6 +24,12 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
     """Add the commands below ``cluster`` to its parser."""
     commands = parser.add_subparsers(dest="action", required=True, metavar="action")
     fetch = commands.add_parser("fetch", help="fetch what the real StateFun needs, for offline use")
+    fetch.add_argument(
+        "--statefun",
+        choices=RELEASES,
+        default=Options.statefun,
+        help=f"the version ({Options.statefun})",
+    )
     fetch.set_defaults(run=_fetch)
     up = commands.add_parser("up", help="start Kafka and StateFun with a module.yaml")
     module = up.add_argument(
@@ -50,9 +57,9 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
     commands.add_parser("down", help="stop it").set_defaults(run=_down)
 
 
-def _fetch(_: argparse.Namespace) -> None:
+def _fetch(options: argparse.Namespace) -> None:
     progress = ProgressLine()
-    artifacts.resolve(progress)
+    artifacts.resolve(RELEASES[options.statefun], progress)
     progress("")
     print('all that engine="flink" needs is here')
 

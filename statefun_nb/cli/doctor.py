@@ -11,7 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
 from ..cluster.artifacts import cache_folder, find_java, missing_artifacts
-from ..cluster.docker import IMAGE, check_docker, has_image
+from ..cluster.docker import check_docker, has_image
+from ..cluster.release import OF_3
 from ..errors import StatefunError, install_command
 from ..sessions.options import Options
 from ..tables import text_table
@@ -103,7 +104,7 @@ def _jars() -> Finding:
         return Finding(
             "Flink, StateFun, Kafka", False, "unknown without jgo", needed_for, "see jgo"
         )
-    missing = missing_artifacts()
+    missing = missing_artifacts(OF_3)
     if not missing:
         return Finding("Flink, StateFun, Kafka", True, str(cache_folder()), needed_for, "")
     offline = " (but STATEFUN_NB_OFFLINE is set)" if os.environ.get("STATEFUN_NB_OFFLINE") else ""
@@ -118,7 +119,7 @@ def _docker() -> Finding:
 
 def _docker_found() -> str:
     check_docker()
-    return "runs" if has_image(IMAGE) else f"runs; {IMAGE} is built on first use"
+    return "runs" if has_image(OF_3.image) else f"runs; {OF_3.image} is built on first use"
 
 
 def _try(part: str, needed_for: str, look: Callable[[], str]) -> Finding:

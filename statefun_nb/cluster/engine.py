@@ -17,7 +17,7 @@ from ..loop_thread import LoopThread
 from ..protocol.effects import Emit, TypedValue
 from ..protocol.egresses import LARGEST_EXCHANGE
 from ..protocol.envelope import encode_envelope
-from ..protocol.module_yaml import Document, refuse_older
+from ..protocol.module_yaml import Document
 from ..protocol.v3 import decode_typed_value
 from ..trace.traced import Serving, TracedHandler
 from .cluster import Cluster
@@ -82,11 +82,12 @@ class ClusterEngine:
         self._endpoint = endpoint
         self._handler = handler
         self._observed = Observed(self._serves)
-        urls = (endpoint.url, endpoint.url_remote)
+        form = cluster.release.form
+        urls = form.urls(endpoint)
         self._routes = ClusterRoutes(urls, self._observed.pending, handler.functions.meant_by)
         call = "" if on_error == "retry" else _CALL_TIMEOUT
         self._remote = RemoteFunctions(
-            handler, self._routes, self._observed, urls, call=call, deploys=cluster.deploys
+            handler, self._routes, self._observed, urls, form, call=call, deploys=cluster.deploys
         )
         endpoint.take(LARGEST_EXCHANGE)
         self._parking = endpoint.park(retry=on_error == "retry")
@@ -113,7 +114,7 @@ class ClusterEngine:
         self._keeper = Keeper(cluster, self._clients)
         gateway = gateway_documents(cluster.bootstrap_servers, self._group, delivery)
         module = SessionModule(
-            urls, gateway, self._remote.deployed, max_batch=batch_limit, call=_CALL_TIMEOUT
+            form, urls, gateway, self._remote.deployed, max_batch=batch_limit, call=_CALL_TIMEOUT
         )
         self._deployment = self._deploy(module, report)
 
@@ -164,7 +165,7 @@ class ClusterEngine:
 
     def load(self, documents: list[Document]) -> None:
         """Have the job run with documents of the user's, too; see ``Deployment``."""
-        refuse_older(documents)
+        self.cluster.release.form.refuse(documents)
         self._deployment.load(documents)
 
     # Messages.

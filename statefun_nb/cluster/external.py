@@ -8,6 +8,7 @@ from ..errors import EngineError
 from .detached import context_for
 from .flink import Rest
 from .kafka import Clients
+from .release import Release
 
 __all__ = ["ExternalCluster"]
 
@@ -24,6 +25,8 @@ class ExternalCluster:
     ----------
     name : str
         As in ``sf.start(engine=...)``.
+    release : Release
+        Which StateFun it runs.
     bootstrap_servers : str
         Of Kafka.
     rest_url : str
@@ -34,8 +37,10 @@ class ExternalCluster:
     generation = 0
     deploys = False
 
-    def __init__(self, name: str, bootstrap_servers: str, rest_url: str) -> None:
+    def __init__(self, name: str, release: Release, bootstrap_servers: str, rest_url: str) -> None:
         self.name = name
+        self.release = release
+        self.module_version = release.form.version
         self.restarts: list[str] = []
         self.bootstrap_servers = bootstrap_servers
         # One of `statefun-nb cluster up` talks to who shows the key that it was started with.

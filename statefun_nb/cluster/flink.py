@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,8 +46,17 @@ class FlinkPorts(NamedTuple):
     blob: int
 
 
-def write_config(folder: Path, ports: FlinkPorts, parallelism: int, identity: Identity) -> None:
-    """conf/ for JobManager and TaskManagers, all on loopback; REST is for ``identity`` alone."""
+def write_config(
+    folder: Path,
+    ports: FlinkPorts,
+    parallelism: int,
+    identity: Identity,
+    more: Mapping[str, str],
+) -> None:
+    """conf/ for JobManager and TaskManagers, all on loopback; REST is for ``identity`` alone.
+
+    ``more`` are the settings of its release.
+    """
     conf = folder / "conf"
     conf.mkdir(exist_ok=True)
     settings = {
@@ -65,20 +75,19 @@ def write_config(folder: Path, ports: FlinkPorts, parallelism: int, identity: Id
         "classloader.parent-first-patterns.additional": (
             "org.apache.flink.statefun;org.apache.kafka;com.google.protobuf"
         ),
-        "state.backend": "hashmap",
         "state.checkpoints.dir": (folder / "checkpoints").as_uri(),
         "state.savepoints.dir": (folder / "savepoints").as_uri(),
         "execution.checkpointing.interval": "1s",
         "restart-strategy": "fixed-delay",
         "restart-strategy.fixed-delay.attempts": 2147483647,
         "restart-strategy.fixed-delay.delay": "1sec",
-        "pipeline.auto-generate-uids": "false",
         "execution.savepoint.ignore-unclaimed-state": "true",
         "web.submit.enable": "false",
         # Takes away a button only: a GET of jobs/ID/yarn-cancel still cancels (1.16).
         "web.cancel.enable": "false",
         "web.access-control-allow-origin": f"https://127.0.0.1:{ports.rest}",  # and not "*"
         **identity.settings(),
+        **more,
         # A TaskManager that is up before the JobManager asks again soon, not after 10 s; one that
         # was killed is missed after a few seconds, not 50.
         "cluster.registration.initial-timeout": "100",

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
+from ..address import GATEWAY
 from ..errors import EngineError
-from ..protocol.egresses import LARGEST_EXCHANGE
+from ..protocol.effects import StateSpec
 from ..protocol.module_yaml import (
     PLAYGROUND_EGRESS,
     PLAYGROUND_INGRESS,
     Document,
-    http_endpoint,
     merged,
     serving,
 )
+from .module_forms import ModuleForm, Specs
 
 __all__ = ["SessionModule"]
 
@@ -25,10 +26,12 @@ class SessionModule:
 
     What is declared in the session is served by it, as on the embedded engine: by an endpoint of
     ``namespace/*``, so that a function of a later cell is found, too; where a document of the
-    user's serves the rest of its namespace, by one for each function.
+    user's serves the rest of its namespace, and in StateFun 2.x, by one for each function.
 
     Parameters
     ----------
+    form : ModuleForm
+        How such a module.yaml is written.
     urls : sequence of str
         Of the session's endpoint: the first for what it serves, and one for what it hands on.
     gateway : sequence of Document
@@ -41,6 +44,7 @@ class SessionModule:
 
     def __init__(
         self,
+        form: ModuleForm,
         urls: Sequence[str],
         gateway: Sequence[Document],
         through: Callable[[Document], Document],
@@ -48,13 +52,16 @@ class SessionModule:
         max_batch: int,
         call: str,
     ) -> None:
+        self._form = form
         self._url = urls[0]
         self._urls = urls
         self._through = through
         self._max_batch = max_batch
         self._call = call
         self._gateway = gateway
-        self._namespaces = {_OWN_NAMESPACE}  # messages to those that were declared may be under way
+        # Messages to those that were declared may be under way, and their state may be there.
+        self._rules = {form.rule(GATEWAY)}
+        self._states: dict[str, dict[str, StateSpec]] = {}
         self.users: list[Document] = []
 
     def with_loaded(self, documents: Sequence[Document]) -> list[Document]:
@@ -79,46 +86,50 @@ class SessionModule:
                 )
         return merged(self.users, documents)
 
-    def documents(self, functions: Iterable[str]) -> list[Document]:
+    def documents(self, functions: Specs) -> list[Document]:
         """The module.yaml of these functions, with each endpoint at its own address."""
-        declared = sorted(functions)
-        elsewhere = {
-            document.spec["functions"]
-            for document in self.users
-            if document.is_endpoint and document.spec["urlPathTemplate"] != self._url
-        }
-        mine = {document.spec["functions"] for document in self.users if document.is_endpoint}
+        elsewhere = self._elsewhere()
+        kept = [d for d in self.users if not d.is_endpoint or d.spec["functions"] not in functions]
+        mine = {document.spec["functions"] for document in kept if document.is_endpoint}
         mine -= elsewhere  # the user's own words for this endpoint
-        rules = {f"{namespace}/*" for namespace in self._namespaces} - elsewhere
-        for typename in declared:
-            namespace = typename.partition("/")[0]
-            everything = f"{namespace}/*"
-            if everything in elsewhere:
-                rules.add(typename)
-            else:
-                self._namespaces.add(namespace)
-                rules.add(everything)
-        kept = [d for d in self.users if not d.is_endpoint or d.spec["functions"] not in declared]
-        added = [self._own(rule) for rule in sorted(rules - mine)]
+        rules = self._rules - elsewhere
+        for typename in functions:
+            rule = self._form.rule(typename)
+            rules.add(typename if rule in elsewhere else rule)
+        added = [self._own(rule, functions) for rule in sorted(rules - mine)]
         return [*added, *kept, *self._gateway]
 
-    def _own(self, rule: str) -> Document:
-        """The document of a rule, ``namespace/*`` or ``namespace/name``, for the endpoint."""
-        return http_endpoint(
-            rule, self._url, self._max_batch, call=self._call, payload_max_bytes=LARGEST_EXCHANGE
-        )
+    def _elsewhere(self) -> set[str]:
+        """The rules of the user's documents that lead to others."""
+        endpoints = (document.spec for document in self.users if document.is_endpoint)
+        return {spec["functions"] for spec in endpoints if spec["urlPathTemplate"] != self._url}
 
-    def deployed(self, functions: Iterable[str]) -> list[Document]:
+    def _own(self, rule: str, functions: Specs) -> Document:
+        """The document of a rule, ``namespace/*`` or ``namespace/name``, for the endpoint."""
+        declared = {spec.name: spec for spec in functions.get(rule, ())}
+        states = {**declared, **self._states.get(rule, {})}  # the cluster keeps the first, too
+        return self._form.endpoint(rule, self._url, states.values(), self._max_batch, self._call)
+
+    def deployed(self, functions: Specs) -> list[Document]:
         """The same as it is deployed."""
+        elsewhere = self._elsewhere()
+        for typename, specs in functions.items():
+            if (rule := self._form.rule(typename)) not in elsewhere:
+                self._rules.add(rule)
+            known = self._states.setdefault(typename, {})
+            known.update((spec.name, spec) for spec in specs if spec.name not in known)
         return [self._through(document) for document in self.documents(functions)]
 
-    def lacks(self, deployed: Sequence[Document], functions: Iterable[str]) -> list[str]:
+    def lacks(self, deployed: Sequence[Document], functions: Specs) -> list[str]:
         """Which rules have to be deployed so that these functions are served by the session."""
-        typenames = list(functions)
-        if all(self._is_own(serving(deployed, typename)) for typename in typenames):
+        if all(self._serves(serving(deployed, each), specs) for each, specs in functions.items()):
             return []
-        wanted = (d for d in self.deployed(typenames) if d.is_endpoint and d not in deployed)
+        wanted = (d for d in self.deployed(functions) if d.is_endpoint and d not in deployed)
         return sorted(document.spec["functions"] for document in wanted)
 
-    def _is_own(self, document: Document | None) -> bool:
-        return document is not None and document.spec["urlPathTemplate"] in self._urls
+    def _serves(self, document: Document | None, specs: Sequence[StateSpec]) -> bool:
+        """Does a document lead to this endpoint, with all of this state?"""
+        if document is None or document.spec["urlPathTemplate"] not in self._urls:
+            return False
+        known = self._form.states(document)
+        return known is None or {spec.name for spec in specs} <= {spec.name for spec in known}

@@ -2,7 +2,7 @@
 
 So they are in the trace, ``wait_idle`` counts their messages, and what would fail the job is their
 error, as with the embedded engine. A request that is not answered well is held and asked again,
-with back-off, as there. But the first one of a function type must not be held (see
+with back-off, as there. But in StateFun 3.x the first one of a function type must not be held (see
 ``endpoint/parking.py``): each is tried once, and then sent back to come again.
 """
 
@@ -17,14 +17,14 @@ from ..endpoint.parking import AGAIN
 from ..engine.remote import Answered, RemoteCalls, RemoteEndpoint
 from ..errors import EngineError
 from ..protocol.effects import CancelDelayed, DelayedSend, Reply, Request, TypedValue
-from ..protocol.egresses import LARGEST_EXCHANGE
-from ..protocol.module_yaml import Document, http_endpoint
+from ..protocol.module_yaml import Document
 from ..protocol.relayed import rerouted
 from ..protocol.v3 import encode_request, read_caller
-from ..sdk.dispatch import Failure, Outcome, withdraw
+from ..sdk.dispatch import Failure, Outcome, not_in_module, withdraw
 from ..trace.own_tasks import OwnTask
 from ..trace.remote import RemoteTrace
 from ..trace.traced import TracedHandler
+from .module_forms import ModuleForm
 from .observed import Observed
 from .routes import ClusterRoutes
 from .sizes import check_size
@@ -58,6 +58,8 @@ class RemoteFunctions:
         What the cluster takes, and what counts the messages.
     urls : tuple of str
         Of this endpoint, in what is deployed: for what is declared here, and for the others.
+    form : ModuleForm
+        How a document is written that is deployed.
     call : str
         How long the cluster waits for an answer; "": as long as the endpoint's own time. Then a
         failure is answered, and the cluster asks again.
@@ -71,16 +73,18 @@ class RemoteFunctions:
         routes: ClusterRoutes,
         observed: Observed,
         urls: tuple[str, str],
+        form: ModuleForm,
         *,
         call: str,
         deploys: bool,
     ) -> None:
-        self._functions = handler.functions
+        self._handler = handler
         self._trace = None if handler.recorder is None else RemoteTrace(handler.recorder)
         self._routes = routes
         self._observed = observed
         self._own_url, self._url = urls
         self._call = call
+        self._form = form
         self._deploys = deploys
         self._calls: RemoteCalls | None = None  # from the first endpoint on
         self._endpoints: dict[str, RemoteEndpoint] = {}
@@ -130,7 +134,7 @@ class RemoteFunctions:
             raise EngineError(f"{document.where}: its transport is {transport['type']}")
         endpoint = RemoteEndpoint.of(document)
         if self._calls is None:
-            self._calls = RemoteCalls(self._functions, self._trace)
+            self._calls = RemoteCalls(self._handler.functions, self._trace)
         return endpoint
 
     def deployed(self, document: Document) -> Document:
@@ -141,13 +145,8 @@ class RemoteFunctions:
         endpoint = self._endpoints.get(rule)
         if endpoint is None:
             return document
-        return http_endpoint(
-            rule,
-            self._url,
-            endpoint.batch_limit,
-            call=self._call or f"{round(endpoint.call * 1000)}ms",
-            payload_max_bytes=LARGEST_EXCHANGE,
-        )
+        call = self._call or f"{round(endpoint.call * 1000)}ms"
+        return self._form.endpoint(rule, self._url, endpoint.states, endpoint.batch_limit, call)
 
     # Serving.
 
@@ -170,10 +169,13 @@ class RemoteFunctions:
         """Ask for each message by itself where that is traced: a reply tells the sum alone."""
         target, state = request.target, _state(request)
         before = self._sent_back.pop(target, None)
+        holds = bool(self._call) and (before is not None or request.protocol == 2)
         asked: list[_Asked] = []
         delayed: list[DelayedSend | CancelDelayed] = []
 
         def check(target: SdkAddress, reply: Reply) -> None:
+            if reply.missing is not None and request.protocol == 2:
+                raise EngineError(not_in_module(target.typename, reply.missing))
             self._routes.check_reply(target, state, reply)
             self._observed.check_delayed(target, [*delayed, *reply.delayed])
 
@@ -181,7 +183,7 @@ class RemoteFunctions:
             data = encode_request(target, state, batch)
             found = _known(before, len(asked), data)
             try:
-                if found is None and self._call and before is not None:
+                if found is None and holds:
                     found = await calls.ask(target, state, data, check)
                 elif found is None:
                     found = await calls.ask_once(target, state, data, check)
@@ -189,7 +191,7 @@ class RemoteFunctions:
                 self._sent_back[target] = asked
                 return _SENT_BACK if self._call else Outcome(b"", False, Failure(len(asked), error))
             if found is None:  # a cell has declared it meanwhile
-                return _SENT_BACK
+                return await self._serve_here(request)
             reply, body = found
             if reply.missing is not None:
                 return Outcome(body, True, None)
@@ -208,12 +210,13 @@ class RemoteFunctions:
         self._observed.served(request, whole)
         return Outcome(whole, False, None)
 
+    async def _serve_here(self, request: Request) -> Outcome:
+        data = encode_request(request.target, _state(request), _messages(request))
+        started = self._handler.start(data, request)
+        return started if isinstance(started, Outcome) else await started
+
     def _batches(self, request: Request) -> list[list[tuple[SdkAddress | None, bytes]]]:
-        # Without the gateway, which is no caller.
-        messages = [
-            (read_caller(each), each.argument.SerializeToString())  # type: ignore[attr-defined]
-            for each in request.invocations
-        ]
+        messages = _messages(request)
         return [messages] if self._trace is None else [[each] for each in messages]
 
     async def close(self) -> None:
@@ -224,6 +227,14 @@ class RemoteFunctions:
         await asyncio.gather(*serving, return_exceptions=True)
         if self._calls is not None:
             await self._calls.close()
+
+
+def _messages(request: Request) -> list[tuple[SdkAddress | None, bytes]]:
+    # Without the gateway, which is no caller.
+    return [
+        (read_caller(each), each.argument.SerializeToString())  # type: ignore[attr-defined]
+        for each in request.invocations
+    ]
 
 
 def _state(request: Request) -> dict[str, TypedValue | None]:

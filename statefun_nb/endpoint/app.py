@@ -1,8 +1,9 @@
 """The routes.
 
 ``POST /statefun`` serves requests, ``POST /statefun/v2`` those of StateFun 2.x, and ``GET /health``
-says that they are served. A real cluster sends to ``/statefun/remote`` what is for functions of
-other processes; it is the same route, and its address says in module.yaml what goes through.
+says that they are served. A real cluster sends to ``/statefun/remote``, or ``/statefun/remote/v2``,
+what is for functions of other processes; it is the same route, and its address says in module.yaml
+what goes through.
 """
 
 from __future__ import annotations
@@ -329,6 +330,7 @@ def make_application(route: RequestReplyRoute, path: str, health: str) -> web.Ap
         (re.escape(path), route),
         (re.escape(path + OF_V2), RouteOfV2(route)),
         (re.escape(path + OF_OTHERS), route),
+        (re.escape(path + OF_OTHERS + OF_V2), RouteOfV2(route)),
         (re.escape(health), _Health, {"handler": route.handler}),
     ]
     return web.Application(rules, log_function=no_access_log)

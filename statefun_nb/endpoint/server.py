@@ -86,7 +86,8 @@ class Endpoint:
         self._host = host
         self._path = f"/statefun/{token}" if token else "/statefun"
         self._health = f"{self._path}{HEALTH}" if token else HEALTH
-        served = (self._path, self._path + OF_V2, self._path + OF_OTHERS, self._health)
+        tails = ("", OF_V2, OF_OTHERS, OF_OTHERS + OF_V2)
+        served = (*(self._path + tail for tail in tails), self._health)
         self._paths = [path.encode() for path in served]
         self._names = own_names([host])
         self._route = RequestReplyRoute(handler, self._names)
@@ -119,6 +120,11 @@ class Endpoint:
     def url_remote(self) -> str:
         """Where a cluster sends requests for functions of other processes, to be handed on."""
         return self.url + OF_OTHERS
+
+    @property
+    def url_remote_v2(self) -> str:
+        """The same for a cluster of StateFun 2.x."""
+        return self.url_remote + OF_V2
 
     @property
     def health_url(self) -> str:

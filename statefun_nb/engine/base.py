@@ -132,6 +132,10 @@ class RunningCluster(Protocol):
     """What can be seen of the cluster that plays the engine's part."""
 
     @property
+    def module_version(self) -> str | None:
+        """Of the module.yaml that it reads; None for today's."""
+
+    @property
     def web_url(self) -> str:
         """Flink's web interface."""
 

@@ -281,8 +281,11 @@ def with_older_endpoints(
     documents: Iterable[Document], states: Mapping[str, Iterable[StateSpec]], url: str
 ) -> list[Document]:
     """An endpoint at ``url`` for each function of ``states``, and the documents of others."""
-    own = [older_endpoint(typename, url, states[typename]) for typename in sorted(states)]
-    others = [d for d in documents if not (d.is_endpoint and d.spec["functions"] in states)]
+    known = list(documents)
+    there = {d.spec["functions"] for d in known if d.spec.get("urlPathTemplate") == url}
+    lacking = sorted(states.keys() - there)
+    own = [older_endpoint(typename, url, states[typename]) for typename in lacking]
+    others = [d for d in known if not (d.is_endpoint and d.spec["functions"] in lacking)]
     return own + others
 
 
@@ -339,6 +342,9 @@ def _io_of(document: Document) -> tuple[str, dict[str, Any]] | None:
                 meta = {"type": older, "id": spec.pop("id")}
                 if sources:
                     spec[sources] = [_source_of(each) for each in spec[sources]]
+                if "transactionTimeout" in (semantic := dict(spec.get("deliverySemantic") or {})):
+                    timeout = round(seconds(semantic.pop("transactionTimeout")) * 1000)
+                    spec["deliverySemantic"] = {**semantic, "transactionTimeoutMillis": timeout}
                 return singular, {"meta": meta, "spec": spec}
     return None
 

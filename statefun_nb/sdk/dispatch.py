@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from sys import getrefcount
 from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -27,6 +27,7 @@ __all__ = [
     "Outcome",
     "dispatch",
     "is_withdrawal",
+    "not_in_module",
     "withdraw",
 ]
 
@@ -88,7 +89,7 @@ def dispatch(
         missing: list[StateSpec] = spec.layout.missing(state)
         if missing:
             if protocol == 2:
-                _refuse_missing(target.typename, missing)
+                raise StateNameError(not_in_module(target.typename, missing))
             return Outcome(encode_missing(missing), True, None)
         storage, cells = spec.layout.storage(state)
     except StatefunError as error:
@@ -101,10 +102,10 @@ def dispatch(
     return run(spec, request, context, cells, observer, skip)
 
 
-def _refuse_missing(typename: str, missing: list[StateSpec]) -> None:
-    """Raise for what v2 has no way to ask for; its runtime would take it for a reply."""
+def not_in_module(typename: str, missing: Iterable[StateSpec]) -> str:
+    """What to say of state that StateFun 2.x does not hand in, and has no way to be asked for."""
     names = ", ".join(repr(each.name) for each in missing)
-    raise StateNameError(
+    return (
         f"{typename} declares state {names}, which the request lacks: StateFun 2.x takes the names "
         'from module.yaml, under states: (s.module_yaml(version="2.0") writes them)'
     )

@@ -11,6 +11,7 @@ from ..cluster.external import ExternalCluster
 from ..cluster.identity import check_library
 from ..cluster.kafka import Clients, kafka_library
 from ..cluster.local import local_cluster
+from ..cluster.release import RELEASES
 from ..endpoint.forward import ForwardTo
 from ..endpoint.server import Endpoint
 from ..loop_thread import LoopThread
@@ -63,7 +64,7 @@ def prepare(options: Options) -> None:
     """
     fetch_parts(options)
     if options.bootstrap_servers is not None and options.rest_url is not None:
-        there = ExternalCluster(options.engine, options.bootstrap_servers, options.rest_url)
+        there = _existing(options, options.bootstrap_servers, options.rest_url)
         clients = Clients(options.bootstrap_servers)
         there.wait_for_kafka(clients)
         clients.close()
@@ -82,21 +83,31 @@ def fetch_parts(options: Options) -> None:
     if options.bootstrap_servers is not None and options.rest_url is not None:
         return
     check_library()
-    progress = ProgressLine()
+    progress, release = ProgressLine(), RELEASES[options.statefun]
     try:
         if options.engine == "flink":
-            artifacts.resolve(progress)
+            artifacts.resolve(release, progress)
         else:
-            get_images(progress, options.image, options.kafka_image)
+            get_images(release, progress, options.image, options.kafka_image)
     finally:
         progress("")
 
 
 def _cluster(options: Options, report: ProgressLine) -> Cluster | ExternalCluster:
     if options.bootstrap_servers is not None and options.rest_url is not None:
-        return ExternalCluster(options.engine, options.bootstrap_servers, options.rest_url)
+        return _existing(options, options.bootstrap_servers, options.rest_url)
+    release = RELEASES[options.statefun]
     if options.engine == "flink":
-        return local_cluster(options.parallelism, report)
+        return local_cluster(release, options.parallelism, report)
     return docker_cluster(
-        options.parallelism, report, image=options.image, kafka_image=options.kafka_image
+        release,
+        options.parallelism,
+        report,
+        image=options.image,
+        kafka_image=options.kafka_image,
     )
+
+
+def _existing(options: Options, bootstrap_servers: str, rest_url: str) -> ExternalCluster:
+    release = RELEASES[options.statefun]
+    return ExternalCluster(options.engine, release, bootstrap_servers, rest_url)

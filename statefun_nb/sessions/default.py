@@ -19,6 +19,7 @@ from .options import (
     EngineName,
     OnErrorName,
     Options,
+    StatefunVersion,
     TransportName,
     full_path,
 )
@@ -43,6 +44,7 @@ def start(
     trace: bool = Options.trace,
     trace_limit: int = Options.trace_limit,
     trace_bytes: int = Options.trace_bytes,
+    statefun: StatefunVersion = Options.statefun,
     parallelism: int = Options.parallelism,
     delivery: DeliveryName = Options.delivery,
     image: str | None = Options.image,
@@ -85,6 +87,8 @@ def start(
         Record invocations.
     trace_limit, trace_bytes : int
         The last so many invocations are kept, and of those so many bytes.
+    statefun : str
+        Which StateFun a real cluster runs: ``"3.3.0"``, on Flink 1.16, or ``"2.2.2"``, on 1.11.
     parallelism : int
         Of the job on a real cluster, which gets as many TaskManagers (700 MB each).
     delivery : str
@@ -122,6 +126,7 @@ def start(
         trace=trace,
         trace_limit=trace_limit,
         trace_bytes=trace_bytes,
+        statefun=statefun,
         parallelism=parallelism,
         delivery=delivery,
         image=image,

@@ -215,18 +215,19 @@ class Inspection:
         """The module.yaml that serves the declared functions from this endpoint.
 
         One endpoint for each namespace, the documents that ``load_module`` has read, and for a
-        real cluster what ``send`` and ``egress`` need. With ``version="2.0"`` one of StateFun 2.x,
-        in which each function is named with its state.
+        real cluster what ``send`` and ``egress`` need. With ``version="2.0"``, and on a cluster of
+        2.x, one of StateFun 2.x, in which each function is named with its state.
 
         Raises
         ------
         SessionError
             When there is no such version.
         """
-        documents = self.engine.documents()
-        if version is None:
+        documents, cluster = self.engine.documents(), self.engine.cluster
+        wanted = cluster.module_version if version is None and cluster is not None else version
+        if wanted is None:
             return write_module(with_endpoints(documents, self.functions, self.url))
-        if not isinstance(version, str) or version != "2.0":
+        if not isinstance(wanted, str) or wanted != "2.0":
             raise SessionError(f'version= is "2.0", or left out for StateFun 3.x, not {version!r}')
         states = self.functions.state_specs()
         return write_older(with_older_endpoints(documents, states, self.url_v2))

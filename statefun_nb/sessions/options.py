@@ -16,6 +16,7 @@ __all__ = [
     "EngineName",
     "OnErrorName",
     "Options",
+    "StatefunVersion",
     "TransportName",
     "full_path",
 ]
@@ -26,6 +27,7 @@ OnErrorName = Literal["park", "retry", "skip"]
 TransportName = Literal["direct", "http"]
 ClockName = Literal["system", "virtual"]
 DeliveryName = Literal["at-least-once", "exactly-once"]
+StatefunVersion = Literal["3.3.0", "2.2.2"]  # cluster/release.py has their records
 
 
 # The options that not every engine has: elsewhere they would be ignored without a word.
@@ -34,6 +36,7 @@ _ENGINES_WITH: dict[str, tuple[EngineName, ...]] = {
     "paused": ("embedded",),
     "transport": ("embedded",),
     "clock": ("embedded",),
+    "statefun": ("flink", "docker"),
     "parallelism": ("flink", "docker"),
     "delivery": ("flink", "docker"),
     "bootstrap_servers": ("flink", "docker"),
@@ -66,6 +69,7 @@ class Options:
     trace: bool = True
     trace_limit: int = 10_000
     trace_bytes: int = 64 * 1024 * 1024
+    statefun: StatefunVersion = "3.3.0"
     parallelism: int = 1
     delivery: DeliveryName = "at-least-once"
     image: str | None = None
@@ -83,6 +87,7 @@ class Options:
         one_of("transport", self.transport, get_args(TransportName))
         one_of("clock", self.clock, get_args(ClockName))
         one_of("delivery", self.delivery, get_args(DeliveryName))
+        one_of("statefun", self.statefun, get_args(StatefunVersion))
         truth("paused", self.paused)
         truth("trace", self.trace)
         for name in ("image", "kafka_image", "bootstrap_servers", "rest_url"):

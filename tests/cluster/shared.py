@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import statefun_nb as sf
-from statefun_nb.sessions.options import Options
+from statefun_nb.sessions.options import Options, StatefunVersion
 from tests.requirements import need_flink
 
 __all__ = ["left_as_it_was", "served", "shared_cluster"]
@@ -28,12 +28,14 @@ def count(ctx, message):
 
 
 @contextmanager
-def shared_cluster(namespace: str) -> Iterator[tuple[sf.Session, sf.StatefulFunctions]]:
+def shared_cluster(
+    namespace: str, statefun: StatefunVersion = Options.statefun
+) -> Iterator[tuple[sf.Session, sf.StatefulFunctions]]:
     """A session on the real StateFun, and its functions; they know this namespace at once."""
     need_flink()
     functions = sf.StatefulFunctions()
     sf.function(f"{namespace}/nothing", functions=functions)(lambda ctx, message: None)
-    session = sf.Session(Options(engine="flink", port=0, functions=functions))
+    session = sf.Session(Options(engine="flink", statefun=statefun, port=0, functions=functions))
     yield session, functions
     session.stop(30)
 

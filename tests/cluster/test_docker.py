@@ -17,6 +17,7 @@ from statefun_nb.cluster import docker
 from statefun_nb.cluster.cluster import Cluster
 from statefun_nb.cluster.engine import ClusterEngine
 from statefun_nb.cluster.processes import free_ports, root_cause
+from statefun_nb.cluster.release import OF_3
 from statefun_nb.sessions.options import Options
 from tests.cluster.shared import served
 from tests.requirements import KAFKA_IMAGE, need_docker
@@ -201,7 +202,7 @@ def test_without_docker_the_error_says_what_to_do(monkeypatch, tmp_path):
 def test_an_image_that_cannot_be_had_is_named():
     need_docker()
     with pytest.raises(sf.EngineError, match="cannot fetch the image statefun-nb/nothing:1"):
-        docker.get_images(lambda _: None, None, "statefun-nb/nothing:1")
+        docker.get_images(OF_3, lambda _: None, None, "statefun-nb/nothing:1")
 
 
 def test_a_container_that_was_killed_for_memory_says_so(monkeypatch, tmp_path):

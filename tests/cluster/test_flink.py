@@ -28,6 +28,8 @@ import pytest
 
 import statefun_nb as sf
 from statefun_nb.cluster.gateway import MESSAGES_TOPIC
+from statefun_nb.cluster.module_forms import FormOf3
+from statefun_nb.cluster.release import RELEASES
 from statefun_nb.sessions.options import Options
 from statefun_nb.views.calls import Calls
 from statefun_nb.views.feed import Feed
@@ -518,8 +520,11 @@ PARTS = {
 }
 
 
+@pytest.mark.parametrize("statefun", RELEASES)
 @pytest.mark.parametrize("name", PARTS)
-def test_a_process_that_is_killed_is_told_and_started_again_and_nothing_is_lost(functions, name):
+def test_a_process_that_is_killed_is_told_and_started_again_and_nothing_is_lost(
+    functions, name, statefun
+):
     @sf.function("c/count", state={"n": int}, functions=functions)
     def counting(ctx, message):
         ctx.storage.n = (ctx.storage.n or 0) + 1
@@ -532,7 +537,7 @@ def test_a_process_that_is_killed_is_told_and_started_again_and_nothing_is_lost(
         raise ValueError("not yet")
 
     messages, keys = 100_000, 1_000
-    session = start(functions, parallelism=2, delivery="exactly-once")
+    session = start(functions, statefun=statefun, parallelism=2, delivery="exactly-once")
     try:
         session.send("c/parked", "a", 1)
         session.wait_idle(60)
@@ -630,9 +635,7 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(functions, monkeypatch):
     try:
         folder = session.engine.cluster.runner.folder
         module = "kind: io.statefun.endpoints.v2/http\nspec:\n  functions: broken\n"
-        monkeypatch.setattr(
-            sys.modules["statefun_nb.cluster.deployment"], "write_module", lambda _: module
-        )
+        monkeypatch.setattr(FormOf3, "write", lambda self, documents: module)
         with pytest.raises(sf.EngineError, match=r"jobmanager ended: .*broken.*%statefun logs"):
             session.send("c/f", "a", 1)
     finally:

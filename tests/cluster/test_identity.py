@@ -15,6 +15,7 @@ import statefun_nb as sf
 from statefun_nb.cluster.external import ExternalCluster
 from statefun_nb.cluster.flink import Rest
 from statefun_nb.cluster.identity import make_identity
+from statefun_nb.cluster.release import OF_3
 
 pytest.importorskip("cryptography")
 
@@ -69,8 +70,8 @@ def test_a_session_has_the_key_of_the_cluster_that_is_up(made, url, tmp_path, mo
     monkeypatch.setenv("STATEFUN_NB_CACHE", str(tmp_path))
     there = {"rest_url": url, "bootstrap_servers": "127.0.0.1:1"}
     (tmp_path / "cluster" / "cluster.json").write_text(json.dumps(there))
-    assert ExternalCluster("docker", "127.0.0.1:1", f"{url}/").rest.job() == "j1"
-    assert ExternalCluster("docker", "127.0.0.1:1", "http://127.0.0.1:1").rest.context is None
+    assert ExternalCluster("docker", OF_3, "127.0.0.1:1", f"{url}/").rest.job() == "j1"
+    assert ExternalCluster("docker", OF_3, "127.0.0.1:1", "http://127.0.0.1:1").rest.context is None
 
 
 def test_without_the_library_the_error_says_what_to_install(tmp_path, monkeypatch):

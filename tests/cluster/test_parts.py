@@ -19,6 +19,7 @@ from statefun_nb.address import address_of
 from statefun_nb.cluster import artifacts
 from statefun_nb.cluster.observed import Observed
 from statefun_nb.cluster.processes import Processes, free_ports, root_cause
+from statefun_nb.cluster.release import OF_3
 from statefun_nb.cluster.routes import EGRESS, ClusterRoutes
 from statefun_nb.cluster.undeclared import Undeclared
 from statefun_nb.engine.base import IngressMessage
@@ -178,7 +179,7 @@ def test_offline_says_all_that_is_missing(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     with pytest.raises(sf.EngineError) as caught:
-        artifacts.resolve(offline=True)
+        artifacts.resolve(OF_3, offline=True)
     for part in ("Java 11 or 17", "apache-flink-libraries"):
         assert part in str(caught.value)
 

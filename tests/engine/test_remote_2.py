@@ -16,6 +16,7 @@ from benchmarks.peers import serving
 from statefun_nb.protocol.effects import ExpireMode, StateSpec
 from statefun_nb.protocol.v3 import encode_missing
 from tests import peer_2
+from tests.peer_2 import function, module
 from tests.requirements import need_statefun_2
 from tests.test_serverless import process
 from tests.waiting import eventually
@@ -27,27 +28,6 @@ pytest.importorskip("aiohttp")
 def theirs():
     with serving(need_statefun_2(), "peer_2.py") as port:
         yield f"http://127.0.0.1:{port}/statefun"
-
-
-def function(typename, url, states=(), more=""):
-    lines = [
-        "- function:",
-        "    meta:",
-        "      kind: http",
-        f"      type: {typename}",
-        "    spec:",
-        f"      endpoint: {url}",
-        *(["      states:"] if states else []),
-        *(f"        - {each}" for each in states),
-        *([f"      {more}"] if more else []),
-    ]
-    return "\n".join(f"      {line}" for line in lines) + "\n"
-
-
-def module(*functions):
-    return 'version: "2.0"\nmodule:\n  meta: {type: remote}\n  spec:\n    functions:\n' + "".join(
-        functions
-    )
 
 
 def greeter(url):

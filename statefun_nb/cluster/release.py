@@ -1,0 +1,96 @@
+"""The releases of StateFun that can be run: in one record each, all that differs between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from .module_forms import FormOf2, FormOf3, ModuleForm
+
+__all__ = ["OF_2", "OF_3", "RELEASES", "FlinkPackage", "Release"]
+
+
+class FlinkPackage(NamedTuple):
+    """Where pip gets Flink's jars (flink-dist is not in Maven).
+
+    Attributes
+    ----------
+    name, size : str
+        Of the package, and how much is fetched, in words.
+    jars : tuple of str
+        How the file names begin that are kept: the table API is most of it, and not needed.
+    options : tuple of str
+        Of pip.
+    """
+
+    name: str
+    size: str
+    jars: tuple[str, ...]
+    options: tuple[str, ...] = ()
+
+
+class Release(NamedTuple):
+    """A release of StateFun, and the Flink that it was made for.
+
+    Attributes
+    ----------
+    statefun, flink, scala : str
+        The versions.
+    package : FlinkPackage
+    settings : mapping
+        Of Flink: what it calls the state backend on the heap, and the like.
+    form : ModuleForm
+        Of its module.yaml, and of its endpoints.
+    """
+
+    statefun: str
+    flink: str
+    scala: str
+    package: FlinkPackage
+    settings: Mapping[str, str]
+    form: ModuleForm
+
+    @property
+    def image(self) -> str:
+        """The image that is built of it."""
+        return f"statefun-nb/statefun:{self.statefun}"
+
+    @property
+    def base_image(self) -> str:
+        """The official image of its Flink."""
+        return f"flink:{self.flink}-scala_{self.scala}-java11"
+
+
+_JARS = ("flink-dist", "log4j-", "flink-shaded-zookeeper-", "flink-json-")
+
+OF_3 = Release(
+    statefun="3.3.0",
+    flink="1.16.2",
+    scala="2.12",
+    package=FlinkPackage(
+        "apache-flink-libraries", "237 MB", (*_JARS, "flink-connector-files-", "flink-cep-")
+    ),
+    settings={"state.backend": "hashmap", "pipeline.auto-generate-uids": "false"},
+    form=FormOf3(),
+)
+OF_2 = Release(
+    statefun="2.2.2",
+    flink="1.11.3",
+    scala="2.11",
+    # Of that time there are wheels alone, for Pythons of that time; the jars in them run anywhere.
+    package=FlinkPackage(
+        "apache-flink",
+        "205 MB",
+        _JARS,
+        (
+            "--only-binary=:all:",
+            "--python-version=37",
+            "--abi=cp37m",
+            "--platform=manylinux1_x86_64",
+        ),
+    ),
+    settings={"state.backend": "filesystem"},  # the operators have no ids of their own
+    form=FormOf2(),
+)
+
+RELEASES = {release.statefun: release for release in (OF_3, OF_2)}
