@@ -80,8 +80,8 @@ def main() -> None:
         artifacts = resolve(release, print)
         base = f"statefun-nb/flink:{release.flink}"
         image(base, java, artifacts.flink, "/opt/flink/lib")
-        image(KAFKA_IMAGE, java, artifacts.kafka, "/opt/kafka/libs")
         print(f"built {build_image(release, print, base)}")
+    image(KAFKA_IMAGE, java, artifacts.kafka, "/opt/kafka/libs")  # the same of each release
 
 
 if __name__ == "__main__":

@@ -94,12 +94,12 @@ def need_flink():
     _lack("flink", reason)
 
 
-def need_docker():
+def need_docker(release=OF_3):
     """A running Docker, and the images of docker/base_images.py."""
     need_flink()
     try:
         check_docker()
-        lacking = [name for name in (OF_3.image, KAFKA_IMAGE) if not has_image(name)]
+        lacking = [name for name in (release.image, KAFKA_IMAGE) if not has_image(name)]
         reason = f"Docker lacks {', '.join(lacking)}: run python docker/base_images.py"
     except sf.EngineError as error:
         lacking, reason = ["docker"], str(error)

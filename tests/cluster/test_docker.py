@@ -17,7 +17,7 @@ from statefun_nb.cluster import docker
 from statefun_nb.cluster.cluster import Cluster
 from statefun_nb.cluster.engine import ClusterEngine
 from statefun_nb.cluster.processes import free_ports, root_cause
-from statefun_nb.cluster.release import OF_3
+from statefun_nb.cluster.release import OF_2, OF_3
 from statefun_nb.sessions.options import Options
 from tests.cluster.shared import served
 from tests.requirements import KAFKA_IMAGE, need_docker
@@ -86,6 +86,40 @@ def test_a_session_with_two_workers_another_process_and_a_second_namespace(funct
     assert containers(runner.project) == []
     assert not runner.folder.exists()
     assert stopped < 20
+
+
+def test_statefun_2_in_containers(functions):
+    need_docker(OF_2)
+    greet(functions)
+    options = Options(
+        engine="docker", statefun="2.2.2", port=0, functions=functions, kafka_image=KAFKA_IMAGE
+    )
+    session = sf.Session(options)
+    assert isinstance(session.engine, ClusterEngine)
+    assert isinstance(session.engine.cluster, Cluster)
+    runner = session.engine.cluster.runner
+    assert isinstance(runner, docker.Compose)
+    try:
+        session.send_many(("d/f", f"k{i % 10}", i) for i in range(1_000))
+        session.wait_idle(60)
+        assert session.state("d/f") == {f"k{i}": {"n": 100} for i in range(10)}
+        assert len(session.egress("d/out")) == 1_000
+        assert session.engine.cluster.rest.get("/config")["flink-version"] == OF_2.flink
+
+        @sf.function("d/g", state={"got": int}, functions=functions)
+        def other(ctx, message):
+            ctx.storage.got = message.value
+            ctx.send("d/f", ctx.address.id, 1)
+
+        with pytest.warns(UserWarning, match="to know d/g"):
+            session.send("d/g", "k0", 7)
+        session.wait_idle(60)
+        assert session.state("d/g", "k0") == {"got": 7}
+        assert session.state("d/f", "k0") == {"n": 101}
+    finally:
+        assert session.stop(60)
+    assert containers(runner.project) == []
+    assert not runner.folder.exists()
 
 
 KERNEL = f"""
