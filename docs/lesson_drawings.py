@@ -165,6 +165,18 @@ PICTURES = {
             ("graph/vertex", "graph/merges", "a merge"),
         ),
     ),
+    "22_ride_sharing": Picture(
+        "A ride asks cell after cell for a driver, who picks the passenger up.",
+        {
+            "you": (0, 0), "ride/passenger": (1, 0), "ride/ride": (2, 0), "ride/cell": (3, 0),
+            "ride/receipts": (2, 1), "ride/driver": (3, 1),
+        },
+        (
+            ("you", "ride/passenger", "an order"), ("ride/passenger", "ride/ride", "a plan"),
+            ("ride/ride", "ride/cell", "who is free?"), ("ride/ride", "ride/driver", "drive"),
+            ("ride/ride", "ride/receipts", "a receipt"),
+        ),
+    ),
     "90_exam": Picture(
         "An order asks the stock, is paid for or expires, and sends a mail.",
         {"you": (0, 0), "exam/order": (1, 0), "exam/stock": (2, 0), "exam/mails": (1, 1)},

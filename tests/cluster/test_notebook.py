@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 ENGINES = {
     "flink": (need_flink, 'engine=\\"flink\\"'),
+    "flink 2.2.2": (need_flink, 'engine=\\"flink\\", statefun=\\"2.2.2\\"'),
     "docker": (need_docker, f'engine=\\"docker\\", kafka_image=\\"{KAFKA_IMAGE}\\"'),
 }
 # The time of a real cluster cannot be moved: what takes a day in the tour takes seconds there.
@@ -31,6 +32,8 @@ NOTEBOOKS = [
     ("00_tour.ipynb", "flink"),
     ("15_the_real_cluster.ipynb", "flink"),
     ("20_shopping_cart.ipynb", "flink"),
+    ("22_ride_sharing.ipynb", "flink"),
+    ("22_ride_sharing.ipynb", "flink 2.2.2"),
 ]
 
 
@@ -52,7 +55,7 @@ def test_a_notebook_gives_the_same_outputs(tmp_path, name, engine):
     for embedded, real in (*CLOCK, ("sf.start(port=0)", f"sf.start(port=0, {options})")):
         changed = changed.replace(embedded, real, 1)
     assert "engine=" in changed
-    changed = changed.replace("StateFun, embedded engine", f"StateFun, {engine} engine")
+    changed = changed.replace("StateFun, embedded engine", f"StateFun, {engine.split()[0]} engine")
     changed = without_module_yaml(changed)
     (tmp_path / name).write_text(changed)
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=90",
