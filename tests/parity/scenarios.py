@@ -19,14 +19,15 @@ from google.protobuf.wrappers_pb2 import StringValue
 import statefun_nb as sf
 from statefun_nb.sessions.options import Options
 
-# Loaded into each session before its first message.
-MODULE = """
+# Loaded into each session before its first message: an egress, and an endpoint of today.
+EGRESS = """
 kind: io.statefun.kafka.v1/egress
 spec:
   id: parity/declared
   address: "{kafka}"
   deliverySemantic: {type: at-least-once}
----
+"""
+MODULE = f"""{EGRESS}---
 kind: io.statefun.endpoints.v2/http
 spec:
   functions: elsewhere/*
