@@ -66,6 +66,9 @@ class StatefulFunctions(Live):
     ) -> None:
         """Declare ``fun`` for ``typename``; a function declared before is replaced.
 
+        As in the official SDK; and a cell that declares a function is run again and again. ``find``
+        tells whether one is declared.
+
         Raises
         ------
         DeclarationError
