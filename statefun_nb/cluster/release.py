@@ -89,7 +89,10 @@ OF_2 = Release(
             "--platform=manylinux1_x86_64",
         ),
     ),
-    settings={"state.backend": "filesystem"},  # the operators have no ids of their own
+    # Its operators have no ids of their own. A request that is held is one of those that a task may
+    # have under way, each on a thread: at the default of 1,024 so many parked addresses would stop
+    # all others.
+    settings={"state.backend": "filesystem", "statefun.async.max-per-task": "4096"},
     form=FormOf2(),
 )
 

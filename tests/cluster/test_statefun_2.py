@@ -200,6 +200,30 @@ def test_functions_of_its_own_sdk_are_called_through_the_session_and_traced(shar
         assert session.state("example/person", "bob") == {"visits": 4}
 
 
+def test_many_parked_addresses_leave_room_for_the_others(shared):
+    session, functions = shared
+
+    @sf.function("c/good", state={"n": int}, functions=functions)
+    def good(ctx, message):
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+
+    @sf.function("c/bad", functions=functions)
+    def bad(ctx, message):
+        raise ValueError("not yet")
+
+    with again("to know c/bad, c/good"):
+        session.send_many(("c/bad", f"k{i}", i) for i in range(1_500))
+        assert session.wait_idle(120).parked == 1_500
+    with left_as_it_was(session, 60):
+        session.send_many(("c/good", f"k{i % 10}", i) for i in range(100))
+        session.wait_idle(60)
+        assert session.state("c/good") == {f"k{i}": {"n": 10} for i in range(10)}
+
+        @sf.function("c/bad", functions=functions)
+        def mended(ctx, message):
+            pass
+
+
 @pytest.mark.parametrize("on_error", ["skip", "retry"])
 def test_what_fails_is_skipped_or_left_to_the_cluster(functions, on_error):
     need_flink()
