@@ -170,7 +170,7 @@ def _run_module(options: argparse.Namespace) -> None:
                 "MODULE` for the functions"
             ) from error
         print(session.module_yaml() + "--- running (Ctrl-C stops it)", flush=True)
-        follow(session.recorder, say)
+        follow(session, say)
 
 
 def _export(options: argparse.Namespace) -> None:

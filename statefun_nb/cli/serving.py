@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..cells.places import place_of_traceback
 from ..endpoint.admission import LOOPBACK_NAMES
@@ -22,8 +22,10 @@ from ..sdk.registry import StatefulFunctions
 from ..sessions.options import Options
 from ..trace.own_tasks import share
 from ..trace.reader import read_batch
-from ..trace.recorder import Recorder
 from ..trace.traced import TracedHandler
+
+if TYPE_CHECKING:
+    from ..sessions.session import Session
 
 __all__ = ["ended_by_signal", "follow", "load_functions", "served"]
 
@@ -62,6 +64,10 @@ def load_functions(name: str) -> StatefulFunctions:
 
 
 def _imported(name: str, folder: str) -> ModuleType:
+    if name.startswith("."):
+        raise DeclarationError(
+            f"{name} is no name of a module: write that, or the path of its .py file"
+        )
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
@@ -122,9 +128,11 @@ def served(
             endpoint.stop(_GRACE)
 
 
-def follow(recorder: Recorder, write: Callable[[str], object]) -> None:
-    """Write a line for each failure, until something ends it."""
-    cursor = 0
+def follow(session: Session, write: Callable[[str], object]) -> None:
+    """Write a line for each failure, and each function that is not there, until it is ended."""
+    recorder, engine = session.recorder, session.engine
+    cursor = parked = 0
+    missing: set[str] = set()
     while True:
         snapshot = recorder.snapshot(cursor)
         cursor = snapshot.cursor
@@ -133,6 +141,12 @@ def follow(recorder: Recorder, write: Callable[[str], object]) -> None:
                 for each in read_batch(batch, recorder.origin):
                     if each.error is not None:
                         write(f"{each.address}: {each.error.text}")
+        before, parked = parked, engine.progress.parked
+        if parked != before:
+            for waits in session.parked:
+                if waits.undeclared and waits.address.typename not in missing:
+                    missing.add(waits.address.typename)
+                    write(f"{waits.address}: {waits.reason}")
         time.sleep(0.2)
 
 

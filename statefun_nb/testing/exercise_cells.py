@@ -74,18 +74,27 @@ def _checks(source: str) -> Iterator[tuple[str, float]]:
                     yield name, points
 
 
-def with_checks_of(notebook: Any, reference: Any) -> None:
+def with_checks_of(notebook: Any, reference: Any) -> list[WrittenCheck]:
     """Put the cells with checks of a reference in the place of a participant's, by their ids.
 
     Whoever has changed such a cell is graded by what it was. One that is gone comes back at the
     end.
+
+    Returns
+    -------
+    list of WrittenCheck
+        Those of the reference, by their place in the notebook: what else it checks does not count.
     """
     checked = {each.cell for each in written_checks(reference)}
     places = {cell.get("id"): index for index, cell in enumerate(notebook.cells)}
+    counted = []
     for index in sorted(checked):
         cell = reference.cells[index]
         place = places.get(cell.get("id"))
         if place is None:
             notebook.cells.append(cell)
+            place = len(notebook.cells) - 1
         else:
             notebook.cells[place] = cell
+        counted.append(place)
+    return [each for each in written_checks(notebook) if each.cell in counted]

@@ -134,7 +134,8 @@ def grade(
     ----------
     notebooks : iterable of Path
     reference : Path, optional
-        A notebook whose cells with checks are run in the place of each participant's own.
+        A notebook whose cells with checks are run in the place of each participant's own, and alone
+        count.
     limits : Limits
         For each of them.
     jobs : int
@@ -175,9 +176,7 @@ def _grade(
     checks = [] if model is None else written_checks(model)
     try:
         notebook = _valid_notebook(path)
-        if model is not None:
-            with_checks_of(notebook, model)
-        checks = written_checks(notebook)
+        checks = with_checks_of(notebook, model) if model else written_checks(notebook)
         with tempfile.TemporaryDirectory(prefix="statefun_nb_grade_") as folder:
             ran = _run(path, notebook, Path(folder), limits, processes)
     except StatefunError as error:

@@ -75,18 +75,21 @@ def as_junit(graded: Sequence[Graded], names: Sequence[str]) -> str:
     """A test suite for each notebook, a test case for each exercise."""
     root = ET.Element("testsuites")
     for name, each in zip(names, graded, strict=True):
-        missed = sum(exercise.outcome == "failed" for exercise in each.exercises)
-        passed = sum(exercise.outcome == "passed" for exercise in each.exercises)
+        exercises = each.exercises
+        if each.problem and not exercises:  # it could not even be read
+            exercises = [Exercise(each.notebook.name, "error", 0, 0, each.problem)]
+        missed = sum(exercise.outcome == "failed" for exercise in exercises)
+        passed = sum(exercise.outcome == "passed" for exercise in exercises)
         suite = ET.SubElement(
             root,
             "testsuite",
             name=name,
-            tests=str(len(each.exercises)),
+            tests=str(len(exercises)),
             failures=str(missed),
-            errors=str(len(each.exercises) - missed - passed),
+            errors=str(len(exercises) - missed - passed),
             time=f"{each.seconds:.1f}",
         )
-        for exercise in each.exercises:
+        for exercise in exercises:
             case = ET.SubElement(suite, "testcase", classname=name, name=exercise.name)
             if exercise.outcome != "passed":
                 kind = "failure" if exercise.outcome == "failed" else "error"

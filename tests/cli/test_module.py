@@ -86,6 +86,12 @@ def test_the_module_of_gos_readme_runs_as_it_stands(written):
 
             eventually(greeted)
             assert [re.sub(r'[" \n]*$|^"', "", each) for each in said] == ["Hi bob 1", "Hi bob 2"]
+            url = f"http://127.0.0.1:{into}/demo/greter/bob"
+            with urllib.request.urlopen(urllib.request.Request(url, b"one")):
+                pass
+            told = running.stderr.readline()
+            assert told.startswith("demo/greter 'bob': ")
+            assert told.endswith("did you mean 'demo/greeter'?\n")
         finally:
             running.terminate()
             running.wait(60)

@@ -132,6 +132,8 @@ def test_each_notebook_has_what_its_checks_say_and_stops_no_other(tmp_path):
     assert outcomes(graded["dies"]) == {"1": ("passed", 2, 2), "2": ("not reached", 0, 1)}
     assert graded["dies"].problem.startswith("cell 4: Kernel died")
     assert "is not a notebook" in graded["broken"].problem
+    (suite,) = ET.fromstring(as_junit([graded["broken"]], ["broken"]))
+    assert (suite.get("tests"), suite.get("errors")) == ("1", "1")
     assert not [each for each in psutil.Process().children(recursive=True) if each.is_running()]
 
 
@@ -141,6 +143,10 @@ def test_whoever_changes_a_check_is_graded_by_the_reference(tmp_path):
     changed = COUNTS.replace("+ 1", "+ 5", 1)
     write_notebook(tmp_path / "all" / "weak.ipynb", START, changed, weak)
     graded = grade([tmp_path / "all" / "weak.ipynb"], reference=reference)
+    assert outcomes(graded[0]) == {"1": ("failed", 0, 2), "2": ("passed", 1, 1)}
+    more = 's.check("g/count", "a", exercise="1", points=100).state(n=5)'
+    write_notebook(tmp_path / "all" / "more.ipynb", START, changed, *CHECKS, more)
+    graded = grade([tmp_path / "all" / "more.ipynb"], reference=reference)
     assert outcomes(graded[0]) == {"1": ("failed", 0, 2), "2": ("passed", 1, 1)}
     nothing = write_notebook(tmp_path / "nothing.ipynb", START)
     with pytest.raises(sf.StatefunError, match="checks no exercise"):
