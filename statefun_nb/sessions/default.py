@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 
 from ..cells.places import warn
 from ..errors import SessionError
 from ..sdk.functions import default_functions
 from ..sdk.registry import StatefulFunctions
+from ..tables import counted
 from ..trace.output import inside_function
 from . import _current
 from .control import LATER
@@ -199,6 +201,19 @@ def _forget() -> None:
     _current.session = None
 
 
-atexit.register(stop)
+def _stop_at_exit() -> None:
+    """Stop the session with the program, and tell a script that has not waited for it."""
+    running = _running_session()
+    if running is not None and running.options.durable is None and not running.engine.paused:
+        left = running.engine.progress.in_flight + running.engine.progress.queued
+        if left and "ipykernel" not in sys.modules:  # whoever closes a notebook means to
+            sys.stderr.write(
+                f"statefun_nb: {counted(left, 'message')} had not been served when the program "
+                "ended: call s.wait_idle() before\n"
+            )
+    stop()
+
+
+atexit.register(_stop_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)

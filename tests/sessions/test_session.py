@@ -541,3 +541,25 @@ def test_ctrl_c_while_waiting_leaves_nobody_waiting(functions):
         eventually(lambda: not driver._waiters)
         go_on.set()
         assert session.wait_idle().processed == 1  # not told to who has gone
+
+
+@pytest.mark.parametrize(("ending", "told"), [("", "1 message had"), ("s.wait_idle()", "")])
+def test_a_script_that_ends_before_its_messages_are_served_is_told(ending, told):
+    program = (
+        "import threading\n"
+        "import statefun_nb as sf\n"
+        "s = sf.start(port=0)\n"
+        "began = threading.Event()\n"
+        "@sf.function('s/slow')\n"
+        "async def slow(ctx, message):\n"
+        "    began.set()\n"
+        "    import asyncio\n"
+        "    await asyncio.sleep(0.3)\n"
+        "s.send('s/slow', 'a', 1)\n"
+        "began.wait(30)\n" + ending
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr.startswith(f"statefun_nb: {told}" if told else "")
+    assert bool(done.stderr) == bool(told)
