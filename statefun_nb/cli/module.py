@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 import shtab
@@ -54,9 +55,16 @@ def _convert(options: argparse.Namespace) -> None:
     print(write_module(documents), end="")
     for document in documents:
         if document.kind == OLDER_ENDPOINT:
-            names = [state["name"] for state in document.spec.get("states", ())]
-            declares = f", and declare its state itself: {', '.join(names)}" if names else ""
+            states = [_in_words(state) for state in document.spec.get("states", ())]
+            declares = f", and declare its state itself: {', '.join(states)}" if states else ""
             say(
                 f"{document.where}: {document.spec['functions']} has to answer protocol v3 at "
                 f"{document.spec['urlPathTemplate']}{declares}"
             )
+
+
+def _in_words(state: Mapping[str, str]) -> str:
+    if "expireAfter" not in state:
+        return state["name"]
+    mode = state.get("expireMode", "after-invoke")
+    return f"{state['name']} (expires {state['expireAfter']} {mode})"

@@ -108,7 +108,11 @@ class Check:
         ------
         CheckFailed
             When it does not; with what is there, and who has put it there.
+        SessionError
+            When no value is named.
         """
+        if not expected:
+            raise SessionError("state() asks nothing: write a value, such as state(visits=1)")
         for name, value in expected.items():
             self._check_declared(name)
             found = self._state.get(name)

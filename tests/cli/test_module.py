@@ -106,7 +106,8 @@ def test_convert_writes_one_of_today_and_says_what_the_functions_have_to_do(writ
     assert len(documents) == 5
     assert said.err == (
         "old.yaml, line 12: shop/cart has to answer protocol v3 at "
-        "http+unix:///run/cart.sock/statefun, and declare its state itself: items, owner, paid\n"
+        "http+unix:///run/cart.sock/statefun, and declare its state itself: items (expires "
+        "60000millisecond after-write), owner (expires 1min after-invoke), paid\n"
     )
 
 

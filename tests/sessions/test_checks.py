@@ -130,6 +130,11 @@ def test_an_address_that_keeps_nothing_says_why(session, typename, id_, words):
         session.check(typename, id_).state(visits=1)
 
 
+def test_a_check_of_no_value_asks_nothing_and_does_not_pass(session):
+    with pytest.raises(sf.SessionError, match=r"state\(\) asks nothing: write a value"):
+        session.check("k/person", "bob").state()
+
+
 def test_a_function_that_there_has_never_been_is_not_checked(session):
     with pytest.raises(sf.UnknownFunctionError, match="no function 'k/persn' is declared"):
         session.check("k/persn", "bob")
