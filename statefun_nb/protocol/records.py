@@ -74,8 +74,11 @@ def write_wrapper(kind: str, value: object) -> bytes:
     Raises
     ------
     TypeError, ValueError
-        protobuf's own checks: a value of the wrong Python type, or out of range.
+        protobuf's own checks: a value of the wrong Python type, or out of range; and bytes, which
+        protobuf would take for text.
     """
+    if isinstance(value, (bytes, bytearray)):
+        raise TypeError(kind)
     data: bytes = _WRAPPERS[kind](value=value).SerializeToString()
     return data
 

@@ -12,6 +12,7 @@ from typing import Any, get_origin
 
 from ..errors import ConversionError, ConversionTypeError, described, forgotten_await
 from ..tables import class_name, shorten, shown, with_article
+from .hidden import hides
 from .round_trip import first_difference, same_class
 from .types import Type, TypeSerializer
 
@@ -31,13 +32,14 @@ class ClassSerializer(TypeSerializer[Any]):
         again: of state. Without it they are left out: of messages, whose senders may be ahead.
     """
 
-    __slots__ = ("cls", "name", "of", "strict")
+    __slots__ = ("_hides", "cls", "name", "of", "strict")
 
     def __init__(self, cls: Any, *, strict: bool = False) -> None:
         self.strict = strict
         self.of = cls
         self.cls: Any = get_origin(cls) or cls
         self.name = class_name(cls)
+        self._hides: bool | None = None  # once it is known: the classes of a cell come one by one
 
     @abstractmethod
     def write(self, value: Any) -> bytes:
@@ -46,10 +48,6 @@ class ClassSerializer(TypeSerializer[Any]):
     @abstractmethod
     def read(self, data: bytes) -> Any:
         """The instance; what cannot be read may raise anything."""
-
-    def read_back(self, data: bytes) -> Any:
-        """``read`` of what was written just now, which has no field that the class does not."""
-        return self.read(data)
 
     def reasons(self, error: Exception) -> list[str]:
         """What ``read`` has raised, in words, by field."""
@@ -76,12 +74,14 @@ class ClassSerializer(TypeSerializer[Any]):
     def check(self, value: Any, data: bytes) -> None:
         """Raise when ``data`` cannot be read as ``value`` again."""
         try:
-            read = self.read_back(data)
+            read = self.read(data)
         except Exception as error:  # as in deserialize
             reasons = shorten("; ".join(self.reasons(error)), 400)
             text = f"{shown(value)} could not be read again: {reasons}"
             raise ConversionError(text) from self.cause(error)
-        lost = first_difference(value, read)
+        if self._hides is None:
+            self._hides = hides(self.of)
+        lost = first_difference(value, read, deep=self._hides)
         if lost is not None:
             dot = "" if lost.path.startswith("[") else "." if lost.path else ": "
             raise ConversionError(f"{self.name}{dot}{lost.text}{_advice(lost.wrote)}")

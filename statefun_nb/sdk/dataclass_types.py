@@ -35,9 +35,6 @@ class DataclassSerializer(ClassSerializer):
     def read(self, data: bytes) -> Any:
         return _converter(self.strict).read(data, self.of)
 
-    def read_back(self, data: bytes) -> Any:
-        return _converter(False).read(data, self.of)
-
     def reasons(self, error: Exception) -> list[str]:
         from cattrs import transform_error
 

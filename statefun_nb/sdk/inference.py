@@ -22,8 +22,9 @@ import contextlib
 import dataclasses
 import json
 import re
+from collections import Counter, OrderedDict, defaultdict
 from functools import cache
-from typing import Any, Literal, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from ..errors import (
     ConversionError,
@@ -147,9 +148,15 @@ def type_of_class(annotation: object) -> Type:
         return annotation
     annotation = plain_annotation(annotation)
     origin = get_origin(annotation)
+    cls: Any = origin if origin is not None else annotation
+    if cls in _OF_DICT and not get_args(annotation):
+        name = cls.__name__
+        wanted = f"{name}[str]" if cls is Counter else f"{name}[str, int]"
+        raise DeclarationTypeError(
+            f"{name} alone would come back as a dict: say what is in it, such as {wanted}"
+        )
     if origin in _GENERIC or is_union(annotation):
         return _container(annotation)
-    cls = origin if origin is not None else annotation
     if not isinstance(cls, type):
         raise DeclarationTypeError(f"{shown(annotation)} is not a type: use {_ACCEPTED}")
     if origin is not None and dataclasses.is_dataclass(cls):
@@ -158,7 +165,8 @@ def type_of_class(annotation: object) -> Type:
 
 
 # Those of the containers whose annotations tell what is in them.
-_GENERIC = (list, dict, tuple, set, frozenset, Literal)
+_OF_DICT = (Counter, OrderedDict, defaultdict)
+_GENERIC = (list, dict, tuple, set, frozenset, Literal, *_OF_DICT)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Iterator
 from enum import Enum
 from typing import Any, NamedTuple
@@ -50,38 +51,44 @@ def same_class(one: type, other: type) -> bool:
     )
 
 
-def first_difference(wrote: Any, read: Any, path: str = "") -> Difference | None:
+def first_difference(
+    wrote: Any, read: Any, path: str = "", *, deep: bool = False
+) -> Difference | None:
     """The first part that is not what it was; None when all of it is.
 
     Equal is what Python calls equal. Where a class has no ``==``, its fields are compared, and
-    NaN is the same as NaN.
+    NaN is the same as NaN. A ``deep`` comparison also looks into what is equal: see ``hides``.
 
     Examples
     --------
     >>> first_difference({"a": [1, (2, 3)]}, {"a": [1, [2, 3]]}).text
     "['a'][1]: (2, 3) (tuple) would come back as [2, 3] (list)"
     """
-    if _equal(wrote, read):
+    equal = _equal(wrote, read)
+    if equal and not deep:
         return None
     difference = Difference(path.lstrip("."), wrote, read)
     if not same_class(type(wrote), type(read)):
-        return difference
+        return None if equal else difference
     if isinstance(wrote, Enum):
         return None if wrote.name == read.name else difference
     parts = _parts(wrote, read)
     if parts is not None:
-        return _first_of(parts, path, _MISSING if type(wrote) is type(read) else _FORMER)
-    return None if _is_not_a_number(wrote) and repr(wrote) == repr(read) else difference
+        lost = _MISSING if type(wrote) is type(read) else _FORMER
+        return _first_of(parts, path, lost, deep)
+    return None if equal or (_is_not_a_number(wrote) and repr(wrote) == repr(read)) else difference
 
 
-def _first_of(parts: Iterator[tuple[str, Any, Any]], path: str, lost: Any) -> Difference | None:
+def _first_of(
+    parts: Iterator[tuple[str, Any, Any]], path: str, lost: Any, deep: bool
+) -> Difference | None:
     """The first difference of the parts; ``lost`` is what stands for one that is not there."""
     for step, wrote, read in parts:
         if read is _KEY:
             return Difference(path.lstrip("."), wrote, _KEY)
         if wrote is _MISSING or read is _MISSING:
             return Difference((path + step).lstrip("."), wrote, lost if read is _MISSING else read)
-        found = first_difference(wrote, read, path + step)
+        found = first_difference(wrote, read, path + step, deep=deep)
         if found is not None:
             return found
     return None
@@ -106,14 +113,18 @@ def _parts(wrote: Any, read: Any) -> Iterator[tuple[str, Any, Any]] | None:
     if dataclasses.is_dataclass(wrote):
         names = [field.name for field in dataclasses.fields(wrote)]
     elif hasattr(type(wrote), "model_fields"):  # a pydantic model
-        names = [*type(wrote).model_fields, *(wrote.model_extra or ())]
+        names = [*type(wrote).model_fields, *(wrote.model_extra or ()), *_private_values(wrote)]
+    elif fields := getattr(type(wrote), "__attrs_attrs__", ()):
+        names = [field.name for field in fields]
     elif isinstance(wrote, dict):
         keys = dict.fromkeys([*wrote, *read])
         changed = [key for key in wrote if key not in read and not isinstance(key, str)]
         if changed:
             return iter([("", changed[0], _KEY)])
         return ((f"[{k!r}]", wrote.get(k, _MISSING), read.get(k, _MISSING)) for k in keys)
-    elif isinstance(wrote, (list, tuple)) and len(wrote) == len(read):
+    elif isinstance(wrote, deque) and wrote.maxlen != read.maxlen:
+        return iter([(".maxlen", wrote.maxlen, read.maxlen)])
+    elif isinstance(wrote, (list, tuple, deque)) and len(wrote) == len(read):
         return ((f"[{i}]", one, read[i]) for i, one in enumerate(wrote))
     else:
         return None
@@ -121,3 +132,11 @@ def _parts(wrote: Any, read: Any) -> Iterator[tuple[str, Any, Any]] | None:
         (f".{name}", getattr(wrote, name, _MISSING), getattr(read, name, _MISSING))
         for name in names
     )
+
+
+def _private_values(model: Any) -> Iterator[str]:
+    """The private attributes of a pydantic model that hold values, and no locks or connections."""
+    for name, value in (getattr(model, "__pydantic_private__", None) or {}).items():
+        cls: Any = type(value)
+        if cls.__eq__ is not object.__eq__:
+            yield name

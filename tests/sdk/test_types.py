@@ -14,6 +14,7 @@ import statefun_nb as sf
 from statefun_nb.protocol._pool import message_class
 from statefun_nb.sdk.inference import decode_value, type_of_class, type_of_value
 from statefun_nb.sdk.messages import typed_value
+from statefun_nb.sdk.types import BUILT_IN_TYPES
 
 BUILT_IN: dict[str, tuple[sf.Type, st.SearchStrategy[Any]]] = {
     "Boolean": (sf.BoolType, st.booleans()),
@@ -70,6 +71,9 @@ def test_reading_any_bytes_gives_what_protobuf_gives(data):
         (sf.StringType, "\ud800", ValueError),
         (sf.BoolType, "yes", TypeError),
         (sf.DoubleType, "1.0", TypeError),
+        (sf.StringType, b"a", TypeError),
+        (sf.StringType, bytearray(b"a"), TypeError),
+        *((tpe, b"", TypeError) for tpe in BUILT_IN_TYPES.values()),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_with_value_and_type(tpe, value, error):

@@ -6,11 +6,14 @@ import copy
 import dataclasses
 import datetime as dt
 import math
+import re
 import threading
 import traceback
+from collections import Counter, OrderedDict, defaultdict, deque
 from decimal import Decimal
-from typing import Annotated, Any, Generic, Literal, NewType, Optional, TypeVar
+from typing import Annotated, Any, Generic, Literal, NewType, Optional, TypedDict, TypeVar
 
+import attrs
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
@@ -194,14 +197,90 @@ def test_models_are_refused_where_pydantic_could_not_read_them():
     assert "by_int" in str(caught.value)
 
 
-def test_what_is_private_of_a_model_stays_there():
-    class Counter(BaseModel):
-        n: int
-        _cache: int = PrivateAttr(0)
+class Counted(BaseModel):
+    n: int
+    _twice: int = PrivateAttr(0)
+    _seen: int = PrivateAttr(0)
+    _lock: Any = PrivateAttr(default_factory=threading.Lock)
 
-    value = Counter(n=1)
-    value._cache = 5
-    assert again(value).n == 1
+    def model_post_init(self, _context: object) -> None:
+        self._twice = 2 * self.n
+
+
+def test_what_is_private_of_a_model_is_refused_where_it_would_be_lost():
+    read = again(Counted(n=1))
+    assert (read._twice, read._seen) == (2, 0)
+    with pytest.raises(sf.ConversionError, match=r"Counted._seen: 5 \(int\) would come back as 0"):
+        again(changed(Counted(n=1), _seen=5))
+
+
+@dataclasses.dataclass
+class Hiding:
+    n: int = 0
+    cache: int = dataclasses.field(default=0, init=False, compare=False)
+    tree: list[Hiding] = dataclasses.field(default_factory=list)
+
+
+@attrs.define
+class OfAttrs:
+    n: int
+    cache: int = attrs.field(default=0, eq=False, init=False)
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "says"),
+    [
+        (Hiding, changed(Hiding(), cache=5), "Hiding.cache: 5 (int) would come back as 0"),
+        (Hiding, Hiding(tree=[changed(Hiding(), cache=5)]), "Hiding.tree[0].cache: 5 (int)"),
+        (list[OfAttrs], [changed(OfAttrs(1), cache=7)], "[0].cache: 7 (int) would come back as 0"),
+        (dict[str, deque[int]], {"a": deque([1], 3)}, "['a'].maxlen: 3 (int) would come back as N"),
+    ],
+    ids=str,
+)
+def test_what_equality_does_not_see_is_refused_where_it_would_be_lost(declared, value, says):
+    with pytest.raises(sf.ConversionError, match=re.escape(says)):
+        again(value, declared)
+
+
+def test_what_equality_does_not_see_comes_back_where_it_is_the_default():
+    assert again(Hiding(n=1, tree=[Hiding(2)])) == Hiding(1, [Hiding(2)])
+    assert again([OfAttrs(1)], list[OfAttrs]) == [OfAttrs(1)]
+    assert again({"a": deque([1])}, dict[str, deque[int]]) == {"a": deque([1])}
+
+
+class Priced(TypedDict):
+    price: int
+
+
+@dataclasses.dataclass
+class Label:
+    text: Priced
+
+
+@pytest.mark.parametrize(
+    ("declared", "value"),
+    [(list[Priced], [{"price": 1, "name": "hat"}]), (Label, Label({"price": 1, "name": "hat"}))],  # type: ignore[typeddict-unknown-key]  # the mistake
+    ids=str,
+)
+def test_a_key_that_a_typed_dict_does_not_have_is_refused_where_state_is_written(
+    functions, declared, value
+):
+    errors = []
+
+    @sf.function("v/keep", state={"kept": declared}, functions=functions)
+    def keep(ctx, message):
+        try:
+            ctx.storage.kept = value
+        except sf.ConversionError as error:
+            errors.append(str(error))
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("v/keep", "a", 1)
+        session.wait_idle()
+        with pytest.raises(sf.ConversionError, match="has 'name', which Priced does not have"):
+            session.set_state("v/keep", "a", kept=value)
+        assert session.state("v/keep", "a") == {}
+    assert "has 'name', which Priced does not have" in errors[0]
 
 
 # The class counts.
@@ -427,6 +506,11 @@ CONTAINERS: list[tuple[Any, Any]] = [
     (list[Any], [1, "a", {"b": None}]),
     (list[list[Any]], [[1], ["a"]]),
     (Literal["on", "off"], "on"),
+    (Counter[str], Counter("aab")),
+    (OrderedDict[str, int], OrderedDict(b=1, a=2)),
+    (OrderedDict[int, Item], OrderedDict({1: Item("hat")})),
+    (defaultdict[str, list[int]], defaultdict(list, a=[1])),
+    (defaultdict[int, int], defaultdict(int, {1: 1})),
 ]
 
 
@@ -488,6 +572,9 @@ def test_an_item_of_another_type_is_refused_where_it_is_written(declared, value,
         (dict[str, threading.Thread], "Thread.* cannot be written as JSON"),
         (list["Item"], r"names Item in quotes: write the class itself"),
         (list[T], "cannot be written as JSON"),  # type: ignore[valid-type]  # the mistake
+        (Counter, r"Counter alone would come back as a dict: say what is in it, such as Counter"),
+        (OrderedDict, r"such as OrderedDict\[str, int\]"),
+        (defaultdict, r"such as defaultdict\[str, int\]"),
     ],
     ids=str,
 )
