@@ -56,7 +56,7 @@ def test_the_code_of_a_page_runs(page, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("page", NOTEBOOKS)
+@pytest.mark.parametrize("page", [page for page in NOTEBOOKS if page != "cheatsheet.md"])
 def test_the_cells_of_a_page_run(page, tmp_path):
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")

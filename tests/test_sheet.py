@@ -1,4 +1,4 @@
-"""The cheat sheet has the whole API (tests/test_docs.py runs it), and fits on one page."""
+"""The cheat sheet has the whole API runs without an error, and fits on one page."""
 
 from __future__ import annotations
 
@@ -31,6 +31,28 @@ def test_the_sheet_has_every_function_and_type_of_the_package():
     names = [name for name in sf.__all__ if name.islower() or name.endswith("Type")]
     lacking = {name for name in names if not re.search(rf"\b{name}\b", SHEET)}
     assert lacking == set()
+
+
+# After each cell: what parks, and what an invocation raises, the cells themselves do not show.
+NO_ERROR = """
+s.wait_idle(timers=False)
+assert [*s.parked] == []
+assert [(each.address, each.error) for each in s.invocations.filter(
+    lambda each: each.error and each.address.typename != "shop/tax")] == []
+"""
+
+
+def test_the_cells_of_the_sheet_run_and_no_function_fails(tmp_path):
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    blocks = re.findall(r"^```python\n(.*?)^```", SHEET, re.DOTALL | re.MULTILINE)
+    ends = next(at for at, block in enumerate(blocks) if block.endswith("\nsf.stop()\n"))
+    cells = [block + NO_ERROR for block in blocks[:ends]]
+    cells.append(blocks[ends].replace("\nsf.stop()\n", f"{NO_ERROR}sf.stop()\n"))
+    cells += blocks[ends + 1 :]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
+    resources = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(notebook, timeout=60, resources=resources).execute()
 
 
 def test_the_sheet_is_one_page(tmp_path):

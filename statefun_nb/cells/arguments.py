@@ -59,7 +59,8 @@ def cell_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME:TYPE",
-        help="a state value: int, float, bool, str, dict, list, or a type of the notebook's",
+        help="a state value: int, float, bool, str, dict, list, a type of the notebook's, or one "
+        "made of these such as list[int], without spaces",
     )
     return parser
 

@@ -26,7 +26,8 @@ def compile_body(typename: str, body: str, names: dict[str, Any]) -> Callable[[A
     Raises
     ------
     DeclarationError
-        When the body is no valid Python.
+        When the body is no valid Python, or defines functions or classes and does nothing with
+        them.
 
     The body's line numbers stay those of the cell, and tracebacks show its lines.
     """
@@ -36,6 +37,13 @@ def compile_body(typename: str, body: str, names: dict[str, Any]) -> Callable[[A
     except SyntaxError as error:
         line = (error.text or "").strip()
         raise DeclarationError(f"{typename}: {error.msg} in line {error.lineno}: {line}") from error
+    definitions = [each for each in tree.body if isinstance(each, _DEFINITIONS)]
+    if definitions and all(each in definitions or _is_text(each) for each in tree.body):
+        name = definitions[0].name
+        raise DeclarationError(
+            f"{typename}: the cell only defines {name}, and would do nothing when a message comes: "
+            "the cell is the body, so leave the def out"
+        )
     template = "async def f(ctx, message): pass" if _awaits(tree) else "def f(ctx, message): pass"
     module = ast.parse(template)
     definition = module.body[0]
@@ -72,10 +80,18 @@ def function_text(typename: str, states: list[str], body: str) -> str:
     )
 
 
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Is it a docstring, or ``...``?"""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
 def _awaits(tree: ast.AST) -> bool:
     """Does the body itself await, outside the functions it defines?"""
     for child in ast.iter_child_nodes(tree):
-        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+        if isinstance(child, (*_DEFINITIONS, ast.Lambda)):
             continue
         if isinstance(child, (ast.Await, ast.AsyncFor, ast.AsyncWith)) or _awaits(child):
             return True

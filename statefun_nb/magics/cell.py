@@ -50,7 +50,10 @@ def _state(text: str, names: Mapping[str, Any]) -> tuple[str, Any]:
     name, colon, kind = text.partition(":")
     if not colon:
         raise UsageError(f"--state {text}: write NAME:TYPE, for example visits:int")
-    found = _CLASSES.get(kind) or names.get(kind)
+    try:  # as the cell itself: it is the user's own
+        found = eval(kind, {**names, **_CLASSES})  # noqa: S307
+    except Exception:  # whatever it does: it names no type
+        found = None
     if found is None:
         raise UsageError(
             f"--state {text}: {kind!r} is neither {', '.join(_CLASSES)} nor a name of this notebook"

@@ -99,7 +99,7 @@ class Invocations(Live, Sequence[Invocation]):
         id: str | None = None,
         status: InvocationStatus | None = None,
     ) -> Invocations:
-        """Those of a function type, of an id, with a status, and where it is true.
+        """Those of a function type, of an id, with a status, and where it is true, in this order.
 
         A status is "ok", "error" or "rolled back". The trace has an index of types, statuses
         and, from the first time that one is asked for, of ids; for ``where`` it is decoded.
@@ -124,7 +124,9 @@ class Invocations(Live, Sequence[Invocation]):
             )
         found = self
         if not self._ascending:
-            found = self._with(self._places[::-1])
+            ascending = self._with(self._places[::-1])
+            found = ascending.filter(where, type=type, id=id, status=status)
+            return found._with(found._places[::-1])
         if type is not None:
             found = found._of_type(type)
             if not found._places and type not in self._view.typenames:

@@ -131,6 +131,20 @@ def test_names_in_braces_are_what_the_notebook_has_under_them(shell, capsys):
     assert "between marks of the other kind" in said
 
 
+def test_a_state_of_a_cell_is_of_any_type_that_a_function_takes(shell, capsys):
+    statefun(shell, "start --port 0")
+    for line in ("m/f --state seen:list[int]", 'm/f --state "seen:dict[str, list[int]]"'):
+        shell.run_cell_magic("statefun_function", line, "ctx.storage.seen = message.value")
+        assert capsys.readouterr().out == ""
+    statefun(shell, "send m/f a {'k': [1, 2]}")
+    statefun(shell, "send m/f b {'k': ['no']}")
+    sf.session().wait_idle()
+    assert sf.session().state("m/f") == {"a": {"seen": {"k": [1, 2]}}}
+    assert [each.address.id for each in sf.session().parked] == ["b"]
+    shell.run_cell_magic("statefun_function", "m/f --state seen:list[Cart]", "pass")
+    assert "'list[Cart]' is neither int" in capsys.readouterr().out.replace("bool, ", "")
+
+
 def test_a_step_with_nothing_to_serve_says_that_it_has_paused(shell, capsys):
     statefun(shell, "start --port 0 --clock virtual")
     assert sf.session().options.clock == "virtual"
@@ -277,7 +291,8 @@ def test_a_body_that_awaits_is_async(shell):
     ("line", "cell", "says"),
     [
         ("m/f --state n", "pass", "write NAME:TYPE"),
-        ("m/f --state n:complex", "pass", "'complex' is neither"),
+        ("m/f --state n:complex", "pass", "complex has no StateFun type"),
+        ("m/f --state n:nothing", "pass", "'nothing' is neither"),
         ("m/f --state N:int", "pass", "only lower case"),
         ("nonsense", "pass", "not a typename"),
         ("m/f", "if", "invalid syntax"),

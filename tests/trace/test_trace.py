@@ -305,13 +305,20 @@ def test_filters_go_on_from_filters(functions):
         trace.filter(type="t/f", status="error", id="k0"),
         trace.filter(status="error").filter(type="t/f").filter(id="k0"),
         trace.filter(id="k0").filter(type="t/f").filter(status="error"),
-        trace[::-1].filter(type="t/f", id="k0", status="error"),
         trace.filter(lambda each: each.status == "error" and each.address.id == "k0"),
     ]
     expected = [each.seq for each in trace if each.status == "error" and each.address.id == "k0"]
     assert len(expected) == 4
     assert [[each.seq for each in way] for way in ways] == [expected] * len(ways)
     assert [[each.seq for each in way[::-1]] for way in ways] == [expected[::-1]] * len(ways)
+    backward = [
+        trace[::-1].filter(type="t/f", id="k0", status="error"),
+        trace[::-1].filter(type="t/f").filter(id="k0").filter(status="error"),
+        trace[::-1].filter(lambda each: each.status == "error" and each.address.id == "k0"),
+    ]
+    assert [[each.seq for each in way] for way in backward] == [expected[::-1]] * len(backward)
+    chosen = [each.seq for each in [*trace][::-3] if each.address.id == "k1"]
+    assert [each.seq for each in trace[::-3].filter(id="k1")] == chosen != []
     served = trace.filter(status="ok")
     assert [each.seq for each in served[-3:]] == [each.seq for each in trace if not each.error][-3:]
     assert len(served) == sum(each.status == "ok" for each in trace)
