@@ -18,23 +18,26 @@ from .errors import CURE, BusyError, SessionError, quiet
 
 __all__ = ["Interrupted", "LoopThread", "Superseded", "call_cancelled"]
 
-# Seconds that tasks get to end when they are cancelled: one may refuse to.
-_CANCEL_SECONDS = 2.0
+_CANCEL_SECONDS = 2.0  # for tasks to end when they are cancelled: one may refuse to
 _LOOK_SECONDS = 0.25  # so often a call that waits looks whether it is waited for itself
-# Seconds that no other line is logged about descriptors that have run out.
-_FULL_SECONDS = 60.0
+_FULL_SECONDS = 60.0  # so long no other line is logged about descriptors that have run out
 T = TypeVar("T")
 
 
 def _keep_for_ever(task: asyncio.Task[Any]) -> None:
-    """Keep a task till the process is gone, also through the end of the interpreter.
-
-    Whoever lets go of it closes its coroutine, and waits till it ends: one that goes on whatever is
-    raised in it would never give that thread back.
-    """
+    """Keep a task till the process is gone: whoever lets go of it waits till its coroutine ends."""
     import ctypes  # 1 ms that only what refuses to end needs
 
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
+
+
+def _drop(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Cancel the task of a coroutine, on its loop; close it where it has none."""
+    for task in asyncio.all_tasks():
+        if task.get_coro() is coroutine:
+            task.cancel()
+            return
+    coroutine.close()
 
 
 def _traced() -> bool:
@@ -48,10 +51,7 @@ def _traced() -> bool:
 
 
 def _where(ident: int) -> tuple[int, int, float] | None:
-    """The frame and the instruction at which a thread is, and the milliseconds that it has used.
-
-    A thread for which two looks find the same waits in C.
-    """
+    """Where a thread is, and its milliseconds: one that is found there twice waits in C."""
     frame = sys._current_frames().get(ident)
     if frame is None:
         return None
@@ -62,7 +62,7 @@ def _where(ident: int) -> tuple[int, int, float] | None:
 
 
 def call_cancelled() -> SessionError:
-    """What to raise in place of CancelledError, which no caller of a session expects."""
+    """What to raise in place of CancelledError."""
     return SessionError(
         "what this call waited for was cancelled: the background event loop ended meanwhile, or "
         "code that runs on it cancelled its tasks"
@@ -200,15 +200,22 @@ class LoopThread:
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = 10.0) -> T:
         """Run a coroutine on the loop and return its result; see ``call``."""
+        future: Future[T] | None = None
         try:
             self.check_caller()
             future = self.launch(coroutine)
+            return self._wait(future, timeout)
         except BaseException as error:
+            if future is not None:
+                future.cancel()
+                raise
+            if isinstance(error, KeyboardInterrupt):  # the loop may have begun it
+                self.post(_drop, coroutine)
+                raise quiet(error) from None
             coroutine.close()
             if isinstance(error, RuntimeError) and not isinstance(error, SessionError):
                 raise SessionError("the background event loop has been stopped") from error
             raise
-        return self._wait(future, timeout)
 
     def launch(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine on the loop, without waiting, in a task of the session's own."""
@@ -244,9 +251,8 @@ class LoopThread:
         Returns
         -------
         bool
-            False when the thread did not end within ``timeout`` seconds, because a function
-            blocks it; it is a daemon and ends with the process. And when it did, but a task would
-            not be cancelled: that is ``left`` where it is.
+            False when a function blocks the thread for longer, a daemon that ends with the
+            process; and when a task would not be cancelled, which is ``left`` then.
         """
         done: Future[None] = Future()
         if self._thread.is_alive():
@@ -263,7 +269,7 @@ class LoopThread:
         return not self._thread.is_alive() and not self.left
 
     def interrupt(self, timeout: float, blocked: Callable[[], bool]) -> bool:
-        """Raise ``Interrupted`` in what blocks the loop, again and again until the thread ends.
+        """Raise ``Interrupted`` in what blocks the loop till the thread ends; has it, and its tasks?
 
         Code that waits in C, as ``time.sleep`` does, sees it when it comes back. In Python 3.11
         beside a tracer (see ``_traced``) nothing is raised in code that stays where it is.
@@ -274,11 +280,6 @@ class LoopThread:
             Seconds to go on trying.
         blocked : callable
             Is it a user's code that runs? What ends the session in good order is left alone.
-
-        Returns
-        -------
-        bool
-            Has the thread ended, and all that it ran?
         """
         self._raise(Interrupted, timeout, blocked, lambda: not self._thread.is_alive())
         return self._ended
@@ -299,7 +300,7 @@ class LoopThread:
         over: Callable[[], bool],
     ) -> None:
         """Raise an error in the thread where a user's code blocks it, till it is over."""
-        import ctypes  # as above
+        import ctypes
 
         deadline = time.monotonic() + timeout
         ident = self._thread.ident or 0
@@ -323,8 +324,7 @@ class LoopThread:
 
         def finished(task: asyncio.Task[object]) -> None:
             self._end()
-            error = None if task.cancelled() else task.exception()
-            if error is not None:
+            if not task.cancelled() and (error := task.exception()) is not None:
                 done.set_exception(error)
 
         self.loop.create_task(last()).add_done_callback(finished)

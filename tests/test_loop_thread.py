@@ -103,3 +103,25 @@ def test_breaking_off_beside_a_debugger_holds_up_no_other_thread():
     run = [sys.executable, "-c", WAITS]
     found = subprocess.run(run, capture_output=True, text=True, timeout=120, check=True)
     assert found.stdout == "False True\n"
+
+
+def test_ctrl_c_while_a_coroutine_is_handed_over_cancels_what_has_begun():
+    began, ended = threading.Event(), threading.Event()
+
+    class Interrupted(LoopThread):
+        def launch(self, coroutine):
+            super().launch(coroutine)
+            began.wait(30)
+            raise KeyboardInterrupt
+
+    async def waits():
+        began.set()
+        try:
+            await asyncio.sleep(600)
+        finally:
+            ended.set()
+
+    with Interrupted("statefun_nb") as loop:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run(waits())
+        assert ended.wait(30)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, get_type_hints
 
 from ..address import parse_typename
 from ..cells.arguments import HelpShown, UsageError, cell_parser, parse
@@ -50,12 +51,18 @@ def _state(text: str, names: Mapping[str, Any]) -> tuple[str, Any]:
     name, colon, kind = text.partition(":")
     if not colon:
         raise UsageError(f"--state {text}: write NAME:TYPE, for example visits:int")
-    try:  # as the cell itself: it is the user's own
-        found = eval(kind, {**names, **_CLASSES})  # noqa: S307
-    except Exception:  # whatever it does: it names no type
-        found = None
+    found = _CLASSES.get(kind) or names.get(kind) or _annotation(kind, names)
     if found is None:
         raise UsageError(
             f"--state {text}: {kind!r} is neither {', '.join(_CLASSES)} nor a name of this notebook"
         )
     return name, found
+
+
+def _annotation(text: str, names: Mapping[str, Any]) -> Any:
+    """What an annotation such as ``list[Cart]`` stands for; None where it is none."""
+    annotated = SimpleNamespace(__annotations__={"state": text})
+    try:
+        return get_type_hints(annotated, {**names, **_CLASSES})["state"]
+    except Exception:  # of a class of the user's: it names no type
+        return None
