@@ -269,7 +269,7 @@ class LoopThread:
         return not self._thread.is_alive() and not self.left
 
     def interrupt(self, timeout: float, blocked: Callable[[], bool]) -> bool:
-        """Raise ``Interrupted`` in what blocks the loop till the thread ends; has it, and its tasks?
+        """Raise ``Interrupted`` in what blocks the loop till the thread ends; has it, in the end?
 
         Code that waits in C, as ``time.sleep`` does, sees it when it comes back. In Python 3.11
         beside a tracer (see ``_traced``) nothing is raised in code that stays where it is.

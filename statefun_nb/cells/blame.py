@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import re
 from types import TracebackType
@@ -87,8 +88,37 @@ def _of_nothing(text: str, line: str) -> str:
             f"change that, and {write}"
         )
     default = next((value for what, value in _DEFAULTS.items() if re.search(what, text)), "")
-    instead = f"write ({first[0]} or {default})" if default else "ask for that first"
+    instead = f"write {_guarded(line, default)}" if default else "ask for that first"
     return f"{reads} is None until it is written: {instead}"
+
+
+def _guarded(line: str, default: str) -> str:
+    """What to write in place of a line that reads state: all of it, where it is an assignment.
+
+    Examples
+    --------
+    >>> _guarded("    ctx.storage.n += len(x)  # more", "0")
+    'ctx.storage.n = (ctx.storage.n or 0) + len(x)'
+    >>> _guarded("if ctx.storage.n > 3:", "0")
+    '(ctx.storage.n or 0)'
+    """
+    found = _STATE.search(line)
+    assert found is not None  # who asks has found it
+    read = f"({found[0]} or {default})"
+    try:
+        (statement,) = ast.parse(line.strip()).body
+    except (SyntaxError, ValueError):  # a part of a statement, or more than one
+        return read
+    if isinstance(statement, ast.AugAssign) and ast.unparse(statement.target) == found[0]:
+        value = ast.BinOp(ast.Name("READ"), statement.op, statement.value)
+        return f"{found[0]} = {ast.unparse(value).replace('READ', read, 1)}"
+    text = ast.unparse(statement)
+    start = 0
+    if isinstance(statement, ast.Assign):
+        start = len(" = ".join(map(ast.unparse, statement.targets)))
+    elif not isinstance(statement, ast.Expr):
+        return read
+    return text[:start] + text[start:].replace(found[0], read, 1)
 
 
 def _line_of(trace: TracebackType | None) -> str:

@@ -139,6 +139,8 @@ class Context(Live, ABC):
             hint = ": what is declared with state= is ctx.storage.NAME"
         elif name in _MESSAGE:
             hint = ": that is asked of the message (are the two parameters swapped?)"
+        elif name in ("reply", "answer", "respond"):
+            hint = ": write ctx.send(ctx.caller.typename, ctx.caller.id, value)"
         raise StateNameError(f"a context has no {name!r}{hint}")
 
 

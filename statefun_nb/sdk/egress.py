@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any, overload
 
-from ..errors import ConversionError, ConversionTypeError, missing
+from ..errors import ConversionError, ConversionTypeError, forgotten_await, missing
 from ..protocol.effects import TypedValue
 from ..protocol.records import (
     KAFKA_RECORD,
@@ -150,7 +150,7 @@ def _named(place: Any) -> str:
 
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str):
-        raise ConversionTypeError(f"the {what} is text, not {shown(value)}")
+        raise ConversionTypeError(f"the {what} is text, not {shown(value)}{forgotten_await(value)}")
     return value
 
 
@@ -176,4 +176,5 @@ def _payload(value: Any, value_type: Type[Any] | type[Any] | None, *, numbers: b
     kinds = "str, bytes, int or float" if numbers else "str or bytes"
     raise ConversionTypeError(
         f"cannot convert {shown(value)} to bytes: use {kinds}, or pass value_type="
+        f"{forgotten_await(value)}"
     )

@@ -30,7 +30,6 @@ from ..errors import (
     ConversionError,
     ConversionTypeError,
     DeclarationTypeError,
-    forgotten_await,
 )
 from ..protocol.any_values import ANY, opened
 from ..protocol.effects import TypedValue
@@ -50,6 +49,7 @@ from .types import (
     make_protobuf_type,
     simple_type,
 )
+from .unwritable import cure_of
 
 __all__ = [
     "CLASS_TYPES",
@@ -131,8 +131,7 @@ def type_of_value(value: object, explicit: object = None) -> Type:
         return _infer(cls)
     except DeclarationTypeError:
         raise ConversionTypeError(
-            f"cannot tell which StateFun type {shown(value)} has: "
-            f"use {_ACCEPTED}{forgotten_await(value)}"
+            f"cannot tell which StateFun type {shown(value)} has: use {_ACCEPTED}{cure_of(value)}"
         ) from None
 
 

@@ -286,7 +286,9 @@ def _check_signature(typename: str, fun: Callable[..., Any]) -> None:
         if p.kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     ]
     names = [p.name for p in parameters]
-    write = f"write def {getattr(fun, '__name__', 'invoke')}(ctx, message)"
+    write = _as_it_should_be(fun)
+    if inspect.ismethod(fun):
+        names = ["self", *names]
     if len(positional) != 2 or any(
         p.kind is inspect.Parameter.KEYWORD_ONLY and p.default is inspect.Parameter.empty
         for p in parameters
@@ -300,10 +302,19 @@ def _check_signature(typename: str, fun: Callable[..., Any]) -> None:
             f"The registered function {typename} does not expect a context and a message but "
             f"rather {names}: {write}{instead}"
         )
-    if names[0] in _MESSAGES and names[1] in _CONTEXTS:
+    if positional[0].name in _MESSAGES and positional[1].name in _CONTEXTS:
         raise DeclarationError(
             f"{typename}: the context comes first, and then the message: {write}"
         )
+
+
+def _as_it_should_be(fun: Callable[..., Any]) -> str:
+    name = getattr(fun, "__name__", "function")
+    if name == "<lambda>":
+        return "write lambda ctx, message: ..."
+    if inspect.ismethod(fun):
+        return f"write def {name}(self, ctx, message)"
+    return f"write def {name}(ctx, message)"
 
 
 _MESSAGES, _CONTEXTS = ("message", "msg"), ("ctx", "context")

@@ -102,7 +102,10 @@ class State(Generic[V]):
 
     def set(self, value: V) -> None:
         """Write the value."""
-        self._cell().set(value)
+        cell = self._cell()
+        if value is None:
+            raise cell.refused_none(f"self.{self.name}.clear()")
+        cell.set(value)
 
     def clear(self) -> None:
         """Delete the value."""

@@ -99,10 +99,7 @@ class Cell:
         """Write the value; it is encoded now, so that errors point to the user's line."""
         plan = self.plan
         if value is None:
-            raise ConversionError(
-                f"state {plan.name!r} of {self.plan.function} cannot be set to None: "
-                f"to delete it write del ctx.storage.{plan.name}"
-            )
+            raise self.refused_none(f"del ctx.storage.{plan.name}")
         try:
             if type(value) is plan.exact:  # of a built-in type, whose serializer is ours
                 self.data = plan.serialize(value)
@@ -114,6 +111,13 @@ class Cell:
             text = f"state {plan.name!r} of {plan.function}: {error}"
             raise type(error)(text) from error.__cause__
         self.dirty = True
+
+    def refused_none(self, delete: str) -> ConversionError:
+        """What to raise where None is written; ``delete`` is what deletes the value there."""
+        return ConversionError(
+            f"state {self.plan.name!r} of {self.plan.function} cannot be set to None: "
+            f"to delete it write {delete}"
+        )
 
     def clear(self) -> None:
         """Delete the value."""

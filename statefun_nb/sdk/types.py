@@ -21,6 +21,7 @@ from ..errors import (
 from ..protocol.any_values import of_either_form
 from ..protocol.records import read_wrapper, write_wrapper
 from ..tables import shown
+from .unwritable import cure_of
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message as ProtobufMessage
@@ -205,7 +206,7 @@ def make_json_type(typename: str) -> Type[Any]:
             return json.dumps(value, ensure_ascii=False).encode()
         except (TypeError, ValueError) as error:
             kind = ConversionTypeError if isinstance(error, TypeError) else ConversionError
-            raise kind(f"{shown(value)} is not a JSON value: {error}") from error
+            raise kind(f"{shown(value)} is not a JSON value: {error}{cure_of(value)}") from error
         except RecursionError as error:
             kind_of = f"a {type(value).__name__} is not a JSON value"
             raise ConversionError(f"{kind_of}: it is nested too deep, or in itself") from error
@@ -306,8 +307,7 @@ _INT = struct.Struct("<Bi")
 _LONG = struct.Struct("<Bq")
 _DOUBLE = struct.Struct("<Bd")
 _pack_int, _pack_long = _INT.pack, _LONG.pack
-# Only +0.0 is the default; -0.0 has a bit set and travels.
-_DOUBLE_ZERO = _DOUBLE.pack(0x09, 0.0)
+_DOUBLE_ZERO = _DOUBLE.pack(0x09, 0.0)  # only +0.0 is the default: -0.0 has a bit set, and travels
 _STRING_HEADS = tuple(bytes([0x0A, size]) for size in range(128))
 
 

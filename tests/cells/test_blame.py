@@ -104,6 +104,10 @@ def extends(ctx, message):
     ctx.storage.items.append(1)
 
 
+def multiplies(ctx, message):
+    ctx.storage.n *= message.value + 1  # all of it
+
+
 def looks_up(ctx, message):
     print(ctx.storage.known["a"])
 
@@ -127,17 +131,18 @@ def answers(ctx, message):
 NONE_YET = "is None until it is written: "
 STATE = {"n": int, "text": str, "items": list, "known": dict}
 HINTS: dict[Any, str] = {
-    adds: f"ctx.storage.n {NONE_YET}write (ctx.storage.n or 0)",
-    joins: f'ctx.storage.text {NONE_YET}write (ctx.storage.text or "")',
+    adds: f"ctx.storage.n {NONE_YET}write ctx.storage.n = (ctx.storage.n or 0) + 1",
+    joins: "write ctx.storage.text = (ctx.storage.text or \"\") + 'more'",
+    multiplies: "write ctx.storage.n = (ctx.storage.n or 0) * (message.value + 1)",
     loops: f"ctx.storage.items {NONE_YET}write (ctx.storage.items or [])",
-    looks_up: f"ctx.storage.known {NONE_YET}write (ctx.storage.known or {{}})",
+    looks_up: f"ctx.storage.known {NONE_YET}write print((ctx.storage.known or {{}})['a'])",
     extends: "items = ctx.storage.items or [], change that, and ctx.storage.items = items",
     sets_an_item: "write ctx.storage.n, where n is the declared name",
     asks_for_an_item: "write ctx.storage.n, where n is the declared name",
     emits_parts: "ctx.send_egress(sf.kafka_egress_message(typename, topic, value))",
     answers: "ctx.caller is None where the message came from outside, as by s.send",
     Adds: "self.n.set((self.n.get() or 0) + 1)",
-    Reads: f"self.n.get() {NONE_YET}write (self.n.get() or 0)",
+    Reads: f"self.n.get() {NONE_YET}write self.n.set((self.n.get() or 0) + 1)",
     Extends: "items = self.items.get() or [], change that, and self.items.set(items)",
 }
 

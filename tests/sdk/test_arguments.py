@@ -46,6 +46,16 @@ def annotated(annotation: Any) -> None:
     sf.function("a/b", functions=sf.StatefulFunctions())(cls)
 
 
+class Swapped(sf.StatefulFunction):
+    def invoke(self, message, ctx):
+        pass
+
+
+class OfOne(sf.StatefulFunction):
+    def invoke(self, ctx):  # type: ignore[override]  # the mistake
+        pass
+
+
 class Plain:
     def __init__(self, ctx, message): ...
 
@@ -116,7 +126,24 @@ WRONG_DECLARATIONS: list[tuple[Any, tuple[Any, ...], dict[str, Any], str]] = [
         r"Counter is a class, .*sf.function\(\"a/b\",",
     ),
     (bind, (Plain,), {}, "a/b: Plain is a class"),
-    (register, (lambda message, ctx: None,), {}, "a/b: the context comes first, and then"),
+    (
+        register,
+        (lambda message, ctx: None,),
+        {},
+        "a/b: the context comes first, and then the message: write lambda ctx, message: ...$",
+    ),
+    (
+        register,
+        (Swapped().invoke,),
+        {},
+        r"a/b: the context comes first, .*: write def invoke\(self, ctx, message\)$",
+    ),
+    (
+        register,
+        (OfOne().invoke,),
+        {},
+        r"rather \['self', 'ctx'\]: write def invoke\(self, ctx, message\)$",
+    ),
     (
         register,
         (lambda ctx, message, n=1: None,),
@@ -319,7 +346,8 @@ def test_what_is_asked_of_the_wrong_object_says_where_it_is(functions):
     @functions.bind("a/f")
     def f(ctx, message):
         asked: list[Any] = [
-            lambda: ctx.state, lambda: ctx.as_int, lambda: ctx.sned, lambda: message["x"],
+            lambda: ctx.state, lambda: ctx.as_int, lambda: ctx.sned, lambda: ctx.reply,
+            lambda: message["x"],
         ]  # fmt: skip
         for ask in asked:
             with pytest.raises(sf.StatefunError) as caught:
@@ -335,6 +363,7 @@ def test_what_is_asked_of_the_wrong_object_says_where_it_is(functions):
         "a context has no 'state': what is declared with state= is ctx.storage.NAME",
         "a context has no 'as_int': that is asked of the message (are the two parameters swapped?)",
         "a context has no 'sned'; did you mean 'send'?",
+        "a context has no 'reply': write ctx.send(ctx.caller.typename, ctx.caller.id, value)",
         NO_ITEMS,
     ]
 

@@ -583,3 +583,66 @@ def test_what_no_item_can_be_is_refused_when_it_is_declared(declared, says):
         sf.State(declared)
     with pytest.raises(sf.DeclarationTypeError, match=says):
         sf.function("v/f", state={"kept": declared})(lambda ctx, message: None)
+
+
+async def call() -> int:
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ([Item("hat")], "say what is in it: type=list[Item] where it is sent, and as the type of"),
+        ({"a": [Item("hat"), None]}, "type=dict[str, list[Item | None]] where"),
+        ({1, 2}, "type=set[int] where"),
+        ((1, "a"), "type=tuple[int | str, ...] where"),
+        ([(Line(unitPrice=Decimal(1)),)], "type=list[tuple[Line, ...]] where"),
+        ({"a": [call()]}, "did you forget `await`?"),
+    ],
+    ids=["list", "dict", "set", "tuple", "within", "coroutine"],
+)
+def test_what_plain_json_cannot_hold_says_what_to_declare(value, says):
+    with pytest.raises(sf.ConversionTypeError, match=re.escape(says)):
+        again(value)
+
+
+@pytest.mark.parametrize(
+    "value", [[threading.Lock()], [1, "a", None, 1.5, {1}]], ids=["lock", "many"]
+)
+def test_no_type_is_made_up_where_none_would_help(value):
+    with pytest.raises(sf.ConversionTypeError, match=r"JSON serializable$"):
+        again(value)
+
+
+def test_what_is_said_to_declare_brings_it_back():
+    assert again([Item("hat")], list[Item]) == [Item("hat")]
+    assert again({"a": [Item("hat"), None]}, dict[str, list[Item | None]]) == {
+        "a": [Item("hat"), None]
+    }
+    assert again((1, "a"), tuple[int | str, ...]) == (1, "a")
+
+
+def test_a_forgotten_await_is_said_of_what_a_record_is_made_of():
+    for make in (
+        lambda: sf.kafka_egress_message("a/out", "t", call()),  # type: ignore[call-overload]  # the mistake
+        lambda: sf.kafka_egress_message("a/out", "t", "v", key=call()),  # type: ignore[call-overload]
+        lambda: sf.kinesis_egress_message("a/out", "t", call(), "k"),  # type: ignore[call-overload]
+        lambda: sf.egress_message_builder("a/out", call(), sf.StringType),  # type: ignore[misc]
+        lambda: sf.message_builder("a/f", "x", str_value=call()),  # type: ignore[call-overload]
+    ):
+        with pytest.raises(sf.ConversionTypeError, match="did you forget `await`"):
+            make()
+
+
+def test_a_class_deletes_a_value_with_clear(functions):
+    class Counts(sf.StatefulFunction):
+        n = sf.State(int)
+
+        def invoke(self, ctx, message):
+            self.n.set(None)  # type: ignore[arg-type]  # the mistake
+
+    sf.function("a/counts", functions=functions)(Counts)
+    with sf.start(port=0, functions=functions) as session:
+        session.send("a/counts", "x", 1)
+        session.wait_idle()
+        assert "to delete it write self.n.clear()" in session.parked[0].reason
