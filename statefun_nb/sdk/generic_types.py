@@ -7,6 +7,7 @@ read as ``list``. Their items are written as the fields of dataclasses are.
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 from collections.abc import Iterator
 from datetime import date, time, timedelta
@@ -31,7 +32,7 @@ from ..tables import shown
 from .conversion import is_numpy
 from .dataclass_types import DataclassSerializer
 
-__all__ = ["GenericSerializer", "check_generic", "is_union", "plain_annotation"]
+__all__ = ["GenericSerializer", "check_generic", "check_parameters", "is_union", "plain_annotation"]
 
 _SCALARS = (
     bool, int, float, str, bytes, types.NoneType,
@@ -50,6 +51,14 @@ class GenericSerializer(DataclassSerializer):
         if is_union(self.of) or self.cls is Literal:
             return self.write(value)  # the converter says what fits
         return super().serialize(value)
+
+    def reads(self, data: bytes) -> bool:
+        """Can these bytes be read as one?"""
+        try:
+            self.read(data)
+        except Exception:  # of bytes that are something else, or what a class of the user's raises
+            return False
+        return True
 
 
 def is_union(annotation: Any) -> bool:
@@ -88,7 +97,9 @@ def check_generic(annotation: Any) -> None:
     DeclarationTypeError
         It names the part.
     """
+    _check_unions(annotation)
     for part in _parts(annotation):
+        check_parameters(part)
         if isinstance(part, (str, ForwardRef)):
             name = part if isinstance(part, str) else part.__forward_arg__
             raise DeclarationTypeError(
@@ -101,12 +112,54 @@ def check_generic(annotation: Any) -> None:
             )
 
 
+def _check_unions(annotation: Any) -> None:
+    """Raise where a value alone does not tell the members of a union apart."""
+    members = get_args(annotation)
+    if is_union(annotation):
+        if Any in members:
+            raise DeclarationTypeError(
+                f"{annotation}: Any is also what the others are, which would come back as dicts: "
+                "leave Any out"
+            )
+        origins = [get_origin(each) for each in members if isinstance(get_origin(each), type)]
+        doubled = next((each for each in origins if origins.count(each) > 1), None)
+        if doubled is not None:
+            name = doubled.__name__
+            raise DeclarationTypeError(
+                f"{annotation}: a value does not tell one {name} from the other: write one "
+                f"{name}[...] with a union in it"
+            )
+    if get_origin(annotation) is not Literal:
+        for each in members:
+            _check_unions(each)
+
+
+def check_parameters(cls: Any) -> None:
+    """Raise for a generic dataclass without its parameters, where its fields need them.
+
+    Raises
+    ------
+    DeclarationTypeError
+    """
+    if not dataclasses.is_dataclass(cls) or not isinstance(cls, type):
+        return
+    names = [each.__name__ for each in getattr(cls, "__parameters__", ())]
+    used = " ".join(str(field.type) for field in dataclasses.fields(cls))
+    if any(re.search(rf"\b{name}\b", used) for name in names):
+        raise DeclarationTypeError(
+            f"{cls.__name__} is generic: say of what it is one, such as "
+            f"{cls.__name__}[{', '.join(['int'] * len(names))}]"
+        )
+
+
 def _parts(annotation: Any) -> Iterator[Any]:
     origin = get_origin(annotation)
     if origin is Literal:
         return
-    if origin is None or origin is Annotated or dataclasses.is_dataclass(origin):
-        yield plain_annotation(annotation) if origin is Annotated else origin or annotation
+    if origin is None or origin is Annotated:
+        yield plain_annotation(annotation) if origin is Annotated else annotation
+        return
+    if dataclasses.is_dataclass(origin):
         return
     for each in get_args(annotation):
         if each is not ...:
@@ -114,7 +167,7 @@ def _parts(annotation: Any) -> Iterator[Any]:
 
 
 def _is_known(part: Any) -> bool:
-    if part is Any or isinstance(part, NewType) or is_typeddict(part):
+    if part is Any or part is None or isinstance(part, NewType) or is_typeddict(part):
         return True
     if not isinstance(part, type):
         return False

@@ -36,7 +36,13 @@ from ..protocol.effects import TypedValue
 from ..tables import shown
 from .class_types import ClassType
 from .dataclass_types import DataclassSerializer
-from .generic_types import GenericSerializer, check_generic, is_union, plain_annotation
+from .generic_types import (
+    GenericSerializer,
+    check_generic,
+    check_parameters,
+    is_union,
+    plain_annotation,
+)
 from .pydantic_types import ModelSerializer
 from .types import (
     BUILT_IN_TYPES,
@@ -129,7 +135,11 @@ def type_of_value(value: object, explicit: object = None) -> Type:
         return known
     try:
         return _infer(cls)
-    except DeclarationTypeError:
+    except DeclarationTypeError as error:
+        if dataclasses.is_dataclass(cls):  # a generic one
+            raise ConversionTypeError(
+                f"cannot tell which StateFun type {shown(value)} has: {error}"
+            ) from None
         raise ConversionTypeError(
             f"cannot tell which StateFun type {shown(value)} has: use {_ACCEPTED}{cure_of(value)}"
         ) from None
@@ -178,6 +188,7 @@ def _infer(cls: type) -> Type:
     if hasattr(cls, "model_validate_json"):
         return ClassType(_typename(cls), ModelSerializer(cls))
     if dataclasses.is_dataclass(cls):
+        check_parameters(cls)
         return ClassType(_typename(cls), DataclassSerializer(cls))
     raise DeclarationTypeError(f"{cls.__name__} has no StateFun type: use {_ACCEPTED}")
 

@@ -10,6 +10,7 @@ from ..errors import ConversionError, ConversionTypeError, DeclarationError, mis
 from ..protocol.any_values import local_name, type_url
 from ..protocol.effects import LONGEST_DELAY_MS, TypedValue, TypedValueLike, new_tuple
 from ..tables import repr_of, shorten, shown
+from .generic_types import GenericSerializer
 from .inference import CLASS_TYPES, decode_value, type_of_class, type_of_value
 from .targets import check_utf8, target_of
 from .types import (
@@ -189,8 +190,14 @@ class Message(_Typed):
         return self.as_type(DoubleType)
 
     def is_type(self, tpe: Type[Any] | type[Any]) -> bool:
-        """Is the value of this type (a Type, or a class that stands for one)?"""
-        value, typename = self.typed_value, type_of_class(tpe).typename
+        """Is the value of this type (a Type, or a class that stands for one)?
+
+        Containers and unions have the typename of plain JSON: of them, can it be read as one?
+        """
+        value, wanted = self.typed_value, type_of_class(tpe)
+        serializer, typename = wanted.serializer(), wanted.typename
+        if isinstance(serializer, GenericSerializer):
+            return value.has_value and serializer.reads(value.value or b"")
         return value.typename == typename or _is_any_of(value, typename)
 
     def as_type(self, tpe: Type[V] | type[V]) -> V | None:

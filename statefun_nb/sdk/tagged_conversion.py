@@ -222,5 +222,5 @@ def _member_below(tag: object, members: Iterable[Any]) -> Any:
         if dataclasses.is_dataclass(cls):
             found = _subclass(cls, tag)  # type: ignore[arg-type]  # it is a class here
             if found is not None:
-                return found
+                return member if found is cls else found  # with its parameters
     raise ValueError(f"no class {tag!r} is defined")
