@@ -125,8 +125,7 @@ class Driver:
         self._check()
         self._inbox.extend(messages)
         self._receive(float("inf"))
-        self._settle()
-        self._check()
+        self._confirm()
 
     def pause(self) -> None:
         """Send no further request; those in flight end."""
@@ -149,7 +148,7 @@ class Driver:
         self._send(pending)
         while pending.mailbox.state is MailboxState.IN_FLIGHT:
             await asyncio.wait(self._requests, return_when=asyncio.FIRST_COMPLETED)
-        self._settle()
+        self._confirm()
         return True
 
     async def advance(self, duration: timedelta) -> None:
@@ -171,8 +170,9 @@ class Driver:
             remaining -= step
             self._tick()
             self.wake()
+        self._check()
         self._clock.advance(remaining)
-        self._settle()
+        self._confirm()
 
     async def idle(self, timeout: float) -> None:
         """Return when nothing moves any more, and nothing falls due within ``timeout`` seconds."""
@@ -200,13 +200,17 @@ class Driver:
         self.wake()
         return released
 
+    def retry(self, typename: str | None, id: str | None) -> int:
+        """As ``release``, by hand."""
+        self._check()
+        return self.release(typename, id)
+
     def discard(self, address: SdkAddress) -> bytes:
         """Give up the message at the head of an address; see ``Core.discard``."""
         self._check()
         self._receive(float("inf"))
         argument = self.core.discard(address, paused=self.paused)
-        self._settle()
-        self._check()
+        self._confirm()
         return argument
 
     def amend(self, address: SdkAddress, argument: bytes) -> None:
@@ -214,19 +218,20 @@ class Driver:
         self._check()
         self.core.amend(address, argument)
         self.core.release(address.typename, address.id)
-        self._settle()
-        self._check()
+        self._confirm()
 
     def bring_forward(self, address: SdkAddress) -> None:
         """Let an address be the next whose turn it is; see ``Controls``."""
+        self._check()
         self._receive(float("inf"))
         self._tick()
         bring_forward(self.core, address)
 
     def cancel(self, number: int) -> bool:
         """Drop a pending delayed message; False when it is not pending any more."""
+        self._check()
         cancelled = self.core.timers.cancel_number(number)
-        self._settle()
+        self._confirm()
         return cancelled
 
     def write(
@@ -236,8 +241,9 @@ class Driver:
         specs: Sequence[StateSpec],
     ) -> None:
         """Set or clear state values from outside; see ``Core.write``."""
+        self._check()
         self.core.write(address, values, specs, self._clock.now_ms())
-        self._settle()
+        self._confirm()
 
     async def close(self) -> None:
         """Cancel what is in flight; its messages are back at the head of their mailboxes."""
@@ -372,18 +378,17 @@ class Driver:
         try:
             self._commit()
         except Exception as error:  # whatever it is, it has not been confirmed to anybody
-            self.failure = str(error) if isinstance(error, EngineError) else _not_kept(error)
+            self.failure = str(error)
             for waiter in self._waiters:
                 if not waiter.future.done():
                     waiter.future.set_exception(EngineError(self.failure))
 
+    def _confirm(self) -> None:
+        self._settle()
+        self._check()
+
     def _check(self) -> None:
+        """Can what is done be kept? To be asked before anything is done by hand, and after it."""
+        self._keep()
         if self.failure:
             raise EngineError(self.failure)
-
-
-def _not_kept(error: Exception) -> str:
-    return (
-        f"what was done cannot be kept: {in_brief(error)}. No message is served or taken any more: "
-        "call sf.stop() and start again, it goes on from what was last written"
-    )

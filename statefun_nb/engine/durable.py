@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ..address import SdkAddress, address_of
 from ..cells.progress import progress_bar
+from ..errors import EngineError, in_brief
 from ..protocol.effects import ExpireMode, Reply, StateSpec, TypedValue
 from .base import Timer
 from .clock import Clock
@@ -207,13 +208,22 @@ class Persistence:
         Raises
         ------
         EngineError
-            When it cannot be written; the store is as before.
+            When it cannot be written, or could not be: the file is gone; the store is as before.
         """
         changes = self._core.journal.take()
         offset_ms = self._clock.offset_ms
         if not any(changes) and offset_ms == self._offset_ms:
+            self._store.check()
             return
-        self._store.save(changes, offset_ms)
+        try:
+            self._store.save(changes, offset_ms)
+        except EngineError:
+            raise
+        except Exception as error:
+            raise EngineError(
+                f"what was done cannot be kept: {in_brief(error)}. No message is served or taken "
+                "any more: call sf.stop() and start again, it goes on from what was last written"
+            ) from error
         self._offset_ms = offset_ms
         for record in changes.egress:
             self._log.append(record)

@@ -195,7 +195,7 @@ class EmbeddedEngine:
         self._thread.post(self._driver.release, typename)
 
     def retry(self, typename: str | None, id: str | None) -> int:
-        return self._thread.call(self._driver.release, typename, id)
+        return self._thread.call(self._driver.retry, typename, id)
 
     def discard(self, address: SdkAddress) -> TypedValue:
         return decode_typed_value(self._thread.call(self._driver.discard, address))
@@ -206,11 +206,17 @@ class EmbeddedEngine:
     def states(self, typename: str) -> States:
         return self._thread.call(self._read_all, typename)
 
+    def _check_kept(self) -> None:
+        if self._driver.failure:  # what is in memory may be more than what is kept
+            raise EngineError(self._driver.failure)
+
     def _read(self, address: SdkAddress) -> dict[str, TypedValue | None]:
+        self._check_kept()
         mailbox = self._core.find(address)
         return {} if mailbox is None else mailbox.read(self._clock.now_ms(), touch=False)
 
     def _read_all(self, typename: str) -> States:
+        self._check_kept()
         known = self._core.types.get(typename)
         return {} if known is None else KeptStates(known, self._clock.now_ms())
 

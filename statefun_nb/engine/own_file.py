@@ -1,4 +1,4 @@
-"""The files of ``durable=`` as files: whose they are, are they all there, and the last commit.
+"""The file of ``durable=`` as a file: whose it is, is all of it there, and does it stay so.
 
 The main file says in its header whether it is whole: while a session has it open it is not, as what
 was written last is in SQLite's write-ahead log beside it. Such a file without its log would open as
@@ -7,32 +7,25 @@ what it was at some time before, and a log would be taken in by whatever file it
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import stat
-import struct
-import zlib
+from collections.abc import Callable
 
 from ..errors import EngineError
+from .beside_file import BESIDE, is_of_one_page, is_of_other_time, size
 
-__all__ = [
-    "BESIDE",
-    "WHOLE",
-    "LastCommit",
-    "OwnFile",
-    "lost_log",
-    "new_mark",
-    "not_opened",
-    "used_here",
-]
+try:
+    import fcntl
+except ImportError:  # not a system of POSIX
+    fcntl = None  # type: ignore[assignment]
 
-# What is beside the file while it is open, and after a kill: two of SQLite's, and LastCommit's.
-BESIDE = ("-wal", "-shm", "-last")
-_LAST = struct.Struct("<16sQ")
-# In SQLite's header: user_version, which is the format and the mark.
-_USER_VERSION = slice(60, 64)
-# Of a log: its header, that of a page in it, and where that has the page's number.
-_LOG_HEADER, _FRAME_HEADER, _PAGE_NUMBER = 32, 24, slice(32, 36)
+__all__ = ["WHOLE", "OwnFile", "lost_log", "new_mark", "not_opened", "real_path", "used_here"]
+
+# SQLite's header, and in it user_version, which is the format and the mark.
+_HEADER, _USER_VERSION = 100, slice(60, 64)
+# Where SQLite locks a file: a process that has it open has a lock there.
+_LOCKS = (0x40000000, 512)
 # The format of a file that has all that was written; one that is open has other bits, too.
 WHOLE = 3
 
@@ -46,19 +39,21 @@ class OwnFile:
     Parameters
     ----------
     path : str
-        The file is made where there is none, for the user alone.
+        A real one, no link.
+    begin : callable
+        Makes a file at the path where there is none.
 
     Raises
     ------
     EngineError
-        When it cannot be opened, is none, is empty, others may write it (they could change what is
-        kept), or what is beside it belongs to another file.
+        When it cannot be opened, is in use by another process, is no file, is empty, others may
+        write it (they could change what is kept), or what is beside it is of another file.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, begin: Callable[[str], None]) -> None:
         self.path = path
         self.log = path + BESIDE[0]
-        self._file, self.is_new = _opened(path)
+        self._file = _opened(path, begin)
         try:
             self._look()
         except BaseException:
@@ -66,13 +61,22 @@ class OwnFile:
             raise
         self._seen: tuple[int, int, int] = (0, 0, 0)
         self._mark = 0
+        self._log_inode = 0
+        self._head_page = (0, 0)
+        self._content = b""
         self._overwritten = False
 
     def _look(self) -> None:
         found = os.fstat(self._file)
         if not stat.S_ISREG(found.st_mode):
             raise EngineError(f"durable={self.path!r} cannot be opened: it is no file")
-        if not found.st_size and not self.is_new:  # SQLite would begin anew, whatever was in it
+        if fcntl is not None:
+            try:  # till SQLite takes it over; what another process has open is not looked at
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, _LOCKS[1], _LOCKS[0])
+            except OSError as error:
+                if error.errno in (errno.EACCES, errno.EAGAIN):
+                    raise EngineError(not_opened(self.path, "locked")) from None
+        if not found.st_size:  # SQLite would begin anew, whatever was in it
             raise EngineError(
                 f"durable={self.path!r} is empty: if it was cut off, put a backup in its place; "
                 "else delete it"
@@ -81,21 +85,44 @@ class OwnFile:
             for each in ("", *BESIDE):
                 _check_mode(self.path + each)
         self._inode = found.st_ino
+        self._look_beside()
+
+    def _look_beside(self) -> None:
+        """Before SQLite, which takes any log in, also where the file is only opened and closed."""
         version = self._version()
+        only_opened = is_of_one_page(self.log)
         # Without its log it may be what it was before; a session that ends well takes that in.
-        self.lacks_log = version > WHOLE and _size(self.log) < 0
-        if version == WHOLE and not _is_of_one_page(self.log):
+        self.lacks_log = version > WHOLE and size(self.log) <= 0
+        if version == WHOLE and not only_opened:
             raise EngineError(
                 f"durable={self.path!r} is whole, and {self.log} beside it is of another file: if "
                 f"you have put this one there, delete {self.log}; else put the file back that was "
                 "there"
             )
+        if version <= WHOLE or only_opened:
+            return
+        last = self.path + BESIDE[-1]
+        if is_of_other_time(self.log, version):
+            raise EngineError(
+                f"durable={self.path!r} and {self.log} are not of the same session: put "
+                f"{_together(self.path)} there as they were together; or put a backup in the place "
+                f"of the first, and delete {self.log} and {last}"
+            )
+        if size(last) < 0:
+            raise EngineError(
+                f"durable={self.path!r} was open when it was copied, moved or left, and {last} is "
+                f"not beside it, which tells whether all is there: put {_together(self.path)} "
+                "there as they were together, or put a backup in its place and delete "
+                f"{self.log}; to take what there is, make an empty file {last}"
+            )
 
     def _version(self) -> int:
-        return int.from_bytes(os.pread(self._file, 100, 0)[_USER_VERSION], "big")
+        return int.from_bytes(os.pread(self._file, _HEADER, 0)[_USER_VERSION], "big")
 
-    def opened(self, mark: int) -> None:
+    def opened(self, mark: int, head_page: tuple[int, int]) -> None:
         """From now on it has this mark, and changes only when SQLite takes its log in.
+
+        ``head_page`` is the size and the offset of the page that each transaction writes.
 
         Raises
         ------
@@ -105,56 +132,81 @@ class OwnFile:
         self._mark = mark
         if self._version() != mark:
             raise EngineError(f"durable={self.path!r} cannot be marked as open")
-        self._seen = _stamp(os.fstat(self._file))
+        self._log_inode = _inode(self.log)
+        self._head_page = head_page
+        self._see(_stamp(os.fstat(self._file)))
+
+    def _see(self, stamp: tuple[int, int, int]) -> None:
+        self._seen = stamp
+        self._content = self._read()
+
+    def _read(self) -> bytes:
+        """What is another whenever SQLite has taken something of its log in."""
+        return os.pread(self._file, _HEADER, 0) + os.pread(self._file, *self._head_page)
 
     def unchanged(self) -> bool:
-        """Has nobody written to it since ``taken_in``? To be asked before a commit."""
+        """Is it there, as SQLite has left it, and its log? To be asked before a commit."""
         try:
             stamp = _stamp(os.stat(self.path))  # noqa: PTH116 - 2 us at each commit
         except OSError:
             return False
+        if _inode(self.log) != self._log_inode:
+            return False
         if stamp == self._seen:
-            return True
-        self._overwritten = True
-        return False
+            return not self._overwritten
+        same = stamp[1:] == self._seen[1:] and self._read() == self._content
+        if same:  # only its time is another
+            self._seen = stamp
+        self._overwritten |= not same
+        return not self._overwritten
 
     def taken_in(self) -> bool:
         """After a commit, which may have taken the log in: is it still the file?"""
         stamp = _stamp(os.fstat(self._file))
         if stamp != self._seen:
             self._overwritten |= self._version() != self._mark
-            self._seen = stamp
+            self._see(stamp)
         return not self._overwritten
 
-    def _is_there(self) -> bool:
-        try:
-            return os.stat(self.path).st_ino == self._inode  # noqa: PTH116 - as all of this module
-        except OSError:
-            return False
+    @property
+    def is_there(self) -> bool:
+        """Is what SQLite has open what is at the path?"""
+        return _inode(self.path) == self._inode
+
+    @property
+    def overwritten(self) -> bool:
+        """Has anything but SQLite written to it?"""
+        self._overwritten |= bool(self._mark) and self._version() != self._mark
+        return self._overwritten
 
     @property
     def gone(self) -> str:
         """What to say when another file is there, or none, or it was overwritten; else ""."""
-        if not self._is_there():
+        if not self.is_there:
             return (
                 f"{self.path} was deleted, moved or replaced while it was open: what was done "
                 "since then cannot be kept. No message is served or taken any more: call "
                 f"sf.stop(); then move it back, or delete {self.log} and put a backup in its "
                 "place, or take another file; and start again"
             )
-        if self._overwritten or (self._mark and self._version() != self._mark):
-            self._overwritten = True
+        if self.overwritten:
             return (
                 f"{self.path} was overwritten while it was open: what is in it cannot be relied "
                 f"on. No message is served or taken any more: call sf.stop(), delete {self.log}, "
                 "put a backup in its place (once more, if that was one), and start again"
+            )
+        if self._log_inode and _inode(self.log) != self._log_inode:
+            return (
+                f"{self.log} was deleted, moved or replaced while it was in use: a kill would now "
+                "lose what is in it. No message is served or taken any more: call sf.stop(), which "
+                f"writes that into {self.path}, and start again"
             )
         return ""
 
     @property
     def ended(self) -> bool:
         """Does it have all that was written, as SQLite has closed it?"""
-        return self._version() == WHOLE and _size(self.log) < 0
+        return self._version() == WHOLE and size(self.log) < 0
 
     def close(self) -> None:
         """Let it go; after SQLite has."""
@@ -165,22 +217,26 @@ def _stamp(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _opened(path: str) -> tuple[int, bool]:
-    """The file, made for the user alone where there is none, and was it made now?
+def _inode(path: str) -> int:
+    try:
+        return os.stat(path).st_ino  # noqa: PTH116 - as all of this module
+    except OSError:
+        return 0
 
-    Not left to SQLite, which would let the group and others read it.
-    """
+
+def _opened(path: str, begin: Callable[[str], None]) -> int:
     if os.path.basename(path) == ":memory:":  # noqa: PTH119 - a name of SQLite's, no path
         raise EngineError(f"durable={path!r} names no file, and would keep nothing")
     flags = os.O_RDWR | getattr(os, "O_NONBLOCK", 0)
     try:
         try:
-            return os.open(path, flags), False
+            return os.open(path, flags)
         except FileNotFoundError:
-            left = [path + each for each in ("-wal", "-last") if _size(path + each) > 0]
+            left = [path + each for each in ("-wal", "-last") if size(path + each) > 0]
             if left:
                 raise EngineError(_left_over(path, left)) from None
-            return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600), True
+            begin(path)
+            return os.open(path, flags)
     except OSError as error:
         raise EngineError(f"durable={path!r} cannot be opened: {error.strerror}") from None
 
@@ -194,23 +250,18 @@ def _left_over(path: str, left: list[str]) -> str:
     )
 
 
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size  # noqa: PTH116 - as all of this module
-    except OSError:
-        return -1
+def real_path(path: str) -> str:
+    """Where a link leads to; what is beside a file is beside the file itself.
 
-
-def _is_of_one_page(log: str) -> bool:
-    """Is there nothing in a log but the first page? So it is where a file is opened or closed."""
-    try:
-        with open(log, "rb") as file:  # noqa: PTH123 - as all of this module
-            head = file.read(_LOG_HEADER + _FRAME_HEADER)
-            size = os.fstat(file.fileno()).st_size
-    except OSError:
-        return True  # there is none
-    page = int.from_bytes(head[8:12], "big")
-    return size <= _LOG_HEADER + _FRAME_HEADER + page and head[_PAGE_NUMBER] in (b"", b"\0\0\0\1")
+    Raises
+    ------
+    EngineError
+        When that is not there.
+    """
+    real = os.path.realpath(path)
+    if os.path.islink(path) and not os.path.lexists(real):  # noqa: PTH114 - as all of this module
+        raise EngineError(f"durable={path!r} is a link to {real}, which is not there")
+    return real
 
 
 def new_mark() -> int:
@@ -218,13 +269,16 @@ def new_mark() -> int:
     return WHOLE | (1 + int.from_bytes(os.urandom(4), "big") % (2**23 - 1)) << 8
 
 
+def _together(path: str) -> str:
+    return f"{path}, {path}{BESIDE[0]} and {path}{BESIDE[-1]}"
+
+
 def lost_log(path: str) -> str:
     """What to say of a file that was open when it was copied, moved or left, without its log."""
-    log = path + BESIDE[0]
     return (
-        f"durable={path!r} lacks what was written last: that is in the file {log}, which is not "
-        f"beside it. Put both there as they were together (a copy of a running session's file is "
-        "made by s.backup(path)), or put a backup in its place"
+        f"durable={path!r} lacks what was written last: that is in the file {path}{BESIDE[0]}, "
+        f"which is not beside it. Put {_together(path)} there as they were together (a copy of a "
+        "running session's file is made by s.backup(path)), or put a backup in its place"
     )
 
 
@@ -255,67 +309,21 @@ def used_here(path: str, runs: str) -> str:
     )
 
 
-def not_opened(path: str, error: BaseException) -> str:
-    """What to say of what SQLite, or a check, has raised."""
-    if "locked" in str(error):
+def not_opened(path: str, error: object) -> str:
+    """What to say of what SQLite, the system, or a check has raised."""
+    why = str(error)
+    if "locked" in why:
         return (
             f"durable={path!r} is in use by another session: call sf.stop() there, or end that "
             "kernel or program"
         )
+    if isinstance(error, OSError) or "disk I/O error" in why or "is full" in why:  # SQLite's words
+        why = (error.strerror or why) if isinstance(error, OSError) else why
+        return (
+            f"durable={path!r} cannot be read or written: {why}. Is the disk full? Mend that, and "
+            "start again: it goes on from what was last written"
+        )
     return (
-        f"durable={path!r} cannot be used: {error}. If it was damaged, put a backup (of s.backup) "
+        f"durable={path!r} cannot be used: {why}. If it was damaged, put a backup (of s.backup) "
         "in its place, or delete it and begin anew; if it is something else, take another file"
     )
-
-
-class LastCommit:
-    """Which commit was confirmed last, in a file of its own beside SQLite's write-ahead log.
-
-    SQLite takes a log that is damaged or gone for one that ends there: what was confirmed would be
-    missing, and nobody would know. This is written after each commit, without waiting for the
-    disk: it never says more than is there, and after a kill just what is. A clean end removes it.
-
-    Parameters
-    ----------
-    path : str
-        Of the file that it is beside.
-    file_id : bytes, optional
-        16 bytes that another file does not have: a backup that is put in its place is not behind.
-        When left out, what is there of any file is read.
-    """
-
-    def __init__(self, path: str, file_id: bytes = b"") -> None:
-        self._path = path + BESIDE[-1]
-        self._id = file_id
-        self._file: int | None = None
-
-    def read(self) -> int:
-        """The number of the last commit; -1 when nothing is known."""
-        try:
-            with open(self._path, "rb") as file:  # noqa: PTH123 - as all of this module
-                data = file.read(_LAST.size + 4)
-        except OSError:
-            return -1
-        body, check = data[: _LAST.size], data[_LAST.size :]
-        if len(body) < _LAST.size or zlib.crc32(body).to_bytes(4, "little") != check:
-            return -1
-        found, commit = _LAST.unpack(body)
-        return int(commit) if found == self._id or not self._id else -1
-
-    def write(self, commit: int) -> None:
-        """Note a commit."""
-        if self._file is None:
-            flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-            self._file = os.open(self._path, flags, 0o600)
-        body = _LAST.pack(self._id, commit)
-        os.lseek(self._file, 0, os.SEEK_SET)
-        os.write(self._file, body + zlib.crc32(body).to_bytes(4, "little"))
-
-    def close(self, *, remove: bool) -> None:
-        """Close it; ``remove`` when the main file itself says that it is whole."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-        if remove:
-            with contextlib.suppress(OSError):
-                os.unlink(self._path)  # noqa: PTH108 - as all of this module

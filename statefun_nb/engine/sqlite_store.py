@@ -14,17 +14,17 @@ from ..address import SdkAddress, address_of
 from ..errors import EngineError
 from ..protocol.effects import Emit, ExpireMode, StateSpec
 from .base import Timer
-from .checked_rows import SCHEMA, TABLES, Head, Totals, checked, read, runs, sum_of
+from .beside_file import LastCommit, marked_id
+from .checked_rows import TABLES, Head, Totals, checked, read, runs, sum_of
 from .egress_log import EGRESS_LIMIT
 from .journal import Changes, Mail, Spec, Value
-from .own_file import WHOLE, LastCommit, OwnFile, lost_log, new_mark, not_opened, used_here
+from .new_file import APPLICATION, STATEMENTS, begin, create, head_page, new_id, put_head, tables
+from .own_file import WHOLE, OwnFile, lost_log, new_mark, not_opened, real_path, used_here
 
 __all__ = ["SqliteStore"]
 
-_APPLICATION = 0x53466E62  # "SFnb": what `file` and this module know such a file by
 _WITHOUT_CHECKS, _WITHOUT_MARK = 1, 2  # the formats before, which are brought to this one
 
-_CREATE = [statement.strip() for statement in SCHEMA.split(";") if statement.strip()]
 # What Python or SQLite make of bytes that are not what was written.
 _DAMAGE = (
     sqlite3.Error, ValueError, KeyError, TypeError, AttributeError, MemoryError, OverflowError,
@@ -54,51 +54,54 @@ class SqliteStore:
     """
 
     def __init__(self, path: str, clock: str, egress_limit: int = EGRESS_LIMIT) -> None:
-        self.path = path
+        # A link's log would be beside the link, where the file itself is opened without it.
+        self.path = path = real_path(path)
         self._egress_limit = egress_limit
         self.what_runs: Callable[[], str] = str  # of the session whose file it is
-        if (holder := _open_here.get(os.path.realpath(path))) and not holder.gone:
+        if (holder := _open_here.get(path)) and holder.is_there:
             raise EngineError(used_here(path, holder.what_runs()))
-        self._file = OwnFile(path)
         self._totals: Totals = {table: [0, 0] for table in TABLES}
         self._next_egress = 1
+        with self.reading():
+            self._file = OwnFile(path, lambda path: begin(path, clock))
+        self._last = LastCommit(path)
         # Made in the caller's thread and used in the loop's, never in both at once.
         self._db = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
         try:
-            self._open(clock)
-        except BaseException as error:
+            with self.reading():
+                self._open(clock)
+        except BaseException:
             self._db.close()
+            self._last.close(remove=self._file.ended)
             self._file.close()
-            if isinstance(error, _DAMAGE) and not isinstance(error, EngineError):
-                raise EngineError(not_opened(path, error)) from error
             raise
-        _open_here[os.path.realpath(path)] = self
+        _open_here[path] = self
 
     def _open(self, clock: str) -> None:
         db = self._db
         (application,) = db.execute("PRAGMA application_id").fetchone()
-        if self._tables() and application != _APPLICATION:
+        if tables(self._db) and application != APPLICATION:
             raise EngineError(f"durable={self.path!r} is a database of something else")
         # The lock is the operating system's: it ends with the process, however that ends.
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
         # Written through to the disk at each commit: what was confirmed outlives a power cut too.
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA recursive_triggers = ON")  # for what REPLACE takes away
-        if not self._tables():
-            if not self._file.is_new:  # as formats before left it without its log
-                raise EngineError(lost_log(self.path))
-            with self._transaction():  # not in a log yet: the file has its head from the first
-                self._create(Head(_new_id(), clock, 0, 0, ""))
+        if not tables(self._db):  # as formats before left it without its log
+            raise EngineError(lost_log(self.path))
         db.execute("PRAGMA journal_mode = WAL")
+        self._take_log_in("TRUNCATE")  # what a kill has left has another mark than what comes now
+        mark = new_mark()
         with self._transaction():
             self._check_pages()
             if db.execute("PRAGMA user_version").fetchone() == (_WITHOUT_CHECKS,):
                 self._add_checks()
-            self._take_head(clock)
-            mark = new_mark()
+            self._head: Head = self._take_head(clock)
+            self._last.begin(self._head.commits)
+            self._head = self._head._replace(file=marked_id(self._head.file[:32], mark))
             db.execute(f"PRAGMA user_version = {mark}")
         self._take_log_in("PASSIVE")
-        self._file.opened(mark)
+        self._file.opened(mark, head_page(db))
         totals = self._totals
 
         def gone(table: str, crc: int) -> None:
@@ -112,22 +115,6 @@ class SqliteStore:
                 f"BEGIN SELECT gone('{table}', OLD.crc); END"
             )
 
-    def _tables(self) -> list[str]:
-        query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
-        return [sql for (sql,) in self._db.execute(query)]
-
-    def _create(self, head: Head) -> None:
-        for statement in _CREATE:
-            self._db.execute(statement)
-        self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
-        self._db.execute(f"PRAGMA user_version = {WHOLE}")
-        self._put_head(self._db, head)
-
-    def _put_head(self, db: sqlite3.Connection, head: Head) -> None:
-        head = head._replace(totals=json.dumps(self._totals))
-        db.execute("DELETE FROM head")
-        db.execute("INSERT INTO head VALUES (?, ?, ?, ?, ?, ?)", (*head, head.crc()))
-
     def _check_pages(self) -> None:
         (found,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
@@ -140,38 +127,38 @@ class SqliteStore:
         execute("DROP TABLE clock")
         for table in TABLES:
             execute(f"ALTER TABLE {table} RENAME TO {table}_before")
-        head = Head(_new_id(), kind, offset_ms, 0, "")
-        self._create(head)
+        create(self._db)
         for table in TABLES:
             rows = execute(f"SELECT * FROM {table}_before")  # noqa: S608 - ours
             while some := rows.fetchmany(10_000):
                 self._put(table, some)
             execute(f"DROP TABLE {table}_before")
-        self._put_head(self._db, head)
+        put_head(self._db, Head(new_id(), kind, offset_ms, 0, json.dumps(self._totals)))
 
-    def _take_head(self, clock: str) -> None:
+    def _take_head(self, clock: str) -> Head:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version & 0xFF not in (WHOLE, _WITHOUT_MARK):
             raise EngineError(
                 f"durable={self.path!r} was written in format {version & 0xFF}, and this "
                 f"statefun_nb reads format {WHOLE}: use the one that wrote it, or another file"
             )
-        if sorted(self._tables()) != sorted(_CREATE):
+        if sorted(tables(self._db)) != sorted(STATEMENTS):
             raise ValueError("its tables are not those that were made")
         ((*fields, crc),) = self._db.execute("SELECT * FROM head").fetchall()
-        self._head = Head._make(fields)
-        if self._head.crc() != crc:
+        head = Head._make(fields)
+        if head.crc() != crc:
             raise ValueError("its head is not as it was written")
-        self._last = LastCommit(self.path, bytes.fromhex(self._head.file))
-        self._check_commits(self._last.read(), self._head.commits)
-        if self._head.clock != clock:
+        self._last.file_id = bytes.fromhex(head.file[:32])
+        self._check_commits(self._last.read(), head.commits)
+        if head.clock != clock:
             raise EngineError(
-                f"the times in durable={self.path!r} are those of clock={self._head.clock!r}: "
-                f"start with clock={self._head.clock!r}"
+                f"the times in durable={self.path!r} are those of clock={head.clock!r}: "
+                f"start with clock={head.clock!r}"
             )
-        self._totals.update(json.loads(self._head.totals))
+        self._totals.update(json.loads(head.totals))
         (last,) = self._db.execute("SELECT max(number) FROM egress").fetchone()
         self._next_egress = (last or 0) + 1
+        return head
 
     def _check_commits(self, confirmed: int, found: int) -> None:
         if confirmed > found:
@@ -196,7 +183,7 @@ class SqliteStore:
             yield
         except EngineError:
             raise
-        except _DAMAGE as error:
+        except (*_DAMAGE, OSError) as error:
             raise EngineError(not_opened(self.path, error)) from error
 
     def _rows(self, table: str, order: str) -> Iterator[tuple[Any, ...]]:
@@ -243,11 +230,21 @@ class SqliteStore:
         return sum(rows for table, (rows, _) in self._totals.items() if table != "spec")
 
     @property
+    def is_there(self) -> bool:
+        """Is the file that is open still what is at its path?"""
+        return self._file.is_there
+
+    @property
     def gone(self) -> str:
         """What to say when the file is not there any more; callable from any thread."""
         return self._file.gone
 
     # Writing.
+
+    def check(self) -> None:
+        """Raise EngineError when what is done now could not be kept: the file is not as it was."""
+        if not self._file.unchanged():
+            raise EngineError(self.gone)
 
     def save(self, changes: Changes, clock_offset_ms: int) -> None:
         """Write all of it, or nothing.
@@ -257,8 +254,7 @@ class SqliteStore:
         EngineError
             When it cannot be written.
         """
-        if not self._file.unchanged():
-            raise EngineError(self.gone)
+        self.check()
         try:
             self._commit(lambda: self._write(changes), clock_offset_ms)
         except sqlite3.Error as error:
@@ -281,7 +277,7 @@ class SqliteStore:
         try:
             with self._transaction():
                 write()
-                self._put_head(self._db, head)
+                put_head(self._db, head._replace(totals=json.dumps(self._totals)))
         except BaseException:
             self._totals.update(totals)
             raise
@@ -349,14 +345,20 @@ class SqliteStore:
         EngineError
             When there is something at that path already, or it cannot be written.
         """
+        made = False
         try:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            made = True
             with contextlib.closing(sqlite3.connect(path)) as copy:
                 self._db.backup(copy)
                 copy.execute(f"PRAGMA user_version = {WHOLE}")
                 with copy:
-                    self._put_head(copy, self._head._replace(file=_new_id()))
+                    totals = json.dumps(self._totals)
+                    put_head(copy, self._head._replace(file=new_id(), totals=totals))
         except (OSError, sqlite3.Error) as error:
+            if made:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)  # noqa: PTH108 - as it was opened
             why = error.strerror if isinstance(error, OSError) else error
             raise EngineError(f"cannot make a backup at {path}: {why}") from None
 
@@ -373,23 +375,19 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close the file: another session may open it."""
-        if not self.gone:
+        can_end = self._file.is_there and not self._file.overwritten
+        if can_end:
             with contextlib.suppress(sqlite3.Error):  # then it says that there is a log
                 if self._take_log_in("TRUNCATE"):
                     self._db.execute(f"PRAGMA user_version = {WHOLE}")
         self._db.close()
-        if not (ended := self._file.ended) and not self.gone:  # the disk is full: it may lack a log
+        if not (ended := self._file.ended) and can_end:  # the disk is full: it may lack a log
             with contextlib.suppress(OSError):
                 self._last.write(self._head.commits)
         self._last.close(remove=ended)
         self._file.close()
-        path = os.path.realpath(self.path)
-        if _open_here.get(path) is self:
-            del _open_here[path]
-
-
-def _new_id() -> str:
-    return os.urandom(16).hex()
+        if _open_here.get(self.path) is self:
+            del _open_here[self.path]
 
 
 def _parts(address: SdkAddress | None) -> tuple[str | None, str | None]:

@@ -9,13 +9,17 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 
 import statefun_nb as sf
 from benchmarks.storms.damage import damage
 from statefun_nb.engine.sqlite_store import SqliteStore
+from statefun_nb.protocol.effects import TypedValue
+from tests.waiting import eventually
 
+resource = pytest.importorskip("resource")  # none on Windows
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes and pipes of POSIX")
 
 
@@ -168,8 +172,61 @@ def test_a_file_without_its_log_is_never_taken_for_an_older_one(start, killed, t
         ):
             start(alone)
     shutil.copyfile(killed.with_name("kept.db-wal"), tmp_path / "alone.db-wal")
+    for _ in range(2):  # it may be an older one, or cut short
+        with pytest.raises(
+            sf.EngineError,
+            match=r"alone\.db-last is not beside it, .*put \S+alone\.db, \S+-wal and",
+        ):
+            start(alone)
+    shutil.copyfile(killed.with_name("kept.db-last"), tmp_path / "alone.db-last")
     with start(alone) as session:
         assert counted(session) == {"n": 3}
+
+
+def test_what_there_is_of_a_file_can_be_taken_when_the_last_commit_is_unknown(start, killed):
+    killed.with_name("kept.db-last").write_bytes(b"")
+    with start(killed) as session:
+        assert counted(session) == {"n": 3}
+
+
+def test_a_file_on_the_name_of_another_killed_one_is_refused_and_can_be_moved_back(
+    start, killed, tmp_path
+):
+    """What the other one has left beside it is not of it."""
+    other = tmp_path / "other"
+    shutil.copytree(killed.parent, other)
+    with start(other / "kept.db") as session:  # the same file once, and another now
+        for n in range(4):
+            session.send("d/count", "a", n)
+        assert counted(session) == {"n": 7}
+        shutil.copytree(other, tmp_path / "third")
+    third = tmp_path / "third" / "kept.db"
+    third.replace(killed)
+    content = {each: each.read_bytes() for each in killed.parent.iterdir()}
+    for _ in range(2):
+        with pytest.raises(sf.EngineError, match=r"kept\.db-wal are not of the same session: put"):
+            start(killed)
+    assert {each: each.read_bytes() for each in killed.parent.iterdir()} == content
+    killed.replace(third)
+    with start(third) as session:
+        assert counted(session) == {"n": 7}
+
+
+@pytest.mark.parametrize("of", ["another file", "an earlier time"])
+def test_a_log_of_another_time_is_refused_without_being_taken_in(start, killed, tmp_path, of):
+    foreign = killed.with_name("kept.db-wal").read_bytes()
+    path = killed if of == "an earlier time" else tmp_path / "b.db"
+    folder = tmp_path / "again"
+    with start(path) as session:
+        session.send("d/count", "a", 1)
+        session.wait_idle()
+        shutil.copytree(path.parent, folder, ignore=lambda *_: ["killed", "again"])
+    path = folder / path.name
+    path.with_name(path.name + "-wal").write_bytes(foreign)
+    content = path.read_bytes()
+    with pytest.raises(sf.EngineError, match="are not of the same session"):
+        start(path)
+    assert path.read_bytes() == content
 
 
 def test_a_file_that_was_opened_again_and_killed_lacks_its_log_too(start, killed, tmp_path):
@@ -249,6 +306,216 @@ def test_a_file_that_is_moved_back_has_all_that_was_confirmed(start, path, tmp_p
         assert counted(session) == {"n": 1}
 
 
+def refill(session, path):
+    """Have SQLite take its log in, several times."""
+    before = path.stat().st_mtime_ns
+    for n in range(10):
+        session.send_many([("d/count", f"u{n}", "x" * 4_000)] * 200, progress=False)
+    session.wait_idle()
+    assert path.stat().st_mtime_ns > before
+
+
+def test_a_file_whose_time_alone_is_changed_is_as_it_was(start, path):
+    with start(path) as session:
+        for n in range(1, 4):
+            session.send("d/count", "a", n)
+            os.utime(path, (n, n))
+            assert counted(session) == {"n": n}
+        refill(session, path)
+        os.utime(path, (5, 5))
+        session.send("d/count", "a", 4)
+    with start(path) as session:
+        assert counted(session) == {"n": 4}
+
+
+def test_an_older_state_of_the_same_size_is_noticed(start, path):
+    with start(path) as session:
+        refill(session, path)
+        older = path.read_bytes()
+        refill(session, path)
+        assert path.stat().st_size == len(older)
+        with path.open("r+b") as file:
+            file.write(older)
+        with pytest.raises(sf.EngineError, match="overwritten while it was open"):
+            session.set_state("d/count", "a", n=7)
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_a_log_that_goes_away_stops_the_session_and_a_stop_saves_what_was_in_it(start, path, how):
+    log = path.with_name("kept.db-wal")
+    with start(path) as session:
+        session.send("d/count", "a", 1)
+        session.wait_idle()
+        log.unlink()
+        if how == "replaced":
+            log.touch(0o600)
+        with pytest.raises(sf.EngineError, match=r"kept\.db-wal was deleted, moved or replaced"):
+            session.send("d/count", "a", 2)
+        assert session.status().state == "broken"
+        with pytest.raises(sf.EngineError, match="another session of this very kernel"):
+            SqliteStore(str(path), "system")  # it still has the file
+    assert [each.name for each in path.parent.iterdir()] == ["kept.db"]
+    with start(path) as session:
+        assert counted(session) == {"n": 1}
+
+
+ONE = TypedValue("io.statefun.types/int", b"\x0d\x01\0\0\0")
+BY_HAND = {
+    "set_state": lambda s: s.set_state("d/f", "a", n=77),
+    "send": lambda s: s.send("d/f", "a", 1),
+    "send_many": lambda s: s.send_many([("d/f", "a", 1)], progress=False),
+    "advance": lambda s: s.advance(timedelta(hours=2)),
+    "step": lambda s: s.step(),
+    "retry": lambda s: s.retry(),
+    "discard": lambda s: s.discard("d/f", "parked"),
+    "amend": lambda s: s.engine.controls.amend(s.parked[0].address, ONE),
+    "resend": lambda s: s.resend(1),
+    "cancel": lambda s: s.engine.controls.cancel(s.engine.timers()[0].number),
+}
+
+
+@pytest.fixture
+def busy(functions, path):
+    """A session with all that can be done something to by hand."""
+
+    @sf.function("d/f", state={"n": int}, functions=functions)
+    def f(ctx, message):
+        if message.value == 0:
+            raise ValueError("no")
+        ctx.storage.n = (ctx.storage.n or 0) + message.value
+
+    def begin():
+        return sf.start(port=0, functions=functions, durable=path, clock="virtual")
+
+    with begin() as session:
+        session.send("d/f", "a", 1)
+        session.send("d/f", "parked", 0)
+        session.send("d/f", "later", 1, delay=timedelta(hours=1))
+        session.wait_idle(timers=False)
+        session.pause()
+        session.send("d/f", "waits", 1)
+        yield session, begin
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+@pytest.mark.parametrize("name", BY_HAND)
+def test_nothing_is_done_by_hand_that_is_not_kept(busy, path, name, noticed):
+    session, begin = busy
+    away = path.with_name("away.db")
+    path.rename(away)
+    if noticed:
+        with pytest.raises(sf.EngineError, match="deleted, moved or replaced"):
+            session.send("d/f", "b", 1)
+    before = session.engine.now()
+    with pytest.raises(sf.EngineError, match="deleted, moved or replaced"):
+        BY_HAND[name](session)
+    assert session.engine.now() == before
+    with pytest.raises(sf.EngineError, match="deleted, moved or replaced"):
+        session.state("d/f", "a")
+    session.stop()
+    away.rename(path)
+    with begin() as session:
+        session.wait_idle(timers=False)
+        assert session.state("d/f") == {"a": {"n": 1}, "waits": {"n": 1}}
+        assert [each.address.id for each in session.parked] == ["parked"]
+
+
+@contextlib.contextmanager
+def full(size):
+    """No file may grow beyond that many bytes, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_on_a_full_disk_nothing_is_confirmed_or_lost(start, path, tmp_path):
+    copy, new = tmp_path / "copy.db", tmp_path / "new" / "new.db"
+    new.parent.mkdir()
+    with start(path) as session:
+        session.send("d/count", "a", 1)
+        session.wait_idle()
+        with full(100):
+            with pytest.raises(sf.EngineError, match=r"cannot make a backup at \S+copy\.db: disk"):
+                session.backup(copy)
+            with pytest.raises(sf.EngineError, match=r"cannot be written: .*is the disk full\?"):
+                session.set_state("d/count", "a", n=77)
+            with pytest.raises(sf.EngineError, match="cannot be written"):
+                session.state("d/count", "a")
+            session.stop()
+    assert not copy.exists()
+    for each in (path, new):
+        with full(100), pytest.raises(sf.EngineError, match=r"cannot be read or written: .*full\?"):
+            start(each)
+    assert not list(new.parent.iterdir())
+    start(new).stop()
+    with start(path) as session:
+        assert counted(session) == {"n": 1}
+
+
+def test_a_link_leads_to_the_file_and_to_what_is_beside_it(start, killed, tmp_path):
+    link = tmp_path / "link.db"
+    link.symlink_to(killed)
+    with start(link) as session:
+        assert counted(session) == {"n": 3}
+        session.send("d/count", "a", 1)
+        assert killed.with_name("kept.db-wal").exists()
+        with pytest.raises(sf.EngineError, match="another session of this very kernel"):
+            SqliteStore(str(killed), "system")
+    with start(killed) as session:
+        assert counted(session) == {"n": 4}
+    killed.unlink()
+    with pytest.raises(sf.EngineError, match=r"link\.db' is a link to \S+kept\.db, which is not"):
+        start(link)
+
+
+OPENS = """
+import sys, time
+from statefun_nb.engine.sqlite_store import SqliteStore
+sys.stdin.readline()
+store = SqliteStore(sys.argv[1], "system")
+print("opened", flush=True)
+sys.stdin.readline()
+"""
+
+
+def opening(path):
+    return subprocess.Popen(
+        [sys.executable, "-c", OPENS, str(path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def test_of_two_processes_that_begin_a_file_one_has_it(tmp_path):
+    for n in range(5):
+        both = [opening(tmp_path / f"{n}.db") for _ in range(2)]
+        for each in both:
+            each.stdin.write("\n")
+            each.stdin.flush()
+        said = sorted(each.stdout.readline() for each in both)
+        outcomes = [each.communicate("\n") for each in both]
+        assert said == ["", "opened\n"], outcomes
+        assert ["is in use by another session" in err for _, err in outcomes].count(True) == 1
+
+
+def test_a_kill_in_the_first_opening_leaves_none_or_a_new_file(start, tmp_path):
+    for n in range(12):
+        path = tmp_path / f"{n}.db"
+        process = opening(path)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        eventually(lambda: any(tmp_path.glob(".durable-*")) or path.exists())  # noqa: B023
+        process.kill()
+        process.communicate()
+        with start(path) as session:
+            session.send("d/count", "a", 1)
+            assert counted(session) == {"n": 1}
+        for each in tmp_path.glob(".durable-*"):
+            each.unlink()
+
+
 @pytest.mark.parametrize("by", ["a backup", "an older state of it", "nothing"])
 def test_a_file_that_is_overwritten_in_place_is_noticed_before_a_confirmation(
     start, path, tmp_path, by
@@ -261,6 +528,8 @@ def test_a_file_that_is_overwritten_in_place_is_noticed_before_a_confirmation(
             session.backup(other)
         else:
             shutil.copyfile(path, other)
+        if by == "an older state of it":
+            refill(session, path)
         if by == "nothing":
             path.write_bytes(b"")
         else:
