@@ -99,10 +99,10 @@ class OwnFile:
                 f"you have put this one there, delete {self.log}; else put the file back that was "
                 "there"
             )
-        if version <= WHOLE or only_opened:
+        if version <= WHOLE or self.lacks_log:
             return
         last = self.path + BESIDE[-1]
-        if is_of_other_time(self.log, version):
+        if not only_opened and is_of_other_time(self.log, version):
             raise EngineError(
                 f"durable={self.path!r} and {self.log} are not of the same session: put "
                 f"{_together(self.path)} there as they were together; or put a backup in the place "

@@ -183,6 +183,16 @@ def test_a_file_without_its_log_is_never_taken_for_an_older_one(start, killed, t
         assert counted(session) == {"n": 3}
 
 
+@pytest.mark.parametrize("size", [0, 32, 32 + 24 + 4096])
+def test_a_log_that_was_cut_is_noticed_also_where_the_last_commit_is_unknown(start, killed, size):
+    log = killed.with_name("kept.db-wal")
+    log.write_bytes(log.read_bytes()[:size])
+    killed.with_name("kept.db-last").unlink()
+    for _ in range(2):
+        with pytest.raises(sf.EngineError, match=r"lacks what was|-last is not beside it"):
+            start(killed)
+
+
 def test_what_there_is_of_a_file_can_be_taken_when_the_last_commit_is_unknown(start, killed):
     killed.with_name("kept.db-last").write_bytes(b"")
     with start(killed) as session:
