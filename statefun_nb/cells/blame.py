@@ -7,7 +7,7 @@ import linecache
 import re
 from types import TracebackType
 
-from ..errors import in_brief, text_of, traceback_of
+from ..errors import did_you_mean, in_brief, text_of, traceback_of
 from .places import place_of_traceback
 
 __all__ = ["hint_for", "reason_of"]
@@ -28,6 +28,9 @@ _DEFAULTS = {
     r"'list'|not iterable|len\(\)": "[]",
     "not subscriptable|item assignment": "{}",
 }
+# What is looked for at a context, and is elsewhere.
+_KEPT = ("state", "states", "get", "set", "value_state")
+_ANSWERS = ("reply", "answer", "respond")
 _CALLER = re.compile(r"\bcaller\b")
 
 
@@ -49,6 +52,8 @@ def hint_for(error: BaseException) -> str:
     kind = type(error)
     if kind is RuntimeError and text_of(error).startswith(_LOOP_IN_LOOP):
         return "a function runs on an event loop already: declare it with `async def`, and `await`"
+    if isinstance(error, AttributeError) and "'InvocationContext'" in text_of(error):
+        return _of_context(error.name or "", error.obj)
     if kind is TypeError or kind is AttributeError:
         return _of_python(text_of(error), _line_of(traceback_of(error)))
     return ""
@@ -72,6 +77,22 @@ def _of_python(text: str, line: str) -> str:
             "it takes one record: ctx.send_egress(sf.kafka_egress_message(typename, topic, value))"
         )
     return ""
+
+
+def _of_context(name: str, context: object) -> str:
+    """What was meant by a name that a context does not have.
+
+    Said here and not by the context: a class with a ``__getattr__`` is slower for every name.
+    """
+    if name in _KEPT:
+        return "what is declared with state= is ctx.storage.NAME"
+    if name.startswith(("as_", "is_", "value")):
+        return "that is asked of the message (are the two parameters swapped?)"
+    if name in _ANSWERS:
+        return "write ctx.send(ctx.caller.typename, ctx.caller.id, value)"
+    public = next(each for each in type(context).__mro__ if each.__name__ == "Context")
+    known = [each for each in vars(public) if not each.startswith("_")]
+    return did_you_mean(name, known).removeprefix("; ")
 
 
 def _of_nothing(text: str, line: str) -> str:

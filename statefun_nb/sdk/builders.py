@@ -73,20 +73,20 @@ def message_builder(target_typename: str, target_id: str, **kwargs: Any) -> Mess
             )
     elif kwargs.keys() == {"value", "value_type"}:
         value, tpe = kwargs["value"], kwargs["value_type"]
+        if value is not None and missing(tpe):
+            raise ConversionError(f"value_type can not be missing (message to {target_typename})")
     else:
         raise ConversionTypeError(
             f"a message to {target_typename} takes exactly one of {', '.join(_KEYWORD_TYPES)}, or "
             f"value= with value_type=; given: {', '.join(kwargs) or 'none'}"
         )
-    if missing(target_typename):
+    if (type(target_typename) is not str or not target_typename) and missing(target_typename):
         raise DeclarationError("target_typename can not be missing")
     if target_id is None or target_id == "":
         raise DeclarationError(f"target_id can not be missing (message to {target_typename})")
     target_of(target_typename, target_id)
     if value is None:
         raise ConversionError(f"value can not be missing (message to {target_typename})")
-    if missing(tpe):
-        raise ConversionError(f"value_type can not be missing (message to {target_typename})")
     try:
         return Message(target_typename, target_id, typed_value(type_of_class(tpe), value))
     except ConversionError as error:

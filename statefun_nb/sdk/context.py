@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, NoReturn, Protocol, overload
+from typing import Any, Protocol, overload
 
 from ..address import SdkAddress
 from ..errors import (
@@ -13,8 +13,6 @@ from ..errors import (
     ConversionError,
     ConversionTypeError,
     EngineError,
-    StateNameError,
-    did_you_mean,
     token_is_pending,
 )
 from ..protocol.effects import Received, TypedValue
@@ -132,20 +130,6 @@ class Context(Live, ABC):
 
     def send_egress(self, message: EgressMessage) -> None:
         """Emit a record to an egress."""
-
-    def __getattr__(self, name: str) -> NoReturn:
-        hint = did_you_mean(name, [each for each in dir(Context) if not each.startswith("_")])
-        if name in _STATE:
-            hint = ": what is declared with state= is ctx.storage.NAME"
-        elif name in _MESSAGE:
-            hint = ": that is asked of the message (are the two parameters swapped?)"
-        elif name in ("reply", "answer", "respond"):
-            hint = ": write ctx.send(ctx.caller.typename, ctx.caller.id, value)"
-        raise StateNameError(f"a context has no {name!r}{hint}")
-
-
-_STATE = ("state", "states", "get", "set", "value_state")
-_MESSAGE = tuple(each for each in dir(Message) if each.startswith(("as_", "is_", "value")))
 
 
 class Routes(Protocol):

@@ -65,7 +65,7 @@ def kafka_egress_message(
     'example/out'
     """
     try:
-        if missing(topic):
+        if (type(topic) is not str or not topic) and missing(topic):
             raise ConversionError("a destination topic is missing")
         payload = _payload(value, value_type, numbers=True)
         record = KafkaRecord(
@@ -157,7 +157,7 @@ def _text(value: Any, what: str) -> str:
 def _payload(value: Any, value_type: Type[Any] | type[Any] | None, *, numbers: bool) -> bytes:
     if value is None:
         raise ConversionError("the value is missing")
-    if not missing(value_type):
+    if value_type is not None and not missing(value_type):
         data = typed_value(type_of_class(value_type), value).value
         return data if data is not None else b""
     if isinstance(value, str):

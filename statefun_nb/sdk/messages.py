@@ -118,18 +118,13 @@ class Message(_Typed):
     target_id: str
 
     def __init__(self, target_typename: str, target_id: str, typed_value: TypedValueLike) -> None:
-        if missing(target_typename):
-            raise DeclarationError("target_typename can not be missing")
-        if missing(target_id):
-            raise DeclarationError(f"target_id can not be missing (message to {target_typename})")
-        if missing(typed_value):
-            raise DeclarationError(
-                f"typed_value can not be missing (message to {target_typename} {target_id!r})"
-            )
-        try:
-            own_typed_value(typed_value)
-        except ConversionError as error:
-            raise about(error, target_typename, target_id) from None
+        if (  # nearly never
+            not type(target_typename) is type(target_id) is str
+            or not target_typename
+            or not target_id
+            or type(typed_value) is not TypedValue
+        ):
+            _check_parts(target_typename, target_id, typed_value)
         self.target_typename = target_typename
         self.target_id = target_id
         self.typed_value = typed_value
@@ -260,6 +255,21 @@ def received_message(typename: str, id: str, value: TypedValueLike) -> Message:
     return message
 
 
+def _check_parts(target_typename: Any, target_id: Any, typed_value: Any) -> None:
+    if missing(target_typename):
+        raise DeclarationError("target_typename can not be missing")
+    if missing(target_id):
+        raise DeclarationError(f"target_id can not be missing (message to {target_typename})")
+    if missing(typed_value):
+        raise DeclarationError(
+            f"typed_value can not be missing (message to {target_typename} {target_id!r})"
+        )
+    try:
+        own_typed_value(typed_value)
+    except ConversionError as error:
+        raise about(error, target_typename, target_id) from None
+
+
 class EgressMessage(_Typed):
     """A record for an egress, made by one of the egress builders.
 
@@ -277,13 +287,14 @@ class EgressMessage(_Typed):
 
     def __init__(self, typename: str, typed_value: TypedValueLike) -> None:
         parse_typename(typename)
-        if missing(typed_value):
-            raise DeclarationError(f"value is missing (egress {typename})")
-        try:
-            own_typed_value(typed_value)
-        except ConversionError as error:
-            raise type(error)(f"egress {typename}: {error}") from None
-        self.typename = plain_text(typename)
+        if type(typed_value) is not TypedValue:
+            if missing(typed_value):
+                raise DeclarationError(f"value is missing (egress {typename})")
+            try:
+                own_typed_value(typed_value)
+            except ConversionError as error:
+                raise type(error)(f"egress {typename}: {error}") from None
+        self.typename = typename if type(typename) is str else plain_text(typename)
         self.typed_value = typed_value
         self.topic = None
 
