@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 from ..address import SdkAddress, address_of, parse_typename, plain_text
 from ..errors import ConversionError, ConversionTypeError, DeclarationError, missing
 from ..protocol.any_values import local_name, type_url
 from ..protocol.effects import LONGEST_DELAY_MS, TypedValue, TypedValueLike, new_tuple
-from ..tables import repr_of, shorten, shown
+from ..tables import shown
 from .generic_types import GenericSerializer
 from .inference import CLASS_TYPES, decode_value, type_of_class, type_of_value
 from .targets import check_utf8, target_of
@@ -118,23 +118,12 @@ class Message(_Typed):
     target_id: str
 
     def __init__(self, target_typename: str, target_id: str, typed_value: TypedValueLike) -> None:
-        if (  # nearly never
-            not type(target_typename) is type(target_id) is str
-            or not target_typename
-            or not target_id
-            or type(typed_value) is not TypedValue
-        ):
+        plain = type(target_typename) is type(target_id) is str and target_typename and target_id
+        if not plain or type(typed_value) is not TypedValue:  # nearly never
             _check_parts(target_typename, target_id, typed_value)
         self.target_typename = target_typename
         self.target_id = target_id
         self.typed_value = typed_value
-
-    def __getitem__(self, key: object) -> NoReturn:
-        of_value = f"message.value[{shorten(repr_of(key), 40)}]"
-        raise ConversionTypeError(
-            f"a message has no items: its value is message.value, so {of_value}, or what "
-            "message.as_type(...) gives"
-        )
 
     def is_int(self) -> bool:
         """Is the value an ``io.statefun.types/int``?"""
