@@ -66,7 +66,10 @@ def _of_python(text: str, line: str) -> str:
             return "ctx.caller is None where the message came from outside, as by s.send"
         return _of_nothing(text, line)
     if "'Message' object is not subscriptable" in text:
-        return "its value is message.value, as in message.value['x'], or what message.as_type(...) gives"
+        return (
+            "its value is message.value, as in message.value['x'], or what message.as_type(...) "
+            "gives"
+        )
     if "'Storage'" in text and "storage" in line:
         return "state values are attributes: write ctx.storage.n, where n is the declared name"
     if "'State'" in text:
