@@ -6,6 +6,7 @@ import ast
 import linecache
 import re
 from types import TracebackType
+from typing import cast
 
 from ..errors import did_you_mean, in_brief, text_of, traceback_of
 from .places import place_of_traceback
@@ -52,8 +53,9 @@ def hint_for(error: BaseException) -> str:
     kind = type(error)
     if kind is RuntimeError and text_of(error).startswith(_LOOP_IN_LOOP):
         return "a function runs on an event loop already: declare it with `async def`, and `await`"
-    if isinstance(error, AttributeError) and "'InvocationContext'" in text_of(error):
-        return _of_context(error.name or "", error.obj)
+    if kind is AttributeError and "'InvocationContext'" in text_of(error):
+        asked = cast("AttributeError", error)  # isinstance asks the error, which may raise anything
+        return _of_context(asked.name or "", asked.obj)
     if kind is TypeError or kind is AttributeError:
         return _of_python(text_of(error), _line_of(traceback_of(error)))
     return ""

@@ -158,7 +158,7 @@ def type_of_class(annotation: object) -> Type:
     annotation = plain_annotation(annotation)
     origin = get_origin(annotation)
     cls: Any = origin if origin is not None else annotation
-    if cls in _OF_DICT and not get_args(annotation):
+    if isinstance(cls, type) and cls in _OF_DICT and not get_args(annotation):
         name = cls.__name__
         wanted = f"{name}[str]" if cls is Counter else f"{name}[str, int]"
         raise DeclarationTypeError(
