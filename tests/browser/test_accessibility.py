@@ -61,9 +61,12 @@ _INVOCATIONS = r"""
   - rowgroup:
     - row [selected]:
       - gridcell /[\d:.]+/
-      - gridcell /cart\/eve/
-      - gridcell "-5"
-      - 'gridcell "✗ ValueError: negative"'
+      - gridcell /cart\/eve/:
+        - button "Filter by type:shop/cart id:eve"
+      - gridcell /-5/:
+        - button "Filter by message:-5"
+      - gridcell /✗ ValueError. negative/:
+        - button "Filter by error:ValueError"
       - gridcell /[\d.]+/
       - gridcell "error ✗"
     - row:
@@ -107,7 +110,7 @@ _PANES = {
     - button "Discard the message of cart/eve"
     - button "#7"
     - list "The next messages":
-      - listitem: "-5 int"
+      - listitem: /-5 int · [\d.]+ s ago/
 """,
     "State": r"""
 - combobox "Function":

@@ -359,7 +359,7 @@ def test_what_is_between_quotation_marks_is_text(shell):
         'a ""', r'a "a \"b\""',
     ):  # fmt: skip
         statefun(shell, f"send m/f {line}")
-    sf.session().wait_idle()
+        sf.session().wait_idle()
     assert [value for _, value in values] == [
         5, "5", "5", "[1, 2]", [1, 2], "two words", "two words",
         {"n": "5"}, 5, "5", [1, "a b"], "al b", "5", "", 'a "b"',
