@@ -901,7 +901,7 @@ def functions_of_another_process(play):
     def count(ctx, message):
         ctx.storage.n = (ctx.storage.n or 0) + message.value
         ctx.send(play.type("f"), ctx.address.id, ctx.storage.n)
-        ctx.send_after(timedelta(milliseconds=100), play.type("f"), ctx.address.id, "later")
+        ctx.send_after(timedelta(seconds=2), play.type("f"), ctx.address.id, "later")
         ctx.send_egress(sf.kafka_egress_message(play.egress(), play.name, str(message.value)))
 
     @play.declare("f", {"seen": list})
