@@ -43,6 +43,10 @@ class Parser(argparse.ArgumentParser):
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:  # noqa: ARG002
         raise HelpShown
 
+    def _parse_optional(self, arg_string: str) -> Any:
+        # What is between quotation marks is text, also where it begins as an option does.
+        return None if isinstance(arg_string, Quoted) else super()._parse_optional(arg_string)
+
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002
         print(message, end="")
 
@@ -138,15 +142,27 @@ def split(line: str) -> list[str]:
 
 
 def _shell_words(text: str) -> list[str]:
-    words, raw = shlex.split(text), _WORD.findall(text)
+    words = shlex.split(_ESCAPED.sub(_kept, text))
     return [
-        Quoted(word) if _QUOTED.fullmatch(as_written) else word
-        for word, as_written in zip(words, raw, strict=True)
+        Quoted(word)
+        if _QUOTED.fullmatch(as_written)
+        else as_written
+        if _PREFIXED.fullmatch(as_written)
+        else word
+        for word, as_written in zip(words, _WORD.findall(text), strict=True)
     ]
+
+
+def _kept(found: re.Match[str]) -> str:
+    """A backslash before a letter stands for itself, as in a path of Windows."""
+    text = found[0]
+    return text.replace("\\", "\\\\") if re.match(r"\\[^\W_]", text) else text
 
 
 _IN_MARKS = r"""'[^']*'|"(?:\\.|[^"\\])*\""""
 _QUOTED = re.compile(_IN_MARKS, re.DOTALL)
+_ESCAPED = re.compile(rf"{_IN_MARKS}|\\.", re.DOTALL)
+_PREFIXED = re.compile(rf"[bBrRuU]{{1,2}}(?:{_IN_MARKS})", re.DOTALL)  # a literal of Python's
 _WORD = re.compile(rf"""(?:\\.|{_IN_MARKS}|[^\s'"\\])+""", re.DOTALL)
 
 

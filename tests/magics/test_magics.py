@@ -145,6 +145,14 @@ def test_a_state_of_a_cell_is_of_any_type_that_a_function_takes(shell, capsys):
     assert "'list[Cart]' is neither int" in capsys.readouterr().out.replace("bool, ", "")
 
 
+def test_bytes_are_no_text(shell, capsys):
+    sf.function("m/f")(lambda ctx, message: None)
+    statefun(shell, "start --port 0")
+    statefun(shell, "send m/f a b'x'")
+    assert "cannot tell which StateFun type b'x' (bytes) has" in capsys.readouterr().out
+    assert sf.session().wait_idle().processed == 0
+
+
 def test_a_step_with_nothing_to_serve_says_that_it_has_paused(shell, capsys):
     statefun(shell, "start --port 0 --clock virtual")
     assert sf.session().options.clock == "virtual"
@@ -191,6 +199,11 @@ def test_help_is_shown_and_nothing_else_happens(shell, capsys, line):
         ('{"open": true, "none": null}', {"open": True, "none": None}),
         ('"a [bracket] in quotes"', "a [bracket] in quotes"),
         ("two words", "two words"),
+        ("two\\ words", "two words"),
+        (r"c:\new", r"c:\new"),
+        (r'"c:\new" 5', r"c:\new 5"),
+        ("r'a b'", "a b"),
+        ("'--delay' 0", "--delay 0"),
         ("1.5", 1.5),
     ],
 )
