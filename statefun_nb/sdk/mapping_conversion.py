@@ -69,10 +69,17 @@ def _is_textual(cls: Any) -> bool:
 
 
 class Mappings(Rule):
-    """Those whose keys ``Keys`` writes; cattrs has the others."""
+    """Those whose keys ``Keys`` writes, and those that are more than a dict.
+
+    cattrs has the others. (Of the latter its older releases make plain dicts.)
+    """
 
     def covers(self, cls: Any) -> bool:
-        return get_origin(cls) in _MAPPINGS and get_args(cls)[0] not in (str, Any)
+        make = _MAPPINGS.get(get_origin(cls))
+        if make is None:
+            return False
+        key = get_args(cls)[0]
+        return key not in (str, Any) or (key is str and make is not dict)
 
     def _plain(self, cls: Any) -> Any:
         key, *value = get_args(cls)

@@ -644,6 +644,7 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(functions, monkeypatch):
 
 
 def test_a_wait_for_a_cluster_that_is_starting_ends_in_its_time(functions):
+    need_flink()
     sf.function("w/f", state={"n": int}, functions=functions)(
         lambda ctx, message: setattr(ctx.storage, "n", message.value)
     )
