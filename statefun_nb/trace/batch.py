@@ -30,7 +30,15 @@ from ..protocol.v3 import decode_reply, decode_request
 from ..sdk.types import Type
 from .events import InvocationError, InvocationStatus
 
-__all__ = ["Part", "TracedBatch", "TracedFunction", "TracedLayout", "TracedValue", "row"]
+__all__ = [
+    "Origin",
+    "Part",
+    "TracedBatch",
+    "TracedFunction",
+    "TracedLayout",
+    "TracedValue",
+    "row",
+]
 
 _END, _SENDS, _DELAYED, _EGRESS, _STATE = range(5)
 # What Python keeps beside the bytes of the messages: for a batch its record, for an invocation

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..address import SdkAddress
-from ..protocol.v3 import decode_request
 from .batch import TracedBatch
 from .events import Invocation
+from .ids import id_of
 from .reader import read_batch
 from .recorder import Recorder
 
@@ -52,7 +52,7 @@ def last_changes(recorder: Recorder, typename: str, ids: set[str]) -> dict[str, 
     for batch in _batches_of(recorder, typename):
         if len(found) == len(ids):
             break
-        id_ = decode_request(batch.request).target.id
+        id_ = id_of(batch)
         if id_ in ids and id_ not in found:
             changed = [each for each in read_batch(batch, recorder.origin) if each.changed]
             if changed:

@@ -40,6 +40,22 @@ def greet(functions):
         ctx.send_egress(sf.kafka_egress_message("d/out", "topic", f"n {ctx.storage.n}"))
 
 
+def composed(session):
+    """The session's cluster, and what runs its containers."""
+    assert isinstance(session.engine, ClusterEngine)
+    cluster = session.engine.cluster
+    assert isinstance(cluster, Cluster)
+    assert isinstance(cluster.runner, docker.Compose)
+    return cluster, cluster.runner
+
+
+def greets_a_thousand(session):
+    session.send_many(("d/f", f"k{i % 10}", i) for i in range(1_000))
+    session.wait_idle(60)
+    assert session.state("d/f") == {f"k{i}": {"n": 100} for i in range(10)}
+    assert len(session.egress("d/out")) == 1_000
+
+
 def test_a_session_with_two_workers_another_process_and_a_second_namespace(functions, tmp_path):
     need_docker()
     greet(functions)
@@ -47,15 +63,9 @@ def test_a_session_with_two_workers_another_process_and_a_second_namespace(funct
         engine="docker", port=0, functions=functions, kafka_image=KAFKA_IMAGE, parallelism=2
     )
     session = sf.Session(options)
-    assert isinstance(session.engine, ClusterEngine)
-    assert isinstance(session.engine.cluster, Cluster)
-    runner = session.engine.cluster.runner
-    assert isinstance(runner, docker.Compose)
+    _, runner = composed(session)
     try:
-        session.send_many(("d/f", f"k{i % 10}", i) for i in range(1_000))
-        session.wait_idle(60)
-        assert session.state("d/f") == {f"k{i}": {"n": 100} for i in range(10)}
-        assert len(session.egress("d/out")) == 1_000
+        greets_a_thousand(session)
         assert len(containers(runner.project)) == 4
         assert {"kafka", "jobmanager", "taskmanager-1", "taskmanager-2"} <= session.logs().keys()
 
@@ -95,16 +105,10 @@ def test_statefun_2_in_containers(functions):
         engine="docker", statefun="2.2.2", port=0, functions=functions, kafka_image=KAFKA_IMAGE
     )
     session = sf.Session(options)
-    assert isinstance(session.engine, ClusterEngine)
-    assert isinstance(session.engine.cluster, Cluster)
-    runner = session.engine.cluster.runner
-    assert isinstance(runner, docker.Compose)
+    cluster, runner = composed(session)
     try:
-        session.send_many(("d/f", f"k{i % 10}", i) for i in range(1_000))
-        session.wait_idle(60)
-        assert session.state("d/f") == {f"k{i}": {"n": 100} for i in range(10)}
-        assert len(session.egress("d/out")) == 1_000
-        assert session.engine.cluster.rest.get("/config")["flink-version"] == OF_2.flink
+        greets_a_thousand(session)
+        assert cluster.rest.get("/config")["flink-version"] == OF_2.flink
 
         @sf.function("d/g", state={"got": int}, functions=functions)
         def other(ctx, message):
