@@ -192,8 +192,7 @@ class ClusterEngine:
 
     @property
     def _under_way(self) -> int:
-        refused = len(self._clients.refused)
-        return self._observed.under_way - self._parking.given_up - refused
+        return self._observed.under_way - self._parking.given_up - len(self._clients.refused)
 
     def now(self) -> float:
         return time.time()
@@ -279,6 +278,9 @@ class ClusterEngine:
     def egress(self, typename: str | None) -> Sequence[Emit]:
         return self._egresses.records(typename)
 
+    def egresses(self) -> set[str]:
+        return {*self._observed.emitted}
+
     def parked(self) -> list[ParkedAddress]:
         held = self._thread.call(lambda: dict(self._parking.held))
         addresses = []
@@ -317,9 +319,7 @@ class ClusterEngine:
 
     async def idle(self, timeout: float) -> Idle:
         await asyncio.to_thread(self._clients.flush)
-        until = time.time() + timeout
-        looked = 0.0
-        steady = 0
+        until, looked, steady = time.time() + timeout, 0.0, 0
         while True:
             # Twice in a row: a reply may be between endpoint and counting.
             steady = steady + 1 if self._is_idle(until) else 0

@@ -151,6 +151,8 @@ def job_manager(runtime: Runtime, folder: Path, savepoint: str | None) -> list[s
     """The command of a JobManager that runs the StateFun job."""
     command = [
         *_java(runtime, folder, "600m"),
+        # No message passes it; to compile as if one did would only make its start longer.
+        "-XX:TieredStopAtLevel=1",
         "org.apache.flink.container.entrypoint.StandaloneApplicationClusterEntryPoint",
         "--configDir",
         str(folder / "conf"),

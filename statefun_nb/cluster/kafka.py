@@ -23,8 +23,10 @@ __all__ = [
     "write_broker_config",
 ]
 
-# A consumer that reads to the end asks so often.
-_POLL_SECONDS = 0.2
+# Where nothing more is there, the broker says so after so long; and consume() collects so long
+# before it gives what it has.
+_END_MS = 10
+_READ_SECONDS = 0.02
 _DATA = "kafka-data"
 # In one record, and the framing of its batch.
 BROKER_BYTES = LARGEST_RECORD + 1024 * 1024
@@ -192,7 +194,7 @@ class Clients:
         consumer = self._kafka.Consumer(
             {**self._common, "group.id": "statefun_nb_reader", "enable.auto.commit": False,
              "isolation.level": "read_committed", "auto.offset.reset": "earliest",
-             "enable.partition.eof": True}
+             "enable.partition.eof": True, "fetch.wait.max.ms": _END_MS}
         )  # fmt: skip
         try:
             consumer.assign(
@@ -206,7 +208,7 @@ class Clients:
         records: list[Record] = []
         deadline = time.monotonic() + 30
         while open_partitions and time.monotonic() < deadline:
-            for message in consumer.consume(10_000, _POLL_SECONDS):
+            for message in consumer.consume(10_000, _READ_SECONDS):
                 error = message.error()
                 if error is None:
                     place = (message.topic(), message.partition(), message.offset())

@@ -311,6 +311,9 @@ class Engine(Protocol):
     def egress(self, typename: str | None) -> Sequence[Emit]:
         """The records of one egress, or of all, in order."""
 
+    def egresses(self) -> set[str]:
+        """The names of the egresses that records went to; reads none of them."""
+
     def parked(self) -> list[ParkedAddress]:
         """The addresses that wait for a corrected or missing function.
 

@@ -33,6 +33,10 @@ class EgressLog:
         kept = self._records.copy()
         return _Emits([*kept] if egress is None else [r for r in kept if r[0] == egress])
 
+    def egresses(self) -> set[str]:
+        """The egresses that kept records went to."""
+        return {egress for egress, _ in self._records.copy()}
+
 
 class _Emits(Sequence[Emit]):
     """Records that are made when somebody looks at one."""

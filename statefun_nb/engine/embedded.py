@@ -262,6 +262,9 @@ class EmbeddedEngine:
     def egress(self, typename: str | None) -> Sequence[Emit]:
         return self._log.records(typename)
 
+    def egresses(self) -> set[str]:
+        return self._log.egresses()
+
     def parked(self) -> list[ParkedAddress]:
         return self._thread.call(self._parked)
 

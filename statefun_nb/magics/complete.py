@@ -158,7 +158,7 @@ def _names(command: str) -> list[str]:
     try:
         running = session()
         if command == "egress":
-            return sorted({record.egress for record in running.engine.egress(None)})
+            return sorted(running.engine.egresses())
         return sorted({*running.functions, *running.engine.types()})
     except StatefunError:
         return [] if command == "egress" else sorted(default_functions)

@@ -98,10 +98,6 @@ class Inspection:
                 f"{did_you_mean(typename, known)}"
             )
 
-    def _egresses(self) -> set[str]:
-        """Those that records went to."""
-        return {record.egress for record in self.engine.egress(None)}
-
     def _check_had_message(self, address: SdkAddress) -> None:
         """Warn of an address that no message has gone to."""
         count, like = self.engine.page(address.typename, address.id, _KNOWN_IDS)
@@ -155,7 +151,7 @@ class Inspection:
         records = self.engine.egress(typename)
         if records or typename is None:
             return EgressRecords(records, typename)
-        return EgressRecords(records, typename, sorted(self._egresses()))
+        return EgressRecords(records, typename, sorted(self.engine.egresses()))
 
     @property
     def functions(self) -> StatefulFunctions:

@@ -237,7 +237,7 @@ class Session(Live, Control):
         try:
             self._check_known(typename)
             self.wait_idle(timers=False)
-            known = Known(self._check_known, self._egresses)
+            known = Known(self._check_known, self.engine.egresses)
             problem = self._what_holds(address_of(typename, id))
             return check_of(
                 self.engine,

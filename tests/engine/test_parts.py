@@ -7,10 +7,11 @@ import pytest
 from statefun_nb.address import SdkAddress, address_of
 from statefun_nb.engine.clock import Clock
 from statefun_nb.engine.core import Core, OnError
+from statefun_nb.engine.egress_log import EgressLog
 from statefun_nb.engine.mailbox import FunctionType, Mailbox
 from statefun_nb.engine.timers import Timers
 from statefun_nb.errors import EngineError
-from statefun_nb.protocol.effects import ExpireMode, Reply, Send, StateSpec, TypedValue
+from statefun_nb.protocol.effects import Emit, ExpireMode, Reply, Send, StateSpec, TypedValue
 
 A, B = address_of("t/t", "a"), address_of("t/t", "b")
 
@@ -88,3 +89,10 @@ def test_the_system_clock_can_be_moved_forward():
     clock.advance(3_600_000)
     assert clock.now_ms() - before >= 3_600_000
     assert abs(clock.now() * 1000 - clock.now_ms()) < 1000
+
+
+def test_the_egresses_are_those_of_the_records_that_are_kept():
+    log = EgressLog(limit=2)
+    for egress in ("a/out", "b/out", "c/out", "b/out"):
+        log.append(Emit(egress, b""))
+    assert log.egresses() == {"b/out", "c/out"} == {each.egress for each in log.records()}
