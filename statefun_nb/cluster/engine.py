@@ -120,18 +120,10 @@ class ClusterEngine:
 
     def _deploy(self, module: SessionModule, report: Callable[[str], object]) -> Deployment:
         return Deployment(
-            self.cluster,
-            self._clients,
-            self._keeper,
-            module,
-            self._handler.functions,
-            self._routes,
-            self._remote,
-            self._parking,
-            self._thread,
-            started=self._job_started,
-            report=report,
-        )
+            self.cluster, self._clients, self._keeper, module, self._handler.functions,
+            self._routes, self._remote, self._parking, self._thread,
+            started=self._job_started, report=report,
+        )  # fmt: skip
 
     def _serves(self, typename: str) -> bool:
         return self._routes.leads_here(typename)
@@ -355,16 +347,22 @@ class ClusterEngine:
         return self._observed.waiting_at(held) - given_up
 
     def _has_read_all(self) -> bool:
-        """Where only quiet tells: has the job read all messages from outside, for certain?
+        """Where only quiet tells: has the job read all messages, and dealt with them, for certain?
 
-        It may be quiet because it waits for Kafka.
+        It may be quiet because it waits for Kafka, or for its turn on a busy machine.
         """
         if self._trusted or self.paused or not self.cluster.generation:
             return True  # where somebody else runs it, its group is not known
         try:
-            return self._clients.unread(MESSAGES_TOPIC, self._group) == 0
+            if self._clients.unread(MESSAGES_TOPIC, self._group):
+                return False
         except EngineError:
             return False
+        return self.cluster.rest.checkpoint_begun_after((time.time() - self._quiet()) * 1000)
+
+    def _quiet(self) -> float:
+        """Since how many seconds nothing has happened."""
+        return time.monotonic() - max(self._observed.last_activity, self._parking.last_activity)
 
     def _is_idle(self, until: float) -> bool:
         observed = self._observed
@@ -375,8 +373,7 @@ class ClusterEngine:
             return False
         if self._trusted:
             return self._under_way == self._parked
-        last = max(observed.last_activity, self._parking.last_activity)
-        return time.monotonic() - last > _QUIET_SECONDS
+        return self._quiet() > _QUIET_SECONDS
 
     def _report_idle(self) -> Idle:
         observed = self._observed

@@ -286,6 +286,15 @@ class Rest:
         found = self.get(f"/jobs/{self.job()}/checkpoints")
         return int(found["counts"]["restored"]) if found and "counts" in found else 0
 
+    def checkpoint_begun_after(self, since_ms: float) -> bool:
+        """Has a checkpoint been completed that began after that time of the epoch?
+
+        It has then passed through whatever was under way in the job.
+        """
+        found = self.get(f"/jobs/{self.job()}/checkpoints") or {}
+        last = found.get("latest", {}).get("completed") or {}
+        return bool(last.get("trigger_timestamp", 0) > since_ms)
+
     def savepoint(self, folder: Path, timeout: float = 60.0) -> str:
         """Have Flink take a savepoint into ``folder``; returns its path.
 
