@@ -54,7 +54,7 @@ try:
     doing = "send"
     s.send("c/f", "a", 1)
     doing = "wait"
-    s.wait_idle(60)
+    s.wait_idle(180)
     doing = "stop"
     sf.stop()
     doing = "rest"
@@ -65,14 +65,14 @@ try:
     s = sf.session()
 except sf.SessionError:
     left = "nothing"
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     while commands() and time.monotonic() < until:
         time.sleep(0.1)
     assert not commands(), commands()
 else:
     left = "a session"
     s.send("c/f", "b", 1)
-    s.wait_idle(90)
+    s.wait_idle(180)
     assert s.state("c/f", "b") == {"n": 1}, s.state("c/f")
     assert s.state("c/f", "a") in ({}, {"n": 1}), s.state("c/f")
     one = [count(each) for each in ("ClusterEntryPoint", "kafka.Kafka", "supervisor.py")]

@@ -14,7 +14,7 @@ import statefun_nb as sf
 from statefun_nb.sessions.options import Options, StatefunVersion
 from tests.requirements import need_flink
 
-__all__ = ["left_as_it_was", "served", "shared_cluster"]
+__all__ = ["leave_clean", "left_as_it_was", "served", "shared_cluster"]
 
 _SERVED = """
 import statefun_nb as sf
@@ -36,8 +36,19 @@ def shared_cluster(
     functions = sf.StatefulFunctions()
     sf.function(f"{namespace}/nothing", functions=functions)(lambda ctx, message: None)
     session = sf.Session(Options(engine="flink", statefun=statefun, port=0, functions=functions))
-    yield session, functions
-    session.stop(30)
+    try:
+        session.engine.prepare()
+        yield session, functions
+    finally:
+        session.stop(30)
+
+
+def leave_clean(session: sf.Session) -> None:
+    """Nothing is held or waits: a test that fails must not take those after it along."""
+    session.resume()
+    while session.wait_idle(180).parked:
+        for each in session.parked:
+            session.discard(each.address.typename, each.address.id)
 
 
 @contextmanager
@@ -46,7 +57,9 @@ def left_as_it_was(session: sf.Session, seconds: float) -> Iterator[None]:
     cluster: Any = session.engine.cluster
     before = cluster.restored()
     yield
-    assert session.wait_idle(seconds).parked == 0
+    parked = session.wait_idle(seconds).parked
+    leave_clean(session)
+    assert parked == 0
     assert session.status().state == "running"
     assert cluster.restored() == before
 

@@ -37,13 +37,19 @@ from tests.cluster.interrupts import interrupted
 from tests.requirements import need_flink
 from tests.waiting import eventually
 
-from .shared import shared_cluster
+from .shared import leave_clean, shared_cluster
 
 
 @pytest.fixture(scope="module")
-def shared():
+def cluster():
     with shared_cluster("c") as found:
         yield found
+
+
+@pytest.fixture
+def shared(cluster):
+    yield cluster
+    leave_clean(cluster[0])
 
 
 def start(functions, **options):
@@ -112,6 +118,14 @@ def test_flinks_rest_interface_talks_to_the_session_alone(shared):
     assert rest.running()
 
 
+def test_a_checkpoint_that_began_after_a_moment_is_told_from_those_before(shared):
+    session, _ = shared
+    rest = session.engine.cluster.rest
+    now = time.time() * 1000
+    eventually(lambda: rest.checkpoint_begun_after(now), 90)
+    assert not rest.checkpoint_begun_after(now + 3_600_000)
+
+
 def test_the_dashboard_shows_a_real_cluster(shared):
     session, functions = shared
 
@@ -121,7 +135,7 @@ def test_the_dashboard_shows_a_real_cluster(shared):
         ctx.send_after(timedelta(hours=1), "c/shown", ctx.address.id, 1, token="later")
 
     session.send("c/shown", "a", 7)
-    session.wait_idle(30)
+    session.wait_idle(180)
     update = Feed(session).update()
     assert update is not None
     header = update["header"]
@@ -151,14 +165,14 @@ def test_the_dashboard_shows_a_real_cluster(shared):
 def test_pause_holds_all_messages_and_resume_lets_them_go(shared):
     session, functions = shared
     count(functions, "c/paused")
-    session.wait_idle(30)
+    session.wait_idle(180)
     session.pause()
     session.send("c/paused", "a", 1)
     time.sleep(1)
     assert session.state("c/paused") == {}
     assert session.status().state == "paused"
     session.resume()
-    session.wait_idle(30)
+    session.wait_idle(180)
     assert session.state("c/paused", "a") == {"n": 1}
 
 
@@ -173,7 +187,7 @@ def test_an_address_is_parked_while_others_go_on(shared):
 
     before = session.engine.cluster.restored()
     session.send_many(("c/parks", f"k{i % 9}" if i % 10 else "bad", i) for i in range(1_000))
-    idle = session.wait_idle(60)
+    idle = session.wait_idle(180)
     assert idle.parked == 100
     assert sum(values["n"] for values in session.state("c/parks").values()) == 900
     (parked,) = session.parked
@@ -181,9 +195,10 @@ def test_an_address_is_parked_while_others_go_on(shared):
     checkpoints = session.engine.cluster.rest.get
     job = session.engine.cluster.rest.job()
     done = checkpoints(f"/jobs/{job}/checkpoints")["counts"]["completed"]
-    eventually(lambda: checkpoints(f"/jobs/{job}/checkpoints")["counts"]["completed"] > done + 1)
+    completed = lambda: checkpoints(f"/jobs/{job}/checkpoints")["counts"]["completed"]  # noqa: E731
+    eventually(lambda: completed() > done + 1, 90)
     count(functions, "c/parks")
-    assert session.wait_idle(30).parked == 0
+    assert session.wait_idle(180).parked == 0
     assert session.state("c/parks", "bad") == {"n": 100}
     assert session.engine.cluster.restored() == before  # the job never failed
 
@@ -198,15 +213,15 @@ def test_a_parked_message_is_tried_again_and_given_up(shared):
         ctx.storage.seen = [*(ctx.storage.seen or []), message.value]
 
     session.send("c/fragile", "a", 1)
-    session.wait_idle(30)
+    session.wait_idle(180)
     session.send("c/fragile", "a", 2)
-    session.wait_idle(30)
+    session.wait_idle(180)
     (parked,) = session.parked
     assert (str(parked.address), parked.reason) == ("c/fragile 'a'", "ValueError: not 2")
     assert (parked.attempts, parked.waiting, parked.undeclared) == (1, 1, False)
     assert parked.line.startswith("test_flink.py, line ")
     session.send_many([("c/fragile", "a", n) for n in (3, 2, 4)])
-    assert session.wait_idle(30).parked == 4
+    assert session.wait_idle(180).parked == 4
     with pytest.warns(UserWarning, match="c/fragile 'b' has had no message: nothing waits there"):
         assert session.retry("c/fragile", "b") == 0
     assert session.retry("c/fragile", "a") == 1
@@ -214,10 +229,10 @@ def test_a_parked_message_is_tried_again_and_given_up(shared):
     eventually(lambda: [each.attempts for each in session.parked] == [2])
     assert session.status().parked == 1
     assert session.discard("c/fragile", "a").value == 2
-    # Where the others come as one batch it fails as one; on a busy machine 3 may come alone, before.
-    assert session.wait_idle(30).parked in (2, 3)
+    # As one batch the others fail together; on a busy machine 3 may come alone, before them.
+    assert session.wait_idle(180).parked in (2, 3)
     assert session.discard("c/fragile", "a").value == 2
-    assert session.wait_idle(30).parked == 0
+    assert session.wait_idle(180).parked == 0
     assert session.parked == []
     assert session.state("c/fragile", "a") == {"seen": [1, 3, 4]}
     with pytest.raises(sf.EngineError, match="c/fragile 'a' is not parked"):
@@ -226,10 +241,10 @@ def test_a_parked_message_is_tried_again_and_given_up(shared):
 
 def test_messages_for_a_namespace_that_nobody_declared_are_parked(shared):
     session, _ = shared
-    session.wait_idle(30)
+    session.wait_idle(180)
     with pytest.warns(UserWarning, match="is declared"):
         session.send_many(("unknown/f", id_, i) for i, id_ in enumerate("aba"))
-    assert session.wait_idle(30).parked == 3
+    assert session.wait_idle(180).parked == 3
     assert {each.address.id: each.waiting for each in session.parked} == {"a": 2, "b": 1}
     assert session.status().parked == 2
     assert [session.discard("unknown/f", id_).value for id_ in "aab"] == [0, 2, 1]
@@ -245,20 +260,20 @@ def test_a_target_that_no_endpoint_covers_is_an_error_of_the_sender(shared):
         ctx.send("nobody/here", "a", 1)
 
     session.send("c/typo", "a", 1)
-    assert session.wait_idle(30).parked == 1
+    assert session.wait_idle(180).parked == 1
     assert "no endpoint of the cluster serves 'nobody/here'" in session.parked[0].reason
     count(functions, "c/typo")
-    assert session.wait_idle(30).parked == 0
+    assert session.wait_idle(180).parked == 0
 
 
 def test_what_kafka_refuses_is_an_error_and_is_not_counted(shared):
     admin: Any = importlib.import_module("confluent_kafka.admin")
     session, functions = shared
     count(functions, "c/refused")
-    session.wait_idle(60)
+    session.wait_idle(180)
     with pytest.raises(sf.EngineError, match="c/refused 'a': Kafka takes no message of 70,"):
         session.send("c/refused", "a", "x" * 70_000_000)
-    assert session.wait_idle(30).processed == 0
+    assert session.wait_idle(180).processed == 0
     broker = session.engine.cluster.bootstrap_servers
     client = admin.AdminClient({"bootstrap.servers": broker, "log_level": 2})
 
@@ -268,16 +283,27 @@ def test_what_kafka_refuses_is_an_error_and_is_not_counted(shared):
         resource = admin.ConfigResource
         topic = resource(resource.Type.TOPIC, MESSAGES_TOPIC, incremental_configs=[entry])
         for future in client.incremental_alter_configs([topic]).values():
-            future.result(10)
+            future.result(60)
 
-    limit(10_000)
-    session.send("c/refused", "a", "x" * 20_000)
-    with pytest.raises(sf.EngineError, match="Kafka refused 1 message; the message to c/refused/a"):
-        session.wait_idle(30)
-    limit(1_000_000)
-    session.send("c/refused", "a", "x" * 20_000)
-    session.wait_idle(30)
-    assert session.state("c/refused", "a") == {"n": 1}
+    taken: list[bool] = []
+
+    def refused():
+        session.send("c/refused", "a", "x" * 20_000)
+        try:
+            session.wait_idle(180)
+        except sf.EngineError as error:
+            return str(error)
+        taken.append(True)
+        return ""
+
+    try:
+        limit(10_000)  # the broker follows in its own time
+        says = eventually(refused, 60)
+    finally:
+        limit(1_000_000)
+    assert says.startswith("Kafka refused 1 message; the message to c/refused/a")
+    eventually(lambda: not refused(), 60)
+    assert session.state("c/refused", "a") == {"n": len(taken)}
 
 
 def test_skip_leaves_out_only_the_message_that_raises(functions):
@@ -295,7 +321,7 @@ def test_skip_leaves_out_only_the_message_that_raises(functions):
     session = start(functions, on_error="skip")
     try:
         session.send_many(("c/f", f"k{i % 4}", i) for i in range(200))
-        session.wait_idle(60)
+        session.wait_idle(180)
         assert sum(values["n"] for values in session.state("c/f").values()) == 180
         assert session.state("c/g", "all") == {"sum": sum(i for i in range(200) if i % 10 != 3)}
         assert len(session.invocations.filter(type="c/f", status="error")) == 20
@@ -315,11 +341,11 @@ def test_retry_leaves_a_failed_request_to_the_cluster(functions):
     session = start(functions, on_error="retry")
     try:
         session.send("c/f", "a", 1)
-        eventually(lambda: len(session.invocations) and session.invocations[0].error.retries > 3)
+        eventually(lambda: any(e.error.retries > 3 for e in session.invocations), 90)
         (failed,) = session.invocations
         assert failed.error.message == "not yet"
         fails.clear()
-        session.wait_idle(60)
+        session.wait_idle(180)
         assert session.state("c/f", "a") == {"n": 1}
     finally:
         assert session.stop(30)
@@ -342,7 +368,7 @@ def test_a_stopped_endpoint_and_a_paused_kafka_lose_and_double_nothing(functions
         os.kill(kafka, signal.SIGSTOP)
         time.sleep(3)
         os.kill(kafka, signal.SIGCONT)
-        session.wait_idle(120)
+        session.wait_idle(180)
         state = session.state("c/count")
         assert len(state) == keys
         assert {values["n"] for values in state.values()} == {messages // keys}
@@ -355,7 +381,7 @@ def test_a_new_namespace_starts_the_job_again_and_state_lives_on(functions):
     session = start(functions)
     try:
         session.send_many(("one/f", f"k{i % 5}", i) for i in range(500))
-        session.wait_idle(60)
+        session.wait_idle(180)
         before = session.state("one/f")
 
         @sf.function("one/f", state={"n": int}, functions=functions)
@@ -368,9 +394,9 @@ def test_a_new_namespace_starts_the_job_again_and_state_lives_on(functions):
             ctx.storage.seen = message.value
 
         with pytest.warns(UserWarning, match=r"to know two/\*"):
-            session.wait_idle(60)
+            session.wait_idle(180)
         session.send_many(("one/f", f"k{i}", i) for i in range(5))
-        session.wait_idle(60)
+        session.wait_idle(180)
         assert session.state("one/f") == {k: {"n": v["n"] + 1} for k, v in before.items()}
         assert session.state("two/f") == {k: {"seen": v["n"] + 1} for k, v in before.items()}
     finally:
@@ -401,7 +427,8 @@ def test_ingresses_and_egresses_of_the_user_work_as_they_are(functions):
         value = sf.StringType.serializer().serialize("a question")
         engine._clients.produce("questions", b"bob", value)
         engine._clients.flush()
-        eventually(lambda: session.egress("c/mine"))
+        eventually(lambda: session.egress("c/mine"), 90)
+        assert session.engine.egresses() == {"c/mine"}
         (answer,) = session.egress("c/mine")
         assert (answer.topic, answer.key, answer.value) == ("answers", "k", "got a question")
         assert "id: c/mine" in session.module_yaml()
@@ -432,7 +459,7 @@ def test_every_process_of_it_listens_on_loopback_alone(shared):
     session, functions = shared
     count(functions, "c/listens")
     session.send("c/listens", "a", 1)
-    session.wait_idle(60)
+    session.wait_idle(180)
     found = {command: listening(pid) for pid, command in processes_of(session).items()}
     for part in PARTS.values():
         assert any(part in command and addresses for command, addresses in found.items())
@@ -464,7 +491,7 @@ def test_a_module_is_loaded_beside_the_notebook_or_refused_and_state_survives(fu
     remote = sf.Session(Options(port=0, functions=elsewhere))
     try:
         session.send("shop/f", "a", "")
-        session.wait_idle(60)
+        session.wait_idle(180)
         generation = session.engine.cluster.generation
         playground = "kind: io.statefun.playground.v1/egress\nspec:\n  port: 8091\n  topics: [t]\n"
         twice = f"{ENDPOINT.format('a/*', remote.url)}---\n{ENDPOINT.format('a/*', session.url)}"
@@ -484,7 +511,7 @@ def test_a_module_is_loaded_beside_the_notebook_or_refused_and_state_survives(fu
             session.load_module(broken)
         assert "bad/*" not in session.module_yaml()
         session.send("shop/f", "a", "")
-        session.wait_idle(60)
+        session.wait_idle(180)
         assert session.state("shop/f", "a") == {"n": 2}
 
         beside = f"{ENDPOINT.format('shop/*', remote.url)}---\n"
@@ -494,7 +521,7 @@ def test_a_module_is_loaded_beside_the_notebook_or_refused_and_state_survives(fu
         session.load_module(beside)  # the same cell, run again: nothing to do
         for target in ("shop/other", "mall/single"):
             session.send("shop/f", "a", target)
-        session.wait_idle(60)
+        session.wait_idle(180)
         assert session.state("shop/f", "a") == {"n": 4}
         assert session.state("mall/f") == {"mall-single": {"got": 7}, "shop-other": {"got": 7}}
 
@@ -504,7 +531,7 @@ def test_a_module_is_loaded_beside_the_notebook_or_refused_and_state_survives(fu
 
         generation = session.engine.cluster.generation
         session.send("shop/late", "a", 1)  # the rest of shop/* is served elsewhere
-        session.wait_idle(60)
+        session.wait_idle(180)
         assert session.engine.cluster.generation == generation
         assert session.state("shop/late", "a") == {"n": 1}
     finally:
@@ -536,17 +563,17 @@ def test_a_process_that_is_killed_is_told_and_started_again_and_nothing_is_lost(
     def parked(ctx, message):
         raise ValueError("not yet")
 
-    messages, keys = 100_000, 1_000
+    messages, keys = 30_000, 300
     session = start(functions, statefun=statefun, parallelism=2, delivery="exactly-once")
     try:
         session.send("c/parked", "a", 1)
-        session.wait_idle(60)
+        session.wait_idle(180)
         assert len(session.parked) == 1
         session.send_many((("c/count", f"k{i % keys}", i) for i in range(messages)), progress=False)
         eventually(lambda: session.status().processed > messages // 4, 60)
         found = sorted(p for p, command in processes_of(session).items() if PARTS[name] in command)
         os.kill(found[0], signal.SIGKILL)
-        eventually(lambda: name in session.status().health, 10)
+        eventually(lambda: name in session.status().health, 60)
         update = Feed(session).update()
         assert update is not None
         assert "was killed by SIGKILL" in update["header"]["health"]
@@ -567,13 +594,13 @@ def test_a_process_that_is_killed_is_told_and_started_again_and_nothing_is_lost(
         assert len(state) == keys
         assert {values["n"] for values in state.values()} == {messages // keys}
         # Exactly once: the last transaction is committed with a checkpoint.
-        eventually(lambda: len(session.egress("c/out")) >= messages, 30)
+        eventually(lambda: len(session.egress("c/out")) >= messages, 120)
         emitted = Counter(record.value for record in session.egress("c/out"))
         assert set(emitted.values()) == {1}
         assert len(emitted) == messages
-        assert [each.address.id for each in session.parked] == ["a"]  # and is parked again
+        eventually(lambda: [each.address.id for each in session.parked] == ["a"])  # parked again
         count(functions, "c/parked")
-        session.wait_idle(60)
+        session.wait_idle(180)
         assert session.state("c/parked", "a") == {"n": 1}
     finally:
         assert session.stop(30)
@@ -595,7 +622,7 @@ def f(ctx, message):
 
 s = sf.start(engine="flink", port=0)
 s.send("c/f", "a", 1)
-s.wait_idle(60)
+s.wait_idle(180)
 print(s.engine.cluster.runner.folder, s.engine.cluster.rest.url.rpartition(":")[2],
       s.engine.cluster.bootstrap_servers.rpartition(":")[2], flush=True)
 time.sleep(600)
@@ -663,7 +690,7 @@ def test_a_wait_for_a_cluster_that_is_starting_ends_in_its_time(functions):
                 sf.IdleTimeout, match=r"not idle after 0.2 s: StateFun is still sta"
             ):
                 wait(0.2)
-            assert time.monotonic() - begin < 2
-        assert session.wait_idle(120).processed == 1
+            assert time.monotonic() - begin < 5  # a start takes longer
+        assert session.wait_idle(180).processed == 1
         sending.join()
         assert session.state("w/f") == {"a": {"n": 1}}

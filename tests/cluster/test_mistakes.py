@@ -21,7 +21,7 @@ def cluster():
 
 @pytest.fixture
 def shared(cluster):
-    with left_as_it_was(cluster[0], 30):
+    with left_as_it_was(cluster[0], 180):
         yield cluster
 
 
@@ -57,7 +57,7 @@ def test_whatever_leaves_a_function_parks_its_one_address(shared):
             declare_raiser(functions, typename, style, raiser)
     session.send_many((typename, "x", 1) for typename in says)
     session.send("m/good", "x", 2)
-    idle = session.wait_idle(60)
+    idle = session.wait_idle(180)
     assert idle.parked == len(says)
     assert session.state("m/good", "x") == {"n": 2}
     reasons = {each.address.typename: each.reason for each in session.parked}
@@ -71,7 +71,7 @@ def test_whatever_leaves_a_function_parks_its_one_address(shared):
         def mended(ctx, message):
             ctx.storage.n = 5
 
-    assert session.wait_idle(60).parked == 0
+    assert session.wait_idle(180).parked == 0
     assert all(session.state(typename, "x") == {"n": 5} for typename in says)
 
 
@@ -94,7 +94,7 @@ def test_calls_that_wait_are_refused_inside_a_function(shared):
 
     for name in calls:
         session.send("m/waits", name, name)
-    session.wait_idle(30)
+    session.wait_idle(180)
     assert {name for name, said in refused.items() if "function" in said} == set(calls)
 
 
@@ -121,7 +121,7 @@ def test_a_context_ends_with_its_invocation(shared):
     tasks: list[asyncio.Task[None]] = []
     session.send("m/strays", "k", "first")
     session.send("m/strays", "k", "second")
-    session.wait_idle(30)
+    session.wait_idle(180)
     assert len(refused) == 1
     assert "an invocation that is over" in refused[0]
     assert not session.state("m/strays")
@@ -145,7 +145,7 @@ def test_a_value_of_another_class_is_refused_where_it_is_set(shared):
         ctx.storage.cart = Invoice(700)
 
     session.send("m/wrong", "x", 1)
-    session.wait_idle(30)
+    session.wait_idle(180)
     (parked,) = session.parked
     assert "Invoice" in parked.reason
     assert "Cart" in parked.reason
@@ -154,7 +154,7 @@ def test_a_value_of_another_class_is_refused_where_it_is_set(shared):
     def right(ctx, message):
         ctx.storage.cart = Cart("bob")
 
-    session.wait_idle(30)
+    session.wait_idle(180)
     assert session.state("m/wrong", "x")["cart"].owner == "bob"
 
 
@@ -166,7 +166,7 @@ def test_state_that_the_class_of_today_cannot_read_is_shown_raw(shared):
         ctx.storage.cart = make_cart([])()
 
     session.send("m/evolves", "x", 1)
-    session.wait_idle(30)
+    session.wait_idle(180)
 
     @sf.function("m/evolves", state={"cart": make_cart(["owner"])}, functions=functions)
     def second(ctx, message):
@@ -176,7 +176,7 @@ def test_state_that_the_class_of_today_cannot_read_is_shown_raw(shared):
     assert "cannot be read" in shown
     assert "owner" in shown
     session.send("m/evolves", "x", 2)
-    session.wait_idle(30)
+    session.wait_idle(180)
     (parked,) = session.parked
     assert "owner" in parked.reason
     assert session.discard("m/evolves", "x").value == 2
@@ -201,7 +201,7 @@ def test_what_is_shown_is_bounded_and_harmless(shared):
 
     session.send("m/shown", "bad" + hostile, hostile)
     session.send_many(("m/shown", f"k{i}", hostile) for i in range(2_000))
-    session.wait_idle(60)
+    session.wait_idle(180)
     table = session.state("m/shown")
     for text in map(repr, (table, session.parked, session.invocations)):
         assert len(text) < 100_000

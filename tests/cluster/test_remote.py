@@ -13,7 +13,7 @@ from statefun_nb.cluster.processes import free_ports
 from statefun_nb.protocol.module_reader import read_module
 from statefun_nb.protocol.v3 import encode_result, send_chunk
 from statefun_nb.sessions.options import Options
-from tests.cluster.shared import served
+from tests.cluster.shared import leave_clean, served
 from tests.engine.test_remote import (
     BAD,
     DONE,
@@ -61,10 +61,12 @@ def shared(cluster):
     """The cluster, whose job must have neither failed nor started again while a test ran."""
     session, functions = cluster
     session.send("our/answer", "first", 1)
-    session.wait_idle(60)
+    session.wait_idle(180)
     before = session.engine.cluster.restored(), session.engine.cluster.generation
     yield session, functions
-    assert session.wait_idle(60).parked == 0
+    parked = session.wait_idle(180).parked
+    leave_clean(session)
+    assert parked == 0
     assert (session.engine.cluster.restored(), session.engine.cluster.generation) == before
 
 
@@ -72,7 +74,7 @@ def test_messages_records_state_and_trace_of_other_processes(shared):
     session, _ = shared
     session.send("served/count", "bob", 7)
     session.send_many([("our/asks", "ann", "hi"), ("served/count", "bob", 1)])
-    session.wait_idle(30)
+    session.wait_idle(180)
     assert session.state("our/answer", "bob") == {"got": ["seven 1"]}
     assert session.state("our/answer", "ann") == {"got": ["hi 1"]}
     assert session.state("served/count", "bob") == {"n": 8}
@@ -100,7 +102,7 @@ def test_many_messages_of_one_address_are_served_in_order_and_waited_for(shared)
     session, _ = shared
     session.send_many(("served/count", f"many-{n % 3}", 1) for n in range(600))
     session.send_many(("our/asks", "many", str(n)) for n in range(200))
-    session.wait_idle(120)
+    session.wait_idle(180)
     assert [session.state("served/count", f"many-{n}")["n"] for n in range(3)] == [200] * 3
     assert session.state("our/answer", "many")["got"] == [f"{n} {n + 1}" for n in range(200)]
     rows = session.invocations.filter(type="served/count", id="many-1")
@@ -112,10 +114,14 @@ def test_what_fails_there_is_one_error_and_is_asked_again_till_a_cell_declares_i
     session.send("their/greeter", "bad", "before")
     session.send("their/greeter", "bad", "fail")
     session.send("their/greeter", "good", "other")
-    eventually(lambda: any(e.error and e.error.retries > 3 for e in session.invocations), 30)
-    (failed,) = session.invocations.filter(status="error")
+
+    def failed_ones():
+        return session.invocations.filter(type="their/greeter", status="error")
+
+    eventually(lambda: any(e.error.retries > 3 for e in failed_ones()), 90)
+    (failed,) = failed_ones()
     assert (failed.error.type, failed.address.id) == ("HTTP 500", "bad")
-    eventually(lambda: session.state("their/greeter", "good"), 30)
+    eventually(lambda: session.state("their/greeter", "good"), 90)
     with pytest.raises(sf.IdleTimeout, match=r"'bad' is asked for again and again: HTTP 500"):
         session.wait_idle(1)
 
@@ -125,13 +131,13 @@ def test_what_fails_there_is_one_error_and_is_asked_again_till_a_cell_declares_i
     def greeter(ctx, message):
         ctx.storage.seen = 100
 
-    session.wait_idle(30)
+    session.wait_idle(180)
     assert session.state("their/greeter", "bad") == {"seen": 100}
     served = session.invocations.filter(type="their/greeter", id="bad", status="ok")
     assert [each.message.value for each in served] == ["before", "fail"]
     sf.undeclare("their/greeter", functions=functions)
     session.send("their/greeter", "bad", "there")
-    session.wait_idle(30)
+    session.wait_idle(180)
     assert session.state("their/greeter", "bad") == {"seen": 101}
 
 
@@ -149,7 +155,7 @@ def test_a_reply_that_would_fail_the_job_is_an_error_of_its_function(shared, cas
     with answering([answer, answer, (OCTETS, DONE)]) as port:
         session.load_module(endpoint(port, "bad/*"))  # another address: the job goes on
         session.send("bad/f", case, 1)
-        session.wait_idle(30)
+        session.wait_idle(180)
     failed, ended = session.invocations.filter(type="bad/f", id=case)
     assert (failed.error.type, failed.error.retries, ended.status) == (kind, 1, "ok")
     assert says in failed.error.message
@@ -161,12 +167,12 @@ def test_a_process_that_is_not_there_is_waited_for(shared):
     (port,) = free_ports(1)
     session.load_module(endpoint(port, "bad/*"))
     session.send_many(("bad/greeter", "late", str(n)) for n in range(20))
-    eventually(session.engine.unanswered, 30)
+    eventually(session.engine.unanswered, 90)
     with pytest.raises(sf.IdleTimeout, match="'late' is asked for again and again"):
         session.wait_idle(0.5)
     with answering([(OCTETS, DONE)]) as port:
         session.load_module(endpoint(port, "bad/*"))
-        session.wait_idle(30)
+        session.wait_idle(180)
     served = session.invocations.filter(type="bad/greeter", id="late", status="ok")
     assert [each.message.value for each in served] == [str(n) for n in range(20)]
 
@@ -174,13 +180,13 @@ def test_a_process_that_is_not_there_is_waited_for(shared):
 def test_what_the_cluster_calls_itself_is_told_by_the_wait(cluster):
     session, _ = cluster
     session.send("our/answer", "direct", 1)
-    session.wait_idle(60)
+    session.wait_idle(180)
     of_tls = "{type: io.statefun.transports.v1/okhttp, client_key_password: x}"
     text = endpoint(1, "direct/*").replace("}'}", f"}}', transport: {of_tls}}}")
     with pytest.warns(UserWarning, match="starts again"):
         session.load_module(text)
     with pytest.warns(UserWarning, match=r"calls direct/\* itself.*client_key_password is for"):
-        session.wait_idle(60)
+        session.wait_idle(180)
 
 
 def test_with_retry_the_cluster_asks_again_by_its_own_rule(functions):
@@ -203,7 +209,7 @@ def test_with_retry_the_cluster_asks_again_by_its_own_rule(functions):
             def greeter(ctx, message):
                 pass
 
-            session.wait_idle(60)
+            session.wait_idle(180)
         assert session.engine.cluster.restored() == 0
     finally:
         assert session.stop(30)

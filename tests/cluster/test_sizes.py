@@ -26,7 +26,7 @@ def cluster():
 @pytest.fixture
 def shared(cluster):
     session, _ = cluster
-    with left_as_it_was(session, 60):
+    with left_as_it_was(session, 180):
         yield cluster
     assert session.engine.cluster.restored() == 0
 
@@ -55,7 +55,7 @@ def test_a_batch_and_a_reply_of_more_than_64_mib_go_through(shared):
     session.send("z/slow", "a", "first")
     eventually(lambda: session.status().running, 60)
     session.send("z/burst", "a", 1)
-    session.wait_idle(60)
+    session.wait_idle(180)
     assert session.state("z/slow", "a") == {"n": 81, "size": 80 * MEGABYTE + len("first")}
     largest = max(each.batch for each in session.invocations.filter(type="z/slow"))
     assert sum(e.batch == largest for e in session.invocations) > 64
@@ -91,19 +91,19 @@ def test_what_the_cluster_would_not_take_parks_its_address(shared, does, megabyt
         does(ctx, megabytes)
 
     session.send("z/large", name, 1)
-    assert session.wait_idle(60).parked == 1
+    assert session.wait_idle(180).parked == 1
     (parked,) = session.parked
     assert parked.address.id == name
     assert re.search(says, parked.reason)
     session.send("z/slow", "b", "goes on")
-    session.wait_idle(60)
+    session.wait_idle(180)
     assert session.state("z/slow", "b")["n"] > 0
 
     @sf.function("z/large", state={"text": str}, functions=functions)
     def mended(ctx, message):
         ctx.storage.text = "small"
 
-    session.wait_idle(60)
+    session.wait_idle(180)
     assert session.state("z/large", name) == {"text": "small"}
 
 
@@ -118,7 +118,7 @@ def test_a_request_that_the_endpoint_refuses_for_its_size_is_told(functions):
     try:
         session.endpoint.take(MEGABYTE)  # as if a request had 256 MB: nobody here waits for so much
         session.send("z/f", "a", "small")
-        session.wait_idle(60)
+        session.wait_idle(180)
         session.send("z/f", "a", "x" * 2 * MEGABYTE)
         says = (
             r"asks again and again with 2,0\d\d,\d\d\d bytes at once.*most for z/f 'a': 1 message"

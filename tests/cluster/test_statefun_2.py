@@ -15,15 +15,21 @@ from tests.peer_2 import function, module
 from tests.requirements import need_flink, need_statefun_2
 from tests.waiting import eventually
 
-from .shared import left_as_it_was, shared_cluster
+from .shared import leave_clean, left_as_it_was, shared_cluster
 
 
 @pytest.fixture(scope="module")
-def shared():
+def cluster():
     with shared_cluster("c", "2.2.2") as (session, functions):
         session.send("c/nothing", "a", 1)
-        session.wait_idle(120)  # the job runs: what is declared from now on comes later
+        session.wait_idle(180)  # the job runs: what is declared from now on comes later
         yield session, functions
+
+
+@pytest.fixture
+def shared(cluster):
+    yield cluster
+    leave_clean(cluster[0])
 
 
 def again(what):
@@ -47,7 +53,7 @@ def test_every_version_that_can_be_asked_for_has_its_record():
 
 def test_its_flink_is_that_of_its_time_and_its_module_is_of_version_2(shared):
     session, _ = shared
-    session.wait_idle(60)
+    session.wait_idle(180)
     assert session.engine.cluster.rest.get("/config")["flink-version"] == "1.11.3"
     text = session.module_yaml()
     assert text.startswith("version: '2.0'")
@@ -66,7 +72,7 @@ def test_a_function_of_a_later_cell_and_its_later_state_are_known_after_a_savepo
 
     with again("to know c/first"):
         session.send_many(("c/first", f"k{i % 5}", i) for i in range(500))
-        session.wait_idle(60)
+        session.wait_idle(180)
     assert session.state("c/first") == {f"k{i}": {"n": 100} for i in range(5)}
     generation = session.engine.cluster.generation
 
@@ -75,7 +81,7 @@ def test_a_function_of_a_later_cell_and_its_later_state_are_known_after_a_savepo
         ctx.storage.n = (ctx.storage.n or 0) + 10
 
     session.send("c/first", "k0", 1)
-    session.wait_idle(60)
+    session.wait_idle(180)
     assert session.engine.cluster.generation == generation  # nothing that module.yaml names
 
     @sf.function("c/first", state={"n": int, "last": str}, functions=functions)
@@ -85,7 +91,7 @@ def test_a_function_of_a_later_cell_and_its_later_state_are_known_after_a_savepo
 
     with again("to know c/first"):
         session.send("c/first", "k0", "new")
-        session.wait_idle(60)
+        session.wait_idle(180)
     assert session.state("c/first", "k0") == {"n": 111, "last": "new"}
 
 
@@ -98,7 +104,7 @@ def test_a_send_to_a_function_that_is_declared_later_is_mended_by_its_cell(share
 
     with again("to know c/early"):
         session.send("c/early", "a", 7)
-        assert session.wait_idle(60).parked == 1
+        assert session.wait_idle(180).parked == 1
     assert "no endpoint of the cluster serves 'c/late'" in session.parked[0].reason
 
     @sf.function("c/late", state={"got": int}, functions=functions)
@@ -106,7 +112,7 @@ def test_a_send_to_a_function_that_is_declared_later_is_mended_by_its_cell(share
         ctx.storage.got = message.value
 
     with again("to know c/late"):
-        session.wait_idle(60)
+        session.wait_idle(180)
     assert session.parked == []
     assert session.state("c/late", "a") == {"got": 7}
 
@@ -124,10 +130,10 @@ def test_a_cancellation_is_an_error_of_its_function(shared):
 
     with again("to know c/cancels"):
         session.send("c/cancels", "a", "set")
-        session.wait_idle(60)
-    with left_as_it_was(session, 60):
+        session.wait_idle(180)
+    with left_as_it_was(session, 180):
         session.send("c/cancels", "a", "cancel")
-        assert session.wait_idle(60).parked == 1
+        assert session.wait_idle(180).parked == 1
         assert "StateFun 2.x cannot cancel a delayed message" in session.parked[0].reason
         session.discard("c/cancels", "a")
     assert session.state("c/cancels", "a") == {"seen": ["set", "rings"]}
@@ -135,7 +141,7 @@ def test_a_cancellation_is_an_error_of_its_function(shared):
 
 def test_an_endpoint_of_today_is_refused_before_anything_is_stopped(shared):
     session, _ = shared
-    session.wait_idle(60)
+    session.wait_idle(180)
     generation = session.engine.cluster.generation
     text = (
         "kind: io.statefun.endpoints.v2/http\nspec: {functions: x/*, urlPathTemplate: 'http://a'}"
@@ -169,7 +175,7 @@ MODULE = """
 def test_functions_of_its_own_sdk_are_called_through_the_session_and_traced(shared):
     """With an ingress and an egress as a module.yaml of that time has them."""
     session, _ = shared
-    session.wait_idle(60)
+    session.wait_idle(180)
     with serving(need_statefun_2(), "peer_2.py") as port:
         url = f"http://127.0.0.1:{port}/statefun"
         text = module(
@@ -180,7 +186,7 @@ def test_functions_of_its_own_sdk_are_called_through_the_session_and_traced(shar
             session.load_module(text + MODULE)
         session.send("example/person", "bob", "hello")
         session.send("example/person", "bob", "again")
-        session.wait_idle(60)
+        session.wait_idle(180)
         assert session.state("example/person", "bob") == {"visits": 2}
         session.engine._clients.produce("questions", b"bob", b"\n\x05kafka")
         session.engine._clients.flush()
@@ -193,10 +199,11 @@ def test_functions_of_its_own_sdk_are_called_through_the_session_and_traced(shar
         assert greeted.cause == served[-1].seq
         session.load_module(text.replace(url, "http://127.0.0.1:1/nobody") + MODULE)
         session.send("example/person", "bob", "waits")
+        eventually(session.engine.unanswered, 90)
         with pytest.raises(sf.IdleTimeout, match="ClientConnectorError"):
             session.wait_idle(3)
         session.load_module(text + MODULE)  # which it follows without a new start
-        session.wait_idle(60)
+        session.wait_idle(180)
         assert session.state("example/person", "bob") == {"visits": 4}
 
 
@@ -213,10 +220,10 @@ def test_many_parked_addresses_leave_room_for_the_others(shared):
 
     with again("to know c/bad, c/good"):
         session.send_many(("c/bad", f"k{i}", i) for i in range(1_500))
-        assert session.wait_idle(120).parked == 1_500
-    with left_as_it_was(session, 60):
+        assert session.wait_idle(180).parked == 1_500
+    with left_as_it_was(session, 180):
         session.send_many(("c/good", f"k{i % 10}", i) for i in range(100))
-        session.wait_idle(60)
+        session.wait_idle(180)
         assert session.state("c/good") == {f"k{i}": {"n": 10} for i in range(10)}
 
         @sf.function("c/bad", functions=functions)
@@ -244,7 +251,7 @@ def test_what_fails_is_skipped_or_left_to_the_cluster(functions, on_error):
         if on_error == "retry":
             eventually(lambda: any(e.error.retries > 2 for e in session.invocations if e.error), 60)
             fails.clear()
-        assert session.wait_idle(60).parked == 0
+        assert session.wait_idle(180).parked == 0
         assert session.state("c/f", "a") == {"n": 3 if on_error == "retry" else 2}
     finally:
         assert session.stop(30)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import statefun_nb as sf
 from tests.parity.scenarios import Play
+from tests.waiting import eventually
 
 __all__ = ["DIFFERENCES", "Difference", "table"]
 
@@ -65,17 +66,31 @@ def what_is_done_by_hand(play):
     "the whole batch waits",
 )
 def a_message_that_fails_in_a_batch(play):
+    started: list[bool] = []
+    released: list[bool] = []
+
     @play.declare("f", {"n": int})
     async def f(ctx, message):
-        if message.value == "slow":
-            await asyncio.sleep(0.7)  # the others are one batch behind it
-        elif message.value == "bad":
+        started.append(True)
+        while not released:
+            await asyncio.sleep(0.01)
+        if message.value == "bad":
             raise ValueError("bad")
         ctx.storage.n = (ctx.storage.n or 0) + 1
 
-    for value in ("slow", "good", "bad"):
-        play.send("f", "a", value)
-        time.sleep(0.1)
+    @play.declare("two")
+    def two(ctx, message):
+        ctx.send(play.type("f"), "a", "good")
+        ctx.send(play.type("f"), "a", "bad")
+        ctx.send(play.type("behind"), "a", "the two are one batch behind the first")
+
+    @play.declare("behind")
+    def behind(ctx, message):
+        released.append(True)
+
+    play.send("f", "a", "first")
+    eventually(lambda: started, 90)
+    play.send("two", "a", 1)
     parked = play.wait().parked
     through = play.session.state(play.type("f"), "a")["n"]
     play.session.discard(play.type("f"), "a")
