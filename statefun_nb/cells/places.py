@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -18,6 +19,7 @@ __all__ = [
     "name_of_file",
     "place_of_coroutine",
     "place_of_frame",
+    "place_of_function",
     "place_of_traceback",
     "warn",
 ]
@@ -56,6 +58,13 @@ def place_of_coroutine(coroutine: Any) -> str:
         places.append((frame.f_code.co_filename, frame.f_lineno))
         each = getattr(each, "cr_await", None) or getattr(each, "gi_yieldfrom", None)
     return _innermost(reversed(places))
+
+
+def place_of_function(fun: Any) -> str:
+    """The line at which a function begins, of a method too; "" for none that Python has code of."""
+    found = inspect.unwrap(getattr(fun, "__func__", fun))
+    code = getattr(found, "__code__", None)
+    return "" if code is None else f"{name_of_file(code.co_filename)}, line {code.co_firstlineno}"
 
 
 def warn(text: str) -> None:

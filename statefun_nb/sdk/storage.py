@@ -18,11 +18,11 @@ from ..errors import (
 from ..protocol.effects import StateSpec, TypedValue, new_tuple
 from ..tables import shown
 from .live import Live
-from .types import serialized
+from .types import TypeSerializer, serialized
 from .unreadable import why_unreadable
 from .value_spec import ValueSpec
 
-__all__ = ["Cell", "Storage", "StorageLayout", "current_storage", "end_storage"]
+__all__ = ["Cell", "MutableCell", "Storage", "StorageLayout", "current_storage", "end_storage"]
 
 _UNREAD = object()
 
@@ -30,11 +30,22 @@ _UNREAD = object()
 class _Plan:
     """What the cells of one declared value share: made once, not for each request."""
 
-    __slots__ = ("deserialize", "exact", "function", "name", "serialize", "typename")
+    __slots__ = (
+        "cell",
+        "deserialize",
+        "exact",
+        "function",
+        "name",
+        "serialize",
+        "serializer",
+        "typename",
+    )
+    cell: type[Cell]
     function: str
     name: str
     typename: str
     exact: type[Any] | None
+    serializer: TypeSerializer[Any]
     serialize: Callable[[Any], bytes]
     deserialize: Callable[[bytes], Any]
 
@@ -44,6 +55,8 @@ class _Plan:
         self.name = spec.name
         self.typename = spec.type.typename
         self.exact = spec.type.exact
+        self.cell = MutableCell if spec.type.exact is None else Cell
+        self.serializer = serializer
         self.serialize = serializer.serialize
         self.deserialize = serializer.deserialize
 
@@ -139,6 +152,37 @@ class Cell:
         return None if self.data is None else new_tuple(TypedValue, (self.plan.typename, self.data))
 
 
+# So many objects that one invocation has read are held until it ends.
+_MOST_READ = 8
+_IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
+
+
+class MutableCell(Cell):
+    """One whose objects can be changed in place, of which nothing is kept unless it is assigned.
+
+    Attributes
+    ----------
+    read : list of (MutableCell, bytes, object) or None
+        What was read: the data, and the object made of it. One list for all cells of a request,
+        from who wants to know it; None where nobody does.
+    """
+
+    __slots__ = ("read",)
+    read: list[tuple[MutableCell, bytes, Any]] | None
+
+    def __init__(self, plan: _Plan, received: TypedValue) -> None:
+        super().__init__(plan, received)
+        self.read = None
+
+    def _decode(self) -> Any:
+        data, value = self.data, super()._decode()
+        read = self.read
+        if read is not None and type(value) not in _IMMUTABLE and len(read) < _MOST_READ:
+            assert data is not None  # or the value would be None
+            read.append((self, data, value))
+        return value
+
+
 class Storage(Live):
     """``ctx.storage``: one attribute for each declared state value.
 
@@ -217,7 +261,7 @@ class StorageLayout:
         When a name is declared twice, or something is not a ValueSpec.
     """
 
-    __slots__ = ("_class", "_plans", "specs")
+    __slots__ = ("_class", "_plans", "mutable", "specs")
 
     def __init__(self, typename: str, specs: Iterable[ValueSpec]) -> None:
         self.specs: dict[str, ValueSpec] = {}
@@ -237,6 +281,7 @@ class StorageLayout:
             members[spec.name] = _attribute(spec.name)
         self._class = type("Storage", (Storage,), members)
         self._plans = [_Plan(spec, typename) for spec in self.specs.values()]
+        self.mutable = any(plan.cell is MutableCell for plan in self._plans)
 
     def missing(self, state: Mapping[str, TypedValue]) -> list[StateSpec]:
         """The specs that the runtime does not know yet, in the order of their declaration."""
@@ -248,7 +293,7 @@ class StorageLayout:
         """The storage of one request, and its cells in the order of their declaration."""
         cells = {}
         for plan in self._plans:  # no comprehension, as in dispatch
-            cells[plan.name] = Cell(plan, state[plan.name])
+            cells[plan.name] = plan.cell(plan, state[plan.name])
         return self._class(cells), [*cells.values()]
 
 

@@ -52,7 +52,7 @@ class Waiting:
         self._engine = engine
         self._handler = handler
         self._told = 0  # of the restarts
-        self._told_unawaited: set[tuple[str, str]] = set()
+        self._told_in_vain: set[str] = set()
         self._told_unseen: set[str] = set()
 
     def wait_idle(self, timeout: float, *, timers: bool) -> Idle:
@@ -95,7 +95,7 @@ class Waiting:
     def _tell(self) -> None:
         """Warn, once, of what the wait cannot know, and of what went wrong meanwhile."""
         self._tell_restarts()
-        self._tell_unawaited()
+        self._tell_in_vain()
         for rule, why in self._engine.unseen().items():
             if rule not in self._told_unseen:
                 self._told_unseen.add(rule)
@@ -112,15 +112,12 @@ class Waiting:
         new, self._told = cluster.restarts[self._told :], len(cluster.restarts)
         warn(f"died, and was started again: {'; '.join(new)}")
 
-    def _tell_unawaited(self) -> None:
-        """Warn, once, of a coroutine that a function made and let go: nothing of it has run."""
-        for typename, name in [*self._handler.unawaited]:
-            if (typename, name) not in self._told_unawaited:
-                self._told_unawaited.add((typename, name))
-                warn(
-                    f"{typename} called {name}() without awaiting it, and nothing of it has run: "
-                    f"in an `async def` function write `await {name}(...)`"
-                )
+    def _tell_in_vain(self) -> None:
+        """Warn, once, of what a function did without an effect, such as a coroutine let go."""
+        for text in [*self._handler.in_vain]:
+            if text not in self._told_in_vain:
+                self._told_in_vain.add(text)
+                warn(text)
 
     def _start(self, timeout: float, *, timers: bool) -> Future[Idle]:
         idle = self._engine.idle(timeout if timers else 0.0)

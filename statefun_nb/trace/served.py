@@ -20,6 +20,7 @@ from . import output
 from .batch import TracedBatch, row
 from .events import InvocationError
 from .recorder import Recorder
+from .unassigned import Unassigned
 
 __all__ = ["Served", "invocation_error"]
 
@@ -51,6 +52,7 @@ class Served:
         "start",
         "task",
         "token",
+        "unassigned",
     )
 
     def __init__(
@@ -77,6 +79,7 @@ class Served:
         self._rows: list[Any] = []
         self._stdout: dict[int, str] | None = None
         self._skipped: dict[int, InvocationError] | None = None
+        self.unassigned: Unassigned | None = None  # where state can be changed in place
 
     def _reserve(self) -> Recorder:
         recorder = self._recorder
@@ -91,6 +94,8 @@ class Served:
         self._cells = cells
         self._effects = (context.sent, context.delayed, context.egress)
         self._only = cells[0] if len(cells) == 1 else None
+        if self.spec.layout.mutable:
+            self.unassigned = Unassigned(self.spec, cells)
         # Not before the handshake is over: a request that runs nothing counts nothing.
         context.recorder = self._reserve().origin.recorder
         context.seq = self._seq
@@ -117,6 +122,9 @@ class Served:
     def returned(self) -> None:
         context, rows = self._context, self._rows
         sent, delayed, egress = self._effects
+        if self.unassigned is not None and self.unassigned.read:
+            for text in self.unassigned.look():
+                self.keep(f"UserWarning: {text}\n")  # as Python's own go there
         if self._printed is not None:
             self._keep_output(context.seq - self._seq)
         # A row of batch.py, written out: a call for each invocation takes 3 % of its time.
@@ -129,6 +137,8 @@ class Served:
         context.seq += 1
 
     def skipped(self, failure: Failure) -> None:
+        if self.unassigned is not None:
+            self.unassigned.read.clear()
         self.returned()
         self._skipped = self._skipped or {}
         self._skipped[failure.position] = invocation_error(failure)

@@ -89,9 +89,9 @@ class TracedHandler:
         self.blocked: deque[Blocked] = deque(maxlen=100)
         self.failures = Failures(recorder)
         self.serving_now: set[Served] = set() if serving_now is None else serving_now
-        # Function types, and what they called without awaiting it. Python tells that in their
-        # output alone, where nobody looks who does not know of it.
-        self.unawaited: dict[tuple[str, str], None] = {}
+        # What functions did in vain, in words. It stands in their output alone, where nobody looks
+        # who does not know of it.
+        self.in_vain: dict[str, None] = {}
 
     @property
     def running(self) -> list[Running]:
@@ -178,10 +178,13 @@ class TracedHandler:
         except BaseException:  # it cannot be recorded either
             return outcome
 
-    def _note_unawaited(self, batch: TracedBatch) -> None:
+    def _note_in_vain(self, served: Served, batch: TracedBatch) -> None:
         for text in (batch.stdout or {}).values():
-            for name in _UNAWAITED.findall(text):
-                self.unawaited[batch.spec.typename, name.rpartition("<locals>.")[2]] = None
+            for found in _UNAWAITED.findall(text):
+                name = found.rpartition("<locals>.")[2]
+                self.in_vain[_never_awaited(batch.spec.typename, name)] = None
+        if served.unassigned is not None:
+            self.in_vain |= served.unassigned.found
 
     def _leave(self, served: Served) -> None:
         self.serving_now.remove(served)
@@ -205,7 +208,7 @@ class TracedHandler:
                 served_well = served.traced(outcome)
                 recorder.add(served_well)
                 if served_well.stdout is not None:
-                    self._note_unawaited(served_well)
+                    self._note_in_vain(served, served_well)
             if watch is not None:
                 watch(served.request, outcome.reply)
         else:
@@ -217,6 +220,13 @@ class TracedHandler:
         if seconds > BLOCKING_SECONDS and not served.spec.is_async:
             self.blocked.append(Blocked(served.request.target, seconds))
         return outcome
+
+
+def _never_awaited(typename: str, name: str) -> str:
+    return (
+        f"{typename} called {name}() without awaiting it, and nothing of it has run: "
+        f"in an `async def` function write `await {name}(...)`"
+    )
 
 
 if sys.version_info >= (3, 12):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from ..cells.places import name_of_file
+from ..cells.places import place_of_function
 from ..sdk.registry import FunctionSpec
 from ..sdk.value_spec import ValueSpec
 from ..trace.reader import read_batch
@@ -128,9 +128,7 @@ def _source(fun: Any) -> tuple[str, str]:
         text = inspect.getsource(shown)
     except (OSError, TypeError):  # of an interpreter without a notebook, or written in C
         text = ""
-    code = getattr(found, "__code__", None)
-    place = "" if code is None else f"{name_of_file(code.co_filename)}, line {code.co_firstlineno}"
-    return text[:_SOURCE], place
+    return text[:_SOURCE], place_of_function(fun)
 
 
 def _quantile(ordered: list[float], part: float) -> float:

@@ -75,6 +75,24 @@ def test_whatever_leaves_a_function_parks_its_one_address(shared):
     assert all(session.state(typename, "x") == {"n": 5} for typename in says)
 
 
+def test_state_that_is_changed_in_place_is_told_and_not_kept(shared):
+    session, functions = shared
+
+    @sf.function("m/cart", state={"items": list}, functions=functions)
+    async def cart(ctx, message):
+        if message.value == 0:
+            ctx.storage.items = [0]
+        else:
+            ctx.storage.items.append(message.value)
+
+    session.send("m/cart", "x", 0)
+    session.send("m/cart", "x", 1)
+    with pytest.warns(UserWarning, match="m/cart .* state 'items' was .* not assigned"):
+        session.wait_idle(60)
+    assert session.state("m/cart", "x") == {"items": [0]}
+    assert "ctx.storage.items = items" in session.invocations.filter(type="m/cart")[1].stdout
+
+
 def test_calls_that_wait_are_refused_inside_a_function(shared):
     session, functions = shared
     calls = {
