@@ -10,6 +10,7 @@ const SIGNS: Record<Header["state"], string> = {
   paused: "❚❚",
   stopped: "■",
   ended: "■",
+  broken: "■",
 };
 
 export function HeaderBar({ present, presenting }: { present: () => void; presenting: boolean }) {

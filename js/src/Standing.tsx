@@ -1,7 +1,15 @@
 // What is wrong with the view itself: it never says what is not so.
 import { count } from "./format";
 import { useSession, useStore } from "./hooks";
-import { isOver } from "./wire";
+import { type Header, isOver } from "./wire";
+
+const OVER: Partial<Record<Header["state"], string>> = {
+  stopped: "The session has been stopped.",
+  ended: "The session has ended.",
+  broken:
+    "The session serves nothing any more. What is here is what it has in memory, its state too: " +
+    "the file may have less.",
+};
 
 export function Standing() {
   const { connection } = useSession();
@@ -14,11 +22,7 @@ export function Standing() {
     connection.late > 0 && "The kernel has not answered yet: it runs a cell.",
     missed > 0 && `${count(missed)} invocations passed while nobody looked: no graph counts them.`,
   ].filter((each): each is string => Boolean(each));
-  const over =
-    !connection.gone &&
-    header &&
-    isOver(header) &&
-    `The session has ${header.state === "ended" ? "ended" : "been stopped"}.`;
+  const over = !connection.gone && header && isOver(header) && OVER[header.state];
   return (
     <div class={connection.gone ? "sf-standing sf-gone" : "sf-standing"} aria-live="polite">
       {over && <div class="sf-dim">{over}</div>}

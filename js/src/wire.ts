@@ -140,7 +140,7 @@ export function decodeEdge([kind, source, target, messages]: WireEdge): Edge {
 
 export interface Header {
   engine: string;
-  state: "running" | "paused" | "stopped" | "ended";
+  state: "running" | "paused" | "stopped" | "ended" | "broken";
   health: string;
   url: string;
   web_url: string;
@@ -162,9 +162,12 @@ export interface Header {
   editable: boolean;
 }
 
-/** Will nothing be served any more? "ended" is a session whose thread ended without a stop. */
+/**
+ * Will nothing be served any more? "ended" is a session whose thread ended without a stop, "broken"
+ * one whose file cannot be written any more.
+ */
 export function isOver({ state }: Pick<Header, "state">): boolean {
-  return state === "stopped" || state === "ended";
+  return state === "stopped" || state === "ended" || state === "broken";
 }
 
 export interface Update {

@@ -38,6 +38,7 @@ test.each([
   ["paused", "❚❚ embedded, paused", ["▶ Resume", "Step", "Clear view", "Present"]],
   ["stopped", "■ embedded, stopped", ["Clear view", "Present"]],
   ["ended", "■ embedded, ended", ["Clear view", "Present"]],
+  ["broken", "■ embedded, broken", ["Clear view", "Present"]],
 ] as const)("a session that is %s", (state, words, buttons) => {
   expect(shown(state)).toEqual([words, buttons]);
 });

@@ -211,6 +211,7 @@ const STATES: Record<Header["state"], true> = {
   paused: true,
   stopped: true,
   ended: true,
+  broken: true,
 };
 
 // A row has no names on the wire: what stands in each place here is the name it must come out by.
@@ -251,10 +252,10 @@ test("an invocation has a status that the kernel's side knows", () => {
   expect(Object.keys(STATUSES)).toEqual(fields.statuses);
 });
 
-test("a session is in a state that the kernel's side knows, and is over in two of them", () => {
+test("a session is in a state that the kernel's side knows, and is over in three of them", () => {
   expect(Object.keys(STATES)).toEqual(fields.states);
   const over = (Object.keys(STATES) as Header["state"][]).filter((state) => isOver({ state }));
-  expect(over).toEqual(["stopped", "ended"]);
+  expect(over).toEqual(["stopped", "ended", "broken"]);
 });
 
 test("each place of a row is what the kernel's side puts there", () => {

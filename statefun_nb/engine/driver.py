@@ -129,11 +129,13 @@ class Driver:
 
     def pause(self) -> None:
         """Send no further request; those in flight end."""
+        self._check()
         self.paused = True
         self._settle()
 
     def resume(self) -> None:
         """Send requests again."""
+        self._check()
         self.paused = False
         self.wake()
 

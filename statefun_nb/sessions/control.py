@@ -163,12 +163,24 @@ class Control(Inspection):
     # Controlling.
 
     def pause(self) -> None:
-        """Serve no further message until ``step`` or ``resume``."""
+        """Serve no further message until ``step`` or ``resume``.
+
+        Raises
+        ------
+        EngineError
+            When nothing is served any more, because the file of ``durable=`` cannot be written.
+        """
         self._check_running()
         self.engine.pause()
 
     def resume(self) -> None:
-        """Serve messages again."""
+        """Serve messages again.
+
+        Raises
+        ------
+        EngineError
+            As ``pause`` does.
+        """
         self._check_running()
         self.engine.resume()
 

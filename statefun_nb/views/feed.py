@@ -214,7 +214,7 @@ class Feed:
         ordered = sorted(self._durations)
         return Header(
             engine=status.engine,
-            state="ended" if status.state == "broken" else status.state,
+            state=status.state,
             health="" if status.over else status.health,
             url=status.url,
             web_url=status.web_url or "",
@@ -233,7 +233,9 @@ class Feed:
             p99=self._quantile(ordered, 0.99),
             running=[] if status.over else self._running(),
             functions=list(status.functions),
-            editable=source.engine.controls is not None and not status.over,
+            editable=source.engine.controls is not None
+            and not status.over
+            and status.state != "broken",
         )
 
     def _running(self) -> list[str]:

@@ -84,7 +84,7 @@ class Header(TypedDict):
     """
 
     engine: str
-    state: Literal["running", "paused", "stopped", "ended"]
+    state: Literal["running", "paused", "stopped", "ended", "broken"]
     health: str
     url: str
     web_url: str

@@ -94,6 +94,25 @@ def test_a_file_that_goes_away_is_noticed_before_anything_is_confirmed(start, pa
         assert "was deleted, moved or replaced" in session.engine.health()
 
 
+def test_what_cannot_be_kept_is_neither_paused_nor_resumed(functions, path):
+    calls = {
+        "pause": lambda session: session.pause(),
+        "resume": lambda session: session.resume(),
+        "step": lambda session: session.step(),
+        "advance": lambda session: session.advance(timedelta(hours=1)),
+        "retry": lambda session: session.retry(),
+        "send": lambda session: session.send("d/count", "a", 2),
+    }
+    with sf.start(port=0, functions=functions, durable=path, clock="virtual") as session:
+        session.pause()
+        session.resume()
+        path.unlink()
+        for name, call in calls.items():
+            with pytest.raises(sf.EngineError, match=r"kept\.db was deleted, moved or replaced"):
+                call(session)
+            assert not session.engine.paused, name
+
+
 @pytest.mark.parametrize("noticed", [True, False])
 def test_after_its_file_is_gone_a_session_is_broken_and_a_start_makes_a_new_one(
     functions, path, noticed

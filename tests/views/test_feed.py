@@ -222,6 +222,15 @@ def test_a_session_whose_loop_has_ended_still_tells(session):
     assert "2 invocations" in snapshot_fragment(session)
 
 
+def test_a_session_that_can_keep_nothing_any_more_says_so(functions, tmp_path):
+    path = tmp_path / "kept.db"
+    with sf.start(port=0, functions=functions, durable=path) as session:
+        path.unlink()
+        header = drain(Feed(session, clock=Clock()))[-1]["header"]
+    assert (header["state"], header["editable"]) == ("broken", False)
+    assert "kept.db was deleted, moved or replaced" in header["health"]
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(["one", "many", "update", "restart"]), max_size=12))
 def test_whatever_happens_in_between_the_browser_has_what_is_kept(actions):
