@@ -227,8 +227,14 @@ function fieldTest(field: Field, compare: string, value: string): Test | string 
   }
 }
 
-/** A repaired error is found as an error, too. */
-function statusTest(value: string): (row: Row) => boolean {
+const STATUSES = ["ok", "error", "rolled back", "repaired"];
+
+/** A repaired error is found as an error, too; the beginning of a word will do. */
+function statusTest(value: string): Test | string {
+  if (!STATUSES.some((each) => each.startsWith(value))) {
+    const known = STATUSES.map((each) => term("status", each)).join(" ");
+    return `"status:${value}" is not known: use ${known}`;
+  }
   const repaired = "repaired".startsWith(value);
   return (row) => row.status.startsWith(value) || (repaired && row.repaired);
 }

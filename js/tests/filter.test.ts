@@ -106,6 +106,8 @@ describe("a filter knows what became of an invocation", () => {
 describe("a filter says what it does not understand", () => {
   test.each([
     ["typ:person", '"typ:" is not known'],
+    ["status:eror", 'use status:ok status:error status:"rolled back" status:repaired'],
+    ["status:*", '"status:*" is not known'],
     ["seq:abc", "needs a number"],
     ["ms:", "needs a number"],
     ["since:soon", "needs a time"],

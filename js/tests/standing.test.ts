@@ -3,8 +3,8 @@ import { h, render } from "preact";
 import { expect, test } from "vitest";
 import type { Connection } from "../src/connection";
 import { SessionContext } from "../src/hooks";
-import { Selection } from "../src/selection";
 import { Standing } from "../src/Standing";
+import { Selection } from "../src/selection";
 import { Store } from "../src/store";
 import { HEADER, update } from "./rows";
 

@@ -44,8 +44,10 @@ class Parser(argparse.ArgumentParser):
         raise HelpShown
 
     def _parse_optional(self, arg_string: str) -> Any:
-        # What is between quotation marks is text, also where it begins as an option does.
-        return None if isinstance(arg_string, Quoted) else super()._parse_optional(arg_string)
+        # What is between quotation marks is text, also where it begins as an option does, and
+        # this is a number, which argparse does not know.
+        is_value = isinstance(arg_string, Quoted) or arg_string == "-inf"
+        return None if is_value else super()._parse_optional(arg_string)
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002
         print(message, end="")
@@ -174,6 +176,14 @@ def _is_literal(text: str) -> bool:
     return True
 
 
+class _WithFloats(ast.NodeTransformer):
+    """Takes ``nan`` and ``inf`` for what Python writes so: IPython puts them where ``{x}`` is."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """A number in the place of its name."""
+        return ast.Constant(float(node.id)) if node.id in ("nan", "inf") else node
+
+
 def literal_of(text: str) -> Any:
     """The value that a text is written for, in Python or in JSON: no evaluation.
 
@@ -186,9 +196,12 @@ def literal_of(text: str) -> Any:
     --------
     >>> literal_of("(1, 'a')"), literal_of('{"open": true}')
     ((1, 'a'), {'open': True})
+    >>> literal_of("{'least': -inf}")
+    {'least': -inf}
     """
     try:
-        return ast.literal_eval(text)
+        node = ast.parse(text.lstrip(" \t"), mode="eval")
+        return ast.literal_eval(_WithFloats().visit(node))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         if text[:1] not in ("{", "["):
             raise ValueError(text) from None

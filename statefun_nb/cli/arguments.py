@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from ..endpoint.admission import is_token, new_token
 from ..errors import StatefunError
+from ..protocol.module_reader import LONGEST
 
-__all__ = ["a_url", "add_token", "readable"]
+__all__ = ["a_path", "a_url", "add_token", "readable"]
 
 
 def add_token(parser: argparse.ArgumentParser) -> None:
@@ -55,8 +56,21 @@ def a_url(text: str) -> str:
     return text
 
 
+def a_path(text: str) -> Path:
+    """A file or a folder; a type for argparse.
+
+    Examples
+    --------
+    >>> str(a_path("lessons"))
+    'lessons'
+    """
+    if not text:  # which pathlib takes for the current folder, and an unset variable makes
+        raise argparse.ArgumentTypeError("it is empty: write a name, or . for this folder")
+    return Path(text)
+
+
 def readable(path: Path) -> Path:
-    """The path of a file that is text.
+    """The path of a file that is text, of which as much is looked at as a module.yaml may have.
 
     Raises
     ------
@@ -64,7 +78,8 @@ def readable(path: Path) -> Path:
         When it cannot be read as such.
     """
     try:
-        path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as opened:
+            opened.read(LONGEST + 1)  # some, such as /dev/urandom, have no end
     except OSError as error:
         raise StatefunError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 import shtab
 
@@ -15,7 +14,8 @@ from ..cluster.docker import KAFKA_IMAGE
 from ..cluster.release import RELEASES
 from ..errors import EngineError
 from ..sessions.options import Options
-from .arguments import readable
+from .arguments import a_path, readable
+from .terminal import tell
 
 __all__ = ["add_cluster"]
 
@@ -33,7 +33,7 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
     fetch.set_defaults(run=_fetch)
     up = commands.add_parser("up", help="start Kafka and StateFun with a module.yaml")
     module = up.add_argument(
-        "module", type=Path, help="module.yaml; {kafka} in it is the broker's address"
+        "module", type=a_path, help="module.yaml; {kafka} in it is the broker's address"
     )
     module.complete = shtab.FILE  # type: ignore[attr-defined]
     tasks = Options.parallelism
@@ -61,7 +61,7 @@ def _fetch(options: argparse.Namespace) -> None:
     progress = ProgressLine()
     artifacts.resolve(RELEASES[options.statefun], progress)
     progress("")
-    print('all that engine="flink" needs is here')
+    tell('all that engine="flink" needs is here')
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -86,12 +86,12 @@ def _tell(cluster: detached.DetachedCluster | None, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(None if cluster is None else cluster._asdict()))
     elif cluster is None:
-        print("no cluster is up")
+        tell("no cluster is up")
     else:
-        print(f"StateFun {'runs' if cluster.running else 'does not run'}")
-        print(f"  REST interface     {cluster.rest_url}")
-        print(f"  bootstrap servers  {cluster.bootstrap_servers}")
-        print(
+        tell(f"StateFun {'runs' if cluster.running else 'does not run'}")
+        tell(f"  REST interface     {cluster.rest_url}")
+        tell(f"  bootstrap servers  {cluster.bootstrap_servers}")
+        tell(
             f'  in a notebook      sf.start(engine="docker", rest_url="{cluster.rest_url}", '
             f'bootstrap_servers="{cluster.bootstrap_servers}")'
         )
@@ -104,8 +104,8 @@ def _logs(options: argparse.Namespace) -> None:
         raise EngineError(f"no service {options.service!r} is up: {', '.join(logs) or 'none is'}")
     for name, text in logs.items():
         if options.service in (None, name):
-            print(f"--- {name}\n{text}")
+            tell(f"--- {name}\n{text}")
 
 
 def _down(_: argparse.Namespace) -> None:
-    print("the cluster is down" if detached.down() else "no cluster is up")
+    tell("the cluster is down" if detached.down() else "no cluster is up")

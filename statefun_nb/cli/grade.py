@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import shtab
 
@@ -12,6 +11,8 @@ from ..cells.progress import progress_bar
 from ..errors import StatefunError
 from ..testing.grading import Limits, find_notebooks, grade
 from ..testing.reports import as_json, as_junit, as_table, names_of, write_feedback
+from .arguments import a_path
+from .terminal import tell
 
 __all__ = ["add_grade"]
 
@@ -38,13 +39,13 @@ def add_grade(parser: argparse.ArgumentParser) -> None:
     """Give a parser the arguments of ``grade``."""
     parser.description = _WARNING
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    folder = parser.add_argument("folder", type=Path, help="of the participants' notebooks")
+    folder = parser.add_argument("folder", type=a_path, help="of the participants' notebooks")
     folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
     for name, word, what in _FILES:
-        file = parser.add_argument(name, type=Path, metavar=word, help=what)
+        file = parser.add_argument(name, type=a_path, metavar=word, help=what)
         file.complete = shtab.FILE  # type: ignore[attr-defined]
     feedback = parser.add_argument(
-        "--feedback", type=Path, metavar="FOLDER", help="write a page for each participant"
+        "--feedback", type=a_path, metavar="FOLDER", help="write a page for each participant"
     )
     feedback.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
     for name, default, what in _NUMBERS:
@@ -66,7 +67,7 @@ def _grade(options: argparse.Namespace) -> None:
             report=lambda _: bar.update(1),
         )
     names = names_of(graded, options.folder)
-    print(as_table(graded, names).lstrip("\n"))
+    tell(as_table(graded, names).lstrip("\n"))
     if options.json:
         options.json.write_text(as_json(graded, names), encoding="utf-8")
     if options.junit:
@@ -74,8 +75,6 @@ def _grade(options: argparse.Namespace) -> None:
     if options.feedback:
         write_feedback(graded, names, options.feedback)
     if not options.network and not all(each.without_network or each.problem for each in graded):
-        print(
-            "The network was within reach: this platform, or container, does not let it be taken."
-        )
+        tell("The network was within reach: this platform, or container, does not let it be taken.")
     if all(each.problem for each in graded):
         raise StatefunError("none of these notebooks could be graded: the table says why")

@@ -9,6 +9,7 @@ import shtab
 
 from ..errors import StatefunError, install_command
 from ..testing.lessons import find_lesson, write_lesson
+from .arguments import a_path
 from .terminal import say
 
 __all__ = ["add_lab"]
@@ -22,7 +23,7 @@ def add_lab(parser: argparse.ArgumentParser) -> None:
     folder = parser.add_argument(
         "folder",
         nargs="?",
-        type=Path,
+        type=a_path,
         default=Path(),
         help="folder with the notebooks (default: this one)",
     )

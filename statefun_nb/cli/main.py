@@ -9,7 +9,6 @@ import signal
 import sys
 import time
 import warnings
-from pathlib import Path
 from typing import get_args
 
 import shtab
@@ -21,7 +20,7 @@ from ..errors import EngineError, StatefunError
 from ..sdk.registry import StatefulFunctions
 from ..sessions.default import start
 from ..sessions.options import OnErrorName, Options
-from .arguments import add_token, readable
+from .arguments import a_path, add_token, readable
 from .cluster import add_cluster
 from .demo import demo as run_demo
 from .doctor import as_table, examine
@@ -30,7 +29,7 @@ from .lab import add_lab
 from .module import add_module
 from .run_notebook import export_notebook
 from .serving import ended_by_signal, follow, load_functions, served
-from .terminal import Parser, give_up, plain, say
+from .terminal import Parser, give_up, plain, say, tell
 from .workshop import add_workshop
 
 __all__ = ["main"]
@@ -90,7 +89,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     module = parser.add_argument(
-        "module", type=Path, help="endpoints, and the playground's ingress and egress"
+        "module", type=a_path, help="endpoints, and the playground's ingress and egress"
     )
     parser.add_argument(
         "--functions", metavar="MODULE", help="Python module whose functions this process serves"
@@ -116,8 +115,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
-    notebook = parser.add_argument("notebook", type=Path, help="an .ipynb file")
-    target = parser.add_argument("folder", type=Path, help="where to; made when it is not there")
+    notebook = parser.add_argument("notebook", type=a_path, help="an .ipynb file")
+    target = parser.add_argument("folder", type=a_path, help="where to; made when it is not there")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the files of an earlier export"
     )
@@ -131,7 +130,7 @@ def _doctor(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps([finding._asdict() for finding in findings], indent=1))
         return
-    print(as_table(findings))
+    tell(as_table(findings))
 
 
 def _serve(options: argparse.Namespace) -> None:
@@ -144,7 +143,7 @@ def _serve(options: argparse.Namespace) -> None:
             place = {"url": endpoint.url, "health_url": endpoint.health_url}
             print(json.dumps({**place, "functions": list(functions)}), flush=True)
         else:
-            print(f"{', '.join(functions)}\n  at {endpoint.url} (Ctrl-C stops it)", flush=True)
+            tell(f"{', '.join(functions)}\n  at {endpoint.url} (Ctrl-C stops it)")
         while True:
             time.sleep(3600)
 
@@ -169,13 +168,13 @@ def _run_module(options: argparse.Namespace) -> None:
                 f"{error}: from a shell, `statefun-nb cluster up {module}`, and `statefun-nb serve "
                 "MODULE` for the functions"
             ) from error
-        print(session.module_yaml() + "--- running (Ctrl-C stops it)", flush=True)
+        tell(session.module_yaml() + "--- running (Ctrl-C stops it)")
         follow(session, say)
 
 
 def _export(options: argparse.Namespace) -> None:
     done = export_notebook(options.notebook, options.folder, overwrite=options.overwrite)
-    print(plain(done.text))
+    tell(done.text)
     if done.problem:
         raise StatefunError(done.problem)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from pathlib import Path
 
 import shtab
 
@@ -14,7 +13,7 @@ from ..protocol.module_older import with_older_endpoints, write_older
 from ..protocol.module_reader import read_source
 from ..protocol.module_yaml import OLDER_ENDPOINT, with_endpoints, write_module
 from ..sessions.options import Options
-from .arguments import a_url, readable
+from .arguments import a_path, a_url, readable
 from .serving import load_functions
 from .terminal import say
 
@@ -33,7 +32,7 @@ def add_module(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_write)
     commands = parser.add_subparsers(dest="step", metavar="convert")
     convert = commands.add_parser("convert", help="an older module.yaml as one of today")
-    file = convert.add_argument("file", type=Path)
+    file = convert.add_argument("file", type=a_path)
     file.complete = shtab.FILE  # type: ignore[attr-defined]
     convert.set_defaults(run=_convert)
 

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["Parser", "give_up", "plain", "say"]
+__all__ = ["Parser", "give_up", "plain", "say", "tell"]
 
 
 def plain(text: str) -> str:
@@ -31,6 +31,11 @@ def _written(character: str) -> str:
 def say(text: str) -> None:
     """Write an error, or another word about the program itself, to stderr."""
     print(plain(text), file=sys.stderr, flush=True)
+
+
+def tell(text: str) -> None:
+    """Write what was asked for to stdout, where it is for a person: names may be anybody's."""
+    print(plain(text), flush=True)
 
 
 class Parser(argparse.ArgumentParser):

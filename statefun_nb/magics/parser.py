@@ -81,7 +81,7 @@ def line_parser() -> argparse.ArgumentParser:
     send.add_argument(
         "value",
         nargs="+",
-        help='a Python literal, or else text; "5" in quotation marks is the text 5',
+        help='a Python literal (nan, inf too), or else text; "5" in quotation marks is the text 5',
     )
     send.add_argument("--delay", type=duration, metavar="TIME", help="deliver it later: 90, 5m, 1h")
 

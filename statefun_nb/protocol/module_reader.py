@@ -31,7 +31,7 @@ from .module_yaml import (
     Document,
 )
 
-__all__ = ["read_module", "read_source"]
+__all__ = ["LONGEST", "read_module", "read_source"]
 
 
 class _Fields(NamedTuple):
@@ -88,7 +88,7 @@ def read_source(source: str | Path, broker: str = "") -> list[Document]:
     else:
         file = Path(source).name
         with Path(source).open(encoding="utf-8") as opened:
-            text = opened.read(_LONGEST + 1)  # of a file of 100 MB no more is read
+            text = opened.read(LONGEST + 1)  # of a file of 100 MB no more is read
     try:
         documents = read_module(text.replace(KAFKA_PLACE, broker) if broker else text, file)
     except DeclarationError as error:
@@ -124,8 +124,8 @@ def read_module(text: str, file: str = MODULE_YAML) -> list[Document]:
 def _documents(text: str) -> list[Document]:
     import yaml
 
-    if len(text) > _LONGEST:
-        raise LineError(1, f"it has {len(text):,} characters: {_LONGEST:,} are the most")
+    if len(text) > LONGEST:
+        raise LineError(1, f"it has {len(text):,} characters: {LONGEST:,} are the most")
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, mostly there
     try:
         _check_size(yaml.parse(text, loader))
@@ -161,7 +161,7 @@ def _check_once(documents: list[Document]) -> list[Document]:
 
 
 # A module.yaml has some kilobytes and five levels. Characters, levels and nodes:
-_LONGEST = 1 << 20
+LONGEST = 1 << 20
 _DEEPEST = 50
 _MOST_NODES = 100_000
 

@@ -49,6 +49,10 @@ class ClassSerializer(TypeSerializer[Any]):
     def read(self, data: bytes) -> Any:
         """The instance; what cannot be read may raise anything."""
 
+    def read_back(self, data: bytes) -> Any:
+        """What was written just now; without what its class does not have, where that can be."""
+        return self.read(data)
+
     def reasons(self, error: Exception) -> list[str]:
         """What ``read`` has raised, in words, by field."""
         return [described(error)]
@@ -74,17 +78,30 @@ class ClassSerializer(TypeSerializer[Any]):
     def check(self, value: Any, data: bytes) -> None:
         """Raise when ``data`` cannot be read as ``value`` again."""
         try:
-            read = self.read(data)
+            read = self.read_back(data)
         except Exception as error:  # as in deserialize
             reasons = shorten("; ".join(self.reasons(error)), 400)
-            text = f"{shown(value)} could not be read again: {reasons}"
+            lost = self._lost_when_read(value, data)  # which says more, where there is something
+            text = lost or f"{shown(value)} could not be read again: {reasons}"
             raise ConversionError(text) from self.cause(error)
+        if lost := self._lost(value, read):
+            raise ConversionError(lost)
+
+    def _lost(self, value: Any, read: Any) -> str:
+        """Which part of a value is another one in what was read, in words; "" for none."""
         if self._hides is None:
             self._hides = hides(self.of)
         lost = first_difference(value, read, deep=self._hides)
-        if lost is not None:
-            dot = "" if lost.path.startswith("[") else "." if lost.path else ": "
-            raise ConversionError(f"{self.name}{dot}{lost.text}{_advice(lost.wrote)}")
+        if lost is None:
+            return ""
+        dot = "" if lost.path.startswith("[") else "." if lost.path else ": "
+        return f"{self.name}{dot}{lost.text}{_advice(lost.wrote)}"
+
+    def _lost_when_read(self, value: Any, data: bytes) -> str:
+        try:
+            return self._lost(value, self.read(data))
+        except Exception:  # it cannot be read at all
+            return ""
 
     def _renewed(self, value: Any) -> Any:
         """An instance of an earlier definition as one of this class."""

@@ -23,7 +23,6 @@ from typing import (
     Union,
     get_args,
     get_origin,
-    is_typeddict,
 )
 from uuid import UUID
 
@@ -31,8 +30,17 @@ from ..errors import DeclarationTypeError
 from ..tables import shown
 from .conversion import is_numpy
 from .dataclass_types import DataclassSerializer
+from .types import Type
 
-__all__ = ["GenericSerializer", "check_generic", "check_parameters", "is_union", "plain_annotation"]
+__all__ = [
+    "GenericSerializer",
+    "check_generic",
+    "check_parameters",
+    "is_typed_dict",
+    "is_union",
+    "members",
+    "plain_annotation",
+]
 
 _SCALARS = (
     bool, int, float, str, bytes, types.NoneType,
@@ -48,7 +56,7 @@ class GenericSerializer(DataclassSerializer):
     __slots__ = ()
 
     def serialize(self, value: Any) -> bytes:
-        if is_union(self.of) or self.cls is Literal:
+        if is_union(self.of) or self.cls is Literal or is_typed_dict(self.cls):
             return self.write(value)  # the converter says what fits
         return super().serialize(value)
 
@@ -61,9 +69,23 @@ class GenericSerializer(DataclassSerializer):
         return True
 
 
+def is_typed_dict(annotation: Any) -> bool:
+    """A TypedDict, also the one of typing_extensions."""
+    is_dict = isinstance(annotation, type) and issubclass(annotation, dict)
+    return is_dict and hasattr(annotation, "__required_keys__")
+
+
 def is_union(annotation: Any) -> bool:
     """``A | B``, ``Optional[A]`` ..."""
     return get_origin(annotation) in (Union, types.UnionType)
+
+
+def members(tpe: Type[Any]) -> tuple[Any, ...]:
+    """The classes of a type that is a union; none of any other."""
+    serializer = tpe.serializer()
+    if isinstance(serializer, GenericSerializer) and is_union(serializer.of):
+        return get_args(serializer.of)
+    return ()
 
 
 def plain_annotation(annotation: Any) -> Any:
@@ -167,7 +189,7 @@ def _parts(annotation: Any) -> Iterator[Any]:
 
 
 def _is_known(part: Any) -> bool:
-    if part is Any or part is None or isinstance(part, NewType) or is_typeddict(part):
+    if part is Any or part is None or isinstance(part, NewType) or is_typed_dict(part):
         return True
     if not isinstance(part, type):
         return False

@@ -23,6 +23,7 @@ import dataclasses
 import json
 import re
 from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
@@ -40,7 +41,9 @@ from .generic_types import (
     GenericSerializer,
     check_generic,
     check_parameters,
+    is_typed_dict,
     is_union,
+    members,
     plain_annotation,
 )
 from .pydantic_types import ModelSerializer
@@ -62,6 +65,7 @@ __all__ = [
     "JSON",
     "JSON_NAMESPACE",
     "decode_value",
+    "named_member",
     "type_of_class",
     "type_of_value",
 ]
@@ -164,13 +168,23 @@ def type_of_class(annotation: object) -> Type:
         raise DeclarationTypeError(
             f"{name} alone would come back as a dict: say what is in it, such as {wanted}"
         )
-    if origin in _GENERIC or is_union(annotation):
+    if origin in _GENERIC or is_union(annotation) or is_typed_dict(cls):
         return _container(annotation)
     if not isinstance(cls, type):
         raise DeclarationTypeError(f"{shown(annotation)} is not a type: use {_ACCEPTED}")
     if origin is not None and dataclasses.is_dataclass(cls):
         return _generic(annotation)  # Box[int] tells what is in it
     return CLASS_TYPES.get(cls) or _infer(cls)
+
+
+def named_member(tpe: Type, is_named: Callable[[Type], bool]) -> Type | None:
+    """The member of a union that a typename names, where the value alone may not tell; or None."""
+    for member in members(tpe):
+        with contextlib.suppress(DeclarationTypeError):  # of what is only written in JSON
+            found = type_of_class(member)
+            if not isinstance(found.serializer(), GenericSerializer) and is_named(found):
+                return found
+    return None
 
 
 # Those of the containers whose annotations tell what is in them.

@@ -11,7 +11,7 @@ from ..protocol.any_values import local_name, type_url
 from ..protocol.effects import LONGEST_DELAY_MS, TypedValue, TypedValueLike, new_tuple
 from ..tables import shown
 from .generic_types import GenericSerializer
-from .inference import CLASS_TYPES, decode_value, type_of_class, type_of_value
+from .inference import CLASS_TYPES, decode_value, named_member, type_of_class, type_of_value
 from .targets import check_utf8, target_of
 from .types import (
     BUILT_IN_TYPES,
@@ -181,6 +181,8 @@ class Message(_Typed):
         value, wanted = self.typed_value, type_of_class(tpe)
         serializer, typename = wanted.serializer(), wanted.typename
         if isinstance(serializer, GenericSerializer):
+            if value.typename != typename and named_member(wanted, self.is_type):
+                return True
             return value.has_value and serializer.reads(value.value or b"")
         return value.typename == typename or _is_any_of(value, typename)
 
@@ -200,6 +202,7 @@ class Message(_Typed):
             return None
         if not isinstance(tpe, Type):
             tpe = type_of_class(tpe)
+        tpe = tpe if value.typename == tpe.typename else named_member(tpe, self.is_type) or tpe
         if value.typename != tpe.typename and {value.typename, tpe.typename} <= _GETTERS.keys():
             raise self._is_other(tpe)  # protobuf would take it for 0, or for an empty text
         try:

@@ -114,8 +114,9 @@ class Invocations(Live, Sequence[Invocation]):
                 raise StatefunError(f"{name}={shown(value)}: it takes text")
         known = isinstance(status, str) and status in get_args(InvocationStatus)
         if status is not None and not known:
+            meant = did_you_mean(str(status), get_args(InvocationStatus))
             raise StatefunError(
-                f"status={shown(status)} is not known: use 'ok', 'error' or 'rolled back'"
+                f"status={shown(status)} is not known: use 'ok', 'error' or 'rolled back'{meant}"
             )
         if where is not None and not callable(where):
             raise StatefunError(

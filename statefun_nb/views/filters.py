@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 from ..errors import SessionError, did_you_mean
 from ..tables import shown
+from ..trace.events import InvocationStatus
 
 __all__ = ["FIELDS", "check_filter"]
 
@@ -14,6 +15,8 @@ FIELDS = (
     "type", "id", "caller", "status", "error", "state", "message", "sent", "topic", "seq", "cause",
     "ms", "since",
 )  # fmt: skip
+# What becomes of an invocation; the beginning of a word will do.
+_STATUSES = (*get_args(InvocationStatus), "repaired")
 _NUMBERS = ("seq", "cause", "ms")
 _WORD = re.compile(r'(?:[^\s"()]|"[^"]*"?)+')
 _TERM = re.compile(r"-?([A-Za-z]+)(:|=|!=|[<>]=?)(.*)", re.DOTALL)
@@ -43,7 +46,14 @@ def check_filter(filter: Any) -> None:
         if name not in FIELDS:
             meant = did_you_mean(name, FIELDS)
             raise SessionError(f"filter: {name!r} is not known: use {', '.join(FIELDS)}{meant}")
+        if name == "status" and not any(each.startswith(value.lower()) for each in _STATUSES):
+            meant = did_you_mean(value.lower(), _STATUSES)
+            raise SessionError(f"filter: {shown(value)} is no status: use {_named()}{meant}")
         if name in _NUMBERS and value and not re.fullmatch(r"[<>]?\d+(?:\.\d+)?", value, re.ASCII):
             raise SessionError(
                 f"filter: {name}:{value} needs a number, as in {name}:7 or {name}:>7"
             )
+
+
+def _named() -> str:
+    return ", ".join(f'status:"{each}"' if " " in each else f"status:{each}" for each in _STATUSES)

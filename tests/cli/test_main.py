@@ -374,6 +374,41 @@ def test_no_text_of_an_error_moves_the_cursor(tmp_path):
         assert done.stderr.replace("\n", "").isprintable(), words
 
 
+def test_no_name_of_a_folder_moves_the_cursor(tmp_path):
+    folder = tmp_path / ESCAPES.replace("/", "-")
+    graded = folder / "graded"
+    graded.mkdir(parents=True)
+    (graded / "one.ipynb").write_text("no notebook")
+    for words in (
+        ["workshop", "new", str(folder)],
+        ["workshop", "new", str(folder)],  # they are there already
+        ["export", str(folder / "missing.ipynb"), str(folder / "project")],
+        ["grade", str(graded)],
+    ):
+        done = run(*words)
+        said = done.stdout + done.stderr
+        assert "FAKE" in said or words[0] == "grade", words
+        assert said.replace("\n", "").isprintable(), words
+
+
+@pytest.mark.parametrize("words", [["workshop", "new", ""], ["export", "x.ipynb", ""], ["lab", ""]])
+def test_an_empty_name_is_not_the_current_folder(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run(*words)
+    assert done.returncode == 2
+    assert "it is empty: write a name, or . for this folder" in done.stderr
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("words", [["module", "convert"], ["run"], ["cluster", "up"]])
+def test_a_file_without_an_end_is_refused(words):
+    for endless, why in (("/dev/urandom", "not text in UTF-8"), ("/dev/zero", "no module.yaml")):
+        if words != ["cluster", "up"] or endless == "/dev/urandom":  # it asks for Docker first
+            done = run(*words, endless)
+            assert done.returncode == 1
+            assert why in done.stderr
+
+
 def test_what_fails_in_a_served_module_is_plain_text_on_stderr(tmp_path):
     functions = sf.StatefulFunctions()
     functions.register("t/f", lambda ctx, message: None)

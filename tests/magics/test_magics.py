@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 import pytest
@@ -205,15 +206,31 @@ def test_help_is_shown_and_nothing_else_happens(shell, capsys, line):
         ("r'a b'", "a b"),
         ("'--delay' 0", "--delay 0"),
         ("1.5", 1.5),
+        ("-inf", -math.inf),
+        ("{endless}", {"k": [math.inf, -math.inf]}),
+        ('"inf"', "inf"),
+        ("info", "info"),
     ],
 )
 def test_what_is_sent_is_the_literal_that_was_written(shell, text, value):
     sf.function("m/f")(lambda ctx, message: None)
-    shell.run_cell("k = 5")
+    shell.run_cell("k = 5; endless = {'k': [float('inf'), -float('inf')]}")
     session = sf.start(port=0, clock="virtual")
     shell.run_line_magic("statefun", f"send m/f a {text}")
     session.advance(timedelta(seconds=1))
     assert session.invocations[-1].message.value == value
+
+
+def test_a_number_that_is_none_arrives_as_one(shell):
+    sf.function("m/f")(lambda ctx, message: None)
+    shell.run_cell("x = float('nan'); held = {'x': x}")
+    session = sf.start(port=0)
+    for text in ("{x}", "{held}"):
+        shell.run_line_magic("statefun", f"send m/f a {text}")
+    session.wait_idle()
+    bare, held = (each.message.value for each in session.invocations)
+    assert math.isnan(bare)
+    assert math.isnan(held["x"])
 
 
 @pytest.mark.parametrize(

@@ -292,6 +292,67 @@ def test_a_key_that_a_typed_dict_does_not_have_is_refused_where_state_is_written
     assert "has 'name', which Priced does not have" in errors[0]
 
 
+@dataclasses.dataclass
+class Tin:
+    size: int = 0
+
+
+@dataclasses.dataclass
+class Jar:
+    size: int = 0
+
+
+KEYS: Any = {"price": 1, "name": "hat"}  # one more than Priced has
+
+
+@pytest.mark.parametrize(
+    ("declared", "value"),
+    [(list[Priced], [KEYS]), (Priced, KEYS), (Label, Label(KEYS))],
+    ids=str,
+)
+def test_a_key_that_a_typed_dict_does_not_have_is_refused_where_a_message_is_written(
+    functions, declared, value
+):
+    @sf.function("v/sends", functions=functions)
+    def sends(ctx, message):
+        for send in (
+            lambda: ctx.send("v/to", "a", value, type=declared),
+            lambda: ctx.send_after(dt.timedelta(1), "v/to", "a", value, type=declared),
+        ):
+            with pytest.raises(sf.ConversionError, match=r"v/to 'a'.*'name', which Priced does"):
+                send()
+
+    with sf.start(port=0, functions=functions) as session:
+        with pytest.raises(sf.ConversionError, match="has 'name', which Priced does not have"):
+            session.send("v/to", "a", value, type=declared)
+        session.send("v/sends", "a", 1)
+        assert session.wait_idle().parked == 0
+        assert len(session.invocations) == 1
+
+
+def test_a_message_from_a_sender_that_is_ahead_is_read_all_the_same():
+    ahead = sf.message_builder(
+        "v/to", "a", value={"text": KEYS}, value_type=sf.make_json_type("v/label")
+    )
+    assert ahead.as_type(Label) == Label(KEYS)
+
+
+@pytest.mark.parametrize("value", [Tin(1), Jar(2), "text", 3, 0.5, True], ids=str)
+def test_a_union_is_read_as_the_member_that_the_typename_names(functions, value):
+    found: list[Any] = []
+
+    @sf.function("v/to", functions=functions)
+    def takes(ctx, message):
+        union = Tin | Jar | str | int | float | bool
+        found.append((message.is_type(union), message.as_type(union)))
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("v/to", "a", value)
+        assert session.wait_idle().parked == 0
+    assert found == [(True, value)]
+    assert type(found[0][1]) is type(value)
+
+
 # The class counts.
 
 

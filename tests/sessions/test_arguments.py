@@ -184,6 +184,7 @@ WRONG_CALLS: list[tuple[str, tuple[Any, ...], type[sf.StatefunError], str]] = [
     ("discard", ("a/conter", "x"), sf.UnknownFunctionError, "did you mean 'a/counter'"),
     ("table", (None,), sf.SessionError, "filter=None .*: it takes text"),
     ("table", (5,), sf.SessionError, "filter=5 .*: it takes text"),
+    ("table", ("-status:eror",), sf.SessionError, "'eror' .*no status: use .*mean 'error'"),
     ("table", ("typ:zz",), sf.SessionError, "'typ' is not known: use type.*did you mean 'type'"),
     ("table", ("-seq:x",), sf.SessionError, "seq:x needs a number"),
     ("retry", ("a/conter",), sf.UnknownFunctionError, "did you mean 'a/counter'"),

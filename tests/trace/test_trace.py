@@ -275,7 +275,7 @@ def test_a_trace_that_is_switched_off_records_nothing(functions):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"status": "eror"}, "status='eror' (str) is not known: use 'ok', 'error' or"),
+        ({"status": "eror"}, "'ok', 'error' or 'rolled back'; did you mean 'error'?"),
         ({"type": sf}, "it takes text"),
         ({"id": 5}, "id=5 (int): it takes text"),
         ({"where": "bob"}, "where='bob' (str): it takes a function"),
