@@ -22,7 +22,7 @@ from tornado import httputil, web
 from ..cells.blame import reason_of
 from ..errors import ProtocolError, UnknownFunctionError
 from ..protocol import v2
-from ..protocol.effects import Request, new_tuple
+from ..protocol.effects import Request
 from ..protocol.v3 import decode_request, without_messages
 from ..sdk import statuses
 from ..sdk.dispatch import Outcome, withdraw
@@ -140,32 +140,35 @@ class RequestReplyRoute(Route):
         """Answer a decoded request, or hold it; ``body`` is it, encoded."""
         parking = self.parking
         gone: Sequence[int] = ()
+        left, of_it = body, request
         if parking is not None:
             if parking.hold_if_due(connection, request, body):
                 return
             gone = parking.discarded_in(request)
-        asked = new_tuple(_Asked, (connection, request, body, gone))
-        if gone:
-            body = without_messages(body, gone)
-            if not body:  # every message was given up: none has an effect
-                self._answer_outcome(asked, Outcome(b"", False, None))
-                return
-            request = decode_request(body)._replace(protocol=request.protocol)
+            if gone:
+                left = without_messages(body, gone)
+                if not left:  # every message was given up: none has an effect
+                    asked = _Asked(connection, request, body, gone)
+                    self._answer_outcome(asked, Outcome(b"", False, None))
+                    return
+                of_it = decode_request(left)._replace(protocol=request.protocol)
         try:
-            outcome = self.handler.start(body, request)
-        except UnknownFunctionError as error:
-            self._answer_failure(asked, error.status_hint, Why(str(error), None), hold=True)
-            return
+            outcome = self.handler.start(left, of_it)
         except BaseException as error:  # whoever asked would wait till its time is up
-            why = Why(reason_of(error), None)
-            self._answer_failure(asked, 500, why, hold=not self.retry)
+            asked = _Asked(connection, request, body, gone)
+            if isinstance(error, UnknownFunctionError):
+                self._answer_failure(asked, error.status_hint, Why(str(error), None), hold=True)
+            else:
+                why = Why(reason_of(error), None)
+                self._answer_failure(asked, 500, why, hold=not self.retry)
             return
         if isinstance(outcome, Outcome):
             if parking is None and outcome.failure is None and isinstance(connection, Exchange):
                 connection.respond(200, OCTETS, outcome.reply)  # nearly always
             else:
-                self._answer_outcome(asked, outcome)
+                self._answer_outcome(_Asked(connection, request, body, gone), outcome)
             return
+        asked = _Asked(connection, request, body, gone)
         self._tasks.add(outcome)
         # A client that goes away will ask again: two runs of one batch must not overlap.
         gone_away = partial(withdraw, outcome)

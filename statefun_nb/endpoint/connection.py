@@ -22,6 +22,8 @@ __all__ = ["Held", "HttpConnection"]
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LINGER_SECONDS = 1.0
+_NEVER = float("inf")
+_NOWHERE: deque[Any] = deque(maxlen=0)  # keeps nothing of what is appended
 
 
 class Held:
@@ -71,7 +73,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
         self._loop = asyncio.get_running_loop()
         self._reading: Exchange | None = None
-        self._header_fields: list[tuple[bytes, bytes]] = []
+        self._header_fields: list[tuple[bytes, bytes]] | deque[Any] = _NOWHERE
         self._small = False
         self._request_bytes = 0  # of the request that is being read, with its framing
         self._other_bytes = 0  # of it since the last piece of its body: headers, framing, trailers
@@ -100,8 +102,9 @@ class HttpConnection(asyncio.Protocol):
         before = self._reading
         # No header of a request that begins in a small piece, and ends there, is too long.
         self._small = before is None and len(data) <= self._limits.header_bytes
-        self._request_bytes += len(data)
-        self._other_bytes += len(data)
+        size = len(data)
+        self._request_bytes += size
+        self._other_bytes += size
         try:
             try:
                 self._parser.feed_data(data)
@@ -203,7 +206,7 @@ class HttpConnection(asyncio.Protocol):
         fields = reading.fields = dict(headers)
         if b"upgrade" in fields and parser.should_upgrade():
             return  # see _feed_again
-        self._header_fields = []  # for trailers, which are of no use here
+        self._header_fields = _NOWHERE  # for trailers, which are of no use here
         reading.method = parser.get_method().decode("latin-1")
         reading.keep_alive = parser.should_keep_alive()
         if len(fields) != len(headers) or b"host" not in fields:
@@ -249,9 +252,12 @@ class HttpConnection(asyncio.Protocol):
             return
         self._reading = None
         self._request_bytes = self._other_bytes = 0
-        self._queue.append(reading)
         if not reading.keep_alive:
             self._closing = True
+        if self._serving is None and not self._queue and not self._write_paused:
+            self._start(reading)  # nearly always
+            return
+        self._queue.append(reading)
         if self._serving is None:
             self._next()
         if self._queue and not self._reading_paused and self._has_enough():
@@ -278,18 +284,21 @@ class HttpConnection(asyncio.Protocol):
     def _next(self) -> None:
         while self._serving is None and self._queue and not self._write_paused:
             exchange = self._queue.popleft()
-            self._serving = exchange
-            self.deadline = float("inf")  # a function may take as long as it needs
             if self._reading_paused and not self._has_enough():
                 self._reading_paused = False
                 self._read_by = self._loop.time() + self._limits.request_seconds
                 self._transport.resume_reading()
-            if exchange.refusal is not None:
-                exchange.refuse(*exchange.refusal)
-            else:
-                self._serve(exchange)
+            self._start(exchange)
         if self._closing and self._serving is None and not self._queue:
             self._close()
+
+    def _start(self, exchange: Exchange) -> None:
+        self._serving = exchange
+        self.deadline = _NEVER  # a function may take as long as it needs
+        if exchange.refusal is None:
+            self._serve(exchange)
+        else:
+            exchange.refuse(*exchange.refusal)
 
     def _close(self) -> None:
         if not self._refused:
@@ -308,7 +317,8 @@ class HttpConnection(asyncio.Protocol):
     def finish(self, exchange: Exchange) -> None:
         """Note that the answer to an exchange is complete, and go on with the next request."""
         exchange.finished = True
-        self._release(exchange)
+        self._held.bytes -= len(exchange.body)
+        exchange.body = b""
         if exchange is not self._serving:
             return
         self._serving = None

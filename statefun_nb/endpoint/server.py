@@ -268,7 +268,8 @@ class Endpoint:
     def _serve(self, exchange: Exchange) -> None:
         route = self._direct.get(exchange.target)
         if route is not None:
-            route.serve_body(exchange, bytes(exchange.body))
+            body = exchange.body
+            route.serve_body(exchange, body if type(body) is bytes else bytes(body))
             return
         try:
             self._ask_application(exchange)

@@ -239,15 +239,16 @@ class TracedBatch(NamedTuple):
         count = len(rows) // width
         size = len(request) + len(reply) + _BATCH_BYTES + _ROW_BYTES * count
         if count == 1:
-            columns = [rows[_STATE:]]  # one row: all its values at once
-        else:
-            columns = [rows[column::width] for column in range(_STATE, width)]
-        for column in columns:
-            before = None
-            for data in column:
-                if data is not None and data is not before:  # an unchanged value is there once
+            for data in rows[_STATE:]:
+                if data is not None:
                     size += len(data) + _VALUE_BYTES
-                    before = data
+        else:
+            for column in range(_STATE, width):
+                before = None
+                for data in rows[column::width]:
+                    if data is not None and data is not before:  # an unchanged value is there once
+                        size += len(data) + _VALUE_BYTES
+                        before = data
         if stdout:
             size += sum(map(len, stdout.values()))
         if error is not None:

@@ -84,9 +84,8 @@ class Served:
     def _reserve(self) -> Recorder:
         recorder = self._recorder
         assert recorder is not None  # without one, nobody observes
-        if not self._seq:
-            self._seq, self._number = recorder.reserve(len(self.request.invocations))
-            self._time = recorder.clock()
+        self._seq, self._number = recorder.reserve(len(self.request.invocations))
+        self._time = recorder.clock()
         return recorder
 
     def begin(self, context: InvocationContext, cells: list[Cell]) -> None:
@@ -151,7 +150,8 @@ class Served:
 
     def traced(self, outcome: Outcome) -> TracedBatch:
         """The batch that the recorder is to keep."""
-        self._reserve()  # it may have failed, or be empty, before its first invocation
+        if not self._seq:
+            self._reserve()  # it has failed, or is empty, before its first invocation
         error = None
         if outcome.failure is not None:
             error = invocation_error(outcome.failure)
