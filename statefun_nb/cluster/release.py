@@ -15,8 +15,10 @@ class FlinkPackage(NamedTuple):
 
     Attributes
     ----------
-    name, size : str
-        Of the package, and how much is fetched, in words.
+    name : str
+        Of the package.
+    megabytes : int
+        How much is fetched.
     jars : tuple of str
         How the file names begin that are kept: the table API is most of it, and not needed.
     options : tuple of str
@@ -24,7 +26,7 @@ class FlinkPackage(NamedTuple):
     """
 
     name: str
-    size: str
+    megabytes: int
     jars: tuple[str, ...]
     options: tuple[str, ...] = ()
 
@@ -37,6 +39,8 @@ class Release(NamedTuple):
     statefun, flink, scala : str
         The versions.
     package : FlinkPackage
+    megabytes : int
+        How much is fetched of StateFun itself.
     settings : mapping
         Of Flink: what it calls the state backend on the heap, and the like.
     form : ModuleForm
@@ -47,8 +51,13 @@ class Release(NamedTuple):
     flink: str
     scala: str
     package: FlinkPackage
+    megabytes: int
     settings: Mapping[str, str]
     form: ModuleForm
+
+    def runs_on(self, flink: str) -> bool:
+        """Is this version of Flink, such as 1.16.3, the one that it was made for?"""
+        return flink.split(".")[:2] == self.flink.split(".")[:2]
 
     @property
     def image(self) -> str:
@@ -68,8 +77,9 @@ OF_3 = Release(
     flink="1.16.2",
     scala="2.12",
     package=FlinkPackage(
-        "apache-flink-libraries", "237 MB", (*_JARS, "flink-connector-files-", "flink-cep-")
+        "apache-flink-libraries", 237, (*_JARS, "flink-connector-files-", "flink-cep-")
     ),
+    megabytes=107,
     settings={"state.backend": "hashmap", "pipeline.auto-generate-uids": "false"},
     form=FormOf3(),
 )
@@ -80,7 +90,7 @@ OF_2 = Release(
     # Of that time there are wheels alone, for Pythons of that time; the jars in them run anywhere.
     package=FlinkPackage(
         "apache-flink",
-        "205 MB",
+        205,
         _JARS,
         (
             "--only-binary=:all:",
@@ -89,6 +99,7 @@ OF_2 = Release(
             "--platform=manylinux1_x86_64",
         ),
     ),
+    megabytes=47,
     # Its operators have no ids of their own. A request that is held is one of those that a task may
     # have under way, each on a thread: at the default of 1,024 so many parked addresses would stop
     # all others.

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +101,26 @@ def test_the_doctor_tells_what_is_there_and_what_to_do(monkeypatch, capsys, tmp_
     assert "fetched from PyPI" in findings["Java"]["fix"]
     assert main(["doctor"]) == 0
     assert "what to do" in capsys.readouterr().out
+
+
+def test_the_doctor_names_what_each_statefun_would_fetch(monkeypatch, capsys, tmp_path):
+    pytest.importorskip("jgo")
+    monkeypatch.setenv("STATEFUN_NB_CACHE", str(tmp_path))
+    monkeypatch.setenv("STATEFUN_NB_OFFLINE", "1")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)  # Maven's cache is there
+    assert main(["doctor", "--json"]) == 0
+    findings = {each["part"]: each for each in json.loads(capsys.readouterr().out)}
+    for statefun, flink, package, jar, fetch in (
+        ("3.3.0", "1.16.2", "apache-flink-libraries from PyPI, 237", 107, "cluster fetch"),
+        ("2.2.2", "1.11.3", "apache-flink from PyPI, 205", 47, "cluster fetch --statefun 2.2.2"),
+    ):
+        found = findings[f"StateFun {statefun}, Flink {flink}, Kafka 3.9.1"]
+        assert not found["ok"]
+        assert found["found"] == (
+            f"not in the cache: Flink {flink} ({package} MB), StateFun {statefun} "
+            f"(1 file from Maven, {jar} MB), Kafka 3.9.1 (57 files from Maven, 46 MB)"
+        )
+        assert found["fix"].endswith(f"(but STATEFUN_NB_OFFLINE is set), or by statefun-nb {fetch}")
 
 
 def test_the_doctor_cuts_no_command(monkeypatch, capsys):

@@ -17,7 +17,7 @@ from statefun_nb.cluster.cluster import Cluster
 from statefun_nb.cluster.engine import ClusterEngine
 from statefun_nb.cluster.processes import free_ports, root_cause
 from statefun_nb.cluster.release import OF_2, OF_3
-from statefun_nb.sessions.options import Options
+from statefun_nb.sessions.options import Options, StatefunVersion
 from tests.cluster.shared import served
 from tests.requirements import KAFKA_IMAGE, need_docker
 from tests.waiting import eventually
@@ -150,26 +150,41 @@ def test_a_killed_kernel_leaves_no_container():
     eventually(lambda: not containers(project) and not Path(folder).exists(), 120)
 
 
-def test_a_cluster_stays_is_found_and_taken_down(functions, tmp_path, monkeypatch, capsys):
-    need_docker()
+@pytest.mark.parametrize("release", [OF_3, OF_2], ids=lambda release: release.statefun)
+def test_a_cluster_stays_is_found_and_taken_down(functions, tmp_path, monkeypatch, capsys, release):
+    need_docker(release)
     monkeypatch.setenv("STATEFUN_NB_CACHE", str(tmp_path / "cache"))
     greet(functions)
-    with sf.start(port=0, functions=functions) as embedded:
-        port, module = embedded.endpoint.port, embedded.module_yaml()
     path = tmp_path / "module.yaml"
-    path.write_text(module)
+    with sf.start(port=0, functions=functions) as embedded:
+        port = embedded.endpoint.port
+        path.write_text(embedded.module_yaml(version=release.form.version))
+    version = release.statefun
+    other: StatefunVersion = "3.3.0" if release is OF_2 else "2.2.2"
+    up = ["cluster", "up", str(path), "--kafka-image", KAFKA_IMAGE, "--statefun"]
     assert main(["cluster", "status"]) == 1
     assert "no cluster is up" in capsys.readouterr().out
+    assert main([*up, other]) == 1
+    assert f"is an endpoint of StateFun {version[0]}.x, and the cluster" in capsys.readouterr().err
     try:
-        assert main(["cluster", "up", str(path), "--kafka-image", KAFKA_IMAGE]) == 0
+        assert main([*up, version]) == 0
         out = capsys.readouterr().out
-        assert "StateFun runs" in out
-        assert main(["cluster", "up", str(path)]) == 1
+        assert f"StateFun {version} runs" in out
+        assert main(["cluster", "up", str(path), "--statefun", version]) == 1
         assert "up already" in capsys.readouterr().err
         found = docker_place(out)
         assert main(["cluster", "status", "--json"]) == 0
-        assert json.loads(capsys.readouterr().out) == {**found, "running": True}
-        session = sf.start(engine="docker", port=port, functions=functions, **found)
+        where = {**found, "statefun": version}
+        assert json.loads(capsys.readouterr().out) == {**where, "running": True}
+        assert ('statefun="2.2.2"' in out) == (release is OF_2)
+        with (
+            sf.start(
+                engine="docker", port=0, functions=functions, statefun=other, **found
+            ) as wrong,
+            pytest.raises(sf.EngineError, match=f'StateFun {version}: .*statefun="{version}"'),
+        ):
+            wrong.send("d/f", "a", 1)
+        session = sf.start(engine="docker", port=port, functions=functions, **where)
         session.send("d/f", "a", 1)
         session.wait_idle(180)
         assert session.state("d/f", "a") == {"n": 1}
@@ -183,7 +198,12 @@ def test_a_cluster_stays_is_found_and_taken_down(functions, tmp_path, monkeypatc
     capsys.readouterr()
     assert main(["cluster", "down"]) == 0
     assert "no cluster is up" in capsys.readouterr().out
-    assert main(["cluster", "up", str(tmp_path / "missing.yaml")]) == 1
+
+
+def test_a_module_that_no_cluster_can_have_is_refused_before_anything_starts(tmp_path, capsys):
+    need_docker()
+    path = tmp_path / "module.yaml"
+    assert main(["cluster", "up", str(path)]) == 1
     assert "cannot read" in capsys.readouterr().err
     for text, says in {
         "": "module.yaml is empty",
@@ -215,7 +235,7 @@ def test_a_cluster_that_does_not_come_up_leaves_what_it_has_written(tmp_path, mo
 
 
 def docker_place(out):
-    lines = dict(line.strip().rsplit(None, 1) for line in out.splitlines() if "  " in line)
+    lines = dict(re.split(" {2,}", line.strip()) for line in out.splitlines() if "  " in line)
     return {"rest_url": lines["REST interface"], "bootstrap_servers": lines["bootstrap servers"]}
 
 
