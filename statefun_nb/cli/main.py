@@ -15,8 +15,11 @@ import shtab
 
 from .. import __version__
 from ..cells.arguments import whole_number
+from ..cluster.release import OF_2
 from ..endpoint.server import LOOPBACK
 from ..errors import EngineError, StatefunError
+from ..protocol.module_reader import read_source
+from ..protocol.module_yaml import OLDER_ENDPOINT
 from ..sdk.registry import StatefulFunctions
 from ..sessions.default import start
 from ..sessions.options import OnErrorName, Options
@@ -140,10 +143,14 @@ def _serve(options: argparse.Namespace) -> None:
         served(functions, host=options.host, port=options.port, token=options.token) as endpoint,
     ):
         if options.json:
-            place = {"url": endpoint.url, "health_url": endpoint.health_url}
+            urls = {"url": endpoint.url, "url_v2": endpoint.url_v2}
+            place = {**urls, "health_url": endpoint.health_url}
             print(json.dumps({**place, "functions": list(functions)}), flush=True)
         else:
-            tell(f"{', '.join(functions)}\n  at {endpoint.url} (Ctrl-C stops it)")
+            tell(
+                f"{', '.join(functions)}\n  at {endpoint.url} (Ctrl-C stops it)\n"
+                f"  for StateFun 2.x at {endpoint.url_v2}"
+            )
         while True:
             time.sleep(3600)
 
@@ -164,9 +171,14 @@ def _run_module(options: argparse.Namespace) -> None:
         try:
             session.load_module(module)
         except EngineError as error:
+            documents = read_source(module)
+            if not any(document.needs_cluster for document in documents):
+                raise
+            older = any(document.kind == OLDER_ENDPOINT for document in documents)
+            version = f" --statefun {OF_2.statefun}" if older else ""
             raise StatefunError(
-                f"{error}: from a shell, `statefun-nb cluster up {module}`, and `statefun-nb serve "
-                "MODULE` for the functions"
+                f"{error}: from a shell, `statefun-nb cluster up {module}{version}`, and "
+                "`statefun-nb serve MODULE` for the functions"
             ) from error
         tell(session.module_yaml() + "--- running (Ctrl-C stops it)")
         follow(session, say)

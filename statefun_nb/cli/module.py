@@ -24,7 +24,9 @@ def add_module(parser: argparse.ArgumentParser) -> None:
     """Describe the command, and what runs it."""
     parser.add_argument("--functions", metavar="MODULE", help="whose module.yaml is written")
     parser.add_argument(
-        "--url", type=a_url, help="of their endpoint (as `statefun-nb serve` has it)"
+        "--url",
+        type=a_url,
+        help="of their endpoint (as `statefun-nb serve` says it for that version)",
     )
     parser.add_argument(
         "--version", choices=["3.x", "2.0"], default="3.x", help="of StateFun (3.x)"

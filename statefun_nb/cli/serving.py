@@ -129,7 +129,10 @@ def served(
 
 
 def follow(session: Session, write: Callable[[str], object]) -> None:
-    """Write a line for each failure, and each function that is not there, until it is ended."""
+    """Until it is ended, print what functions print, and write of failures a line each.
+
+    Functions that are not there are told, too.
+    """
     recorder, engine = session.recorder, session.engine
     cursor = parked = 0
     missing: set[str] = set()
@@ -137,6 +140,8 @@ def follow(session: Session, write: Callable[[str], object]) -> None:
         snapshot = recorder.snapshot(cursor)
         cursor = snapshot.cursor
         for batch in snapshot.batches:
+            if batch.stdout is not None:
+                print("".join(batch.stdout.values()), end="", flush=True)
             if batch.error is not None or batch.skipped is not None:
                 for each in read_batch(batch, recorder.origin):
                     if each.error is not None:

@@ -1,8 +1,8 @@
 """Messages in and records out by plain HTTP, as StateFun's playground image has them.
 
 Source: ``IngressWebServer``, ``EgressWebServer`` and ``PlaygroundEgress`` of its entrypoint. Other
-than there, what is answered is the status line's, both listen on loopback alone, and a page of
-another site is refused.
+than there, what is answered is the status line's, both listen on loopback alone, a page of another
+site is refused, and ``Content-Type: text/plain`` makes a text of the body.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ..errors import DeclarationError, EngineError, ProtocolError
 from ..protocol.effects import TypedValue
 from ..protocol.module_yaml import Document
 from ..protocol.records import PLAYGROUND_RECORD, decode_playground_record
+from ..sdk.types import StringType
 from .admission import foreign, own_names
 from .app import no_access_log
 from .server import LOOPBACK, bind_port
@@ -29,7 +30,6 @@ from .server import LOOPBACK, bind_port
 __all__ = ["PlaygroundServers"]
 
 _TYPE_PREFIX = "application/vnd."
-_STRING = "io.statefun.types/string"
 _LARGEST_BODY = 32 * 1024 * 1024  # what a runtime's request may have by default
 # Records that nobody fetches; the playground keeps as many.
 _KEPT = 1 << 20
@@ -65,19 +65,26 @@ class _Ingress(_Page):
             if len(parts) != 3 or not all(parts):
                 raise DeclarationError("the path is /namespace/type/id")
             address = address_of(f"{parts[0]}/{parts[1]}", parts[2])
+            value = self._value()
         except ValueError as error:  # a DeclarationError is one
             self.refuse(500, str(error))  # the status is the playground's
             return
-        content_type = self.request.headers.get("Content-Type", "")
-        typename = _STRING
-        if content_type.startswith(_TYPE_PREFIX):
-            typename = content_type.removeprefix(_TYPE_PREFIX).partition(";")[0].strip()
         try:
-            self._send(address, TypedValue(typename, self.request.body))
+            self._send(address, value)
         except EngineError as error:
             self.refuse(503, str(error))
 
     put = post
+
+    def _value(self) -> TypedValue:
+        """The body, of the type that the request says; raises ValueError for text that is none."""
+        content_type, body = self.request.headers.get("Content-Type", ""), self.request.body
+        kind = content_type.partition(";")[0].strip()
+        if kind == "text/plain":
+            return TypedValue(StringType.typename, StringType.serializer().serialize(body.decode()))
+        named = kind.startswith(_TYPE_PREFIX)
+        typename = kind.removeprefix(_TYPE_PREFIX) if named else StringType.typename
+        return TypedValue(typename, body)
 
 
 class _Egress(_Page):

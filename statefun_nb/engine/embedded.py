@@ -284,8 +284,7 @@ class EmbeddedEngine:
 
     def load(self, documents: list[Document]) -> None:
         for document in documents:
-            is_known = document.is_endpoint or document.is_egress
-            if not is_known and document.kind != PLAYGROUND_INGRESS:
+            if document.needs_cluster:
                 raise EngineError(
                     f"{document.where}: the embedded engine reads no "
                     f'{document.kind}; it needs engine="flink"'
@@ -299,7 +298,11 @@ class EmbeddedEngine:
         ]
         if elsewhere and self._remote is None:
             trace = None if self._recorder is None else RemoteTrace(self._recorder)
-            self._remote = RemoteCalls(self._functions, trace)
+            try:
+                self._remote = RemoteCalls(self._functions, trace)
+            except EngineError:  # without aiohttp: well, where all that they name is declared here
+                if any(self._functions.find(each.pattern) is None for each in elsewhere):
+                    raise
         self._thread.call(self._load, documents, elsewhere)
         self._documents = known
         self.routes.egresses = Egresses(self._documents)

@@ -60,6 +60,11 @@ class Document(NamedTuple):
         return ".endpoints." in self.kind or self.kind == OLDER_ENDPOINT
 
     @property
+    def needs_cluster(self) -> bool:
+        """Is it what only the real StateFun reads, such as an ingress of Kafka?"""
+        return not (self.is_endpoint or self.is_egress or self.kind == PLAYGROUND_INGRESS)
+
+    @property
     def is_egress(self) -> bool:
         """Does it declare an egress?"""
         return self.kind.endswith("/egress")

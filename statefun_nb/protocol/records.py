@@ -102,7 +102,7 @@ def _if_text(data: bytes) -> str:
     return (
         f"; it is the plain text {text!r}: the payload of a built-in type is a protobuf message. "
         "Send it with a type of your own (sf.simple_type), at an HTTP ingress as Content-Type: "
-        "application/vnd.NAMESPACE/TYPE"
+        "text/plain, or application/vnd.NAMESPACE/TYPE for that type"
     )
 
 

@@ -241,6 +241,7 @@ def test_serve_says_as_json_where_it_is(tmp_path):
             said = json.loads(serve.stdout.readline())
             assert said["functions"] == ["a/b"]
             assert len(said["url"].partition("/statefun/")[2]) > 20
+            assert said["url_v2"] == said["url"] + "/v2"
             with urllib.request.urlopen(said["health_url"]) as answer:
                 assert json.load(answer)["functions"] == ["a/b"]
         finally:

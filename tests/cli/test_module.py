@@ -28,6 +28,7 @@ class Greeter(sf.StatefulFunction):
     def invoke(self, ctx, message):
         seen = self.session.get() or 0
         self.session.set(seen + 1)
+        print(message.as_string(), "for", ctx.address.id)
         text = f"Hi {ctx.address.id} {seen + 1}"
         ctx.send_egress(sf.EgressMessage(
             "io.statefun.playground/egress",
@@ -52,15 +53,23 @@ def written(tmp_path, monkeypatch):
         default_functions.undeclare("demo/greeter")
 
 
+# A function that is served here is called without aiohttp, even where a module.yaml names it.
+WITHOUT_AIOHTTP = """
+import sys
+sys.modules["aiohttp"] = None
+from statefun_nb.cli.main import main
+sys.exit(main())
+"""
+
+
 def test_the_module_of_gos_readme_runs_as_it_stands(written):
-    pytest.importorskip("aiohttp")
     into, out = free_ports(2)
     playground = (
         f"---\nkind: io.statefun.playground.v1/ingress\nspec: {{port: {into}}}\n---\n"
         f"kind: io.statefun.playground.v1/egress\nspec: {{port: {out}, topics: [greetings]}}\n"
     )
     (written / "module.yaml").write_text(README + playground)
-    command = [sys.executable, "-m", "statefun_nb", "run", "module.yaml", "--port", "0"]
+    command = [sys.executable, "-c", WITHOUT_AIOHTTP, "run", "module.yaml", "--port", "0"]
     command += ["--functions", "greeter_of_go"]
     with subprocess.Popen(
         command, cwd=written, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -72,8 +81,11 @@ def test_the_module_of_gos_readme_runs_as_it_stands(written):
                 assert running.poll() is None, running.stderr.read()
             for text in (b"one", b"two"):
                 url = f"http://127.0.0.1:{into}/demo/greeter/bob"
-                with urllib.request.urlopen(urllib.request.Request(url, text)):
+                plain = {"Content-Type": "text/plain; charset=utf-8"}
+                with urllib.request.urlopen(urllib.request.Request(url, text, plain)):
                     pass
+            printed = [running.stdout.readline() for _ in range(2)]
+            assert printed == ["one for bob\n", "two for bob\n"]
             said: list[str] = []
 
             def greeted():
@@ -92,6 +104,10 @@ def test_the_module_of_gos_readme_runs_as_it_stands(written):
             told = running.stderr.readline()
             assert told.startswith("demo/greter 'bob': ")
             assert told.endswith("did you mean 'demo/greeter'?\n")
+            request = urllib.request.Request(url, b"\xff", plain)
+            with pytest.raises(urllib.error.HTTPError, match="500") as refused:
+                urllib.request.urlopen(request)
+            assert b"codec can't decode" in refused.value.read()
         finally:
             running.terminate()
             running.wait(60)
