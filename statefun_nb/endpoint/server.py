@@ -54,7 +54,9 @@ __all__ = ["LOOPBACK", "Endpoint", "bind_port"]
 LOOPBACK = "127.0.0.1"
 # How many ports after the wanted one are tried before giving up.
 PORTS_TRIED = 100
-_BACKLOG = 1024
+# Connections that wait to be accepted; the system may take fewer (Linux 4,096). StateFun 2.2.2
+# opens 1,024 at once for each task: what finds no place is dropped, and tried again a second later.
+_BACKLOG = 16_384
 
 
 class Endpoint:

@@ -1,9 +1,16 @@
-"""More clients than the process may have descriptors."""
+"""More clients than the process may have descriptors, and as many as come at once."""
 
 from __future__ import annotations
 
+import resource
+import socket
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from statefun_nb.endpoint.server import LOOPBACK, bind_port
 
 PROGRAM = """
 import logging, resource, socket, time
@@ -39,3 +46,22 @@ def test_the_log_has_one_line_and_the_endpoint_goes_on():
     lines = [line for line in done.stderr.splitlines() if "socket.accept()" in line]
     assert len(lines) == 1, done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_as_many_as_two_tasks_of_statefun_2_open_at_once_find_a_place():
+    """Before the first is accepted; the next try of one that finds none is a second later."""
+    clients = 2 * 1024
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = Path("/proc/sys/net/core/somaxconn")
+    if not limit.exists() or int(limit.read_text()) < clients or 0 <= hard < clients + 500:
+        pytest.skip("the system has no room for so many")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, clients + 500), hard))
+    listener = bind_port(LOOPBACK, 0)
+    opened = []
+    try:
+        for _ in range(clients):
+            opened.append(socket.create_connection(listener.getsockname(), timeout=0.9))  # noqa: PERF401 - closed if a later one fails
+    finally:
+        for each in (*opened, listener):
+            each.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
