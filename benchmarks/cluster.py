@@ -1,7 +1,8 @@
 """The greeter on the real StateFun, its functions served by three SDKs in turn; then embedded.
 
 One cluster (Kafka, one JobManager, one TaskManager of one slot), one job: each SDK has a namespace
-of its own, with a Kafka ingress and an at-least-once Kafka egress.
+of its own, with a Kafka ingress and an at-least-once Kafka egress. Then ours on StateFun 2.2.2, in
+turn with ours on 3.3.0.
 """
 
 from __future__ import annotations
@@ -9,20 +10,19 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from statistics import median
 
 from statefun_nb.cluster.cluster import Cluster
 from statefun_nb.cluster.kafka import Clients
 from statefun_nb.cluster.local import local_cluster
-from statefun_nb.cluster.release import OF_3
-from statefun_nb.demos.greeter import greetings
+from statefun_nb.cluster.release import OF_2, OF_3, Release
+from statefun_nb.demos.greeter import greeter_functions, greetings
+from statefun_nb.endpoint.app import OF_V2
 from statefun_nb.protocol.module_yaml import (
     KAFKA_EGRESS,
     KAFKA_INGRESS,
     Document,
-    http_endpoint,
-    write_module,
 )
 from statefun_nb.sdk.types import StringType
 
@@ -56,6 +56,9 @@ def measure() -> Iterator[Row]:
         yield _start(cluster, clients, ports)
         for messages, keys in _LOADS:
             yield from _compare(clients, list(ports), messages, keys)
+        older = stack.enter_context(_running(OF_2, "ours", ports["ours"]))
+        for messages, keys in _LOADS:
+            yield _compare_releases(older, clients, messages, keys)
 
 
 def _start(cluster: Cluster, clients: Clients, ports: dict[str, int]) -> Row:
@@ -84,22 +87,36 @@ def _seconds_to_ready(
     documents = [
         document
         for name, port in ports.items()
-        for document in module_of(cluster.bootstrap_servers, name, port)
+        for document in module_of(cluster.bootstrap_servers, name, port, cluster.release)
     ]
+    form = cluster.release.form
     begin = time.perf_counter()
     cluster.start_kafka()
     if together:
-        cluster.start_job(write_module(documents))
+        cluster.start_job(form.write(documents))
     cluster.wait_for_kafka(clients)
     clients.create_topics([f"{name}.in" for name in ports], 1)
     clients.create_topics([f"{name}.greetings" for name in ports], 1)
     if not together:
-        cluster.start_job(write_module(documents))
+        cluster.start_job(form.write(documents))
     cluster.wait_for_job()
     return time.perf_counter() - begin
 
 
-def module_of(address: str, name: str, port: int) -> list[Document]:
+@contextmanager
+def _running(release: Release, name: str, port: int) -> Iterator[Clients]:
+    """A cluster of this release beside the others, for the greeter of one namespace."""
+    cluster = local_cluster(release, 1, lambda _: None)
+    clients = Clients(cluster.bootstrap_servers)
+    try:
+        _seconds_to_ready(cluster, clients, {name: port}, together=True)
+        yield clients
+    finally:
+        clients.close()
+        cluster.close()
+
+
+def module_of(address: str, name: str, port: int, release: Release = OF_3) -> list[Document]:
     """The greeter of a namespace at that port, between two topics of the Kafka at ``address``."""
     ingress = {
         "id": f"{name}/in",
@@ -115,11 +132,11 @@ def module_of(address: str, name: str, port: int) -> list[Document]:
         ],
     }
     egress = {"id": f"{name}/out", "address": address}
-    return [
-        http_endpoint(f"{name}/*", f"http://127.0.0.1:{port}/statefun", call="2min"),
-        Document(KAFKA_INGRESS, ingress),
-        Document(KAFKA_EGRESS, egress),
-    ]
+    documents = [Document(KAFKA_INGRESS, ingress), Document(KAFKA_EGRESS, egress)]
+    form, states = release.form, greeter_functions(name).state_specs()
+    url = f"http://127.0.0.1:{port}/statefun{OF_V2 if form.version else ''}"
+    rules = {form.rule(typename): specs for typename, specs in states.items()}
+    return [form.endpoint(each, url, rules[each], 1000, "2min") for each in rules] + documents
 
 
 def _compare(clients: Clients, names: list[str], messages: int, keys: int) -> Iterator[Row]:
@@ -147,6 +164,24 @@ def _compare(clients: Clients, names: list[str], messages: int, keys: int) -> It
         official,
         f"{_NAMES['official']} on the cluster",
         **at_least(5.0, embedded / official),
+    )
+
+
+def _compare_releases(older: Clients, newer: Clients, messages: int, keys: int) -> Row:
+    for clients in (older, newer):
+        _throughput(clients, "ours", 5_000, keys)
+    rounds = [
+        [_throughput(clients, "ours", messages, keys) for clients in (older, newer)]
+        for _ in range(_ROUNDS)
+    ]
+    of_2, of_3 = map(median, zip(*rounds, strict=True))
+    return Row(
+        f"cluster of StateFun {OF_2.statefun}, {messages:,} messages, {keys:,} keys",
+        of_2,
+        "messages/s",
+        of_3,
+        f"ours on {OF_3.statefun}",
+        ratio=median(each[0] / each[1] for each in rounds),
     )
 
 

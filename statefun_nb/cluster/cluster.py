@@ -54,6 +54,8 @@ class Cluster:
         self.name = name
         self.release = release
         self.module_version = release.form.version
+        # How many requests it has under way at most, those that are held among them; 0: any number.
+        self.requests = release.requests * parallelism
         self.parallelism = parallelism
         self.restarts: list[str] = []
         self.runner = runner

@@ -31,7 +31,7 @@ from .module import SessionModule
 from .observed import Observed
 from .remote import RemoteFunctions
 from .routes import ClusterRoutes
-from .sizes import check_size, too_large_request
+from .sizes import all_are_held, check_size, too_large_request
 from .undeclared import Undeclared
 
 __all__ = ["ClusterEngine"]
@@ -39,8 +39,7 @@ __all__ = ["ClusterEngine"]
 # How long nothing must have happened to be sure when counting is over: after the job went back to
 # a checkpoint. Longer than a checkpoint and a restart's delay.
 _QUIET_SECONDS = 3.0
-_POLL_SECONDS = 0.03
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS, _LOOK_SECONDS = 0.03, 0.25
 # The runtime waits so long for an answer: a parked message waits for a person.
 _CALL_TIMEOUT = "24h"
 
@@ -89,7 +88,7 @@ class ClusterEngine:
         self._remote = RemoteFunctions(
             handler, self._routes, self._observed, urls, form, call=call, deploys=cluster.deploys
         )
-        endpoint.take(LARGEST_EXCHANGE)
+        endpoint.take(LARGEST_EXCHANGE, cluster.release.too_large)
         self._parking = endpoint.park(retry=on_error == "retry")
         handler.attach(
             Serving(
@@ -263,9 +262,11 @@ class ClusterEngine:
     broken = False  # a cluster that fails starts again, or says so in ``health``
 
     def health(self) -> str:
-        refused = self._endpoint.refused if self._under_way > self._parked else 0
-        too_large = too_large_request(refused, self._observed.busiest())
-        return self._keeper.trouble or self._keeper.doing or too_large
+        trouble = self._keeper.trouble or self._keeper.doing
+        if trouble or self._under_way <= self._parked:
+            return trouble
+        too_large = too_large_request(self._endpoint.refused, self._observed.busiest())
+        return too_large or all_are_held(len(self._parking.held), self.cluster.requests)
 
     def egress(self, typename: str | None) -> Sequence[Emit]:
         return self._egresses.records(typename)

@@ -41,6 +41,7 @@ class ExternalCluster:
         self.name = name
         self.release = release
         self.module_version = release.form.version
+        self.requests = release.requests  # of one TaskManager: how many it has is not known
         self.restarts: list[str] = []
         self.bootstrap_servers = bootstrap_servers
         # One of `statefun-nb cluster up` talks to who shows the key that it was started with.

@@ -107,8 +107,10 @@ class FormOf2:
         self, rule: str, url: str, states: Iterable[StateSpec], max_batch: int, call: str
     ) -> Document:
         found = older_endpoint(rule, url, states)
-        # A request that is held has no byte of an answer: reading waits as long as the call.
-        timeouts = {"call": call, "read": call, "write": call}
+        # A request that is held has no byte of an answer: the call's time alone counts. What is
+        # less than a millisecond is no limit to the runtime's client (0 is refused), which keeps
+        # those that it has in a list that it walks, under one lock for all requests.
+        timeouts = {"call": call, "read": "1ns", "write": "1ns"}
         found.spec.update(maxNumBatchRequests=max_batch, timeouts=timeouts)
         return found
 

@@ -1,4 +1,4 @@
-"""What is too large between a cluster and the endpoint: told before it is asked for for ever.
+"""What is too much between a cluster and the endpoint: told before it is asked for for ever.
 
 The runtime takes no reply above ``payload_max_bytes``, and asks again; nor does the endpoint take a
 request that is larger. Neither gets smaller by that.
@@ -13,7 +13,7 @@ from ..protocol.egresses import LARGEST_EXCHANGE, LARGEST_RECORD
 from ..protocol.v3 import decode_reply
 from ..tables import counted
 
-__all__ = ["check_size", "too_large_request"]
+__all__ = ["all_are_held", "check_size", "too_large_request"]
 
 
 def check_size(request: Request, size: int, reply: bytes) -> None:
@@ -67,3 +67,17 @@ def too_large_request(size: int, busiest: tuple[SdkAddress, int] | None) -> str:
         address, count = busiest
         text += f", most for {address}: {counted(count, 'message')}"
     return f"{text}; start anew with a smaller batch_limit="
+
+
+def all_are_held(held: int, most: int) -> str:
+    """What to say when the cluster has no more requests to make than those that are held.
+
+    ``most`` is how many it has under way at once, 0: any number.
+    """
+    if not most or held < most:
+        return ""
+    parked = counted(held, "address", "addresses")
+    return (
+        f"{parked} are parked, and the cluster has {most:,} requests under way at most: the others "
+        "wait till some of these go on (s.retry(), or the corrected cell)"
+    )

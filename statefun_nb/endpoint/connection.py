@@ -276,8 +276,8 @@ class HttpConnection(asyncio.Protocol):
 
     def _too_large(self, size: int) -> _Refused:
         self._held.refused = size
-        limit = self._limits.body_bytes
-        return _Refused(413, f"the body is longer than the {limit} bytes that are accepted")
+        status, limit = self._limits.too_large, self._limits.body_bytes
+        return _Refused(status, f"the body is longer than the {limit} bytes that are accepted")
 
     # Serving, in order.
 

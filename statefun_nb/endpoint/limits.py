@@ -18,6 +18,8 @@ class Limits:
     body_bytes
         A request's body, and all of a request with its framing beside ``header_bytes``; 64 MiB, and
         more from a cluster of ours (``LARGEST_EXCHANGE``).
+    too_large
+        The status for a body that is larger.
     all_bodies_bytes
         The bodies that are being read on all connections together; 1 GiB.
     request_seconds
@@ -32,6 +34,7 @@ class Limits:
 
     header_bytes: int = 64 * 1024
     body_bytes: int = 64 * 1024 * 1024
+    too_large: int = 413
     all_bodies_bytes: int = 1024 * 1024 * 1024
     request_seconds: float = 60.0
     idle_seconds: float = 3600.0

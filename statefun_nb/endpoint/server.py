@@ -153,9 +153,12 @@ class Endpoint:
         """The size of the last request that was too large, in bytes; 0: none was."""
         return self._held.refused
 
-    def take(self, body_bytes: int) -> None:
-        """Accept requests of so many bytes, before there is a connection."""
-        self._limits = replace(self._limits, body_bytes=body_bytes)
+    def take(self, body_bytes: int, too_large: int = Limits().too_large) -> None:
+        """Accept requests of so many bytes, before there is a connection.
+
+        ``too_large`` is the status of those that are larger.
+        """
+        self._limits = replace(self._limits, body_bytes=body_bytes, too_large=too_large)
 
     def park(self, *, retry: bool) -> Parking:
         """See ``RequestReplyRoute.park``."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import Any
 
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.cluster.release import RELEASES
 from statefun_nb.sessions.options import Options
 from tests.requirements import need_flink
 from tests.waiting import eventually
@@ -17,48 +19,7 @@ from .shared import left_as_it_was, shared_cluster
 MEGABYTE = 1_000_000
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with shared_cluster("z") as found:
-        yield found
-
-
-@pytest.fixture
-def shared(cluster):
-    session, _ = cluster
-    with left_as_it_was(session, 180):
-        yield cluster
-    assert session.engine.cluster.restored() == 0
-
-
-def test_a_batch_and_a_reply_of_more_than_64_mib_go_through(shared):
-    session, functions = shared
-    released: list[bool] = []
-
-    @sf.function("z/slow", state={"n": int, "size": int}, functions=functions)
-    async def slow(ctx, message):
-        while not released:
-            await asyncio.sleep(0.01)
-        ctx.storage.n = (ctx.storage.n or 0) + 1
-        ctx.storage.size = (ctx.storage.size or 0) + len(message.value)
-
-    @sf.function("z/burst", functions=functions)
-    def burst(ctx, message):
-        for _ in range(80):
-            ctx.send("z/slow", "a", "x" * MEGABYTE)
-        ctx.send("z/behind", "a", "all of them wait for the first")
-
-    @sf.function("z/behind", functions=functions)
-    def behind(ctx, message):
-        released.append(True)
-
-    session.send("z/slow", "a", "first")
-    eventually(lambda: session.status().running, 60)
-    session.send("z/burst", "a", 1)
-    session.wait_idle(180)
-    assert session.state("z/slow", "a") == {"n": 81, "size": 80 * MEGABYTE + len("first")}
-    largest = max(each.batch for each in session.invocations.filter(type="z/slow"))
-    assert sum(e.batch == largest for e in session.invocations) > 64
+RELEASED: list[bool] = []
 
 
 def keep(ctx, megabytes):
@@ -74,27 +35,82 @@ def send_many(ctx, megabytes):
         ctx.send("z/nothing", str(number), "x" * (10 * MEGABYTE))
 
 
-@pytest.mark.parametrize(
-    ("does", "megabytes", "says"),
-    [
-        (keep, 68, "the state of z/large 'keep' would have 68,0"),
-        (send_one, 68, "a message of 68,0.* to z/nothing 'a' is too large"),
-        (send_many, 270, "the reply to 1 message has 270,.* and a cluster takes 268,435,456"),
-    ],
-)
-def test_what_the_cluster_would_not_take_parks_its_address(shared, does, megabytes, says):
-    session, functions = shared
-    name = does.__name__
+DOES = {
+    "keep": (keep, 68, "the state of z/large 'keep' would have 68,0"),
+    "send_one": (send_one, 68, "a message of 68,0.* to z/nothing 'a' is too large"),
+    "send_many": (
+        send_many,
+        270,
+        "the reply to 1 message has 270,.* and a cluster takes 268,435,456",
+    ),
+}
 
+
+def declare(functions):
+    """All before the first message: StateFun 2.2.2 would start again for a later one."""
+
+    @sf.function("z/slow", state={"n": int, "size": int}, functions=functions)
+    async def slow(ctx, message):
+        while not RELEASED:
+            await asyncio.sleep(0.01)
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+        ctx.storage.size = (ctx.storage.size or 0) + len(message.value)
+
+    @sf.function("z/burst", functions=functions)
+    def burst(ctx, message):
+        for _ in range(80):
+            ctx.send("z/slow", "a", "x" * MEGABYTE)
+        ctx.send("z/behind", "a", "all of them wait for the first")
+
+    @sf.function("z/behind", functions=functions)
+    def behind(ctx, message):
+        RELEASED.append(True)
+
+
+def declare_large(functions):
     @sf.function("z/large", state={"text": str}, functions=functions)
     def large(ctx, message):
+        does, megabytes, _ = DOES[ctx.address.id]
         does(ctx, megabytes)
 
+
+@pytest.fixture(scope="module", params=RELEASES)
+def cluster(request):
+    RELEASED.clear()
+    with shared_cluster("z", request.param) as (session, functions):
+        declare(functions)
+        declare_large(functions)
+        yield session, functions
+
+
+@pytest.fixture
+def shared(cluster):
+    session, _ = cluster
+    with left_as_it_was(session, 60):
+        yield cluster
+    assert session.engine.cluster.restored() == 0
+
+
+def test_a_batch_and_a_reply_of_more_than_64_mib_go_through(shared):
+    session, _ = shared
+    session.send("z/slow", "a", "first")
+    eventually(lambda: session.status().running, 60)
+    session.send("z/burst", "a", 1)
+    session.wait_idle(60)
+    assert session.state("z/slow", "a") == {"n": 81, "size": 80 * MEGABYTE + len("first")}
+    largest = max(each.batch for each in session.invocations.filter(type="z/slow"))
+    assert sum(e.batch == largest for e in session.invocations) > 64
+
+
+@pytest.mark.parametrize("name", DOES)
+def test_what_the_cluster_would_not_take_parks_its_address(shared, name):
+    session, functions = shared
+    declare_large(functions)
     session.send("z/large", name, 1)
     assert session.wait_idle(180).parked == 1
     (parked,) = session.parked
     assert parked.address.id == name
-    assert re.search(says, parked.reason)
+    assert re.search(DOES[name][2], parked.reason)
     session.send("z/slow", "b", "goes on")
     session.wait_idle(180)
     assert session.state("z/slow", "b")["n"] > 0
@@ -107,16 +123,18 @@ def test_what_the_cluster_would_not_take_parks_its_address(shared, does, megabyt
     assert session.state("z/large", name) == {"text": "small"}
 
 
-def test_a_request_that_the_endpoint_refuses_for_its_size_is_told(functions):
+@pytest.mark.parametrize("statefun", RELEASES)
+def test_a_request_that_the_endpoint_refuses_for_its_size_is_told(functions, statefun):
     need_flink()
 
     @sf.function("z/f", state={"n": int}, functions=functions)
     def f(ctx, message):
         ctx.storage.n = 1
 
-    session = sf.Session(Options(engine="flink", port=0, functions=functions))
+    session = sf.Session(Options(engine="flink", statefun=statefun, port=0, functions=functions))
     try:
-        session.endpoint.take(MEGABYTE)  # as if a request had 256 MB: nobody here waits for so much
+        # As if a request had 256 MB: nobody here waits for so much.
+        session.endpoint.take(MEGABYTE, RELEASES[statefun].too_large)
         session.send("z/f", "a", "small")
         session.wait_idle(180)
         session.send("z/f", "a", "x" * 2 * MEGABYTE)
@@ -126,5 +144,9 @@ def test_a_request_that_the_endpoint_refuses_for_its_size_is_told(functions):
         with pytest.raises(sf.IdleTimeout, match=says):
             session.wait_idle(5)
         assert "again and again with 2,0" in session.status().health
+        session.send("z/f", "b", "small")  # the job has not failed: all others go on
+        eventually(lambda: session.state("z/f", "b"), 30)
+        cluster: Any = session.engine.cluster
+        assert cluster.restored() == 0
     finally:
         assert session.stop(30)

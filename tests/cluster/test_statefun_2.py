@@ -9,7 +9,7 @@ import pytest
 
 import statefun_nb as sf
 from benchmarks.peers import serving
-from statefun_nb.cluster.release import RELEASES
+from statefun_nb.cluster.release import OF_2, RELEASES
 from statefun_nb.sessions.options import Options, StatefunVersion
 from tests.peer_2 import function, module
 from tests.requirements import need_flink, need_statefun_2
@@ -58,7 +58,8 @@ def test_its_flink_is_that_of_its_time_and_its_module_is_of_version_2(shared):
     text = session.module_yaml()
     assert text.startswith("version: '2.0'")
     assert session.url_v2 in text
-    assert "readTimeout: 24h" in text  # a held request has no byte of an answer
+    assert "timeout: 24h" in text
+    assert "readTimeout: 1ns" in text  # none: a held request has no byte of an answer
     assert session.status().engine == "flink"
     assert session.status().web_url
 
@@ -219,16 +220,26 @@ def test_many_parked_addresses_leave_room_for_the_others(shared):
         raise ValueError("not yet")
 
     with again("to know c/bad, c/good"):
-        session.send_many(("c/bad", f"k{i}", i) for i in range(1_500))
-        assert session.wait_idle(180).parked == 1_500
-    with left_as_it_was(session, 180):
+        session.send_many(("c/bad", f"k{i}", i) for i in range(1_000))
+        assert session.wait_idle(120).parked == 1_000
+    with left_as_it_was(session, 60):
         session.send_many(("c/good", f"k{i % 10}", i) for i in range(100))
         session.wait_idle(180)
         assert session.state("c/good") == {f"k{i}": {"n": 10} for i in range(10)}
+        assert session.status().health == ""
+
+        session.send_many(("c/bad", f"k{i}", i) for i in range(1_000, 1_100))
+        eventually(lambda: session.status().parked == OF_2.requests, 60)
+        session.send("c/good", "k0", 1)
+        with pytest.raises(sf.IdleTimeout, match=r"1,024 addresses are parked.*1,024 requests"):
+            session.wait_idle(2)
 
         @sf.function("c/bad", functions=functions)
         def mended(ctx, message):
             pass
+
+        session.wait_idle(60)
+        assert session.state("c/good", "k0") == {"n": 11}
 
 
 @pytest.mark.parametrize("on_error", ["skip", "retry"])
