@@ -136,16 +136,16 @@ class RemoteCalls:
         check : callable
             Raises EngineError for a reply that the engine cannot apply.
         """
-        for pause in back_off():
-            try:
-                return await self.ask_once(target, state, data, check)
-            except EngineError as error:
-                self.unanswered[target] = str(error)
+        try:
+            for pause in back_off():
                 try:
-                    await asyncio.sleep(pause)
-                finally:
-                    del self.unanswered[target]
-        raise AssertionError  # back_off does not end
+                    return await self.ask_once(target, state, data, check)
+                except EngineError as error:
+                    self.unanswered[target] = str(error)  # while it is asked again, too
+                await asyncio.sleep(pause)
+            raise AssertionError  # back_off does not end
+        finally:
+            self.unanswered.pop(target, None)
 
     async def ask_once(
         self, target: SdkAddress, state: State, data: bytes, check: Check
