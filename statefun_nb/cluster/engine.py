@@ -341,7 +341,7 @@ class ClusterEngine:
     @property
     def _parked(self) -> int:
         """Messages that are held here, or wait in the cluster for an address that is."""
-        held = self._parking.held
+        held = dict(self._parking.held)  # a copy: the loop goes on
         if not held:
             return 0
         given_up = sum(self._parking.given_up_at.get(address, 0) for address in held)

@@ -86,7 +86,7 @@ def cluster(request):
 @pytest.fixture
 def shared(cluster):
     session, _ = cluster
-    with left_as_it_was(session, 60):
+    with left_as_it_was(session, 180):
         yield cluster
     assert session.engine.cluster.restored() == 0
 
@@ -96,7 +96,7 @@ def test_a_batch_and_a_reply_of_more_than_64_mib_go_through(shared):
     session.send("z/slow", "a", "first")
     eventually(lambda: session.status().running, 60)
     session.send("z/burst", "a", 1)
-    session.wait_idle(60)
+    session.wait_idle(180)
     assert session.state("z/slow", "a") == {"n": 81, "size": 80 * MEGABYTE + len("first")}
     largest = max(each.batch for each in session.invocations.filter(type="z/slow"))
     assert sum(e.batch == largest for e in session.invocations) > 64

@@ -191,7 +191,7 @@ def test_functions_of_its_own_sdk_are_called_through_the_session_and_traced(shar
         assert session.state("example/person", "bob") == {"visits": 2}
         session.engine._clients.produce("questions", b"bob", b"\n\x05kafka")
         session.engine._clients.flush()
-        eventually(lambda: len(session.egress("example/out")) == 3, 30)
+        eventually(lambda: len(session.egress("example/out")) == 3, 60)
         assert session.egress("example/out")[-1].value.endswith("bob: kafka x3")
         served = session.invocations.filter(type="example/person")
         assert [each.state_after for each in served] == [{"visits": n} for n in (1, 2, 3)]
@@ -200,9 +200,9 @@ def test_functions_of_its_own_sdk_are_called_through_the_session_and_traced(shar
         assert greeted.cause == served[-1].seq
         session.load_module(text.replace(url, "http://127.0.0.1:1/nobody") + MODULE)
         session.send("example/person", "bob", "waits")
-        eventually(session.engine.unanswered, 90)
+        eventually(session.engine.unanswered, 90)  # on a busy machine it is not asked for in 3 s
         with pytest.raises(sf.IdleTimeout, match="ClientConnectorError"):
-            session.wait_idle(3)
+            session.wait_idle(0.5)
         session.load_module(text + MODULE)  # which it follows without a new start
         session.wait_idle(180)
         assert session.state("example/person", "bob") == {"visits": 4}
@@ -220,25 +220,25 @@ def test_many_parked_addresses_leave_room_for_the_others(shared):
         raise ValueError("not yet")
 
     with again("to know c/bad, c/good"):
-        session.send_many(("c/bad", f"k{i}", i) for i in range(1_000))
-        assert session.wait_idle(120).parked == 1_000
-    with left_as_it_was(session, 60):
+        session.send_many(("c/bad", f"k{i}", i) for i in range(1_500))
+        assert session.wait_idle(180).parked == 1_500
+    with left_as_it_was(session, 180):
         session.send_many(("c/good", f"k{i % 10}", i) for i in range(100))
         session.wait_idle(180)
         assert session.state("c/good") == {f"k{i}": {"n": 10} for i in range(10)}
         assert session.status().health == ""
 
-        session.send_many(("c/bad", f"k{i}", i) for i in range(1_000, 1_100))
-        eventually(lambda: session.status().parked == OF_2.requests, 60)
+        session.send_many(("c/bad", f"k{i}", i) for i in range(1_500, 4_200))
+        eventually(lambda: session.status().parked == OF_2.requests, 120)
         session.send("c/good", "k0", 1)
-        with pytest.raises(sf.IdleTimeout, match=r"1,024 addresses are parked.*1,024 requests"):
+        with pytest.raises(sf.IdleTimeout, match=r"4,096 addresses are parked.*4,096 requests"):
             session.wait_idle(2)
 
         @sf.function("c/bad", functions=functions)
         def mended(ctx, message):
             pass
 
-        session.wait_idle(60)
+        session.wait_idle(180)
         assert session.state("c/good", "k0") == {"n": 11}
 
 
