@@ -35,6 +35,7 @@ from .wire import (
     chunk,
     length,
     name_chunk,
+    pair,
     read_cause,
     sdk_address_bytes,
     typed_value_bytes,
@@ -299,16 +300,16 @@ def encode_request(
     """
     parts = [chunk(b"\x0a", sdk_address_bytes(target))]
     for name, value in state.items():
-        entry = name_chunk(b"\x0a", name)
-        if value is not None:
-            entry += chunk(b"\x12", typed_value_bytes(value))
-        parts.append(chunk(b"\x12", entry))
+        if value is None:
+            parts.append(chunk(b"\x12", name_chunk(b"\x0a", name)))
+        else:
+            parts.append(pair(b"\x12", name.encode(), typed_value_bytes(value)))
     for invocation in invocations:
-        caller = invocation[0]
-        body = chunk(b"\x12", invocation[1])
-        if caller is not None:
-            body = chunk(b"\x0a", sdk_address_bytes(caller)) + body
-        parts.append(chunk(b"\x1a", body))
+        caller, argument = invocation[0], invocation[1]
+        if caller is None:
+            parts.append(chunk(b"\x1a", chunk(b"\x12", argument)))
+        else:
+            parts.append(pair(b"\x1a", sdk_address_bytes(caller), argument))
     return chunk(FIELD_100, b"".join(parts))
 
 

@@ -69,12 +69,12 @@ def chunk(tag: bytes, body: bytes) -> bytes:
 
 
 def pair(tag: bytes, first: bytes, second: bytes) -> bytes:
-    """A message of two messages, its fields 1 and 2, as a field: an address, and what is for it."""
+    """A field with a message of two fields, 1 and 2: an address, or a name, and what is for it."""
     size, other = len(first), len(second)
-    total = size + other + 4
-    if total < 128:  # as one call of chunk(), and not three
+    if size + other < 1000:  # as one call of chunk(), and not three
         head, middle = LENGTHS[size], LENGTHS[other]
-        return b"%b%b\x0a%b%b\x12%b%b" % (tag, LENGTHS[total], head, first, middle, second)
+        total = LENGTHS[size + other + len(head) + len(middle) + 2]
+        return b"".join((tag, total, b"\x0a", head, first, b"\x12", middle, second))
     return chunk(tag, chunk(b"\x0a", first) + chunk(b"\x12", second))
 
 
