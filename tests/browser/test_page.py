@@ -391,4 +391,7 @@ def test_the_pictures_of_all_widths_and_contrasts_fit(live, page, tmp_path):
                 wide = "element => element.scrollWidth <= element.clientWidth"
                 assert live.evaluate(wide), (width, media, name)
                 assert shown.bounding_box()["height"] > 200
+                if name == "State":  # a narrow column once broke its buttons letter by letter
+                    button = shown.get_by_role("button", name="History").first
+                    assert button.bounding_box()["height"] < 30
             page.emulate_media(color_scheme="light", contrast="no-preference")
