@@ -146,9 +146,11 @@ class Waiting:
         unanswered = self._engine.unanswered()
         for address, why in [*unanswered.items()][:_NAMED]:
             text += f"; {address} is asked for again and again: {why}"
-        for address, last in self._failing(blocked=any(each.line for each in running)):
-            text += f"; {address} has failed {counted(last.attempts, 'time')}"
-            text += f", at {last.line}" if last.line else ""
+        # Where a function holds up the loop, that is why, and nobody there tells what is parked.
+        with contextlib.suppress(StatefunError):
+            for address, last in [] if any(each.line for each in running) else self._failing():
+                text += f"; {address} has failed {counted(last.attempts, 'time')}"
+                text += f", at {last.line}" if last.line else ""
         if health := self._engine.health():
             text += f"; {health}"
         return IdleTimeout(text)
@@ -159,14 +161,13 @@ class Waiting:
         names = [str(each.address) for each in reversed(last)]
         return f", the last by {', '.join([*dict.fromkeys(names)][:_NAMED])}" if names else ""
 
-    def _failing(self, *, blocked: bool) -> list[tuple[SdkAddress, LastFailure]]:
+    def _failing(self) -> list[tuple[SdkAddress, LastFailure]]:
         """What fails again and again; what is parked does not move."""
         failing = [*self._handler.failures.last.items()]
-        parked = set()
-        if failing and not blocked:
-            with contextlib.suppress(StatefunError):
-                parked = {each.address for each in self._engine.parked()}
-        return [each for each in failing if each[0] not in parked][-_NAMED:]
+        if failing:
+            parked = {each.address for each in self._engine.parked()}
+            failing = [each for each in failing if each[0] not in parked]
+        return failing[-_NAMED:]
 
 
 def _left(until: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,19 @@ def count(ctx, message):
 
 @contextmanager
 def shared_cluster(
-    namespace: str, statefun: StatefunVersion = Options.statefun
+    namespace: str,
+    statefun: StatefunVersion = Options.statefun,
+    declare: Callable[[sf.StatefulFunctions], object] = lambda _: None,
 ) -> Iterator[tuple[sf.Session, sf.StatefulFunctions]]:
-    """A session on the real StateFun, and its functions; they know this namespace at once."""
+    """A session on the real StateFun, and its functions; they know this namespace at once.
+
+    ``declare`` declares what has to be there before the job starts: StateFun 2.2.2 would start
+    again for it.
+    """
     need_flink()
     functions = sf.StatefulFunctions()
     sf.function(f"{namespace}/nothing", functions=functions)(lambda ctx, message: None)
+    declare(functions)
     session = sf.Session(Options(engine="flink", statefun=statefun, port=0, functions=functions))
     try:
         session.engine.prepare()

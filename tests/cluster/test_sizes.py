@@ -47,8 +47,6 @@ DOES = {
 
 
 def declare(functions):
-    """All before the first message: StateFun 2.2.2 would start again for a later one."""
-
     @sf.function("z/slow", state={"n": int, "size": int}, functions=functions)
     async def slow(ctx, message):
         while not RELEASED:
@@ -66,6 +64,8 @@ def declare(functions):
     def behind(ctx, message):
         RELEASED.append(True)
 
+    declare_large(functions)
+
 
 def declare_large(functions):
     @sf.function("z/large", state={"text": str}, functions=functions)
@@ -77,9 +77,7 @@ def declare_large(functions):
 @pytest.fixture(scope="module", params=RELEASES)
 def cluster(request):
     RELEASED.clear()
-    with shared_cluster("z", request.param) as (session, functions):
-        declare(functions)
-        declare_large(functions)
+    with shared_cluster("z", request.param, declare) as (session, functions):
         yield session, functions
 
 
