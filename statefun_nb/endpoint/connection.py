@@ -256,6 +256,8 @@ class HttpConnection(asyncio.Protocol):
             self._closing = True
         if self._serving is None and not self._queue and not self._write_paused:
             self._start(reading)  # nearly always
+            if self._closing:
+                self._next()  # what else has come with it is not answered
             return
         self._queue.append(reading)
         if self._serving is None:

@@ -409,7 +409,7 @@ def test_no_name_of_a_folder_moves_the_cursor(tmp_path):
     ):
         done = run(*words)
         said = done.stdout + done.stderr
-        assert "FAKE" in said or words[0] == "grade", words
+        assert "FAKE" in said or words[0] != "workshop", words  # the others may ask for an extra
         assert said.replace("\n", "").isprintable(), words
 
 

@@ -184,6 +184,28 @@ def test_connection_close_is_honoured(endpoint):
         assert closed(sock)
 
 
+@pytest.mark.parametrize(
+    ("last", "statuses"),
+    [
+        (post(headers="Connection: close\r\n"), [200, 200]),
+        (post().replace(b"HTTP/1.1", b"HTTP/1.0"), [200, 200]),
+        (b"\x00 is no request\r\n\r\n", [200, 400]),
+        (post(headers="Content-Type: text/plain\r\n"), [200, 415]),
+    ],
+)
+def test_what_comes_with_the_last_request_is_not_answered(endpoint, last, statuses):
+    with connect(endpoint) as sock:
+        sock.sendall(post() + last + post())
+        assert [read_response(sock)[0] for _ in statuses] == statuses
+        assert closed(sock)
+
+
+def test_a_request_that_is_refused_between_two_others_is_answered_in_its_turn(endpoint):
+    with connect(endpoint) as sock:
+        sock.sendall(post() + b"GET /statefun HTTP/1.1\r\nHost: x\r\n\r\n" + post() * 30)
+        assert [read_response(sock)[0] for _ in range(32)] == [200, 405] + [200] * 30
+
+
 def test_http_1_0_is_answered_and_closed(endpoint):
     with connect(endpoint) as sock:
         sock.sendall(b"GET /health HTTP/1.0\r\nHost: x\r\n\r\n")
