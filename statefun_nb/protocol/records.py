@@ -13,7 +13,7 @@ from ._pool import (
     KinesisEgressRecord,
     message_class,
 )
-from .wire import chunk
+from .wire import chunk, name_chunk
 
 __all__ = [
     "EGRESS_TOPIC",
@@ -108,10 +108,11 @@ def _if_text(data: bytes) -> str:
 
 def encode_kafka_record(record: KafkaRecord) -> bytes:
     """Encode a KafkaProducerRecord."""
-    out = chunk(b"\x0a", record.key.encode()) if record.key else b""
-    if record.value:
-        out += chunk(b"\x12", record.value)
-    return out + chunk(b"\x1a", record.topic.encode())
+    topic, key, value = record
+    out = chunk(b"\x0a", key.encode()) if key else b""
+    if value:
+        out += chunk(b"\x12", value)
+    return out + name_chunk(b"\x1a", topic)
 
 
 def decode_kafka_record(data: bytes) -> KafkaRecord:

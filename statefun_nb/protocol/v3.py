@@ -304,12 +304,15 @@ def encode_request(
             parts.append(chunk(b"\x12", name_chunk(b"\x0a", name)))
         else:
             parts.append(pair(b"\x12", name.encode(), typed_value_bytes(value)))
+    sender, address = None, b""
     for invocation in invocations:
         caller, argument = invocation[0], invocation[1]
         if caller is None:
             parts.append(chunk(b"\x1a", chunk(b"\x12", argument)))
-        else:
-            parts.append(pair(b"\x1a", sdk_address_bytes(caller), argument))
+            continue
+        if caller is not sender:  # what one reply sends comes behind one another
+            sender, address = caller, sdk_address_bytes(caller)
+        parts.append(pair(b"\x1a", address, argument))
     return chunk(FIELD_100, b"".join(parts))
 
 

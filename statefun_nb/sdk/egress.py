@@ -6,7 +6,7 @@ import struct
 from typing import Any, overload
 
 from ..errors import ConversionError, ConversionTypeError, forgotten_await, missing
-from ..protocol.effects import TypedValue
+from ..protocol.effects import TypedValue, new_tuple
 from ..protocol.records import (
     KAFKA_RECORD,
     KINESIS_RECORD,
@@ -68,13 +68,12 @@ def kafka_egress_message(
         if (type(topic) is not str or not topic) and missing(topic):
             raise ConversionError("a destination topic is missing")
         payload = _payload(value, value_type, numbers=True)
-        record = KafkaRecord(
-            _text(topic, "topic"), "" if key is None else _text(key, "key"), payload
-        )
+        parts = (_text(topic, "topic"), "" if key is None else _text(key, "key"), payload)
+        record = new_tuple(KafkaRecord, parts)
         data = encode_kafka_record(record)
     except (ConversionError, UnicodeEncodeError) as error:
         raise _about(f"Kafka egress {typename}, topic {_named(topic)}", error) from error
-    message = EgressMessage(typename, TypedValue(KAFKA_RECORD, data))
+    message = EgressMessage(typename, new_tuple(TypedValue, (KAFKA_RECORD, data)))
     message.topic = record.topic
     return message
 
