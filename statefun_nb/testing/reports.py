@@ -113,7 +113,7 @@ def feedback_page(each: Graded, name: str) -> str:
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>{escape(name)}</title><style>{_STYLE}</style></head>
 <body><h1>{escape(name)}</h1>
-<p class="points">{_points(each.points, each.of)} points</p>
+<p class="points">{_in_words(each.points, each.of)}</p>
 {problem}
 <ol>
 {exercises}
@@ -137,13 +137,17 @@ def _item(exercise: Exercise) -> str:
     words = f"<pre>{escape(_clean(exercise.words))}</pre>" if exercise.words else ""
     return (
         f'<li class="{kind}"><b class="{kind}">{_SIGNS[outcome]} {escape(exercise.name)}</b>'
-        f" {outcome}, {_points(exercise.points, exercise.of)} points{words}</li>"
+        f" {outcome}, {_in_words(exercise.points, exercise.of)}{words}</li>"
     )
 
 
 def _exercises(graded: Iterable[Graded]) -> list[str]:
     """The names of all exercises, in the order in which they are written."""
     return list(dict.fromkeys(exercise.name for each in graded for exercise in each.exercises))
+
+
+def _in_words(got: float, of: float) -> str:
+    return f"{_points(got, of)} {'point' if of == 1 else 'points'}"
 
 
 def _points(got: float, of: float) -> str:

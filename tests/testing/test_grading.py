@@ -235,6 +235,9 @@ def test_the_command_writes_every_report(tmp_path, capsys):
         ("bob", "2", "1"),
     ]
     page = (tmp_path / "pages" / "bob.html").read_text()
+    assert "1 of 3 points" in page
+    assert "0 of 2 points" in page
+    assert "1 of 1 point<" in page
     assert "&lt;script&gt;" in page
     assert "<script" not in page
     assert "\x1b" not in page
