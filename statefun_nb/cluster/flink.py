@@ -98,6 +98,7 @@ def write_config(
         "heartbeat.timeout": "6000",
         "slot.request.timeout": "60000",
         "io.tmp.dirs": str(folder / "tmp"),
+        "web.tmpdir": str(folder / "tmp"),  # or a JobManager that is killed leaves it behind
     }
     (folder / "tmp").mkdir(exist_ok=True)
     text = "".join(f"{key}: {value}\n" for key, value in settings.items())

@@ -106,13 +106,17 @@ class HttpConnection(asyncio.Protocol):
         self._request_bytes += size
         self._other_bytes += size
         try:
+            upgrade = None
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as stopped:
+                upgrade = stopped.args[0]
+            # Not while that is handled: it would stand in the place of what a callback raises.
+            if upgrade is not None:
                 if self._reading is None:
                     self.shut()  # CONNECT, which is refused: what follows is no request
                 else:
-                    self._feed_again(data[stopped.args[0] :])
+                    self._feed_again(data[upgrade:])
             reading = self._reading
             if reading is not None:  # more of it is to come
                 limits = self._limits

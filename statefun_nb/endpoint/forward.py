@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from typing import NamedTuple
+from urllib.parse import quote
 
 from tornado import web
 from tornado.httpclient import HTTPClientError, HTTPRequest
@@ -37,12 +38,13 @@ class Forwarded(web.RequestHandler):
         """Ask the other server; 502 when it does not answer."""
         self.set_header("Referrer-Policy", "no-referrer")  # the token is nobody else's
         self.set_header("X-Frame-Options", "DENY")
-        if any(word in path for word in self._to.refused):
+        # It is decoded here; what is encoded once more would be read there as what is refused here.
+        if "%" in path or any(word in path.lower() for word in self._to.refused):
             self._say(403, "this is only to be looked at")
             return
         query = f"?{self.request.query}" if self.request.query else ""
         asked = HTTPRequest(
-            f"{self._to.url}/{path}{query}",
+            f"{self._to.url}/{quote(path)}{query}",
             ssl_options=self._to.context,
             follow_redirects=False,
             decompress_response=True,

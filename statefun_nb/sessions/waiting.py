@@ -134,7 +134,7 @@ class Waiting:
     def _timed_out(self, timeout: float, processed: int) -> IdleTimeout:
         """What still moved; ``processed`` messages had been when the wait began."""
         progress = self._engine.progress
-        text = _how_much(timeout, progress)
+        text = counts = _how_much(timeout, progress)
         served = progress.processed - processed
         if served > 0:
             text += f"; {counted(served, 'message')} served meanwhile{self._by_whom()}"
@@ -153,6 +153,12 @@ class Waiting:
                 text += f", at {last.line}" if last.line else ""
         if health := self._engine.health():
             text += f"; {health}"
+        cluster = self._engine.cluster
+        if text == counts and cluster is not None and cluster.restarts:
+            text += (
+                f"; the job was started again ({cluster.restarts[-1]}), and is known to be idle "
+                "when a checkpoint has passed through it since: wait again, such as s.wait_idle(60)"
+            )
         return IdleTimeout(text)
 
     def _by_whom(self) -> str:

@@ -64,6 +64,25 @@ def test_a_request_with_an_upgrade_may_come_byte_by_byte(endpoint):
         assert read_response(sock)[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("refused", "status"),
+    [
+        (post(headers=UPGRADE, target="/statefun/wrong"), 404),
+        (post(headers=UPGRADE + "Content-Type: text/plain\r\n"), 415),
+        (post(headers=UPGRADE).replace(b"Host: x", b"Host: evil.example"), 403),
+        (post(headers=UPGRADE).replace(b"Host: x\r\n", b""), 400),
+    ],
+)
+def test_a_request_with_an_upgrade_is_refused_as_any_other(endpoint, refused, status):
+    for before in (b"", post(), post(headers=UPGRADE)):
+        with connect(endpoint) as sock:
+            sock.sendall(before + refused)
+            if before:
+                assert read_response(sock)[0] == 200
+            assert read_response(sock)[0] == status
+            assert closed(sock)
+
+
 @pytest.mark.parametrize("scheme", ["http", "HTTP", "https"])
 def test_a_target_in_absolute_form_is_served(endpoint, scheme):
     target = f"{scheme}://127.0.0.1:{endpoint.port}/statefun"

@@ -72,9 +72,13 @@ def test_they_are_only_to_be_looked_at(link, method):
     assert Behind.asked == []
 
 
-def test_what_changes_something_by_a_mere_look_is_not_asked_for(link):
+@pytest.mark.parametrize(
+    "written",
+    ["yarn-cancel", "%79arn-cancel", "%2579arn-cancel", "%252579arn-cancel", "YARN-cancel"],
+)
+def test_what_changes_something_by_a_mere_look_is_not_asked_for(link, written):
     endpoint, path = link
-    assert get(endpoint, f"{path}jobs/1/yarn-cancel")[0] == 403
+    assert get(endpoint, f"{path}jobs/1/{written}")[0] == 403
     assert Behind.asked == []
 
 
