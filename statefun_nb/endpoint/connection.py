@@ -106,17 +106,7 @@ class HttpConnection(asyncio.Protocol):
         self._request_bytes += size
         self._other_bytes += size
         try:
-            upgrade = None
-            try:
-                self._parser.feed_data(data)
-            except httptools.HttpParserUpgrade as stopped:
-                upgrade = stopped.args[0]
-            # Not while that is handled: it would stand in the place of what a callback raises.
-            if upgrade is not None:
-                if self._reading is None:
-                    self.shut()  # CONNECT, which is refused: what follows is no request
-                else:
-                    self._feed_again(data[upgrade:])
+            self._feed(data)
             reading = self._reading
             if reading is not None:  # more of it is to come
                 limits = self._limits
@@ -135,6 +125,20 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(400, f"this is not a valid HTTP/1.1 request: {error}")
         except _Refused as refused:
             self._refuse(refused.status, refused.message)
+
+    def _feed(self, data: bytes) -> None:
+        rest = None
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stopped:
+            rest = data[stopped.args[0] :]
+        # Not while that is handled: it would stand in the place of what a callback raises.
+        if rest is None:
+            return
+        if self._reading is None:
+            self.shut()  # CONNECT, which is refused: what follows is no request
+        else:
+            self._feed_again(rest)
 
     def _feed_again(self, rest: bytes) -> None:
         """Go on behind the headers of a request that offers another protocol: llhttp stops there.
