@@ -327,8 +327,7 @@ class HttpConnection(asyncio.Protocol):
     def finish(self, exchange: Exchange) -> None:
         """Note that the answer to an exchange is complete, and go on with the next request."""
         exchange.finished = True
-        self._held.bytes -= len(exchange.body)
-        exchange.body = b""
+        self._release(exchange)
         if exchange is not self._serving:
             return
         self._serving = None

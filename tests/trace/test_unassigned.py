@@ -191,16 +191,21 @@ def set_to_it(ctx, message):
     ctx.storage.value = {"a": 1}
 
 
-def test_an_invocation_that_failed_is_not_told_of(functions):
+def change_in_vain(functions, *, fails):
+    """Declare a function that writes its cart, and changes it in place with the next message."""
+
     @sf.function("t/f", state={"cart": list}, functions=functions)
     def f(ctx, message):
         if message.value == 0:
             ctx.storage.cart = [1]
         else:
             ctx.storage.cart.append(3)
-            if message.value == 1:
+            if fails:
                 raise ValueError("and so nothing is kept")
 
+
+def test_an_invocation_that_failed_is_not_told_of(functions):
+    change_in_vain(functions, fails=True)
     for on_error in ("park", "skip"):
         with sf.start(port=0, functions=functions, on_error=on_error) as session:
             for number in range(2):
@@ -214,13 +219,7 @@ def test_an_invocation_that_failed_is_not_told_of(functions):
 
 @pytest.mark.filterwarnings("error")
 def test_without_a_trace_nobody_looks(functions):
-    @sf.function("t/f", state={"cart": list}, functions=functions)
-    def f(ctx, message):
-        if message.value == 0:
-            ctx.storage.cart = [1]
-        else:
-            ctx.storage.cart.append(3)
-
+    change_in_vain(functions, fails=False)
     with sf.start(port=0, functions=functions, trace=False) as session:
         for number in range(2):
             session.send("t/f", "x", number)
