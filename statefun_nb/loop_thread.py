@@ -98,7 +98,6 @@ class LoopThread:
         self.loop.set_exception_handler(self._log)
         self._full_until = 0.0
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
-        self._ready = threading.Event()
         self._ending = False  # written on the loop
         self._stopping = False  # so is this: what runs last has begun
         self.left: list[asyncio.Task[Any]] = []  # those that would not be cancelled
@@ -108,13 +107,11 @@ class LoopThread:
         self.is_awaited: Callable[[int], bool] = lambda _: False
 
     def start(self) -> None:
-        """Start the thread; returns when the loop is running."""
+        """Start the thread; what is posted before its loop runs waits there."""
         self._thread.start()
-        self._ready.wait()
 
     def _main(self) -> None:
         asyncio.set_event_loop(self.loop)
-        self.loop.call_soon(self._ready.set)
         try:
             while not self._ending:
                 self._run()

@@ -60,6 +60,7 @@ class Driver:
 
     def __init__(
         self,
+        loop: asyncio.AbstractEventLoop,
         core: Core,
         transport: Transport,
         clock: Clock,
@@ -72,9 +73,8 @@ class Driver:
         self._clock = clock
         self._commit = commit
         self.failure = ""  # why nothing is written down, and so nothing served, any more
-        self._loop = asyncio.get_running_loop()
-        # Appended to by any thread, emptied by the loop.
-        self._inbox: deque[IngressMessage] = deque()
+        self._loop = loop
+        self._inbox: deque[IngressMessage] = deque()  # appended to by any thread
         self._awake = False
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[_Waiter] = []

@@ -151,8 +151,8 @@ class EmbeddedEngine:
             self._persistence = Persistence(core, clock, self._log, store)
         commit = None if self._persistence is None else self._persistence.commit
         self.routes = EmbeddedRoutes(self._core, clock)  # for the handler that serves its requests
-        self._driver = thread.call(
-            lambda: Driver(self._core, transport, clock, paused=paused, commit=commit)
+        self._driver = Driver(
+            thread.loop, self._core, transport, clock, paused=paused, commit=commit
         )
         self.controls = EmbeddedControls(
             thread, self._driver, clock, None if store is None else store.backup

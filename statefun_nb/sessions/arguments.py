@@ -34,7 +34,7 @@ def seconds(value: Any, name: str = "timeout") -> float:
     SessionError
         When it is no number of seconds, or one that nothing can wait for.
     """
-    number = isinstance(value, Real) and not isinstance(value, bool)
+    number = type(value) is float or (isinstance(value, Real) and not isinstance(value, bool))
     if not number or not 0 <= value <= _LONGEST_WAIT:  # nan is neither
         # Said only of what is too long: else it would be beside the point.
         most = f", {_LONGEST_WAIT:,} at most" if number and value > _LONGEST_WAIT else ""
@@ -67,12 +67,12 @@ def whole(name: str, value: Any, low: int, high: int | None = None) -> None:
     SessionError
         Which says the span.
     """
+    integer = type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))
+    if integer and low <= int(value) and (high is None or int(value) <= high):
+        return
     span = f"{low} or more" if high is None else f"{low} to {high}"
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        raise SessionError(f"{name}={shown(value)} is not a whole number: it takes {span}")
-    number = int(value)
-    if number < low or (high is not None and number > high):
-        raise SessionError(f"{name}={shown(value)}: it takes {span}")
+    what = "" if integer else " is not a whole number"
+    raise SessionError(f"{name}={shown(value)}{what}: it takes {span}")
 
 
 def truth(name: str, value: Any) -> None:
@@ -86,15 +86,15 @@ def truth(name: str, value: Any) -> None:
         raise SessionError(f"{name}={shown(value)}: it takes True or False")
 
 
-def one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
-    """Raise when it is none of these.
+def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    """Raise when it is none of these texts.
 
     Raises
     ------
     SessionError
         Which names them.
     """
-    if not any(type(value) is type(each) and value == each for each in allowed):
+    if type(value) is not str or value not in allowed:
         names = ", ".join(map(repr, allowed))
         raise SessionError(f"{name}={shown(value)} is not known: use {names}")
 

@@ -28,7 +28,14 @@ TransportName = Literal["direct", "http"]
 ClockName = Literal["system", "virtual"]
 DeliveryName = Literal["at-least-once", "exactly-once"]
 StatefunVersion = Literal["3.3.0", "2.2.2"]  # cluster/release.py has their records
-
+_CHOICES = {
+    "engine": get_args(EngineName),
+    "on_error": get_args(OnErrorName),
+    "transport": get_args(TransportName),
+    "clock": get_args(ClockName),
+    "delivery": get_args(DeliveryName),
+    "statefun": get_args(StatefunVersion),
+}
 
 # The options that not every engine has: elsewhere they would be ignored without a word.
 _ENGINES_WITH: dict[str, tuple[EngineName, ...]] = {
@@ -43,6 +50,10 @@ _ENGINES_WITH: dict[str, tuple[EngineName, ...]] = {
     "rest_url": ("flink", "docker"),
     "image": ("docker",),
     "kafka_image": ("docker",),
+}
+_LACKED_BY = {
+    engine: [name for name, engines in _ENGINES_WITH.items() if engine not in engines]
+    for engine in get_args(EngineName)
 }
 
 
@@ -82,21 +93,17 @@ class Options:
             raise SessionError(
                 f"functions={shown(self.functions)}: it takes sf.StatefulFunctions()"
             )
-        one_of("engine", self.engine, get_args(EngineName))
-        one_of("on_error", self.on_error, get_args(OnErrorName))
-        one_of("transport", self.transport, get_args(TransportName))
-        one_of("clock", self.clock, get_args(ClockName))
-        one_of("delivery", self.delivery, get_args(DeliveryName))
-        one_of("statefun", self.statefun, get_args(StatefunVersion))
+        for name, choices in _CHOICES.items():
+            one_of(name, getattr(self, name), choices)
         truth("paused", self.paused)
         truth("trace", self.trace)
         for name in ("image", "kafka_image", "bootstrap_servers", "rest_url"):
             given = getattr(self, name)
             if given is not None and not (isinstance(given, str) and given):
                 raise SessionError(f"{name}={shown(given)}: it takes text, or None")
-        for name, engines in _ENGINES_WITH.items():
-            if self.engine not in engines and getattr(self, name) != getattr(Options, name):
-                have = " or ".join(map(repr, engines))
+        for name in _LACKED_BY[self.engine]:
+            if getattr(self, name) != getattr(Options, name):
+                have = " or ".join(map(repr, _ENGINES_WITH[name]))
                 raise SessionError(f"engine={self.engine!r} has no {name}=: it is for {have}")
         if (self.bootstrap_servers is None) != (self.rest_url is None):
             raise SessionError("an existing cluster is given by bootstrap_servers= and rest_url=")
