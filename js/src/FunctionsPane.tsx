@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { showCell } from "./cells";
 import { term } from "./filter";
-import { count, milliseconds } from "./format";
+import { count, milliseconds, percentiles } from "./format";
 import { useAnswer, useFilter, useStore, useTrait } from "./hooks";
 import { useNames } from "./names";
 import type { FunctionPage, FunctionRow } from "./wire";
@@ -102,7 +102,7 @@ function Card({ row }: { row: FunctionRow }) {
         />
         <Fact name="waiting" value={count(row.waiting)} />
         <Fact name="addresses" value={count(row.addresses)} />
-        <Fact name="p50 · p99 ms" value={`${milliseconds(row.p50)} · ${milliseconds(row.p99)}`} />
+        <Fact name="p50 · p99 ms" value={percentiles(row)} />
         <Histogram durations={row.durations} />
         {row.takes.length > 0 && <Fact name="takes" value={row.takes.join(", ")} />}
         {row.state.length > 0 && (

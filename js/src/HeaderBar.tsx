@@ -1,6 +1,6 @@
 // The session in numbers, and its controls.
 import { useState } from "preact/hooks";
-import { clock, count, duration, milliseconds, moved } from "./format";
+import { clock, count, duration, milliseconds, moved, percentiles } from "./format";
 import { message, useSession, useStore, useTick, useTrait } from "./hooks";
 import { Sparkline } from "./Sparkline";
 import { type Header, isOver } from "./wire";
@@ -148,10 +148,7 @@ function Metrics({ header }: { header: Header }) {
       <Metric name="per second" value={count(header.rate)}>
         <Sparkline time={time} series={[rate]} label="invocations per second" text={count} />
       </Metric>
-      <Metric
-        name="p50 · p99 ms"
-        value={`${milliseconds(header.p50)} · ${milliseconds(header.p99)}`}
-      >
+      <Metric name="p50 · p99 ms" value={percentiles(header)}>
         <Sparkline time={time} series={[p50, p99]} label="milliseconds" text={milliseconds} wide />
       </Metric>
       <Metric name="in flight" value={count(header.in_flight)} />

@@ -175,7 +175,7 @@ function Address({ row, reload }: { row: WaitingRow; reload: () => void }) {
       {(row.reason || row.line) && (
         <div class={stuck ? "sf-reason sf-alarm" : "sf-reason"}>
           <bdi>{row.reason}</bdi>
-          {row.line && <span class="sf-dim"> at {row.line}</span>}
+          {row.line && <span class="sf-dim"> at {row.line}</span>}{" "}
           {row.seq > 0 && (
             <button type="button" class="sf-link" onClick={() => open(row.seq)}>
               #{row.seq}

@@ -28,6 +28,11 @@ export function milliseconds(value: number): string {
   return value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString("en");
 }
 
+/** The median and what one in a hundred takes longer than, in milliseconds; – before the first. */
+export function percentiles({ p50, p99 }: { p50: number; p99: number }): string {
+  return p99 > 0 ? `${milliseconds(p50)} · ${milliseconds(p99)}` : "–";
+}
+
 /** 12:00:00.000 → 14:00:00.000 (+2:00:00) */
 export function moved([before, after]: readonly [number, number]): string {
   return `${clock(before)} → ${clock(after)} (+${duration(after - before)})`;

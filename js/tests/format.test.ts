@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isOpenError, outcome } from "../src/format";
+import { isOpenError, outcome, percentiles } from "../src/format";
 import { row } from "./rows";
 
 test.each([
@@ -13,4 +13,9 @@ test.each([
   ],
 ])("what became of an invocation is said in words: %#", (each, words, open) => {
   expect([outcome(each), isOpenError(each)]).toEqual([words, open]);
+});
+
+test("how long a function takes is not known before its first invocation", () => {
+  expect(percentiles({ p50: 0, p99: 0 })).toBe("–");
+  expect(percentiles({ p50: 0.0071, p99: 12 })).toBe("0.007 · 12.0");
 });
