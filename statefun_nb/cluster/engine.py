@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ..address import SdkAddress
 from ..endpoint.server import Endpoint
-from ..engine.base import Idle, IngressMessage, ParkedAddress, Progress, States, StoredState, Timer
+from ..engine.facts import Idle, IngressMessage, ParkedAddress, Progress, States, StoredState, Timer
 from ..errors import EngineError
 from ..loop_thread import LoopThread
 from ..protocol.effects import Emit, TypedValue

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import itemgetter
 
 from ..address import SdkAddress
-from ..engine.base import IngressMessage, StoredState, Timer
+from ..engine.facts import IngressMessage, StoredState, Timer
 from ..engine.timers import Timers
 from ..protocol.effects import CancelDelayed, DelayedSend, Emit, Received, Request, TypedValue
 from ..protocol.records import KAFKA_RECORD, decode_kafka_record

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..address import SdkAddress
-from ..engine.base import IngressMessage
+from ..engine.facts import IngressMessage
 
 __all__ = ["Undeclared"]
 

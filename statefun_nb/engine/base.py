@@ -1,131 +1,29 @@
-"""What every engine is to a session, and the facts they exchange."""
+"""What every engine is to a session."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from datetime import timedelta
+from typing import Protocol
 
 from ..address import SdkAddress
 from ..errors import EngineError
 from ..protocol.effects import Emit, StateSpec, TypedValue
 from ..protocol.module_yaml import Document
-from .idle import Idle
-from .waits import WaitingAddress
+from .facts import (
+    ClockMove,
+    Idle,
+    IngressMessage,
+    ParkedAddress,
+    Progress,
+    States,
+    StoredState,
+    Timer,
+    WaitingAddress,
+    Written,
+)
 
-__all__ = [
-    "Controls",
-    "Engine",
-    "Idle",
-    "IngressMessage",
-    "ParkedAddress",
-    "Progress",
-    "RunningCluster",
-    "States",
-    "StoredState",
-    "Timer",
-    "Written",
-    "controls_of",
-]
-
-# Of a function type: the addresses that keep something, by id, and what they keep, by name.
-States = Mapping[str, Mapping[str, TypedValue | None]]
-
-
-class IngressMessage(NamedTuple):
-    """A message from outside: encoded on the sender's thread, delivered after ``delay_ms``."""
-
-    target: SdkAddress
-    argument: bytes
-    delay_ms: int = 0
-
-
-class ParkedAddress(NamedTuple):
-    """An address that does not go on, and why.
-
-    Attributes
-    ----------
-    address : SdkAddress
-    reason : str
-        What its function raised, or what else holds it up.
-    line : str
-        Where that was raised in the user's code, as in "Cell In[3], line 5"; "" where unknown.
-    attempts : int
-        How often the message at its head was tried; 0 when its function is not declared, and
-        where that is not known.
-    waiting : int
-        Messages, that one included.
-    undeclared : bool
-        Is it only that nobody has declared its function yet?
-    since : datetime or None
-        When that message first failed, or began to wait for its function, by the engine's clock;
-        None where that is not known.
-    """
-
-    address: SdkAddress
-    reason: str
-    line: str
-    attempts: int
-    waiting: int
-    undeclared: bool
-    since: datetime | None = None
-
-    def __repr__(self) -> str:
-        where = f" at {self.line}" if self.line else ""
-        return f"<parked: {self.address}, {self.waiting} waiting, {self.reason}{where}>"
-
-
-class ClockMove(NamedTuple):
-    """One ``advance``: the engine's clock before and after it, in milliseconds."""
-
-    before_ms: int
-    after_ms: int
-
-
-class Written(NamedTuple):
-    """State values set by hand, each name's before and after; ``by`` says who: "s.set_state".
-
-    ``time`` is in the session's seconds since the epoch, ``moment`` of ``time.perf_counter``.
-    """
-
-    address: SdkAddress
-    time: float
-    moment: float
-    by: str
-    values: dict[str, tuple[TypedValue | None, TypedValue | None]]
-
-
-class Timer(NamedTuple):
-    """A message that falls due at ``due_ms``; ``number`` orders those of the same millisecond.
-
-    ``owner`` is the address that sent it, None when it came from outside; ``token`` is "" when
-    it has none.
-    """
-
-    due_ms: int
-    number: int
-    owner: SdkAddress | None
-    token: str
-    target: SdkAddress
-    argument: bytes
-
-
-class StoredState(NamedTuple):
-    """What one address keeps: values by name, and when they expire, in seconds since the epoch."""
-
-    id: str
-    values: dict[str, TypedValue | None]
-    expires: dict[str, float]
-
-
-class Progress(NamedTuple):
-    """Counts of messages, and of parked addresses; read without waiting for the loop."""
-
-    processed: int
-    in_flight: int
-    queued: int
-    parked: int
-    delayed: int
+__all__ = ["Controls", "Engine", "RunningCluster", "controls_of"]
 
 
 class RunningCluster(Protocol):

@@ -27,9 +27,9 @@ from ..errors import ConversionError, EngineError, in_brief
 from ..protocol.effects import Reply, StateSpec, TypedValue
 from ..protocol.v3 import encode_request
 from .answers import Answer, Cancelled, Failed
-from .base import Idle, IngressMessage
 from .clock import LAST_MS, Clock
 from .core import Core, Pending
+from .facts import Idle, IngressMessage
 from .mailbox import Mailbox
 from .mailbox_state import MailboxState
 from .transport import Transport

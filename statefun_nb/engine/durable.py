@@ -14,10 +14,10 @@ from ..address import SdkAddress, address_of
 from ..cells.progress import progress_bar
 from ..errors import EngineError, in_brief
 from ..protocol.effects import ExpireMode, Reply, StateSpec, TypedValue
-from .base import Timer
 from .clock import Clock
 from .core import Core, OnError
 from .egress_log import EgressLog
+from .facts import Timer
 from .journal import Journal, Mail, Spec, Value
 from .mailbox import FunctionType, Mailbox
 from .sqlite_store import SqliteStore

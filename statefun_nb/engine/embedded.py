@@ -19,12 +19,12 @@ from ..sdk.value_spec import ValueSpec
 from ..trace.recorder import Recorder
 from ..trace.remote import RemoteTrace
 from .answers import Undeclared
-from .base import Idle, IngressMessage, ParkedAddress, Progress, States, StoredState, Timer
 from .clock import Clock
 from .core import Core, OnError
 from .driver import Driver
 from .egress_log import EgressLog
 from .embedded_controls import EmbeddedControls
+from .facts import Idle, IngressMessage, ParkedAddress, Progress, States, StoredState, Timer
 from .mailbox import KeptStates, Mailbox
 from .remote import RemoteCalls, RemoteEndpoint, RemoteTransport
 from .transport import Transport

@@ -12,11 +12,10 @@ from ..errors import EngineError
 from ..loop_thread import LoopThread
 from ..protocol.effects import StateSpec, TypedValue
 from ..protocol.wire import typed_value_bytes
-from .base import ClockMove, Idle, Written
 from .clock import Clock
 from .driver import Driver
+from .facts import ClockMove, Idle, WaitingAddress, Written
 from .waiting import waiting_addresses
-from .waits import WaitingAddress
 
 __all__ = ["EmbeddedControls"]
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..address import SdkAddress
 from ..protocol.effects import Emit, StateSpec, new_tuple
-from .base import Timer
+from .facts import Timer
 from .mailbox import FunctionType, Mailbox
 
 __all__ = ["Changes", "Journal", "Mail", "Spec", "Value"]

@@ -13,10 +13,10 @@ from typing import Any
 from ..address import SdkAddress, address_of
 from ..errors import EngineError
 from ..protocol.effects import Emit, ExpireMode, StateSpec
-from .base import Timer
 from .beside_file import LastCommit, marked_id
 from .checked_rows import TABLES, Head, Totals, checked, read, runs, sum_of
 from .egress_log import EGRESS_LIMIT
+from .facts import Timer
 from .journal import Changes, Mail, Spec, Value
 from .new_file import APPLICATION, STATEMENTS, begin, create, head_page, new_id, put_head, tables
 from .own_file import WHOLE, OwnFile, lost_log, new_mark, not_opened, real_path, used_here

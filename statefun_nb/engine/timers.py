@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..address import SdkAddress
 from ..errors import EngineError, token_is_pending
 from ..protocol.effects import LONGEST_DELAY_MS, CancelDelayed, DelayedSend
-from .base import Timer
+from .facts import Timer
 
 __all__ = ["Timers"]
 

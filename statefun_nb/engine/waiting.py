@@ -10,8 +10,8 @@ from ..errors import EngineError
 from ..protocol.v3 import decode_typed_value
 from .answers import Parked, Undeclared
 from .core import Core
+from .facts import WaitingAddress, WaitingMessage, Why
 from .mailbox import Mailbox
-from .waits import WaitingAddress, WaitingMessage, Why
 
 __all__ = ["bring_forward", "waiting_addresses"]
 

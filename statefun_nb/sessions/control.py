@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from ..address import address_of
-from ..engine.base import Idle, controls_of
+from ..engine.base import controls_of
+from ..engine.facts import Idle
 from ..errors import BusyError, EngineError, SessionError, is_kept
 from ..sdk.messages import MISSING
 from ..tables import counted

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..address import SdkAddress
 from ..cells.progress import progress_bar
-from ..engine.base import IngressMessage
+from ..engine.facts import IngressMessage
 from ..errors import ConversionTypeError, SessionError, StatefunError
 from ..protocol.effects import TypedValue
 from ..protocol.wire import typed_value_bytes

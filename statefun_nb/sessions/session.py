@@ -12,8 +12,9 @@ from ..address import address_of
 from ..cells.places import warn
 from ..endpoint.admission import new_token
 from ..endpoint.server import Endpoint
-from ..engine.base import Engine, Idle, IngressMessage
+from ..engine.base import Engine
 from ..engine.clock import Clock, VirtualClock
+from ..engine.facts import Idle, IngressMessage
 from ..errors import BusyError, SessionError, StatefunError, quiet
 from ..loop_thread import LoopThread
 from ..protocol.module_reader import read_source

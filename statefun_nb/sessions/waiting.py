@@ -11,7 +11,8 @@ from concurrent.futures import TimeoutError as FutureTimeout
 
 from ..address import SdkAddress
 from ..cells.places import warn
-from ..engine.base import Engine, Idle, Progress
+from ..engine.base import Engine
+from ..engine.facts import Idle, Progress
 from ..errors import CURE, IdleTimeout, StatefunError
 from ..loop_thread import LoopThread, call_cancelled
 from ..tables import counted

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from ..address import address_of
-from ..engine.base import StoredState, Timer, Written, controls_of
+from ..engine.base import controls_of
+from ..engine.facts import StoredState, Timer, Written
 from ..errors import EngineError, StatefunError
 from ..protocol.effects import TypedValue
 from ..protocol.v3 import decode_typed_value

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..engine.base import StoredState
+from ..engine.facts import StoredState
 from ..sdk.registry import decode_state
 from ..trace.events import Invocation, Payload
 from ..trace.invocations import Invocations

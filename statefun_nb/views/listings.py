@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, SupportsIndex, TypeVar, overload
 
-from ..engine.base import ParkedAddress
+from ..engine.facts import ParkedAddress
 from ..protocol.effects import Emit
 from ..protocol.v3 import decode_typed_value
 from ..tables import at, counted, html_list, html_table, text_table

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
-from ..engine.base import Engine, ParkedAddress
+from ..engine.base import Engine
+from ..engine.facts import ParkedAddress
 from ..sdk.registry import StatefulFunctions
 from ..sdk.types import Type
 from ..trace.events import Payload

@@ -6,7 +6,8 @@ from collections.abc import ItemsView, Iterator, Sequence, ValuesView
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from ..engine.base import Engine, States
+from ..engine.base import Engine
+from ..engine.facts import States
 from ..sdk.registry import FunctionSpec, StatefulFunctions, decode_state
 from ..tables import counted, html_table, text_table
 from ..trace.running import Blocked, Running

@@ -5,9 +5,8 @@ from __future__ import annotations
 from itertools import islice
 
 from ..address import address_of
-from ..engine.base import ParkedAddress
-from ..engine.waits import WaitingAddress
-from ..engine.waits import WaitingMessage as Waiting
+from ..engine.facts import ParkedAddress, WaitingAddress
+from ..engine.facts import WaitingMessage as Waiting
 from ..errors import EngineError
 from ..trace.events import Invocation, Payload
 from ..trace.history import open_failures

@@ -303,7 +303,7 @@ class WaitingMessage(TypedDict):
 
 
 class WaitingRow(TypedDict):
-    """An address whose messages wait, and why; see ``engine.waits``.
+    """An address whose messages wait, and why; see ``engine.facts``.
 
     ``since`` and ``next`` (try) in milliseconds since the epoch, 0: not known, or none. ``seq`` is
     the invocation that failed. ``messages`` are the first of ``waiting``.

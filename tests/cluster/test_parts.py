@@ -22,7 +22,7 @@ from statefun_nb.cluster.processes import Processes, free_ports, root_cause
 from statefun_nb.cluster.release import OF_3
 from statefun_nb.cluster.routes import EGRESS, ClusterRoutes
 from statefun_nb.cluster.undeclared import Undeclared
-from statefun_nb.engine.base import IngressMessage
+from statefun_nb.engine.facts import IngressMessage
 from statefun_nb.protocol.effects import TypedValue
 from statefun_nb.protocol.module_yaml import http_endpoint
 from statefun_nb.protocol.v3 import (
