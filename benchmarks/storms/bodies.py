@@ -26,7 +26,7 @@ from statefun_nb.protocol.v3 import encode_request
 from statefun_nb.protocol.wire import typed_value_bytes
 from statefun_nb.sdk.types import LongType, StringType
 
-__all__ = ["STATUSES", "storm"]
+__all__ = ["STATUSES", "memory", "post", "statuses", "storm"]
 
 _AT_ONCE = 200
 # 500 is for what the function itself makes of a good request.
@@ -118,14 +118,14 @@ def _expected(body: bytes) -> set[int]:
     return {200}
 
 
-def _post(body: bytes) -> bytes:
+def post(body: bytes) -> bytes:
     head = (
         b"POST /statefun HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/octet-stream\r\n"
     )
     return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
 
 
-def _statuses(sock: socket.socket, count: int) -> list[int]:
+def statuses(sock: socket.socket, count: int) -> list[int]:
     found: list[int] = []
     data = b""
     while len(found) < count:
@@ -144,7 +144,7 @@ def _statuses(sock: socket.socket, count: int) -> list[int]:
     return found
 
 
-def _memory(pid: int) -> float:
+def memory(pid: int) -> float:
     """Megabytes that a process has in memory; 0 where there is no /proc."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
@@ -166,17 +166,17 @@ def storm(bodies: int, seed: int = 0) -> tuple[Counter[str], float]:
             sent = [
                 _malformed(_request(choose), choose) for _ in range(min(_AT_ONCE, bodies - start))
             ]
-            sock.sendall(b"".join(map(_post, sent)))
-            for body, status in zip(sent, _statuses(sock, len(sent)), strict=True):
+            sock.sendall(b"".join(map(post, sent)))
+            for body, status in zip(sent, statuses(sock, len(sent)), strict=True):
                 if status in _expected(body):
                     counted[str(status)] += 1
                 else:
                     counted[f"{status} for {body.hex()}"] += 1
-            before = before or _memory(pid)  # when all of it has been used once
-        sock.sendall(_post(_request(choose)))
-        if _statuses(sock, 1) != [200]:
+            before = before or memory(pid)  # when all of it has been used once
+        sock.sendall(post(_request(choose)))
+        if statuses(sock, 1) != [200]:
             counted["a request after it all is not served"] += 1
-        return counted, _memory(pid) - before
+        return counted, memory(pid) - before
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import shtab
 from .. import __version__
 from ..cells.arguments import whole_number
 from ..cluster.release import OF_2
-from ..endpoint.server import LOOPBACK
+from ..endpoint.http_server import LOOPBACK
 from ..errors import EngineError, StatefunError
 from ..protocol.module_reader import read_source
 from ..protocol.module_yaml import OLDER_ENDPOINT

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import shtab
 
-from ..endpoint.server import LOOPBACK
+from ..endpoint.http_server import LOOPBACK
 from ..errors import DeclarationError
 from ..protocol.module_older import with_older_endpoints, write_older
 from ..protocol.module_reader import read_source

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 from ..cells.places import place_of_traceback
 from ..endpoint.admission import LOOPBACK_NAMES
-from ..endpoint.server import LOOPBACK, Endpoint
+from ..endpoint.http_server import LOOPBACK
+from ..endpoint.server import Endpoint
 from ..errors import DeclarationError, EngineError, in_brief
 from ..loop_thread import LoopThread
 from ..sdk.functions import default_functions

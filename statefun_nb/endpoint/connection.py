@@ -11,49 +11,36 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
-import httptools
-
+from .clients import Clients
 from .exchange import Client, Exchange
 from .limits import Limits
+from .reader import CONTINUE, RequestReader
 
-__all__ = ["Held", "HttpConnection"]
+__all__ = ["HttpConnection"]
 
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LINGER_SECONDS = 1.0
 _NEVER = float("inf")
-_NOWHERE: deque[Any] = deque(maxlen=0)  # keeps nothing of what is appended
+# So soon it is asked whether who closed his side still reads, and then ever less often.
+_FIRST_LOOK_SECONDS = 0.005
+_LAST_LOOK_SECONDS = 1.0
 
 
-class Held:
-    """Bytes of bodies on all connections: from when they are read until they are answered.
-
-    ``refused`` is the size of the last request that was too large, in bytes; 0: none was.
-    """
-
-    __slots__ = ("bytes", "refused")
-
-    def __init__(self) -> None:
-        self.bytes = 0
-        self.refused = 0
-
-
-class HttpConnection(asyncio.Protocol):
+class HttpConnection(RequestReader):
     """One client's connection: bytes to requests, answers to bytes.
 
     Parameters
     ----------
     admit : callable
-        Looks at a request whose headers are complete: the status and the reason when it is not to
-        be served. Of such a request no body is read.
+        As a ``RequestReader`` has it.
     serve : callable
         Called with each complete ``Exchange`` when it is its turn.
     limits : Limits
     connections : set
         Holds this connection while it is open.
-    held : Held
-        Of all of them.
+    clients : Clients
+        What it shares with them.
     """
 
     def __init__(
@@ -62,29 +49,17 @@ class HttpConnection(asyncio.Protocol):
         serve: Callable[[Exchange], None],
         limits: Limits,
         connections: set[HttpConnection],
-        held: Held,
+        clients: Clients,
     ) -> None:
-        self._admit = admit
+        super().__init__(admit, limits, clients)
         self._serve = serve
-        self._limits = limits
         self._connections = connections
-        self._held = held
-        self._parser: Any = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
-        self._loop = asyncio.get_running_loop()
-        self._reading: Exchange | None = None
-        self._header_fields: list[tuple[bytes, bytes]] | deque[Any] = _NOWHERE
-        self._small = False
-        self._request_bytes = 0  # of the request that is being read, with its framing
-        self._other_bytes = 0  # of it since the last piece of its body: headers, framing, trailers
-        self._read_by = 0.0  # when it has to be complete
         self._queue: deque[Exchange] = deque()
         self._serving: Exchange | None = None
         self._write_paused = False
         self._reading_paused = False
         self._refused = False  # what comes is no longer looked at
-        self._closing = False  # no further request is read; close when all are answered
-        self.context = Client("")
         self.deadline = 0.0
 
     # The transport's side.
@@ -96,84 +71,38 @@ class HttpConnection(asyncio.Protocol):
         self._connections.add(self)
         self.deadline = self._loop.time() + self._limits.idle_seconds
 
-    def data_received(self, data: bytes) -> None:
-        if self._closing:
-            return
-        before = self._reading
-        # No header of a request that begins in a small piece, and ends there, is too long.
-        self._small = before is None and len(data) <= self._limits.header_bytes
-        size = len(data)
-        self._request_bytes += size
-        self._other_bytes += size
-        try:
-            self._feed(data)
-            reading = self._reading
-            if reading is not None:  # more of it is to come
-                limits = self._limits
-                if self._other_bytes > limits.header_bytes:
-                    raise self._headers_too_large()
-                if self._request_bytes > limits.header_bytes + limits.body_bytes:
-                    raise self._too_large(self._request_bytes)
-                if reading is not before:
-                    self._read_by = self._loop.time() + limits.request_seconds
-        except httptools.HttpParserCallbackError as error:
-            cause = error.__context__
-            if not isinstance(cause, _Refused):
-                raise
-            self._refuse(cause.status, cause.message)
-        except httptools.HttpParserError as error:
-            self._refuse(400, f"this is not a valid HTTP/1.1 request: {error}")
-        except _Refused as refused:
-            self._refuse(refused.status, refused.message)
-
-    def _feed(self, data: bytes) -> None:
-        rest = None
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as stopped:
-            rest = data[stopped.args[0] :]
-        # Not while that is handled: it would stand in the place of what a callback raises.
-        if rest is None:
-            return
-        if self._reading is None:
-            self.shut()  # CONNECT, which is refused: what follows is no request
-        else:
-            self._feed_again(rest)
-
-    def _feed_again(self, rest: bytes) -> None:
-        """Go on behind the headers of a request that offers another protocol: llhttp stops there.
-
-        There is no other, and the request is read as if it had not offered one (RFC 9110, 7.8).
-        """
-        while True:
-            data = self._without_upgrade() + rest
-            self._parser = httptools.HttpRequestParser(self)
-            try:
-                self._parser.feed_data(data)
-            except httptools.HttpParserUpgrade as stopped:  # the next one offers it, too
-                rest = data[stopped.args[0] :]
-            else:
-                return
-
-    def _without_upgrade(self) -> bytes:
-        """The head of the request that is being read, once more, without its offer."""
-        reading = self._reading
-        assert reading is not None  # on_message_complete has left it
-        version = self._parser.get_http_version().encode()
-        lines = [b"%b %b HTTP/%b" % (self._parser.get_method(), reading.target, version)]
-        lines += [b"%b: %b" % each for each in reading.headers if each[0] != b"upgrade"]
-        return b"\r\n".join(lines) + b"\r\n\r\n"
-
     def eof_received(self) -> bool:
-        # Who closes its side is taken to be gone, as RFC 9112 (9.6) allows: StateFun's clients
-        # close only to give up, and their next try must not overlap with this one.
-        return False
+        """Answer what was asked for completely before the client closed its side.
+
+        One that has closed altogether looks the same until it is written to, and its next try must
+        not overlap with this one. A client of HTTP/1.0 can not be asked, and is taken to be gone,
+        as RFC 9112 (9.6) allows.
+        """
+        self._drop_reading()
+        if self._serving is None and not self._queue:
+            return False
+        if self._parser.get_http_version() != "1.1":
+            return False
+        self._last_request()
+        self._look_for_client(_FIRST_LOOK_SECONDS)
+        return True
+
+    def _look_for_client(self, pause: float) -> None:
+        """Write what every client reads over (RFC 9110, 15.2.1): one that is gone resets that."""
+        serving = self._serving
+        if self._transport.is_closing():
+            return
+        if serving is not None and not serving.begun and not self._write_paused:
+            self._transport.write(CONTINUE)
+        longer = min(2 * pause, _LAST_LOOK_SECONDS)
+        self._loop.call_later(pause, self._look_for_client, longer)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._closing = True
         self._connections.discard(self)
         waiting = [*([self._serving] if self._serving else []), *self._queue]
         self._drop_reading()
+        self._drop_rest()
         self._parser = None  # it holds this connection, too: nothing has to look for the circle
         self._serving = None
         self._queue.clear()
@@ -191,67 +120,7 @@ class HttpConnection(asyncio.Protocol):
             self.deadline = self._loop.time() + self._limits.idle_seconds
         self._next()
 
-    # The parser's side.
-
-    def on_message_begin(self) -> None:
-        self._reading = reading = Exchange(self)
-        self._header_fields = reading.headers
-
-    def on_url(self, url: bytes) -> None:
-        assert self._reading is not None  # on_message_begin came first
-        self._reading.target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_fields.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        reading = self._reading
-        assert reading is not None
-        limits = self._limits
-        if not self._small and reading.header_size() > limits.header_bytes:
-            raise self._headers_too_large()
-        parser, headers = self._parser, reading.headers
-        fields = reading.fields = dict(headers)
-        if b"upgrade" in fields and parser.should_upgrade():
-            return  # see _feed_again
-        self._header_fields = _NOWHERE  # for trailers, which are of no use here
-        reading.method = parser.get_method().decode("latin-1")
-        reading.keep_alive = parser.should_keep_alive()
-        if len(fields) != len(headers) or b"host" not in fields:
-            hosts = sum(name == b"host" for name, _ in headers)
-            if hosts != 1 and parser.get_http_version() == "1.1":  # RFC 9112, 3.2
-                raise _Refused(
-                    400, f"an HTTP/1.1 request has one Host header, this one has {hosts}"
-                )
-        if not reading.target.startswith(b"/"):
-            reading.take_authority()
-        reading.refusal = self._admit(reading)
-        size = int(fields.get(b"content-length", 0))  # llhttp refuses a second one
-        if reading.refusal is not None and (size or b"transfer-encoding" in fields):
-            raise _Refused(*reading.refusal)  # without reading the body
-        if size > limits.body_bytes:
-            raise self._too_large(size)
-        expected = fields.get(b"expect")
-        if expected is not None:
-            if expected.lower() != b"100-continue":
-                raise _Refused(417, f"cannot meet the expectation {expected!r}")
-            if self._serving is None and not self._queue:
-                self.write(_CONTINUE)
-        self._other_bytes = 0
-
-    def on_body(self, body: bytes) -> None:
-        reading, held = self._reading, self._held
-        assert reading is not None
-        if not reading.body:
-            reading.body = body  # nearly always all of it
-        else:
-            reading.add(body)
-        held.bytes += len(body)
-        self._other_bytes = 0
-        if len(reading.body) > self._limits.body_bytes:
-            raise self._too_large(len(reading.body))
-        if held.bytes > self._limits.all_bodies_bytes:
-            raise _Refused(503, f"{held.bytes:,} bytes of requests are being served: try later")
+    # Reading, not further ahead than is good.
 
     def on_message_complete(self) -> None:
         reading = self._reading
@@ -262,43 +131,58 @@ class HttpConnection(asyncio.Protocol):
         self._request_bytes = self._other_bytes = 0
         if not reading.keep_alive:
             self._closing = True
-        if self._serving is None and not self._queue and not self._write_paused:
-            self._start(reading)  # nearly always
+        if (  # nearly always
+            self._serving is None
+            and not self._queue
+            and not self._write_paused
+            and self._rest is None
+        ):
+            self._start(reading)
             if self._closing:
                 self._next()  # what else has come with it is not answered
             return
         self._queue.append(reading)
         if self._serving is None:
             self._next()
-        if self._queue and not self._reading_paused and self._has_enough():
-            self._reading_paused = True
-            self._transport.pause_reading()
+        if self._queue and self._has_enough():
+            self._stop_reading()
 
     def _has_enough(self) -> bool:
-        """Do so many requests wait for their turn, or so much of them, that no more are read?"""
+        """Do so many answers or requests wait, or so much of them, that no more are read?"""
         queue, limits = self._queue, self._limits
-        if len(queue) >= limits.pipelined:
+        if self._write_paused or len(queue) >= limits.pipelined:
             return True
         return sum(len(exchange.body) for exchange in queue) > limits.body_bytes
 
-    def _headers_too_large(self) -> _Refused:
-        return _Refused(431, f"the headers are longer than {self._limits.header_bytes} bytes")
+    def _stop_reading(self) -> None:
+        if not self._reading_paused:
+            self._reading_paused = True
+            self._transport.pause_reading()
 
-    def _too_large(self, size: int) -> _Refused:
-        self._held.refused = size
-        status, limit = self._limits.too_large, self._limits.body_bytes
-        return _Refused(status, f"the body is longer than the {limit} bytes that are accepted")
+    def _goes_on(self) -> bool:
+        if self._closing or self._has_enough():
+            self._queued = False
+        elif self._rest is not None:
+            self._queued = True
+        else:
+            self._queued = self._reading_paused = False
+            self._read_by = self._loop.time() + self._limits.request_seconds
+            self._transport.resume_reading()
+        return self._queued
+
+    def _expect_body(self) -> None:
+        if self._serving is None and not self._queue:
+            self.write(CONTINUE)
 
     # Serving, in order.
 
     def _next(self) -> None:
         while self._serving is None and self._queue and not self._write_paused:
-            exchange = self._queue.popleft()
-            if self._reading_paused and not self._has_enough():
-                self._reading_paused = False
-                self._read_by = self._loop.time() + self._limits.request_seconds
-                self._transport.resume_reading()
-            self._start(exchange)
+            if self._transport.is_closing():  # nobody is there: connection_lost comes next
+                return
+            self._start(self._queue.popleft())
+        if self._reading_paused and not self._queued and self._goes_on():
+            self._clients.queue(self)
         if self._closing and self._serving is None and not self._queue:
             self._close()
 
@@ -317,6 +201,9 @@ class HttpConnection(asyncio.Protocol):
         # Closing while the client still sends would reset the connection, and with it the answer
         # that says why: read on for a moment, and throw it away.
         self.deadline = self._loop.time() + _LINGER_SECONDS
+        if self._reading_paused:
+            self._reading_paused = False
+            self._transport.resume_reading()
         if not self._transport.is_closing():
             self._transport.write_eof()
 
@@ -339,26 +226,17 @@ class HttpConnection(asyncio.Protocol):
         elif not self._write_paused:
             self.deadline = self._loop.time() + self._limits.idle_seconds
 
-    def _release(self, exchange: Exchange) -> None:
-        self._held.bytes -= len(exchange.body)
-        exchange.body = b""
-
-    def _drop_reading(self) -> None:
-        if self._reading is not None:
-            self._release(self._reading)
-            self._reading = None
-
     def _last_request(self) -> None:
         self._closing = True
         for exchange in (*self._queue, *([self._serving] if self._serving else [])):
             exchange.keep_alive = False
 
     def _refuse(self, status: int, message: str) -> None:
-        """Answer what could not be read as a request, after those before it, and close."""
         exchange = Exchange(self)
         exchange.keep_alive = False
         exchange.refusal = (status, message)
         self._drop_reading()
+        self._drop_rest()
         self._closing = self._refused = True
         self._queue.append(exchange)
         if self._serving is None:
@@ -385,12 +263,3 @@ class HttpConnection(asyncio.Protocol):
     def abort(self) -> None:
         """Drop the connection without a further byte."""
         self._transport.abort()
-
-
-class _Refused(Exception):  # noqa: N818 - an early end of parsing, caught here
-    """Raised in a parser's callback to stop reading: the request is refused."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message

@@ -97,6 +97,11 @@ class Exchange(httputil.HTTPConnection):
         """Where the client is, as tornado.web asks its connection."""
         return self._connection.context
 
+    @property
+    def begun(self) -> bool:
+        """Has a part of the answer been sent?"""
+        return self._status != 0
+
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
         """Call back when the client goes away before its answer is complete."""
         self._close_callback = callback

@@ -25,7 +25,7 @@ from ..protocol.records import PLAYGROUND_RECORD, decode_playground_record
 from ..sdk.types import StringType
 from .admission import foreign, own_names
 from .app import no_access_log
-from .server import LOOPBACK, bind_port
+from .http_server import LOOPBACK, bind_port
 
 __all__ = ["PlaygroundServers"]
 

@@ -9,9 +9,6 @@ and the first of each target, goes through Tornado's router::
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import errno
 import re
 import socket
 from dataclasses import replace
@@ -39,8 +36,8 @@ from .app import (
     refusal,
     site_refusal,
 )
-from .connection import Held, HttpConnection
 from .exchange import Exchange
+from .http_server import LOOPBACK, HttpServer, bind_port
 from .limits import Limits
 from .parking import Parking
 
@@ -49,14 +46,10 @@ if TYPE_CHECKING:
 
     from .forward import ForwardTo
 
-__all__ = ["LOOPBACK", "Endpoint", "bind_port"]
+__all__ = ["Endpoint"]
 
-LOOPBACK = "127.0.0.1"
 # How many ports after the wanted one are tried before giving up.
 PORTS_TRIED = 100
-# Connections that wait to be accepted; the system may take fewer (Linux 4,096). StateFun 2.2.2
-# opens 1,024 at once for each task: what finds no place is dropped, and tried again a second later.
-_BACKLOG = 16_384
 
 
 class Endpoint:
@@ -84,7 +77,6 @@ class Endpoint:
         token: str = "",
     ) -> None:
         self._thread = thread
-        self._limits = limits or Limits()
         self._host = host
         self._path = f"/statefun/{token}" if token else "/statefun"
         self._health = f"{self._path}{HEALTH}" if token else HEALTH
@@ -95,12 +87,10 @@ class Endpoint:
         self._route = RequestReplyRoute(handler, self._names)
         self._forwarded: list[bytes] = []
         self._direct: dict[bytes, Route] = {}
-        self._connections: set[HttpConnection] = set()
-        self._held = Held()
+        self._http = HttpServer(self._admit, self._serve, limits or Limits())
         self._last_host: bytes | None = None  # the last Host that was none of another site's
-        self._server: asyncio.Server | None = None
+        self._listening = False
         self._listener: socket.socket | None = None
-        self._sweeper: asyncio.TimerHandle | None = None
         self.port: int = 0
 
     @cached_property
@@ -136,7 +126,7 @@ class Endpoint:
     @property
     def listening(self) -> bool:
         """Is the endpoint open?"""
-        return self._server is not None
+        return self._listening
 
     def forward(self, name: str, to: ForwardTo) -> str:
         """Show the pages of another server, too; the link to them, which has a token in it."""
@@ -151,14 +141,15 @@ class Endpoint:
     @property
     def refused(self) -> int:
         """The size of the last request that was too large, in bytes; 0: none was."""
-        return self._held.refused
+        return self._http.clients.refused
 
     def take(self, body_bytes: int, too_large: int = Limits().too_large) -> None:
         """Accept requests of so many bytes, before there is a connection.
 
         ``too_large`` is the status of those that are larger.
         """
-        self._limits = replace(self._limits, body_bytes=body_bytes, too_large=too_large)
+        limits = self._http.limits
+        self._http.limits = replace(limits, body_bytes=body_bytes, too_large=too_large)
 
     def park(self, *, retry: bool) -> Parking:
         """See ``RequestReplyRoute.park``."""
@@ -177,28 +168,18 @@ class Endpoint:
         EngineError
             When neither it nor one of the next hundred is free, or the endpoint listens already.
         """
-        if self._server is not None:
+        if self._listening:
             raise EngineError(f"the endpoint is already listening on {self.url}")
         listener = bind_port(self._host, port, PORTS_TRIED if others and port else 0)
         self._listener = listener
-        self._thread.run(self._listen(listener))
+        self._thread.run(self._http.listen(listener))
+        self._listening = True
         self.port = listener.getsockname()[1]
         return self.port
 
-    async def _listen(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: HttpConnection(
-                self._admit, self._serve, self._limits, self._connections, self._held
-            ),
-            sock=listener,
-            backlog=_BACKLOG,
-        )
-        self._sweeper = loop.call_later(1.0, self._sweep)
-
     def stop(self, grace: float = 1.0) -> None:
         """Stop listening; requests being served get ``grace`` seconds, then are cancelled."""
-        if self._server is not None:
+        if self._listening:
             self._thread.run(self.close(grace), timeout=grace + 10)
 
     def abandon(self) -> None:
@@ -208,30 +189,8 @@ class Endpoint:
 
     async def close(self, grace: float = 0.0) -> None:
         """``stop``, on the loop."""
-        server, self._server = self._server, None
-        if server is None:
-            return
-        await _stop_accepting(server)
-        server.close()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-        for connection in tuple(self._connections):
-            connection.shut()
-        deadline = asyncio.get_running_loop().time() + grace
-        while self._connections and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.01)
-        self._route.cancel()
-        await asyncio.sleep(0)
-        for connection in tuple(self._connections):
-            connection.abort()
-        await server.wait_closed()
-
-    def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        for connection in tuple(self._connections):
-            connection.check_deadline(now)
-        self._sweeper = loop.call_later(1.0, self._sweep)
+        self._listening = False
+        await self._http.close(grace, self._route.cancel)
 
     def _admit(self, exchange: Exchange) -> tuple[int, str] | None:
         """Why a request is refused before its body is read; None when it is not."""
@@ -302,44 +261,3 @@ class Endpoint:
         if exchange.body:
             delegate.data_received(bytes(exchange.body))
         delegate.finish()
-
-
-async def _stop_accepting(server: asyncio.Server) -> None:
-    """Let what was accepted just now become a connection before the server is closed.
-
-    asyncio (3.11) forgets a socket that it accepted in the same turn: ``Server._attach`` fails,
-    and the client waits on a connection that nobody serves.
-    """
-    loop = asyncio.get_running_loop()
-    with contextlib.suppress(NotImplementedError):  # the proactor loop of Windows has no readers
-        for listener in server.sockets:
-            loop.remove_reader(listener.fileno())
-    for _ in range(3):  # accept, make the transport, connection_made
-        await asyncio.sleep(0)
-
-
-def bind_port(host: str, port: int, others: int = 0) -> socket.socket:
-    """A socket that listens on ``port``, or on one of the next ``others``.
-
-    Raises
-    ------
-    EngineError
-        When none is free.
-    """
-    last = min(port + others, 65535)
-    for candidate in range(port, last + 1):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, candidate))
-            listener.listen(_BACKLOG)
-        except OSError as error:
-            listener.close()
-            if error.errno in (errno.EADDRINUSE, errno.EACCES):
-                continue
-            raise EngineError(f"cannot listen on {host}, port {candidate}: {error}") from error
-        listener.setblocking(False)
-        return listener
-    if last == port:
-        raise EngineError(f"port {port} of {host} is taken: end what uses it, or take another one")
-    raise EngineError(f"no free port from {port} to {last} on {host}: pass port=0 for any")

@@ -7,7 +7,8 @@ from collections import deque
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from ..endpoint.server import LOOPBACK, PORTS_TRIED, bind_port
+from ..endpoint.http_server import LOOPBACK, bind_port
+from ..endpoint.server import PORTS_TRIED
 from ..engine.transport import http_library
 from ..errors import EngineError
 from .options import Options

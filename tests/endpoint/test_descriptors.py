@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from statefun_nb.endpoint.server import LOOPBACK, bind_port
+from statefun_nb.endpoint.http_server import LOOPBACK, bind_port
 
 PROGRAM = """
 import logging, resource, socket, time

@@ -38,7 +38,7 @@ def endpoint(functions):
 
 def reading(endpoint):
     """The only connection, when it has begun to read a request."""
-    connection = eventually(lambda: next(iter(endpoint._connections), None))
+    connection = eventually(lambda: next(iter(endpoint._http.connections), None))
     eventually(lambda: connection._reading is not None and connection._reading.method)
     return connection
 
@@ -167,9 +167,9 @@ def test_a_body_in_tiny_pieces_is_kept_once(endpoint):
     with connect(endpoint) as sock:
         sock.sendall(CHUNKED + b"1\r\na\r\n" * 10_000)
         connection = reading(endpoint)
-        eventually(lambda: endpoint._held.bytes == 10_000)
+        eventually(lambda: endpoint._http.clients.bytes == 10_000)
         assert isinstance(connection._reading.body, bytearray)
-    eventually(lambda: endpoint._held.bytes == 0)
+    eventually(lambda: endpoint._http.clients.bytes == 0)
 
 
 def test_framing_counts_as_much_as_a_body(endpoint):
@@ -231,10 +231,10 @@ def test_what_all_clients_may_send_together(functions):
     with serving(functions, limits) as endpoint:
         with connect(endpoint) as first, connect(endpoint) as second:
             first.sendall(head + b"x" * 90_000)
-            eventually(lambda: endpoint._held.bytes == 90_000)
+            eventually(lambda: endpoint._http.clients.bytes == 90_000)
             second.sendall(head + b"x" * 90_000)
             assert read_response(second)[0] == 503
-        eventually(lambda: endpoint._held.bytes == 0)
+        eventually(lambda: endpoint._http.clients.bytes == 0)
         assert ask(endpoint, post())[0] == 200
 
 
@@ -253,14 +253,14 @@ def test_so_much_is_read_ahead_and_no_more(functions):
         sock.sendall(post(peer.request(("a/waits", "x"), [peer.text("m")])))
         sender = threading.Thread(target=sock.sendall, args=(data,))
         sender.start()
-        connection = eventually(lambda: next(iter(endpoint._connections), None))
+        connection = eventually(lambda: next(iter(endpoint._http.connections), None))
         eventually(lambda: connection._reading_paused)
         # What is parsed at once is one read of asyncio, 256 KiB.
-        assert endpoint._held.bytes < 100_000 + 262_144 + 50_000
+        assert endpoint._http.clients.bytes < 100_000 + 262_144 + 50_000
         release.set()
         assert [read_response(sock)[0] for _ in range(31)] == [200] * 31
         sender.join()
-        eventually(lambda: endpoint._held.bytes == 0)
+        eventually(lambda: endpoint._http.clients.bytes == 0)
 
 
 def test_a_connection_that_is_gone_is_gone(endpoint):

@@ -46,7 +46,7 @@ def serving(functions, limits, token=""):
             yield endpoint
         finally:
             endpoint.stop(grace=0)
-            assert not endpoint._connections
+            assert not endpoint._http.connections
 
 
 @pytest.fixture
@@ -331,7 +331,7 @@ def test_broken_clients_leave_nothing_behind(endpoint):
             sock.sendall(post()[:cut])
             if cut % 2:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    eventually(lambda: not endpoint._connections)
+    eventually(lambda: not endpoint._http.connections)
 
 
 def test_stopping_answers_what_is_being_served(endpoint, functions):
