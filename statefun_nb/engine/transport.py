@@ -142,16 +142,26 @@ class HttpClient:
     async def post(
         self, url: str, data: bytes, *, call: float | None = None, connect: float = 10.0
     ) -> tuple[int, str, bytes]:
-        """Status, content type and body of the answer; ``call`` and ``connect`` are in seconds."""
+        """Status, content type and body of the answer; ``call`` and ``connect`` are in seconds.
+
+        A redirect is an answer as any other: its body says where it leads to. What a message and
+        a state hold goes to the host that the user has named, and to no other.
+        """
         session, url = self._session_of(url)
         # aiohttp wants a large body as a file, which it sends piece by piece.
         body = io.BytesIO(data) if len(data) > _LARGE else data
         timeout = self._aiohttp.ClientTimeout(total=call, sock_connect=connect)
         headers = {"Content-Type": OCTETS}
-        async with session.post(url, data=body, headers=headers, timeout=timeout) as response:
+        async with session.post(
+            url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+        ) as response:
             # Not response.content_type, which has a value of its own where there is none.
             content_type = response.headers.get("Content-Type", "").partition(";")[0]
-            return response.status, content_type.strip().lower(), await response.read()
+            answer = await response.read()
+            location = response.headers.get("Location")
+            if 300 <= response.status < 400 and location is not None:
+                answer = f"a redirect to {location[:500]!r}, which is not followed".encode()
+            return response.status, content_type.strip().lower(), answer
 
     async def close(self) -> None:
         """Close the connections."""

@@ -446,14 +446,20 @@ def test_a_module_that_cannot_be_run_says_why(tmp_path):
 
 @contextlib.contextmanager
 def answering(answers):
-    """A server that gives these answers, each a (content type or None, body), the last for ever."""
+    """A server that gives these answers, the last for ever.
+
+    Each is a (content type or None, body), of a redirect with its status and where it leads to.
+    """
     left = deque(answers)
 
     class Answers(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             self.rfile.read(int(self.headers["Content-Length"]))
-            content_type, body = left.popleft() if len(left) > 1 else left[0]
-            self.send_response(200)
+            content_type, body, *redirect = left.popleft() if len(left) > 1 else left[0]
+            status, location = redirect or (200, None)
+            self.send_response(status)
+            if location is not None:
+                self.send_header("Location", location)
             if content_type is not None:
                 self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
@@ -511,6 +517,25 @@ def test_a_bad_reply_is_an_error_with_its_address_and_is_asked_for_again(session
     assert failed.error.type == kind
     assert f"http://127.0.0.1:{port}/f/any" in failed.error.message
     assert says in failed.error.message
+    assert (failed.error.retries, served.status) == (1, "ok")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(session, status):
+    """No other host gets the request: what it was answered there would be this error's end."""
+    with answering([(OCTETS, DONE)]) as other:
+        location = f"http://localhost:{other}/f/any"
+        redirect = ("text/html", b"<html>moved</html>", status, location)
+        with answering([redirect, redirect, (OCTETS, DONE)]) as port:
+            session.load_module(endpoint(port))
+            session.send("their/any", "a", 1)
+            assert session.wait_idle().processed == 1
+    failed, served = session.invocations
+    assert failed.error is not None
+    assert failed.error.type == f"HTTP {status}"
+    assert failed.error.message == (
+        f"http://127.0.0.1:{port}/f/any: a redirect to {location!r}, which is not followed"
+    )
     assert (failed.error.retries, served.status) == (1, "ok")
 
 
