@@ -7,79 +7,68 @@ site is refused, and ``Content-Type: text/plain`` makes a text of the body.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
 from urllib.parse import unquote
-
-from tornado import web
-from tornado.httpserver import HTTPServer
 
 from ..address import SdkAddress, address_of
 from ..errors import DeclarationError, EngineError, ProtocolError
 from ..protocol.effects import TypedValue
 from ..protocol.module_yaml import Document
 from ..protocol.records import PLAYGROUND_RECORD, decode_playground_record
+from ..sdk.statuses import TEXT
 from ..sdk.types import StringType
-from .admission import foreign, own_names
-from .app import no_access_log
-from .http_server import LOOPBACK, bind_port
+from ..trace.own_tasks import OwnTask
+from .admission import Names, own_names
+from .app import site_refusal
+from .exchange import Exchange
+from .http_server import LOOPBACK, HttpServer, bind_port
+from .limits import Limits
 
 __all__ = ["PlaygroundServers"]
 
 _TYPE_PREFIX = "application/vnd."
-_LARGEST_BODY = 32 * 1024 * 1024  # what a runtime's request may have by default
+_LIMITS = Limits(body_bytes=32 * 1024 * 1024)  # what a runtime's request may have by default
 # Records that nobody fetches; the playground keeps as many.
 _KEPT = 1 << 20
 
 Send = Callable[[SdkAddress, TypedValue], None]
 
 
-class _Page(web.RequestHandler):
-    def prepare(self) -> None:
-        given = self.request.headers.get
-        why = foreign(given("Host"), given("Origin"), given("Sec-Fetch-Site"), own_names())
-        if why:
-            self.refuse(403, why)
+class _Ingress:
+    """Sends what is posted to ``/namespace/type/id``."""
 
-    def refuse(self, status: int, reason: str) -> None:
-        """Answer with a reason, as text."""
-        self.set_status(status)
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(f"{reason}\n")
+    methods = ("POST", "PUT")
 
-    def data_received(self, chunk: bytes) -> None:
-        """Never called: the server collects a body before it asks for an answer."""
-
-
-class _Ingress(_Page):
-    def initialize(self, send: Send) -> None:
+    def __init__(self, send: Send) -> None:
         self._send = send
 
-    def post(self) -> None:
-        """Send the body to the function that the path names."""
+    def serve(self, exchange: Exchange) -> None:
         try:
-            parts = [unquote(part, errors="strict") for part in self.request.path[1:].split("/")]
+            path = _path(exchange)
+            parts = [unquote(part, errors="strict") for part in path.split("/")]
             if len(parts) != 3 or not all(parts):
                 raise DeclarationError("the path is /namespace/type/id")
             address = address_of(f"{parts[0]}/{parts[1]}", parts[2])
-            value = self._value()
+            value = self._value(exchange)
         except ValueError as error:  # a DeclarationError is one
-            self.refuse(500, str(error))  # the status is the playground's
+            exchange.refuse(500, str(error))  # the status is the playground's
             return
         try:
             self._send(address, value)
         except EngineError as error:
-            self.refuse(503, str(error))
+            exchange.refuse(503, str(error))
+        else:
+            exchange.respond(200, TEXT.encode(), b"")
 
-    put = post
-
-    def _value(self) -> TypedValue:
+    def _value(self, exchange: Exchange) -> TypedValue:
         """The body, of the type that the request says; raises ValueError for text that is none."""
-        content_type, body = self.request.headers.get("Content-Type", ""), self.request.body
-        kind = content_type.partition(";")[0].strip()
+        content_type = exchange.fields.get(b"content-type", b"").decode("latin-1")
+        kind, body = content_type.partition(";")[0].strip(), bytes(exchange.body)
         if kind == "text/plain":
             return TypedValue(StringType.typename, StringType.serializer().serialize(body.decode()))
         named = kind.startswith(_TYPE_PREFIX)
@@ -87,21 +76,34 @@ class _Ingress(_Page):
         return TypedValue(typename, body)
 
 
-class _Egress(_Page):
-    def initialize(self, topics: dict[str, deque[str]]) -> None:
+class _Egress:
+    """Answers with the oldest record of a topic, ``/topic``, and forgets it."""
+
+    methods = ("GET",)
+
+    def __init__(self, topics: dict[str, deque[str]]) -> None:
         self._topics = topics
 
-    def get(self) -> None:
-        """Answer with the oldest record of a topic, and forget it."""
-        topic = unquote(self.request.path[1:])
+    def serve(self, exchange: Exchange) -> None:
+        topic = unquote(_path(exchange))
         records = self._topics.get(topic)
         if records is None:
-            self.refuse(405, f"no topic {topic!r}; topics are {', '.join(self._topics)}")
+            exchange.refuse(405, f"no topic {topic!r}; topics are {', '.join(self._topics)}")
         elif not records:
-            self.refuse(404, f"no record in {topic!r}")
+            exchange.refuse(404, f"no record in {topic!r}")
         else:
-            self.set_header("Content-Type", "text/plain; charset=utf-8")
-            self.finish(records.popleft())
+            exchange.respond(200, TEXT.encode(), records.popleft().encode(errors="replace"))
+
+
+def _path(exchange: Exchange) -> str:
+    return exchange.target.partition(b"?")[0].decode("latin-1").removeprefix("/")
+
+
+def _admit(methods: Sequence[str], names: Names, exchange: Exchange) -> tuple[int, str] | None:
+    refused = site_refusal(exchange.fields, names)
+    if refused is None and exchange.method not in methods:
+        return 405, f"{exchange.method} is not allowed here: it is {' or '.join(methods)}"
+    return refused
 
 
 class PlaygroundServers:
@@ -115,7 +117,8 @@ class PlaygroundServers:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._servers: list[HTTPServer] = []
+        self._servers: list[HttpServer] = []
+        self._listening: list[asyncio.Task[None]] = []
         self._topics: dict[str, deque[str]] = {}
 
     def open(self, documents: Sequence[Document]) -> None:
@@ -135,19 +138,19 @@ class PlaygroundServers:
                 listener.close()
             raise
         for document, listener in zip(documents, opened, strict=True):
-            server = HTTPServer(self._application(document), max_body_size=_LARGEST_BODY)
-            server.add_socket(listener)
+            route = self._route(document)
+            admit = partial(_admit, route.methods, own_names())
+            server = HttpServer(admit, route.serve, _LIMITS)
             self._servers.append(server)
+            # It listens already: who connects before the loop turns waits so long.
+            loop = asyncio.get_running_loop()
+            self._listening.append(OwnTask(server.listen(listener), loop=loop))
 
-    def _application(self, document: Document) -> web.Application:
-        rules: list[Any]
+    def _route(self, document: Document) -> _Ingress | _Egress:
         if not document.is_egress:
-            rules = [(r"/.*", _Ingress, {"send": self._send})]
-        else:
-            names = [str(each) for each in document.spec["topics"]]
-            own = {name: self._topics.setdefault(name, deque(maxlen=_KEPT)) for name in names}
-            rules = [(r"/.*", _Egress, {"topics": own})]
-        return web.Application(rules, log_function=no_access_log)
+            return _Ingress(self._send)
+        names = [str(each) for each in document.spec["topics"]]
+        return _Egress({name: self._topics.setdefault(name, deque(maxlen=_KEPT)) for name in names})
 
     def check(self, value: TypedValue) -> None:
         """Raise EngineError for a record that no topic takes; the playground fails the job."""
@@ -168,10 +171,11 @@ class PlaygroundServers:
 
     async def close(self) -> None:
         """Stop listening, and close all connections."""
+        await asyncio.gather(*self._listening)
         for server in self._servers:
-            server.stop()
-            await server.close_all_connections()
+            await server.close()
         self._servers.clear()
+        self._listening.clear()
 
 
 def _bind(document: Document) -> socket.socket:

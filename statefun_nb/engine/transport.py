@@ -160,7 +160,7 @@ class HttpClient:
             answer = await response.read()
             location = response.headers.get("Location")
             if 300 <= response.status < 400 and location is not None:
-                answer = f"a redirect to {location[:500]!r}, which is not followed".encode()
+                answer = _elsewhere(location).encode()
             return response.status, content_type.strip().lower(), answer
 
     async def close(self) -> None:
@@ -181,6 +181,10 @@ class HttpClient:
             session = self._aiohttp.ClientSession(connector=connector, trust_env=False)
             self._sessions[path] = session
         return session, url
+
+
+def _elsewhere(location: str) -> str:
+    return f"a redirect to {cut(location, _LONGEST_REASON)!r}, which is not followed"
 
 
 _SOCKET = "http+unix://"

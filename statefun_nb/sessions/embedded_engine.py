@@ -67,7 +67,7 @@ def _store(path: str, clock: str) -> SqliteStore:
 
 
 def _ports(send: Callable[[SdkAddress, TypedValue], None]) -> PlaygroundServers:
-    from ..endpoint.playground import PlaygroundServers  # and Tornado's server 5 ms
+    from ..endpoint.playground import PlaygroundServers  # 2 ms that few need wait for
 
     return PlaygroundServers(send)
 

@@ -305,13 +305,61 @@ def test_the_ports_of_the_playground(functions, ports, durable, tmp_path):
             too_large.sendall(
                 b"POST /p/login/x HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
             )
-            assert too_large.recv(100).startswith(b"HTTP/1.1 400 ")
+            assert too_large.recv(100).startswith(b"HTTP/1.1 413 ")
         # A topic that nobody offers fails at the line that names it, and parks the address.
         fetch(into, "p/login/lost", sf.StringType.serializer().serialize("lost"))
         assert session.wait_idle().parked == 1
         assert "no egress has the topic 'elsewhere'" in session.parked[0].reason
     with pytest.raises(urllib.error.URLError):
         fetch(into, "p/login/bob", b"x")
+
+
+def raw(port, data):
+    """Status and body of the answer to these bytes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
+        sock.sendall(data)
+        head, _, body = sock.makefile("rb").read().partition(b"\r\n\r\n")
+        return int(head.split()[1]), body.decode()
+
+
+@pytest.mark.parametrize("form", ["/", "http://127.0.0.1:{port}/", "HTTP://localhost:{port}/"])
+def test_the_ports_of_the_playground_take_each_form_of_a_target(functions, ports, form):
+    emits(functions)
+
+    def ask(line, body="", host="x"):
+        port = ports[line.startswith("GET")]
+        method, path = line.split(" /", 1)
+        target = form.format(port=port) + path
+        return raw(
+            port,
+            f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+            f"Content-Type: text/plain\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode(),
+        )
+
+    with sf.start(port=0, functions=functions) as session:
+        session.load_module(playground(ports))
+        assert ask("POST /p/login/bob", "bob") == (200, "")
+        assert ask("PUT /p/login/ann?a=b", "ann") == (200, "")
+        session.wait_idle()
+        assert ask("GET /greet") == (200, "hello bob")
+        assert ask("GET /greet?x") == (200, "hello ann")
+        assert ask("GET /nothing")[0] == 405
+        assert ask("POST /p/login", "x")[0] == 500
+        assert ask("DELETE /p/login/bob")[0] == 405
+        if form == "/":  # else the target's own host counts, which is ours
+            assert ask("POST /p/login/bob", "bob", host="elsewhere.example")[0] == 403
+        elsewhere = b"POST http://elsewhere.example/p/login/bob HTTP/1.1\r\nHost: x\r\n"
+        assert raw(ports[0], elsewhere + b"Connection: close\r\n\r\n")[0] == 403
+
+
+def test_the_ports_of_the_playground_hold_what_the_endpoint_does(functions, ports):
+    with sf.start(port=0, functions=functions) as session:
+        session.load_module(playground(ports))
+        for port in ports:
+            assert raw(port, b"POST /a/b/c HTTP/2.0\r\nHost: x\r\n\r\n")[0] == 505
+            assert raw(port, b"POST /a/b/c HTTP/1.1\r\n\r\n")[0] == 400
+            huge = b"POST /a/b/c HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 70_000
+            assert raw(port, huge)[0] == 431
 
 
 def test_records_from_before_the_port_was_opened_are_offered(functions, ports):
