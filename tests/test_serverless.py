@@ -135,7 +135,7 @@ OF_2 = peer_2.request(("a/b", "x"), [HELLO], {"n": b""})
 
 
 @pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("content_type", [None, OCTETS, f"{OCTETS}; charset=binary"])
+@pytest.mark.parametrize("content_type", [None, "", OCTETS, f"{OCTETS}; charset=binary"])
 def test_both_versions_are_answered(declared, host, content_type):
     status, kind, body = host(declared, "POST", "/", content_type, OF_3)
     assert (status, kind) == (200, OCTETS)

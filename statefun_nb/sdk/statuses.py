@@ -1,7 +1,7 @@
 """Which HTTP status answers what is no request for a function: at the endpoint and elsewhere.
 
 As Go's SDK: 405 for another method than POST, 415 for a Content-Type that is present and another
-one. ``ProtocolError.status_hint`` has those of what follows: 400, and 404; 500 when it raised.
+one: without any, bytes are bytes (RFC 9110, 8.3). ``ProtocolError.status_hint`` has those of what follows: 400, and 404; 500 when it raised.
 """
 
 from __future__ import annotations
@@ -22,6 +22,6 @@ def wrong_method(method: str) -> Refusal | None:
 
 def wrong_type(content_type: str) -> Refusal | None:
     """Why a request with that Content-Type is refused; None when it is not."""
-    if content_type.partition(";")[0].strip().lower() == OCTETS:
+    if content_type.partition(";")[0].strip().lower() in ("", OCTETS):
         return None
     return 415, f"the content type is {OCTETS}, not {content_type!r}"

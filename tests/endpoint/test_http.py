@@ -124,6 +124,14 @@ def test_a_request_is_served_and_the_connection_kept(endpoint):
             assert mutation.state_name == "n"
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["", "Content-Type: \r\n", "Content-Type: Application/Octet-Stream; charset=binary\r\n"],
+)
+def test_a_content_type_that_is_missing_is_that_of_bytes(endpoint, header):
+    assert ask(endpoint, post(headers=header))[0] == 200
+
+
 def test_health_lists_the_functions(endpoint):
     status, headers, body = ask(endpoint, post(b"", target="/health", method="GET"))
     assert status == 200
