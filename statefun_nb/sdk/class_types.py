@@ -6,6 +6,7 @@ where it is written, and not found out where it is read.
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, get_origin
@@ -13,10 +14,15 @@ from typing import Any, get_origin
 from ..errors import ConversionError, ConversionTypeError, described, forgotten_await
 from ..tables import class_name, shorten, shown, with_article
 from .hidden import hides
+from .plain import mark_of_parts
 from .round_trip import first_difference, same_class
 from .types import Type, TypeSerializer
 
-__all__ = ["ClassSerializer", "ClassType", "unknown_fields"]
+__all__ = ["TAG", "ClassSerializer", "ClassType", "unknown_fields"]
+
+# The field of the JSON that says of which class a value is.
+TAG = "_type"
+_TAG = json.dumps(TAG).encode()
 
 
 class ClassSerializer(TypeSerializer[Any]):
@@ -32,13 +38,14 @@ class ClassSerializer(TypeSerializer[Any]):
         again: of state. Without it they are left out: of messages, whose senders may be ahead.
     """
 
-    __slots__ = ("_hides", "cls", "name", "of", "strict")
+    __slots__ = ("_hides", "_plain", "cls", "name", "of", "strict")
 
     def __init__(self, cls: Any, *, strict: bool = False) -> None:
         self.strict = strict
         self.of = cls
         self.cls: Any = get_origin(cls) or cls
         self.name = class_name(cls)
+        self._plain = True  # until an instance has had a part that is not: few have both
         self._hides: bool | None = None  # once it is known: the classes of a cell come one by one
 
     @abstractmethod
@@ -52,6 +59,24 @@ class ClassSerializer(TypeSerializer[Any]):
     def read_back(self, data: bytes) -> Any:
         """What was written just now; without what its class does not have, where that can be."""
         return self.read(data)
+
+    @abstractmethod
+    def dump(self, value: Any) -> bytes:
+        """The bytes of an instance, without a look at whether they can be read."""
+
+    @abstractmethod
+    def parts(self, value: Any) -> Any:
+        """All of an instance of the class that may be written: the very objects."""
+
+    def mark(self, value: Any) -> bytes | None:
+        """Bytes that are the same while an instance is; None where not all of it is plain."""
+        if not self._plain or type(value) is not self.cls:
+            return None
+        try:
+            return mark_of_parts(self.parts(value))
+        except ValueError:
+            self._plain = False
+            return None
 
     def reasons(self, error: Exception) -> list[str]:
         """What ``read`` has raised, in words, by field."""
@@ -84,14 +109,15 @@ class ClassSerializer(TypeSerializer[Any]):
             lost = self._lost_when_read(value, data)  # which says more, where there is something
             text = lost or f"{shown(value)} could not be read again: {reasons}"
             raise ConversionError(text) from self.cause(error)
-        if lost := self._lost(value, read):
+        if lost := self._lost(value, read, data):
             raise ConversionError(lost)
 
-    def _lost(self, value: Any, read: Any) -> str:
+    def _lost(self, value: Any, read: Any, data: bytes) -> str:
         """Which part of a value is another one in what was read, in words; "" for none."""
         if self._hides is None:
             self._hides = hides(self.of)
-        lost = first_difference(value, read, deep=self._hides)
+        # What stands in for a declared class, and may hide what that does not, is written by name.
+        lost = first_difference(value, read, deep=self._hides or _TAG in data)
         if lost is None:
             return ""
         dot = "" if lost.path.startswith("[") else "." if lost.path else ": "
@@ -99,7 +125,7 @@ class ClassSerializer(TypeSerializer[Any]):
 
     def _lost_when_read(self, value: Any, data: bytes) -> str:
         try:
-            return self._lost(value, self.read(data))
+            return self._lost(value, self.read(data), data)
         except Exception:  # it cannot be read at all
             return ""
 

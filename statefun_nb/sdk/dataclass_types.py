@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..errors import ConversionError, DeclarationError, described, text_of
@@ -20,11 +21,24 @@ __all__ = ["DataclassSerializer"]
 class DataclassSerializer(ClassSerializer):
     """Writes the fields as JSON; ``Converter`` says how each of them."""
 
-    __slots__ = ()
+    __slots__ = ("_fields",)
+
+    def __init__(self, cls: Any, *, strict: bool = False) -> None:
+        super().__init__(cls, strict=strict)
+        self._fields: Callable[[Any], Any] | None = None
+
+    def parts(self, value: Any) -> Any:
+        if self._fields is None:
+            names = [field.name for field in dataclasses.fields(self.cls)]
+            self._fields = attrgetter(*names) if names else type
+        return self._fields(value)
+
+    def dump(self, value: Any) -> bytes:
+        return _converter(self.strict).write(value, self.of)
 
     def write(self, value: Any) -> bytes:
         try:
-            data = _converter(self.strict).write(value, self.of)
+            data = self.dump(value)
         except DeclarationError as error:
             raise ConversionError(f"{shown(value)} cannot be written: {error}") from error
         except Exception as error:  # of properties and classes of the user's

@@ -55,6 +55,9 @@ class GenericSerializer(DataclassSerializer):
 
     __slots__ = ()
 
+    def parts(self, value: Any) -> Any:
+        return value
+
     def serialize(self, value: Any) -> bytes:
         if is_union(self.of) or self.cls is Literal or is_typed_dict(self.cls):
             return self.write(value)  # the converter says what fits

@@ -13,7 +13,8 @@ def hides(annotation: Any) -> bool:
     """Can values of a type be equal, and yet differ in a part of them?
 
     In a field of a dataclass with ``compare=False``, one of attrs' with ``eq=False``, and in how
-    many items a deque keeps. What stands in for the type, such as a subclass, is not looked at.
+    many items a deque keeps. A subclass that stands in for the type is not looked at:
+    what holds one says so where it is written.
 
     Examples
     --------

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import ConversionError, text_of
 from ..tables import shorten, shown
 from .class_types import ClassSerializer, unknown_fields
+from .plain import json_bytes
 
 __all__ = ["ModelSerializer"]
 
@@ -30,6 +31,12 @@ class ModelSerializer(ClassSerializer):
         # Since 2.12 it can be told, for all models in it, to raise for what they do not have.
         self._forbid = {"extra": "forbid"} if strict and "extra" in known else {}
 
+    def parts(self, value: Any) -> Any:
+        return value.__dict__, value.__pydantic_extra__, value.__pydantic_private__
+
+    def dump(self, value: Any) -> bytes:
+        return self._dump(value, by_alias=True)
+
     def write(self, value: Any) -> bytes:
         # A field whose alias is for writing alone is read by its own name.
         first: ConversionError | None = None
@@ -47,7 +54,7 @@ class ModelSerializer(ClassSerializer):
     def _dump(self, value: Any, *, by_alias: bool) -> bytes:
         try:
             plain = _plain(value, by_alias=by_alias)
-            return json.dumps(plain, ensure_ascii=False).encode()
+            return json_bytes(plain)
         except Exception as error:  # serializers of the user's may raise anything
             raise ConversionError(self._blame(value, error)) from error
 
@@ -56,7 +63,7 @@ class ModelSerializer(ClassSerializer):
         reason = shorten(text_of(error), 200)
         for name in type(value).model_fields:
             try:
-                json.dumps(_plain(value, include={name}), ensure_ascii=False).encode()
+                json_bytes(_plain(value, include={name}))
             except Exception:  # as above
                 part = getattr(value, name, None)
                 return f"{self.name}.{name}: {shown(part)} cannot be written: {reason}"

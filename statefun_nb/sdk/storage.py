@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import (
     ContextEndedError,
@@ -17,12 +17,22 @@ from ..errors import (
 )
 from ..protocol.effects import StateSpec, TypedValue, new_tuple
 from ..tables import shown
+from .class_types import ClassSerializer
 from .live import Live
+from .plain import mark_of
 from .types import TypeSerializer, serialized
 from .unreadable import why_unreadable
 from .value_spec import ValueSpec
 
-__all__ = ["Cell", "MutableCell", "Storage", "StorageLayout", "current_storage", "end_storage"]
+__all__ = [
+    "Cell",
+    "MutableCell",
+    "Storage",
+    "StorageLayout",
+    "Watch",
+    "current_storage",
+    "end_storage",
+]
 
 _UNREAD = object()
 
@@ -35,6 +45,7 @@ class _Plan:
         "deserialize",
         "exact",
         "function",
+        "mark",
         "name",
         "serialize",
         "serializer",
@@ -48,6 +59,7 @@ class _Plan:
     serializer: TypeSerializer[Any]
     serialize: Callable[[Any], bytes]
     deserialize: Callable[[bytes], Any]
+    mark: Callable[[Any], bytes | None]
 
     def __init__(self, spec: ValueSpec, function: str) -> None:
         serializer = spec.type.serializer()
@@ -59,6 +71,7 @@ class _Plan:
         self.serializer = serializer
         self.serialize = serializer.serialize
         self.deserialize = serializer.deserialize
+        self.mark = serializer.mark if isinstance(serializer, ClassSerializer) else mark_of
 
 
 class Cell:
@@ -152,9 +165,17 @@ class Cell:
         return None if self.data is None else new_tuple(TypedValue, (self.plan.typename, self.data))
 
 
-# So many objects that one invocation has read are held until it ends.
-_MOST_READ = 8
 _IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
+
+
+class Watch(Protocol):
+    """Told of the objects that a function shares with its state, and could change in place."""
+
+    def read(self, cell: MutableCell, value: Any) -> None:
+        """Called with what was made of the data that the cell has."""
+
+    def assigned(self, cell: MutableCell, value: Any) -> None:
+        """Called with what the data was made of that the cell has now."""
 
 
 class MutableCell(Cell):
@@ -162,25 +183,27 @@ class MutableCell(Cell):
 
     Attributes
     ----------
-    read : list of (MutableCell, bytes, object) or None
-        What was read: the data, and the object made of it. One list for all cells of a request,
-        from who wants to know it; None where nobody does.
+    watch : Watch or None
+        Who wants to know what is read and assigned; None where nobody does.
     """
 
-    __slots__ = ("read",)
-    read: list[tuple[MutableCell, bytes, Any]] | None
+    __slots__ = ("watch",)
+    watch: Watch | None
 
     def __init__(self, plan: _Plan, received: TypedValue) -> None:
         super().__init__(plan, received)
-        self.read = None
+        self.watch = None
 
     def _decode(self) -> Any:
-        data, value = self.data, super()._decode()
-        read = self.read
-        if read is not None and type(value) not in _IMMUTABLE and len(read) < _MOST_READ:
-            assert data is not None  # or the value would be None
-            read.append((self, data, value))
+        value = super()._decode()
+        if self.watch is not None and type(value) not in _IMMUTABLE:
+            self.watch.read(self, value)
         return value
+
+    def set(self, value: Any) -> None:
+        super().set(value)
+        if self.watch is not None and type(value) not in _IMMUTABLE:
+            self.watch.assigned(self, value)
 
 
 class Storage(Live):

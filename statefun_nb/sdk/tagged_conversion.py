@@ -11,12 +11,12 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from ..errors import DeclarationError
 from ..tables import class_name, with_article
+from .class_types import TAG
 from .conversion import Rule
 from .round_trip import same_class
 
 __all__ = ["Dataclasses", "Unions"]
 
-TAG = "_type"
 _NATIVE = (str, bool, int, float, type(None))
 
 

@@ -21,6 +21,7 @@ from ..errors import (
 from ..protocol.any_values import of_either_form
 from ..protocol.records import read_wrapper, write_wrapper
 from ..tables import shown
+from .plain import json_bytes
 from .unwritable import cure_of
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def make_json_type(typename: str) -> Type[Any]:
 
     def serialize(value: Any) -> bytes:
         try:
-            return json.dumps(value, ensure_ascii=False).encode()
+            return json_bytes(value)
         except (TypeError, ValueError) as error:
             kind = ConversionTypeError if isinstance(error, TypeError) else ConversionError
             raise kind(f"{shown(value)} is not a JSON value: {error}{cure_of(value)}") from error
@@ -258,8 +259,7 @@ def make_protobuf_type(cls: type[M], namespace: str | None = None) -> Type[M]:
     return simple_type(typename, serialize, of_either_form(name, deserialize))
 
 
-# The six built-in types. Each serializer answers the common case itself, 0.1 us instead of the
-# 0.35 us that a protobuf message takes, and leaves every other case to protobuf.
+# The six built-in types: their serializers take 0.1 us for common values, and 0.35 us by protobuf.
 
 
 class _BuiltIn(Type[V]):

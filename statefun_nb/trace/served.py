@@ -121,7 +121,7 @@ class Served:
     def returned(self) -> None:
         context, rows = self._context, self._rows
         sent, delayed, egress = self._effects
-        if self.unassigned is not None and self.unassigned.read:
+        if self.unassigned is not None and self.unassigned.noted:
             for text in self.unassigned.look():
                 self.keep(f"UserWarning: {text}\n")  # as Python's own go there
         if self._printed is not None:
@@ -137,7 +137,7 @@ class Served:
 
     def skipped(self, failure: Failure) -> None:
         if self.unassigned is not None:
-            self.unassigned.read.clear()
+            self.unassigned.noted.clear()
         self.returned()
         self._skipped = self._skipped or {}
         self._skipped[failure.position] = invocation_error(failure)

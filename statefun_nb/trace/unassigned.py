@@ -1,6 +1,7 @@
-"""State that was changed in place and never assigned: nothing of the change is kept.
+"""State that was changed in place and not assigned after that: nothing of the change is kept.
 
-``cart = ctx.storage.cart; cart.append(3)`` changes an object of the function's own. StateFun's SDK
+``cart = ctx.storage.cart; cart.append(3)`` changes an object of the function's own, and so does
+``ctx.storage.cart = cart; cart.append(3)``: what is assigned is written at once. StateFun's SDK
 says nothing either, so that it is no error here: the function works as it does on a cluster.
 """
 
@@ -17,71 +18,100 @@ from .events import differs
 
 __all__ = ["Unassigned"]
 
+# So many objects that one invocation has read are held until it ends; of each cell, the last
+# that was assigned.
+_MOST_READ = 8
+
 
 class Unassigned:
-    """Looks, after each invocation of a request, at the objects that it has read and not assigned.
+    """Looks, after each invocation of a request, at the objects that it has read or assigned.
 
     Parameters
     ----------
     spec : FunctionSpec
     cells : list of Cell
-        Of the request; those that can be changed in place tell from now on what is read.
+        Of the request; those that can be changed in place tell from now on what is done to them.
 
     Attributes
     ----------
-    read : list
-        What the invocation that runs has read.
+    noted : list
+        What the invocation that runs has read and assigned: the cell, its data then, the object
+        that stood for it, its mark, and whether it was assigned.
     found : dict
         Texts that say what is not kept, and how it would be.
     """
 
-    __slots__ = ("_spec", "found", "read")
+    __slots__ = ("_spec", "found", "noted")
 
     def __init__(self, spec: FunctionSpec, cells: list[Cell]) -> None:
         self._spec = spec
-        self.read: list[tuple[MutableCell, bytes, Any]] = []
+        self.noted: list[tuple[MutableCell, bytes | None, Any, bytes | None, bool]] = []
         self.found: dict[str, None] = {}
         for cell in cells:
             if isinstance(cell, MutableCell):
-                cell.read = self.read
+                cell.watch = self
+
+    def read(self, cell: MutableCell, value: Any) -> None:
+        if len(self.noted) < _MOST_READ:
+            self.noted.append((cell, cell.data, value, cell.plan.mark(value), False))
+
+    def assigned(self, cell: MutableCell, value: Any) -> None:
+        if self.noted:  # what was noted of the cell before stands for its data no more
+            self.noted = [each for each in self.noted if each[0] is not cell]
+        self.noted.append((cell, cell.data, value, cell.plan.mark(value), True))
 
     def look(self) -> list[str]:
         """What the invocation that ends here has changed in vain, in words."""
         texts: list[str] = []
-        for cell, data, value in self.read:
+        for cell, data, value, mark, assigned in self.noted:
             # What was assigned or cleared since has other data now.
-            if data is cell.data and _is_changed(cell, data, value):
-                text = self._not_assigned(cell.plan.name)
+            if data is not cell.data or data is None:
+                continue
+            if mark is not None and mark == cell.plan.mark(value):
+                continue
+            if _is_changed(cell, data, value):
+                text = self._not_assigned(cell.plan.name, assigned)
                 if text not in texts:
                     texts.append(text)
-        self.read.clear()
-        self.found.update(dict.fromkeys(texts))
+        self.noted.clear()
+        if texts:
+            self.found |= dict.fromkeys(texts)
         return texts
 
-    def _not_assigned(self, name: str) -> str:
+    def _not_assigned(self, name: str, assigned: bool) -> str:
         spec = self._spec
         place = place_of_function(spec.fun)
+        where = f"{spec.typename}{place and f' ({place})'}"
         cure = f"self.{name}.set({name})" if spec.uses_handles else f"ctx.storage.{name} = {name}"
+        if assigned:
+            return (
+                f"{where}: state {name!r} was assigned, and changed in place after that: nothing "
+                f"of the later change is kept; write {cure} after the change"
+            )
         return (
-            f"{spec.typename}{place and f' ({place})'}: state {name!r} was read and changed in "
-            f"place, and not assigned: nothing of the change is kept; write {cure}"
+            f"{where}: state {name!r} was read and changed in place, and not assigned: "
+            f"nothing of the change is kept; write {cure}"
         )
 
 
 def _is_changed(cell: Cell, data: bytes, value: Any) -> bool:
-    """Would an object that was read be written as something else?
+    """Would an object be written as something else than it was, or was read from?
 
     Another program may have written the data in another form, and two writings of a set or a map
     may differ: where the bytes do, what is read anew is compared too, as bytes and by its ``==``.
     """
     plan = cell.plan
     try:
-        if isinstance(plan.serializer, ClassSerializer):  # it compares the objects: half the time
-            return not _is_that(plan.serializer, data, value)
+        if isinstance(plan.serializer, ClassSerializer):
+            return plan.serializer.dump(value) != data and not _is_that(
+                plan.serializer, data, value
+            )
         if (now := _written(cell, value)) == data:
             return False
         fresh = plan.deserialize(data)
-        return now != plan.serialize(fresh) and differs(value, fresh)
+        if now == plan.serialize(fresh) or not differs(value, fresh):
+            return False
+        return now is None or now == _written(cell, value)  # else no two writings are the same
     except BaseException:  # serializers of the user's may raise anything: nobody can tell
         return False
 

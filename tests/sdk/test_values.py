@@ -230,6 +230,23 @@ class Hiding:
     tree: list[Hiding] = dataclasses.field(default_factory=list)
 
 
+@dataclasses.dataclass
+class Open:
+    n: int = 0
+
+
+@dataclasses.dataclass
+class HidingBelow(Open):
+    """The class that a state declares hides nothing; this one, which stands in for it, does."""
+
+    cache: int = dataclasses.field(default=0, init=False, compare=False)
+
+
+@dataclasses.dataclass
+class HoldsOpen:
+    held: Open
+
+
 @attrs.define
 class OfAttrs:
     n: int
@@ -242,6 +259,10 @@ class OfAttrs:
         (Hiding, changed(Hiding(), cache=5), "Hiding.cache: 5 (int) would come back as 0"),
         (Hiding, Hiding(tree=[changed(Hiding(), cache=5)]), "Hiding.tree[0].cache: 5 (int)"),
         (list[OfAttrs], [changed(OfAttrs(1), cache=7)], "[0].cache: 7 (int) would come back as 0"),
+        (Open, changed(HidingBelow(), cache=5), "Open.cache: 5 (int) would come back as 0"),
+        (HoldsOpen, HoldsOpen(changed(HidingBelow(), cache=5)), "HoldsOpen.held.cache: 5 (int)"),
+        (list[Open], [changed(HidingBelow(), cache=5)], "[0].cache: 5 (int)"),
+        (Open | int, changed(HidingBelow(), cache=5), ".cache: 5 (int)"),
         (dict[str, deque[int]], {"a": deque([1], 3)}, "['a'].maxlen: 3 (int) would come back as N"),
     ],
     ids=str,
@@ -254,6 +275,7 @@ def test_what_equality_does_not_see_is_refused_where_it_would_be_lost(declared, 
 def test_what_equality_does_not_see_comes_back_where_it_is_the_default():
     assert again(Hiding(n=1, tree=[Hiding(2)])) == Hiding(1, [Hiding(2)])
     assert again([OfAttrs(1)], list[OfAttrs]) == [OfAttrs(1)]
+    assert again(HoldsOpen(HidingBelow(2))) == HoldsOpen(HidingBelow(2))
     assert again({"a": deque([1])}, dict[str, deque[int]]) == {"a": deque([1])}
 
 

@@ -1,4 +1,4 @@
-"""State that is changed in place and never assigned: nothing is kept of it, and that is told."""
+"""State that is changed in place and not assigned after that: it is not kept, and that is told."""
 
 from __future__ import annotations
 
@@ -14,11 +14,25 @@ import statefun_nb as sf
 
 IN_VAIN = "was read and changed in place, and not assigned: nothing of the change is kept; write"
 
+TOO_EARLY = (
+    "was assigned, and changed in place after that: nothing of the later change is kept; write"
+)
+
 
 @dataclasses.dataclass
 class Cart:
     items: list[int] = dataclasses.field(default_factory=list)
     note: str = dataclasses.field(default="", compare=False)
+
+
+@dataclasses.dataclass
+class Shelf:
+    carts: list[Cart]
+
+
+@dataclasses.dataclass
+class Union:
+    parts: dict[str, Cart | int]
 
 
 class Model(BaseModel):
@@ -55,6 +69,16 @@ KINDS = {
     "type of one's own": (BARE, Bare([1]), lambda value: value.items.append(3)),
     "JSON of a name": (DICT, {"a": 1}, lambda value: value.clear()),
     "protobuf": (Struct, Struct(), lambda value: value.update({"a": 1})),
+    "nested classes": (
+        Shelf,
+        Shelf([Cart([1])]),
+        lambda value: value.carts[0].items.append(3),
+    ),
+    "a field of another class": (
+        Union,
+        Union({"cart": Cart([1])}),
+        lambda value: value.parts.update(cart=2),
+    ),
     "no longer writable": (dict, {"a": 1}, lambda value: value.update(b=object())),
 }
 
@@ -63,7 +87,7 @@ KINDS = {
 def declare(request, functions):
     """Declares one function in each style: it sets a value at first, then does what it is told."""
 
-    def declared(tpe, first, act):
+    def declared(tpe, first, act, *, assign=False):
         if request.param == "class":
 
             @sf.function("t/f", functions=functions)
@@ -73,16 +97,22 @@ def declare(request, functions):
                 def invoke(self, ctx, message):
                     if not self.value.exists:
                         self.value.set(first)
-                    else:
-                        act(self.value.get())
+                        return
+                    value = self.value.get()
+                    if assign:
+                        self.value.set(value)
+                    act(value)
 
             return "self.value.set(value)"
 
         def keeper(ctx, message):
-            if ctx.storage.value is None:
+            value = ctx.storage.value
+            if value is None:
                 ctx.storage.value = first
-            else:
-                act(ctx.storage.value)
+                return
+            if assign:
+                ctx.storage.value = value
+            act(value)
 
         async def async_keeper(ctx, message):
             keeper(ctx, message)
@@ -125,6 +155,77 @@ def test_what_is_only_read_is_told_of_by_nobody(engine, declare, kind):
     declare(tpe, first, no_change)
     record, warned = twice(engine)
     assert (record.stdout, warned) == ("", [])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_change_after_the_assignment_is_told_too(engine, declare, kind):
+    tpe, first, change = KINDS[kind]
+    cure = declare(tpe, first, change, assign=True)
+    record, warned = twice(engine)
+    assert record.status == "ok"
+    assert f"state 'value' {TOO_EARLY} {cure} after the change\n" in record.stdout
+    assert engine.invocations[2].stdout == record.stdout
+    assert [f"UserWarning: {text}\n" for text in warned] == [record.stdout]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_assigned_and_only_read_after_that_is_told_of_by_nobody(engine, declare, kind):
+    tpe, first, _ = KINDS[kind]
+    declare(tpe, first, no_change, assign=True)
+    record, warned = twice(engine)
+    assert (record.stdout, warned) == ("", [])
+
+
+def test_a_value_that_is_assigned_for_the_first_time_is_looked_at_too(engine, functions):
+    @sf.function("t/f", state={"cart": list, "other": dict}, functions=functions)
+    def f(ctx, message):
+        for number in range(20):  # more than are held at once: the last one counts
+            cart: list[int] = [number]
+            ctx.storage.cart = cart
+        cart.append(message.value)
+        ctx.storage.other = other = {}
+        other["late"] = True
+        del ctx.storage.other  # nothing is lost that was to go
+
+    engine.send("t/f", "x", 7)
+    with pytest.warns(UserWarning, match=TOO_EARLY) as caught:
+        engine.wait_idle()
+    assert [("cart" in str(each.message)) for each in caught] == [True]
+    assert engine.state("t/f", "x") == {"cart": [19]}
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_change_that_is_assigned_once_more_is_kept(engine, functions):
+    @sf.function("t/f", state={"cart": list}, functions=functions)
+    def f(ctx, message):
+        cart: list[int] = []
+        ctx.storage.cart = cart
+        cart.append(message.value)
+        ctx.storage.cart = cart
+
+    engine.send("t/f", "x", 7)
+    engine.wait_idle()
+    assert engine.state("t/f", "x") == {"cart": [7]}
+    assert engine.invocations[0].stdout == ""
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_serializer_that_never_writes_the_same_bytes_tells_nobody(engine, functions):
+    numbers = iter(range(100))
+    salted = sf.simple_type(
+        "test/salted",
+        lambda bare: json.dumps([next(numbers), bare.items]).encode(),
+        lambda data: Bare(json.loads(data)[1]),
+    )
+
+    @sf.function("t/f", state={"value": salted}, functions=functions)
+    def f(ctx, message):
+        ctx.storage.value = ctx.storage.value or Bare([1])
+
+    for number in range(3):
+        engine.send("t/f", "x", number)
+    engine.wait_idle()
+    assert [each.stdout for each in engine.invocations] == ["", "", ""]
 
 
 def test_a_message_in_the_middle_of_a_batch_is_told_by_its_own_record(engine, functions):
