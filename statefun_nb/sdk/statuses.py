@@ -1,7 +1,8 @@
 """Which HTTP status answers what is no request for a function: at the endpoint and elsewhere.
 
 As Go's SDK: 405 for another method than POST, 415 for a Content-Type that is present and another
-one: without any, bytes are bytes (RFC 9110, 8.3). ``ProtocolError.status_hint`` has those of what follows: 400, and 404; 500 when it raised.
+one: without any, bytes are bytes (RFC 9110, 8.3). ``ProtocolError.status_hint`` has those of what
+follows: 400, and 404; 500 when it raised.
 """
 
 from __future__ import annotations
