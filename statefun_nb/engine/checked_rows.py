@@ -9,6 +9,7 @@ would not find them again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import starmap
 from operator import itemgetter
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -47,6 +48,7 @@ _FIRST, _LAST = itemgetter(0), itemgetter(-1)
 
 # By table: how many rows, and their sum.
 Totals = dict[str, list[int]]
+Row = tuple[Any, ...]
 
 
 class Head(NamedTuple):
@@ -67,12 +69,16 @@ class Head(NamedTuple):
         return crc32("\0".join(map(str, self)).encode())
 
 
-def _spec(*fields: object) -> int:
-    return crc32("\0".join(map(str, fields)).encode())
+# The rows of each table, made of what they hold; the checksum is at the end.
 
 
-def _state(typename: str, id_: str, name: str, value: bytes, deadline_ms: int) -> int:
-    return crc32(value, crc32(f"{typename}\0{id_}\0{name}\0{deadline_ms}".encode()))
+def _spec(*fields: object) -> Row:
+    return *fields, crc32("\0".join(map(str, fields)).encode())
+
+
+def _state(typename: str, id_: str, name: str, value: bytes, deadline_ms: int) -> Row:
+    key = f"{typename}\0{id_}\0{name}\0{deadline_ms}".encode()
+    return typename, id_, name, value, deadline_ms, crc32(value, crc32(key))
 
 
 # Of the two that are written most, the number begins the checksum, which takes half the time.
@@ -85,23 +91,24 @@ def _mail(
     caller_typename: str | None,
     caller_id: str | None,
     argument: bytes,
-) -> int:
-    addresses = f"{typename}\0{id_}\0{caller_typename}\0{caller_id}"
-    return crc32(argument, crc32(addresses.encode(), number & 0xFFFFFFFF))
+) -> Row:
+    addresses = f"{typename}\0{id_}\0{caller_typename}\0{caller_id}".encode()
+    crc = crc32(argument, crc32(addresses, number & 0xFFFFFFFF))
+    return number, typename, id_, caller_typename, caller_id, argument, crc
 
 
-def _timer(*fields: Any) -> int:
-    return crc32(fields[-1], crc32("\0".join(map(str, fields[:-1])).encode()))
+def _timer(*fields: Any) -> Row:
+    return *fields, crc32(fields[-1], crc32("\0".join(map(str, fields[:-1])).encode()))
 
 
-def _egress(number: int, egress: str, argument: bytes) -> int:
-    return crc32(argument, crc32(egress.encode(), number & 0xFFFFFFFF))
+def _egress(number: int, egress: str, argument: bytes) -> Row:
+    return number, egress, argument, crc32(argument, crc32(egress.encode(), number & 0xFFFFFFFF))
 
 
 class Table(NamedTuple):
-    """The checksum of its rows, how one is written, and how many fields in front are its key."""
+    """How its rows are made and written, and how many fields in front are its key."""
 
-    crc: Callable[..., int]
+    row: Callable[..., Row]
     insert: str
     key: int
 
@@ -120,18 +127,17 @@ TABLES: dict[str, Table] = {
 }
 
 
-def checked(table: str, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+def checked(table: str, rows: Iterable[Row]) -> list[Row]:
     """Rows with their checksums, to be written."""
-    crc = TABLES[table].crc
-    return [(*row, crc(*row)) for row in rows]
+    return list(starmap(TABLES[table].row, rows))
 
 
-def sum_of(table: str, rows: Iterable[tuple[Any, ...]]) -> int:
+def sum_of(table: str, rows: Iterable[Row]) -> int:
     """The sum of rows with their checksums, as the totals have it."""
     return sum(map(_FIRST if TABLES[table].is_numbered else _LAST, rows))
 
 
-def read(table: str, rows: Iterable[tuple[Any, ...]], totals: Totals) -> Iterator[tuple[Any, ...]]:
+def read(table: str, rows: Iterable[Row], totals: Totals) -> Iterator[Row]:
     """Rows as they were written, without their checksums.
 
     Raises
@@ -139,17 +145,17 @@ def read(table: str, rows: Iterable[tuple[Any, ...]], totals: Totals) -> Iterato
     ValueError
         At the first that is not as it was, or at the end when it was not all of them.
     """
-    crc_of, _, size = TABLES[table]
+    row_of, _, size = TABLES[table]
     count = total = 0
-    last: list[Any] = []
-    for *row, crc in rows:
-        key = row[:size]
-        if crc_of(*row) != crc or not last < key:
+    last: Row = ()
+    for row in rows:
+        fields, key = row[:-1], row[:size]
+        if row_of(*fields)[-1] != row[-1] or not last < key:
             raise ValueError(f"a row of {table} is not as it was written")
         count += 1
-        total += row[0] if size == 1 else crc
+        total += row[0] if size == 1 else row[-1]
         last = key
-        yield tuple(row)
+        yield fields
     if [count, total] != totals[table]:
         raise ValueError(
             f"rows of {table} are missing: {count:,} of {totals[table][0]:,} are there"

@@ -324,7 +324,8 @@ class SqliteStore:
         )
         if changes.egress:
             first = self._next_egress
-            self._put("egress", ((n, *each) for n, each in enumerate(changes.egress, first)))
+            records = enumerate(changes.egress, first)
+            self._put("egress", ((n, egress, argument) for n, (egress, argument) in records))
             self._next_egress += len(changes.egress)
             self._cut_egress()
 
