@@ -14,6 +14,7 @@ __all__ = [
     "SdkAddress",
     "address_of",
     "check_function_typename",
+    "in_order",
     "invisible",
     "parse_typename",
     "plain_text",
@@ -141,12 +142,23 @@ def check_function_typename(typename: str) -> None:
 
 def address_of(typename: str, id: str) -> SdkAddress:
     """The address of instance ``id`` of function type ``typename``."""
-    namespace, name = parse_typename(typename)
+    try:
+        namespace, name = parse_typename(typename)
+    except DeclarationError as error:
+        raise in_order(error, typename, id) from None
     if type(id) is not str:
         id = _text_of(typename, id)  # noqa: A001 - its parameter's name
     if type(typename) is not str:
         typename = plain_text(typename)
     return SdkAddress(namespace, name, id, typename)
+
+
+def in_order(error: DeclarationError, typename: object, id: object) -> DeclarationError:
+    """The error of a typename that is none; with a word more where the id is one."""
+    texts = isinstance(typename, str) and isinstance(id, str)
+    if texts and "/" in id and "/" not in typename:  # type: ignore[operator]  # of texts alone
+        return type(error)(f"{error}; the typename comes first, then the id")
+    return error
 
 
 def _text_of(typename: str, id: Any) -> str:

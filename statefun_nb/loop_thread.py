@@ -353,24 +353,24 @@ class LoopThread:
         self._check_awaited()
 
     def _check_awaited(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            return  # nobody waits for it
         if self.is_awaited(self._thread.ident or 0):
             raise SessionError(
                 "a function waits for this thread, and this call would wait for the function: "
                 "return what there is to send or to store, and do it there, by ctx"
             )
 
+    def result(self, future: Future[T], timeout: float | None) -> T:
+        """``future.result(timeout)``; SessionError as soon as a function waits for this thread."""
+        until = float("inf") if timeout is None else time.monotonic() + timeout
+        while not future.done() and until - time.monotonic() > _LOOK_SECONDS:
+            with contextlib.suppress(FutureTimeout):
+                return future.result(_LOOK_SECONDS)
+            self._check_awaited()
+        return future.result(max(0.0, min(until - time.monotonic(), _LOOK_SECONDS)))
+
     def _wait(self, future: Future[T], timeout: float | None) -> T:
-        until = None if timeout is None else time.monotonic() + timeout
         try:
-            while until is None or until - time.monotonic() > _LOOK_SECONDS:
-                with contextlib.suppress(FutureTimeout):
-                    return future.result(_LOOK_SECONDS)
-                if future.done():
-                    break
-                self._check_awaited()
-            return future.result(None if until is None else max(0.0, until - time.monotonic()))
+            return self.result(future, timeout)
         except KeyboardInterrupt as interrupt:
             future.cancel()  # or what nobody waits for would go on
             raise quiet(interrupt) from None

@@ -32,6 +32,7 @@ _DEFAULTS = {
 # What is looked for at a context, and is elsewhere.
 _KEPT = ("state", "states", "get", "set", "value_state")
 _ANSWERS = ("reply", "answer", "respond")
+_CALLED = re.compile(r"\.value\(")
 _CALLER = re.compile(r"\bcaller\b")
 
 
@@ -67,11 +68,14 @@ def _of_python(text: str, line: str) -> str:
         if _CALLER.search(line):
             return "ctx.caller is None where the message came from outside, as by s.send"
         return _of_nothing(text, line)
-    if "'Message' object is not subscriptable" in text:
+    if "'Message'" in text:
+        return _of_message(text)
+    if "string indices must be integers" in text:
         return (
-            "its value is message.value, as in message.value['x'], or what message.as_type(...) "
-            "gives"
+            "what stands before the [ ] is a text: of a message whose value has names, send a dict"
         )
+    if _CALLED.search(line) and "object is not callable" in text:
+        return "a message's value is an attribute: message.value, without ()"
     if "'Storage'" in text and "storage" in line:
         return "state values are attributes: write ctx.storage.n, where n is the declared name"
     if "'State'" in text:
@@ -86,6 +90,15 @@ def _of_python(text: str, line: str) -> str:
     return ""
 
 
+def _of_message(text: str) -> str:
+    """What was meant by what a message does not do."""
+    if "has no setter" in text or "can't set" in text or "not support item assignment" in text:
+        return "a message stays as it came: take a copy of message.value, and change that"
+    return (
+        "its value is message.value, as in message.value['x'], or what message.as_type(...) gives"
+    )
+
+
 def _of_context(name: str, context: object) -> str:
     """What was meant by a name that a context does not have.
 
@@ -95,6 +108,8 @@ def _of_context(name: str, context: object) -> str:
         return "what is declared with state= is ctx.storage.NAME"
     if name.startswith(("as_", "is_", "value")):
         return "that is asked of the message (are the two parameters swapped?)"
+    if name in ("self", "id", "key", "target"):
+        return "the address that is served is ctx.address, with typename and id"
     if name in _ANSWERS:
         return "write ctx.send(ctx.caller.typename, ctx.caller.id, value)"
     public = next(each for each in type(context).__mro__ if each.__name__ == "Context")

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Protocol, overload
 
-from ..address import SdkAddress
+from ..address import SdkAddress, in_order
 from ..errors import (
     ContextEndedError,
     ConversionError,
     ConversionTypeError,
+    DeclarationError,
     EngineError,
     token_is_pending,
 )
@@ -19,6 +20,7 @@ from ..protocol.effects import Received, TypedValue
 from ..protocol.v3 import cancel_chunk, delayed_chunk, egress_chunk, read_caller, send_chunk
 from ..protocol.wire import cause_bytes
 from ..tables import shown
+from .delays import delay_ms
 from .live import Live
 from .messages import (
     MISSING,
@@ -27,7 +29,6 @@ from .messages import (
     Message,
     about,
     addressed,
-    delay_ms,
     own_typed_value,
 )
 from .storage import Cell, end_storage
@@ -228,6 +229,8 @@ class InvocationContext(Context):
             self.sent.append(send_chunk(typename, id, value_typename, data, cause))
         except UnicodeEncodeError as error:
             raise not_utf8(typename, id) from error
+        except DeclarationError as error:
+            raise in_order(error, typename, id) from None
 
     def send_after(
         self,
@@ -285,7 +288,7 @@ class InvocationContext(Context):
         if not isinstance(message, EgressMessage):
             raise ConversionTypeError(
                 f"send_egress takes what an egress builder makes, not {shown(message)}: "
-                "see sf.kafka_egress_message"
+                "see sf.kafka_egress_message; what is for a function goes by ctx.send"
             )
         typename = message.typename
         try:

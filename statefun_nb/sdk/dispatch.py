@@ -62,6 +62,9 @@ class Observer(Protocol):
     def renewed(self, context: InvocationContext) -> None:
         """Called when another context serves the invocations that follow."""
 
+    def ignored(self, result: Any) -> None:
+        """Called when an invocation has returned a value, of which nothing becomes."""
+
     def skipped(self, failure: Failure) -> None:
         """Called when an invocation raised and its effects were taken back; the batch goes on."""
 
@@ -134,7 +137,7 @@ def _run(
             try:
                 result = fun(context, received_message(typename, id_, received.argument))
                 if result is not None:
-                    _refuse_unrun(typename, result)
+                    _ignore(typename, result, observer)
                 if context.storage is not storage or context.address is not target:
                     _refuse_replaced(context, storage, target)
             except BaseException as error:
@@ -179,7 +182,7 @@ async def _run_async(
                 # A wrapper may have awaited it already.
                 result = await running if hasattr(running, "__await__") else running
                 if result is not None:
-                    _refuse_unrun(typename, result)
+                    _ignore(typename, result, observer)
                 if context.storage is not storage or context.address is not target:
                     _refuse_replaced(context, storage, target)
             except BaseException as error:
@@ -265,8 +268,8 @@ def _failed(
     return None
 
 
-def _refuse_unrun(typename: str, result: Any) -> None:
-    """Raise for a result that has yet to do what the function was to do."""
+def _ignore(typename: str, result: Any, observer: Observer | None) -> None:
+    """Let go of a result; raise for one that has yet to do what the function was to do."""
     if isinstance(result, (GeneratorType, AsyncGeneratorType)):
         raise DeclarationTypeError(
             f"{typename} returned a generator, of which nothing has run: call ctx.send(...) for "
@@ -280,6 +283,8 @@ def _refuse_unrun(typename: str, result: Any) -> None:
             f"{typename} returned something to await: declare it with `async def`, "
             "or do not return the coroutine"
         )
+    if observer is not None:
+        observer.ignored(result)
 
 
 def _done(context: InvocationContext, cells: list[Cell]) -> Outcome:

@@ -168,6 +168,10 @@ def type_of_class(annotation: object) -> Type:
         raise DeclarationTypeError(
             f"{name} alone would come back as a dict: say what is in it, such as {wanted}"
         )
+    if isinstance(cls, type) and cls in _BARE and not get_args(annotation):
+        raise DeclarationTypeError(
+            f"{cls.__name__} alone has no StateFun type: say what is in it, such as {_BARE[cls]}"
+        )
     if origin in _GENERIC or is_union(annotation) or is_typed_dict(cls):
         return _container(annotation)
     if not isinstance(cls, type):
@@ -189,6 +193,7 @@ def named_member(tpe: Type, is_named: Callable[[Type], bool]) -> Type | None:
 
 # Those of the containers whose annotations tell what is in them.
 _OF_DICT = (Counter, OrderedDict, defaultdict)
+_BARE = {set: "set[str]", frozenset: "frozenset[str]", tuple: "tuple[int, str]"}
 _GENERIC = (list, dict, tuple, set, frozenset, Literal, *_OF_DICT)
 
 

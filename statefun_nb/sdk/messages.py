@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from ..address import SdkAddress, address_of, parse_typename, plain_text
 from ..errors import ConversionError, ConversionTypeError, DeclarationError, missing
 from ..protocol.any_values import local_name, type_url
-from ..protocol.effects import LONGEST_DELAY_MS, TypedValue, TypedValueLike, new_tuple
+from ..protocol.effects import TypedValue, TypedValueLike, new_tuple
 from ..tables import shown
 from .generic_types import GenericSerializer
 from .inference import CLASS_TYPES, decode_value, named_member, type_of_class, type_of_value
@@ -33,7 +32,6 @@ __all__ = [
     "Message",
     "about",
     "addressed",
-    "delay_ms",
     "inferred_value",
     "own_typed_value",
     "received_message",
@@ -70,11 +68,24 @@ _GETTERS = {name: f"as_{name.rpartition('/')[2]}()" for name in BUILT_IN_TYPES}
 _DESERIALIZERS = {name: tpe.serializer().deserialize for name, tpe in BUILT_IN_TYPES.items()}
 
 
+# What a message is compared with where its value was meant.
+_VALUES = frozenset({bool, int, float, str, bytes, dict, list, tuple, set})
+
+
 class _Typed:
     """What messages and egress messages share: a typed value that can be looked into."""
 
     __slots__ = ("typed_value",)
     typed_value: TypedValueLike
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) in _VALUES:
+            raise ConversionTypeError(
+                f"a message is not its value: compare message.value with {shown(other)}"
+            )
+        return self is other
+
+    __hash__ = object.__hash__
 
     def value_typename(self) -> str:
         """The typename of the value."""
@@ -358,7 +369,7 @@ def addressed(
         if id is MISSING or value is MISSING:
             raise ConversionTypeError(
                 "send takes a Message, or a typename, an id and a value; given only "
-                f"{shown(message)}"
+                f"{shown(message)}{_meant(message)}"
             )
         address = target_of(message, id)
         if value is None:
@@ -378,23 +389,10 @@ def about(error: ConversionError, typename: str, id: str) -> ConversionError:
     return error.__class__(f"message to {typename} {id!r}: {error}")
 
 
-def delay_ms(duration: Any, typename: str) -> int:
-    """A delay in whole milliseconds.
-
-    Raises
-    ------
-    ConversionError
-        When it is no timedelta, negative, or longer than there are dates.
-    """
-    if not isinstance(duration, timedelta):
-        raise ConversionTypeError(
-            f"the delay of a message to {typename} is a timedelta, not {shown(duration)}"
-        )
-    if duration < timedelta(0):
-        raise ConversionError(f"the delay of a message to {typename} is negative: {duration}")
-    milliseconds = duration // timedelta(milliseconds=1)
-    if milliseconds > LONGEST_DELAY_MS:
-        raise ConversionError(
-            f"the delay of a message to {typename} is longer than any date is away: {duration}"
-        )
-    return milliseconds
+def _meant(given: object) -> str:
+    """What to write for what stands alone where a message was expected."""
+    if isinstance(given, EgressMessage):
+        return ": ctx.send_egress takes what is for an egress"
+    if isinstance(given, SdkAddress):
+        return ": write address.typename, address.id and the value"
+    return ""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Generic, NoReturn
 
 from ..errors import ConversionTypeError, StateNameError
+from ..tables import shown
 from .inference import type_of_class
 from .storage import Cell, current_storage
 from .types import Type, V
@@ -85,11 +86,32 @@ class State(Generic[V]):
     def _cell(self) -> Cell:
         storage = current_storage.get(None)
         cell: Cell | None = None if storage is None else storage._cells.get(self.name or "")
+        if self.name is None:
+            raise StateNameError(
+                "this sf.State belongs to no class: it is declared as an attribute of one that "
+                "derives from sf.StatefulFunction; a function takes state={'name': type}"
+            )
         if cell is None:
             raise StateNameError(
                 f"state {self.name!r} can be used only while its own function serves a message"
             )
         return cell
+
+    def __bool__(self) -> NoReturn:
+        raise ConversionTypeError(
+            f"state {self.name!r} itself is neither true nor false: ask self.{self.name}.exists, "
+            f"or its value, self.{self.name}.get()"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, State):
+            return self is other
+        raise ConversionTypeError(
+            f"state {self.name!r} is not its value: compare self.{self.name}.get() with "
+            f"{shown(other)}"
+        )
+
+    __hash__ = object.__hash__
 
     @property
     def exists(self) -> bool:

@@ -22,6 +22,8 @@ def cure_of(value: Any) -> str:
     >>> cure_of([{1}])
     ': say what is in it: type=list[set[int]] where it is sent, and as the type of a state'
     """
+    if hasattr(type(value), "as_type") and hasattr(value, "typed_value"):
+        return ": of a message, send message.value"
     try:
         annotation = _annotation(value)
     except RecursionError:

@@ -101,7 +101,7 @@ class Check:
         self._gap = gap
         self._passed: list[str] = []
 
-    def state(self, **expected: Any) -> Check:
+    def state(self, *values: Any, **expected: Any) -> Check:
         """Does it keep these values? ``None`` stands for a value that is not there.
 
         Raises
@@ -111,8 +111,9 @@ class Check:
         SessionError
             When no value is named.
         """
-        if not expected:
-            raise SessionError("state() asks nothing: write a value, such as state(visits=1)")
+        if values or not expected:
+            asks = "nothing" if not values else f"for {shown(values[0])}, without a name"
+            raise SessionError(f"state() asks {asks}: write a value, such as state(visits=1)")
         for name, value in expected.items():
             self._check_declared(name)
             found = self._state.get(name)

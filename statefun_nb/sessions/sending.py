@@ -12,7 +12,8 @@ from ..engine.facts import IngressMessage
 from ..errors import ConversionTypeError, SessionError, StatefunError
 from ..protocol.effects import TypedValue
 from ..protocol.wire import typed_value_bytes
-from ..sdk.messages import MISSING, Message, addressed, delay_ms
+from ..sdk.delays import delay_ms
+from ..sdk.messages import MISSING, Message, addressed
 from ..sdk.types import BUILT_IN_TYPES
 from ..trace.events import Invocation
 from .arguments import shown, truth

@@ -64,7 +64,7 @@ class Waiting:
             raise self._still_starting(timeout)
         waiting = self._start(timeout, timers=timers)
         try:
-            idle = waiting.result(_left(until) or _ANSWER_SECONDS)
+            idle = self._thread.result(waiting, _left(until) or _ANSWER_SECONDS)
         except FutureTimeout:
             if waiting.done():
                 return waiting.result()

@@ -34,11 +34,13 @@ def is_awaited(waiting: int) -> bool:
 
     For its end, for what comes of the work of its pool, or for the end of that pool.
     """
+    me = threading.current_thread()
+    if me is threading.main_thread():
+        return False  # nobody waits for it
     threads = sys._current_frames()
     frames = list(_frames(threads.get(waiting)))
     if not any(frame.f_code in SERVING_CODE for frame in frames):
         return False
-    me = threading.current_thread()
     results: set[int] = set()
     for frame in frames:
         code, known = frame.f_code, frame.f_locals

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures import Future
 from types import FrameType
 from typing import NamedTuple
 
@@ -81,6 +82,9 @@ _WAITS = {
     queue.Queue.get.__code__: "Queue.get",
     queue.Queue.put.__code__: "Queue.put",
     queue.Queue.join.__code__: "Queue.join",
+    threading.Thread.join.__code__: "Thread.join",
+    Future.result.__code__: "Future.result",
+    Future.exception.__code__: "Future.exception",
 }
 
 

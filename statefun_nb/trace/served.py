@@ -10,12 +10,14 @@ from types import TracebackType
 from typing import Any
 
 from ..cells.blame import hint_for
+from ..cells.places import place_of_function
 from ..errors import StatefunError, class_of, cut, described, text_of, traceback_of
 from ..protocol.effects import Request, new_tuple
 from ..sdk.context import InvocationContext
 from ..sdk.dispatch import Failure, Outcome
 from ..sdk.registry import FunctionSpec
 from ..sdk.storage import Cell
+from ..tables import with_article
 from . import output
 from .batch import TracedBatch, row
 from .events import InvocationError
@@ -46,6 +48,7 @@ class Served:
         "_stdout",
         "_time",
         "data",
+        "in_vain",
         "printer",
         "request",
         "spec",
@@ -79,6 +82,7 @@ class Served:
         self._rows: list[Any] = []
         self._stdout: dict[int, str] | None = None
         self._skipped: dict[int, InvocationError] | None = None
+        self.in_vain: dict[str, None] | None = None  # what was done without an effect, in words
         self.unassigned: Unassigned | None = None  # where state can be changed in place
 
     def _reserve(self) -> Recorder:
@@ -123,7 +127,7 @@ class Served:
         sent, delayed, egress = self._effects
         if self.unassigned is not None and self.unassigned.noted:
             for text in self.unassigned.look():
-                self.keep(f"UserWarning: {text}\n")  # as Python's own go there
+                self._warn(text)
         if self._printed is not None:
             self._keep_output(context.seq - self._seq)
         # A row of batch.py, written out: a call for each invocation takes 3 % of its time.
@@ -134,6 +138,14 @@ class Served:
             for cell in self._cells:
                 rows.append(cell.data)
         context.seq += 1
+
+    def ignored(self, result: object) -> None:
+        self._warn(_returned(self.spec, result))
+
+    def _warn(self, text: str) -> None:
+        self.keep(f"UserWarning: {text}\n")  # as Python's own go there
+        self.in_vain = self.in_vain or {}
+        self.in_vain[text] = None
 
     def skipped(self, failure: Failure) -> None:
         if self.unassigned is not None:
@@ -194,6 +206,14 @@ class _Successor:
 
     def print(self, text: str) -> None:
         self._served.keep(text)
+
+
+def _returned(spec: FunctionSpec, result: object) -> str:
+    place = place_of_function(spec.fun)
+    return (
+        f"{spec.typename}{place and f' ({place})'} returned {with_article(class_of(result))}, and "
+        "nothing becomes of it: ctx.send or ctx.send_egress sends a value, ctx.storage keeps one"
+    )
 
 
 _now = time.perf_counter

@@ -183,8 +183,8 @@ class TracedHandler:
             for found in _UNAWAITED.findall(text):
                 name = found.rpartition("<locals>.")[2]
                 self.in_vain[_never_awaited(batch.spec.typename, name)] = None
-        if served.unassigned is not None:
-            self.in_vain |= served.unassigned.found
+        if served.in_vain is not None:
+            self.in_vain |= served.in_vain
 
     def _leave(self, served: Served) -> None:
         self.serving_now.remove(served)

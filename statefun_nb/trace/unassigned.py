@@ -37,16 +37,13 @@ class Unassigned:
     noted : list
         What the invocation that runs has read and assigned: the cell, its data then, the object
         that stood for it, its mark, and whether it was assigned.
-    found : dict
-        Texts that say what is not kept, and how it would be.
     """
 
-    __slots__ = ("_spec", "found", "noted")
+    __slots__ = ("_spec", "noted")
 
     def __init__(self, spec: FunctionSpec, cells: list[Cell]) -> None:
         self._spec = spec
         self.noted: list[tuple[MutableCell, bytes | None, Any, bytes | None, bool]] = []
-        self.found: dict[str, None] = {}
         for cell in cells:
             if isinstance(cell, MutableCell):
                 cell.watch = self
@@ -74,8 +71,6 @@ class Unassigned:
                 if text not in texts:
                     texts.append(text)
         self.noted.clear()
-        if texts:
-            self.found |= dict.fromkeys(texts)
         return texts
 
     def _not_assigned(self, name: str, assigned: bool) -> str:

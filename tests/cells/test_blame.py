@@ -128,7 +128,37 @@ def answers(ctx, message):
     ctx.send(ctx.caller.typename, ctx.caller.id, 1)
 
 
+def adds_a_message(ctx, message):
+    ctx.storage.n = 1 + message
+
+
+def asks_a_message_for_more(ctx, message):
+    print(message.upper())
+
+
+async def goes_through_a_message(ctx, message):
+    for each in message:
+        print(each)
+
+
+def changes_a_message(ctx, message):
+    message.value = 3
+
+
+def calls_the_value(ctx, message):
+    print(message.value())
+
+
+def looks_for_names_in_a_text(ctx, message):
+    print(str(message.value)["name"])  # type: ignore[index]
+
+
+def asks_for_itself(ctx, message):
+    print(ctx.self.id)
+
+
 NONE_YET = "is None until it is written: "
+VALUE = "its value is message.value, as in message.value['x'], or what message.as_type(...) gives"
 STATE = {"n": int, "text": str, "items": list, "known": dict}
 HINTS: dict[Any, str] = {
     adds: f"ctx.storage.n {NONE_YET}write ctx.storage.n = (ctx.storage.n or 0) + 1",
@@ -141,6 +171,13 @@ HINTS: dict[Any, str] = {
     asks_for_an_item: "write ctx.storage.n, where n is the declared name",
     emits_parts: "ctx.send_egress(sf.kafka_egress_message(typename, topic, value))",
     answers: "ctx.caller is None where the message came from outside, as by s.send",
+    adds_a_message: VALUE,
+    asks_a_message_for_more: VALUE,
+    goes_through_a_message: VALUE,
+    changes_a_message: "take a copy of message.value, and change that",
+    calls_the_value: "message.value, without ()",
+    looks_for_names_in_a_text: "of a message whose value has names, send a dict",
+    asks_for_itself: "the address that is served is ctx.address, with typename and id",
     Adds: "self.n.set((self.n.get() or 0) + 1)",
     Reads: f"self.n.get() {NONE_YET}write self.n.set((self.n.get() or 0) + 1)",
     Extends: "items = self.items.get() or [], change that, and self.items.set(items)",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import get_origin
 
 import pytest
@@ -11,6 +11,9 @@ import pytest
 import statefun_nb as sf
 from statefun_nb.serverless import asgi_app, lambda_handler
 from tests import peer
+
+MADE = sf.message_builder("c/d", "x", int_value=1)
+LATER = datetime(2030, 1, 1, tzinfo=timezone.utc)
 
 
 def serve(functions, *messages, state=None, target=("a/b", "x")):
@@ -164,6 +167,20 @@ def test_a_wrong_declaration_says_what_and_leaves_nothing_behind(
         (lambda ctx: ctx.send("cd", "x", 1), "namespace/name"),
         (lambda ctx: ctx.send("c/d", 5, 1), "must be a string"),
         (lambda ctx: ctx.send("c/d"), "given only 'c/d'"),
+        (
+            lambda ctx: ctx.send(ctx.address, 1),
+            r"write address\.typename, address\.id and the value",
+        ),
+        (lambda ctx: ctx.send(sf.egress_message_builder("c/e", 1, sf.IntType)), "ctx.send_egress"),
+        (lambda ctx: ctx.send_egress(sf.message_builder("c/d", "x", int_value=1)), "by ctx.send$"),
+        (lambda ctx: ctx.send("x", "c/d", 1), "the typename comes first, then the id$"),
+        (lambda ctx: ctx.send("c/d", "x", MADE), r"send message\.value"),
+        (lambda ctx: ctx.send_after(5, "c/d", "x", 1), r"number of seconds is timedelta\(seconds"),
+        (
+            lambda ctx: ctx.send_after(LATER, "c/d", "x", 1),
+            r"when - datetime\.now\(when\.tzinfo\)$",
+        ),
+        (lambda ctx: ctx.send_after(date(2030, 1, 1), "c/d", "x", 1), r"when - date\.today\(\)$"),
         (lambda ctx: ctx.send("c/d", "\ud800", 1), "UTF-8"),
         (lambda ctx: ctx.send("c/d", "", 1), "id of a message"),
         (lambda ctx: ctx.send_after(timedelta(-1), "c/d", "x", 1), "negative"),

@@ -131,6 +131,8 @@ def test_an_address_that_keeps_nothing_says_why(session, typename, id_, words):
 
 
 def test_a_check_of_no_value_asks_nothing_and_does_not_pass(session):
+    with pytest.raises(sf.SessionError, match=r"asks for {'n': 1}, without a name: write"):
+        session.check("k/person", "bob").state({"n": 1})
     with pytest.raises(sf.SessionError, match=r"state\(\) asks nothing: write a value"):
         session.check("k/person", "bob").state()
 

@@ -65,6 +65,7 @@ CALLS = {
     "send_many": lambda s: s.send_many([("w/g", "x", n) for n in range(20_000)], progress=False),
     "wait_idle": lambda s: s.wait_idle(),
     "state": lambda s: s.state("w/g", "x"),
+    "check": lambda s: s.check("w/g", "x"),
     "advance": lambda s: s.advance(timedelta(seconds=1)),
 }
 
@@ -96,7 +97,8 @@ def awaited(session):
     return session._thread.is_awaited(session._thread._thread.ident)
 
 
-def test_a_call_that_a_function_begins_to_wait_for_ends(functions, tmp_path):
+@pytest.mark.parametrize("call", ["send", "wait_idle", "check"])
+def test_a_call_that_a_function_begins_to_wait_for_ends(functions, tmp_path, call):
     begun = threading.Event()
 
     @sf.function("w/f", functions=functions)
@@ -105,7 +107,7 @@ def test_a_call_that_a_function_begins_to_wait_for_ends(functions, tmp_path):
 
             def work():
                 begun.set()
-                session.send("w/g", "x", 1)
+                CALLS[call](session)
 
             future = pool.submit(work)
             begun.wait(30)
@@ -115,7 +117,7 @@ def test_a_call_that_a_function_begins_to_wait_for_ends(functions, tmp_path):
     sf.function("w/g", functions=functions)(lambda ctx, message: None)
     with sf.start(port=0, functions=functions, durable=tmp_path / "w.db") as session:
         session.send("w/f", "x", 1)
-        assert session.wait_idle(9).parked == 1
+        assert session.wait_idle(9).parked == 1  # and not when the call's own ten seconds are over
         assert "a function waits for this thread" in session.parked[0].reason
         assert not session.invocations.filter(type="w/g")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -45,13 +47,33 @@ def test_the_line_of_the_await_is_told(functions, way):
         assert f"line {line}" in repr(session.status())
 
 
-def test_the_cure_of_an_endless_function_is_told(functions):
+def by_event(go):
+    go.wait(60)
+
+
+def by_thread(go):
+    thread = threading.Thread(target=go.wait, args=(60,))
+    thread.start()
+    thread.join()
+
+
+def by_pool(go):
+    with ThreadPoolExecutor() as pool:
+        pool.submit(go.wait, 60).result()
+
+
+WAITS = {by_event: "Event.wait", by_thread: "Thread.join", by_pool: "Future.result"}
+
+
+@pytest.mark.parametrize("wait", WAITS, ids=[each.__name__ for each in WAITS])
+def test_the_cure_of_an_endless_function_is_told(functions, wait):
     go = threading.Event()
-    place = r", at test_running\.py, line \d+, where it waits for another thread \(Event.wait\)"
+    waits_in = re.escape(WAITS[wait])
+    place = rf", at test_running\.py, line \d+, where it waits for another thread \({waits_in}\)"
 
     @sf.function("r/f", functions=functions)
     def f(ctx, message):
-        go.wait(60)
+        wait(go)
 
     with sf.start(port=0, functions=functions) as session:
         session.send("r/f", "x", 1)
