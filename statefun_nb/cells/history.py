@@ -16,12 +16,12 @@ T = TypeVar("T")
 # Magics that run their cell as it stands, and tell something of it.
 _TRANSPARENT = frozenset({"capture", "prun", "time"})
 
-__all__ = ["executed_cells", "name_of", "named", "plain_code"]
+__all__ = ["executed_cells", "name_of", "named", "plain_code", "running_shell"]
 
 
 def executed_cells() -> list[str] | None:
     """The code of the cells that this kernel has run, in order; None when this is no notebook."""
-    shell = _shell()
+    shell = running_shell()
     if shell is None:
         return None
     return [plain_code(str(cell)) for cell in shell.history_manager.input_hist_parsed[1:]]
@@ -35,7 +35,7 @@ def name_of(found: object) -> str:
     SessionError
         When it has none.
     """
-    names = _shell().user_ns
+    names = running_shell().user_ns
     name = next((n for n, each in names.items() if each is found and not n.startswith("_")), None)
     if name is None:
         raise SessionError(
@@ -52,14 +52,15 @@ def named(what: Callable[[object], T | None]) -> dict[str, T]:
     >>> named(id)  # outside of a notebook nothing has
     {}
     """
-    shell = _shell()
+    shell = running_shell()
     if shell is None:
         return {}
     found = {name: what(each) for name, each in tuple(shell.user_ns.items())}
     return {name: said for name, said in found.items() if said is not None}
 
 
-def _shell() -> Any:
+def running_shell() -> Any:
+    """IPython's shell, in a notebook and in a terminal; None where there is none."""
     ipython = sys.modules.get("IPython")  # looked up, not imported: most programs need none
     return None if ipython is None else ipython.get_ipython()
 

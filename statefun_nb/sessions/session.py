@@ -24,6 +24,7 @@ from ..sdk.messages import MISSING, Message
 from ..sdk.types import Type
 from ..trace.awaited import is_awaited
 from ..trace.events import Invocation
+from ..trace.exits import guard_exit
 from ..trace.output import inside_function
 from ..trace.own_tasks import share
 from ..trace.recorder import Recorder
@@ -61,6 +62,7 @@ class Session(Live, Control):
         self.options = options
         self._thread = LoopThread("statefun_nb")
         share(self._thread.loop)
+        guard_exit()
         clock = VirtualClock() if options.clock == "virtual" else Clock()
         self.recorder: Recorder = Recorder(
             options.trace_limit, options.trace_bytes, clock.now, clock.ticks

@@ -136,6 +136,30 @@ def test_autoreload_of_the_package_keeps_the_running_session(kernel, package):
     assert kernel.run("sf.stop()") == ("", None)
 
 
+@pytest.mark.parametrize("style", ["def", "async def"])
+@pytest.mark.parametrize("leave", ["exit()", "quit()"])
+def test_exit_in_a_function_fails_it_and_leaves_the_kernel(kernel, style, leave):
+    kernel.run(LOAD)
+    kernel.run(START)
+    kernel.run(f"@sf.function('k/leaves')\n{style} leaves(ctx, message): {leave}")
+    kernel.run('s.send("k/leaves", "a", 1)')
+    assert kernel.run("s.wait_idle().parked") == ("", "1")
+    _, reason = kernel.run("s.parked[0].reason")
+    assert reason is not None
+    assert "would end the notebook's kernel: write return" in reason
+    kernel.run("import time; time.sleep(0.5)")  # longer than a kernel takes to follow an exit()
+    assert kernel.run("s.parked[0].address.id") == ("", "'a'")  # the very session
+
+
+def test_exit_in_a_cell_still_ends_the_kernel(kernel, package):
+    kernel.run(LOAD)
+    kernel.run(START)
+    kernel.run("from IPython import get_ipython\nip = get_ipython()")
+    assert kernel.run("ip.exit_now") == ("", "False")
+    asked = "ip.ask_exit(); asked = ip.exit_now; ip.exit_now = False; asked"
+    assert kernel.run(asked) == ("", "True")
+
+
 def test_a_busy_cell_does_not_stop_the_functions(kernel):
     kernel.run(START)
     code = (
