@@ -71,8 +71,9 @@ def whole(name: str, value: Any, low: int, high: int | None = None) -> None:
     if integer and low <= int(value) and (high is None or int(value) <= high):
         return
     span = f"{low} or more" if high is None else f"{low} to {high}"
-    what = "" if integer else " is not a whole number"
-    raise SessionError(f"{name}={shown(value)}{what}: it takes {span}")
+    if not integer:
+        raise SessionError(f"{name}={shown(value)} is not a whole number: it takes {span}")
+    raise SessionError(f"{name}={shown(value)}: it takes {span}")
 
 
 def truth(name: str, value: Any) -> None:
