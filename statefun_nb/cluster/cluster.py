@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import time
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from ..errors import EngineError
 from . import flink, kafka
 from .identity import make_identity
-from .processes import free_ports, root_cause
+from .processes import Ports, root_cause
 from .release import Release
 from .runtime import Runner, Runtime
 
@@ -21,6 +22,9 @@ Report = Callable[[str], object]
 _KAFKA_SECONDS = 60.0
 _JOB_SECONDS = 120.0
 _POLL_SECONDS = 0.1
+# What a JobManager says whose port somebody else has, and so often it gets other ones.
+_TAKEN = re.compile(r"BindException|Address already in use|on any port in port range")
+_OTHER_PORTS = 3
 
 
 class Cluster:
@@ -62,15 +66,28 @@ class Cluster:
         self._flink = flink_runtime
         self._kafka = kafka_runtime
         self.generation = 0  # of the job's processes: how often they have been started
-        rpc, rest, blob, broker, controller = free_ports(5)
-        identity = make_identity(runner.folder)
-        ports = flink.FlinkPorts(rpc, rest, blob)
-        flink.write_config(runner.folder, ports, parallelism, identity, release.settings)
-        kafka.write_broker_config(runner.folder, broker, controller)
-        self.rest = flink.Rest(f"https://127.0.0.1:{rest}", identity.context())
+        self._savepoint: str | None = None  # where the job was last started from
+        self._ports = Ports()
+        try:
+            broker, controller = self._ports.take(2)
+            kafka.write_broker_config(runner.folder, broker, controller)
+            self.bootstrap_servers = f"127.0.0.1:{broker}"
+            self._identity = make_identity(runner.folder)
+            self.rest = flink.Rest("", self._identity.context())
+            self._choose_ports()
+        except BaseException:
+            self._ports.close()
+            raise
         # Flink's web interface: a session has it at an address that a browser can open.
         self.web_url = self.rest.url
-        self.bootstrap_servers = f"127.0.0.1:{broker}"
+
+    def _choose_ports(self) -> None:
+        """Ports for a JobManager, where all read them who look for it."""
+        ports = flink.FlinkPorts(*self._ports.take(3))
+        flink.write_config(
+            self.runner.folder, ports, self.parallelism, self._identity, self.release.settings
+        )
+        self.rest.move(f"https://127.0.0.1:{ports.rest}")
 
     def start_kafka(self) -> None:
         """Start the broker; does not wait."""
@@ -96,6 +113,7 @@ class Cluster:
     def _start_processes(self, savepoint: str | None) -> None:
         folder = self.runner.folder
         self.generation += 1
+        self._savepoint = savepoint
         job_manager = flink.job_manager(self._flink, folder, savepoint)
         self.runner.start(self._name("jobmanager"), job_manager)
         for number in range(1, self.parallelism + 1):
@@ -106,18 +124,27 @@ class Cluster:
         return process if self.generation == 1 else f"{process}-{self.generation}"
 
     def wait_for_job(self, report: Report = lambda _: None) -> None:
-        """Wait until all tasks run.
+        """Wait until all tasks run; at other ports, where another process has taken one.
 
         Raises
         ------
         EngineError
             When they do not; with the line of the log that says why.
         """
-        begin = time.monotonic()
+        begin, tries = time.monotonic(), _OTHER_PORTS
         while not self.rest.running():
+            if tries and self._port_is_taken():
+                tries -= 1
+                self.kill_job()
+                self._choose_ports()
+                self._start_processes(self._savepoint)
             self._check(self._name("jobmanager"), begin, _JOB_SECONDS)
             report("StateFun is starting" if self.rest.job() is None else "its job is starting")
             time.sleep(_POLL_SECONDS)
+
+    def _port_is_taken(self) -> bool:
+        name = self._name("jobmanager")
+        return name in self.runner.ended() and _TAKEN.search(self.runner.log(name)) is not None
 
     def savepoint(self) -> str:
         """Have the job take a savepoint; its path.
@@ -173,6 +200,7 @@ class Cluster:
         """End all processes and remove what they have written."""
         self.rest.close()
         self.runner.close()
+        self._ports.close()
 
     def _check(self, name: str, begin: float, limit: float) -> None:
         ended = self.runner.ended()

@@ -107,7 +107,7 @@ def up(
     place = {
         "statefun": release.statefun,
         "bootstrap_servers": cluster.bootstrap_servers,
-        "rest_url": cluster.web_url,
+        "rest_url": cluster.rest.url,
     }
     (folder / "cluster.json").write_text(json.dumps({**place, "images": images}))
     return DetachedCluster(**place, running=True)

@@ -195,6 +195,12 @@ class Rest:
         self._connection: http.client.HTTPConnection | None = None
         self._lock = threading.Lock()
 
+    def move(self, url: str) -> None:
+        """Ask there from now on."""
+        with self._lock:
+            self._leave()
+            self.url = url
+
     def get(self, path: str) -> Any:
         """The JSON document at a path; None while nobody answers."""
         return self._call("GET", path, None)

@@ -19,7 +19,7 @@ from typing import Any
 
 from ..errors import EngineError
 
-__all__ = ["Processes", "free_ports", "root_cause"]
+__all__ = ["Ports", "Processes", "free_ports", "root_cause"]
 
 # Below those that systems give to outgoing connections (from 32,768 on Linux, 49,152 elsewhere):
 # what is free now is still free when the JobManager, started again hours later, listens there.
@@ -129,16 +129,46 @@ def free_ports(count: int) -> list[int]:
     EngineError
         When there are not so many.
     """
-    found: list[int] = []
     with contextlib.ExitStack() as bound:
-        # Of the system's own chance: the user's ``random.seed`` decides nothing here.
-        for port in SystemRandom().sample(_PORTS, len(_PORTS)):
-            each = bound.enter_context(socket.socket())
-            with contextlib.suppress(OSError):
-                each.bind(("127.0.0.1", port))
-                found.append(port)
-            if len(found) == count:
-                return found
+        return [each.getsockname()[1] for each in _bound(count, bound)]
+
+
+class Ports:
+    """Ports of 127.0.0.1 for servers that are to come, kept from everybody else until ``close``.
+
+    On Linux a socket keeps a port that does not listen there: who asks for any port is not given
+    it, and whoever sets SO_REUSEADDR, as Java does, can listen. Elsewhere such a socket would keep
+    the server out as well, and ports are only free when they are taken.
+    """
+
+    def __init__(self) -> None:
+        self._held = contextlib.ExitStack()
+
+    def take(self, count: int) -> list[int]:
+        """So many, all different; raises as ``free_ports``."""
+        if sys.platform != "linux":
+            return free_ports(count)
+        found = _bound(count, self._held)
+        for each in found:  # after binding: or it would find what another one holds so
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return [each.getsockname()[1] for each in found]
+
+    def close(self) -> None:
+        """Let them go."""
+        self._held.close()
+
+
+def _bound(count: int, into: contextlib.ExitStack) -> list[socket.socket]:
+    found: list[socket.socket] = []
+    # Of the system's own chance: the user's ``random.seed`` decides nothing here.
+    for port in SystemRandom().sample(_PORTS, len(_PORTS)):
+        with contextlib.ExitStack() as unless_taken, contextlib.suppress(OSError):
+            each = unless_taken.enter_context(socket.socket())
+            each.bind(("127.0.0.1", port))
+            into.push(unless_taken.pop_all())
+            found.append(each)
+        if len(found) == count:
+            return found
     raise EngineError(f"ports {_PORTS[0]} to {_PORTS[-1]} of 127.0.0.1 are all taken")
 
 

@@ -6,6 +6,7 @@ Only to be looked at: what is not a GET stays here. The link has a token in it.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -19,9 +20,9 @@ _SECONDS = 30.0
 
 
 class ForwardTo(NamedTuple):
-    """The other server, how it is spoken to, and paths there that are not to be asked for."""
+    """Where the other server is just now, how it is spoken to, and paths that are not asked for."""
 
-    url: str
+    url: Callable[[], str]
     context: ssl.SSLContext | None
     refused: tuple[str, ...] = ()
 
@@ -44,7 +45,7 @@ class Forwarded(web.RequestHandler):
             return
         query = f"?{self.request.query}" if self.request.query else ""
         asked = HTTPRequest(
-            f"{self._to.url}/{quote(path)}{query}",
+            f"{self._to.url()}/{quote(path)}{query}",
             ssl_options=self._to.context,
             follow_redirects=False,
             decompress_response=True,

@@ -37,7 +37,8 @@ def cluster_engine(
     try:
         if cluster.rest.context is not None:
             # Without what a click in it could do, should Flink serve it by a plain GET.
-            to = ForwardTo(cluster.rest.url, cluster.rest.context, ("yarn-cancel", "yarn-stop"))
+            rest = cluster.rest
+            to = ForwardTo(lambda: rest.url, rest.context, ("yarn-cancel", "yarn-stop"))
             cluster.web_url = endpoint.forward("flink", to)
         return ClusterEngine(
             thread,

@@ -64,6 +64,34 @@ def count(functions, typename):
         ctx.storage.n = (ctx.storage.n or 0) + 1
 
 
+@contextlib.contextmanager
+def thief(port):
+    """Somebody else who listens on a port; where it is kept, as who asks for just that one can."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        yield
+
+
+@pytest.mark.parametrize("setting", ["jobmanager.rpc.port", "rest.port", "blob.server.port"])
+def test_a_port_that_somebody_else_has_taken_is_given_up(functions, setting):
+    count(functions, "a/count")
+    with start(functions) as session:
+        cluster = session.engine.cluster
+        config = (cluster.runner.folder / "conf" / "flink-conf.yaml").read_text()
+        (port,) = [
+            int(line.partition(": ")[2]) for line in config.splitlines() if setting + ":" in line
+        ]
+        with thief(port):
+            session.send("a/count", "x", 1)
+            assert session.wait_idle(timeout=300).processed == 1
+        assert cluster.generation == 2
+        link = session.status().web_url
+        with urllib.request.urlopen(f"{link}jobs/overview", timeout=30) as answer:
+            assert json.load(answer)["jobs"]
+
+
 def processes_of(session):
     folder = str(session.engine.cluster.runner.folder)
     found = {}

@@ -18,7 +18,7 @@ import statefun_nb as sf
 from statefun_nb.address import address_of
 from statefun_nb.cluster import artifacts
 from statefun_nb.cluster.observed import Observed
-from statefun_nb.cluster.processes import Processes, free_ports, root_cause
+from statefun_nb.cluster.processes import Ports, Processes, free_ports, root_cause
 from statefun_nb.cluster.release import OF_3
 from statefun_nb.cluster.routes import EGRESS, ClusterRoutes
 from statefun_nb.cluster.undeclared import Undeclared
@@ -140,6 +140,29 @@ def test_free_ports_are_different_ones_that_no_outgoing_connection_takes():
     ports = free_ports(20)
     assert len(set(ports)) == 20
     assert max(ports) < 32_768  # Linux's connections begin there
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a port kept so")
+def test_a_port_that_is_kept_is_for_who_sets_so_reuseaddr_alone(monkeypatch):
+    """As Java does, for whom it is kept; ``free_ports`` of another session does not."""
+    first, second = free_ports(2)
+    monkeypatch.setattr("statefun_nb.cluster.processes._PORTS", [first, second])
+    ports, others = Ports(), Ports()
+    taken = ports.take(1)
+    assert {*taken, *others.take(1)} == {first, second}
+    with pytest.raises(sf.EngineError):
+        ports.take(1)
+    with pytest.raises(sf.EngineError):
+        free_ports(1)
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", taken[0]))
+        server.listen()
+        with socket.create_connection(("127.0.0.1", taken[0]), timeout=30):
+            pass
+    ports.close()
+    assert free_ports(1) == taken
+    others.close()
 
 
 def test_ports_that_are_taken_are_passed_over(monkeypatch):

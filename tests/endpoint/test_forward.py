@@ -40,7 +40,7 @@ def behind():
 def link(functions, behind):
     """The endpoint, and the path of the link."""
     with serving(functions, LIMITS) as endpoint:
-        to = ForwardTo(f"http://127.0.0.1:{behind.server_address[1]}", None, ("cancel",))
+        to = ForwardTo(lambda: f"http://127.0.0.1:{behind.server_address[1]}", None, ("cancel",))
         url = endpoint.forward("flink", to)
         yield endpoint, url.partition(str(endpoint.port))[2]
 
