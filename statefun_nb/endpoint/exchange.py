@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from http.client import responses
 from typing import Protocol, cast
@@ -152,6 +152,15 @@ class Exchange(httputil.HTTPConnection):
             body = b""
         self._connection.write(b"%b%d\r\n\r\n%b" % (head, size, body))
         self._connection.finish(self)
+
+    def respond_with(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Answer with these headers, and with a body where the status has one."""
+        line = httputil.ResponseStartLine("HTTP/1.1", status, responses.get(status, "Unknown"))
+        given = httputil.HTTPHeaders(headers)
+        if status not in _BODILESS:
+            given["Content-Length"] = str(len(body))
+        self.write_headers(line, given, body)
+        self.finish()
 
     def refuse(self, status: int, message: str) -> None:
         """Answer with a line of text that says what is wrong."""

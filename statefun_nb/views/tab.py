@@ -6,17 +6,22 @@ that another site's page sends, or that came by another name than this machine's
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import secrets
 import time
 from collections import OrderedDict
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Coroutine
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
+from ..endpoint.exchange import Exchange
+from ..endpoint.http_server import LOOPBACK, HttpServer, bind_port
+from ..endpoint.limits import Limits
 from ..loop_thread import LoopThread
 from ..tables import html_list
+from ..trace.own_tasks import OwnTask
 from .bundle import bundled
 from .calls import Calls
 from .feed import Feed
@@ -29,7 +34,10 @@ _WAIT_SECONDS = 10.0
 _LOOK_SECONDS = 0.1
 # So many pages are looked at beside one another.
 _PAGES = 8
-_LARGEST = 1_000_000
+_LIMITS = Limits(body_bytes=1_000_000)
+# A page that was answered asks again so soon, unless it is gone.
+_ASKS_SECONDS = 1.0
+_JSON = "application/json"
 
 _HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>StateFun</title>
@@ -80,128 +88,135 @@ class Tab:
         self._source = source
         self._calls = Calls(source)
         self._feeds: OrderedDict[str, Feed] = OrderedDict()  # by page
+        self._there: dict[str, float] = {}  # till when a page is looked at, as far as is known
         self._closed = False
-        token = secrets.token_urlsafe(24)
-        files = {
+        self._files = {
             "": ("text/html", _HTML),
             "page.js": ("text/javascript", _SCRIPT),
             "dashboard.js": ("text/javascript", bundled("dashboard.js")),
             "dashboard.css": ("text/css", bundled("dashboard.css")),
         }
-        self._server = _Server(self, f"/{token}/", files)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/{token}/"
+        listener = bind_port(LOOPBACK, 0)
+        self._own = f"{LOOPBACK}:{listener.getsockname()[1]}".encode()
+        self._base = f"/{secrets.token_urlsafe(24)}/".encode()
+        self.url = f"http://{(self._own + self._base).decode()}"
+        self._http = HttpServer(self._admit, self._serve, _LIMITS)
         self._thread = LoopThread("statefun_nb page")
         self._thread.start()
-        self._thread.post(self._serve)
-
-    def _serve(self) -> None:
-        self._thread.loop.run_in_executor(None, self._server.serve_forever, 0.2)
+        self._thread.run(self._http.listen(listener))
 
     def close(self) -> None:
         """Tell the pages that the session has ended, and listen no more."""
-        self._closed = True
-        self._server.shutdown()
-        self._server.server_close()
+        self._thread.run(self._end())
         self._thread.stop()
 
-    def say(self, message: dict[str, Any]) -> Any:
-        """The answer to what a page asks for."""
-        return self._calls.answer(message)
+    async def _end(self) -> None:
+        self._closed = True
+        while any(until > time.monotonic() for until in self._there.values()):
+            await asyncio.sleep(0.01)
+        await self._http.close(_ASKS_SECONDS)
 
-    def next_update(self, page: str) -> Any:
-        """What is new for a page; None when nothing is, for a while."""
+    def _admit(self, exchange: Exchange) -> tuple[int, str] | None:
+        fields, base = exchange.fields, self._base
+        path = exchange.target.partition(b"?")[0]
+        origin = fields.get(b"origin")
+        site = fields.get(b"sec-fetch-site", b"same-origin")
+        by_name = fields.get(b"host") == self._own
+        from_here = origin in (None, b"http://" + self._own) and site in (b"same-origin", b"none")
+        # A link in the notebook is another site's, too: the page itself may be opened by one.
+        opened = path == base and exchange.method == "GET" and origin is None
+        with_token = secrets.compare_digest(path[: len(base)], base)
+        if not (by_name and with_token and (from_here or opened)):
+            return 403, "not for you"
+        name = self._name(exchange)
+        if exchange.method == "POST":
+            kind = fields.get(b"content-type", b"").partition(b";")[0]
+            return (
+                None if name == "say" and kind == _JSON.encode() else (400, "POST say, with JSON")
+            )
+        if exchange.method != "GET":
+            return 405, f"{exchange.method} is not allowed here"
+        return None if name == "updates" or name in self._files else (404, "there is no such page")
+
+    def _name(self, exchange: Exchange) -> str:
+        return exchange.target.partition(b"?")[0][len(self._base) :].decode("latin-1")
+
+    def _serve(self, exchange: Exchange) -> None:
+        name = self._name(exchange)
+        if name in self._files and exchange.method == "GET":
+            _respond(exchange, 200, *self._files[name])
+            return
+        answer = self._say if exchange.method == "POST" else self._update
+        task = OwnTask(_answered(exchange, answer), loop=asyncio.get_running_loop())
+
+        def gone() -> None:
+            task.cancel()
+
+        exchange.set_close_callback(gone)
+
+    async def _say(self, exchange: Exchange) -> None:
+        """The answer to what a page asks for."""
+        try:
+            message = json.loads(bytes(exchange.body))
+        except ValueError:
+            message = None
+        if not isinstance(message, dict):
+            exchange.refuse(400, "this is no JSON object")
+            return
+        # In a thread: it may have to wait for the engine, and other pages go on.
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(None, self._calls.answer, message)
+        _respond(exchange, 200, _JSON, _json(found))
+
+    async def _update(self, exchange: Exchange) -> None:
+        """What is new for a page; 204 when nothing is, for a while."""
+        query = exchange.target.partition(b"?")[2].decode("latin-1")
+        (page,) = parse_qs(query).get("page", [""])[:1]
+        page = page[:100]
+        if not self._closed:
+            self._there[page] = math.inf
+        try:
+            update = await self._next(self._feed(page))
+        finally:
+            self._there.pop(page, None)  # it is gone, or has been told of the end
+        if not self._closed:
+            self._there[page] = time.monotonic() + _ASKS_SECONDS
+        if update is None:
+            _respond(exchange, 204, _JSON, "")
+        else:
+            _respond(exchange, 200, _JSON, _json(update))
+
+    async def _next(self, feed: Feed) -> Any:
+        end = time.monotonic() + _WAIT_SECONDS
+        while True:
+            closed = self._closed  # before it is looked: then what has ended is seen to have ended
+            update = feed.update()
+            if update is not None or closed or time.monotonic() > end:
+                return update
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _feed(self, page: str) -> Feed:
         feed = self._feeds.get(page)
         if feed is None:
             feed = self._feeds[page] = Feed(self._source)
             while len(self._feeds) > _PAGES:
-                self._feeds.popitem(last=False)
-        end = time.monotonic() + _WAIT_SECONDS
-        while True:
-            update = feed.update()
-            if update is not None or self._closed or time.monotonic() > end:
-                return update
-            time.sleep(_LOOK_SECONDS)
+                page, _ = self._feeds.popitem(last=False)
+                self._there.pop(page, None)
+        return feed
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, tab: Tab, base: str, files: dict[str, tuple[str, str]]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.tab, self.base, self.files = tab, base, files
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: a page that was closed while it waited is no event."""
+async def _answered(
+    exchange: Exchange, answer: Callable[[Exchange], Coroutine[Any, Any, None]]
+) -> None:
+    try:
+        await answer(exchange)
+    except Exception as error:  # who asked would wait for ever
+        exchange.refuse(500, f"{type(error).__name__}: {error}")
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    protocol_version = "HTTP/1.1"
-    timeout = 60
-
-    def do_GET(self) -> None:  # the name is http.server's
-        name, query = self._asked()
-        if name == "updates":
-            (page,) = query.get("page", [""])[:1]
-            update = self.server.tab.next_update(page[:100])
-            if update is None:
-                self._answer(HTTPStatus.NO_CONTENT, "application/json", "")
-            else:
-                self._answer(HTTPStatus.OK, "application/json", _json(update))
-        elif name in self.server.files:
-            self._answer(HTTPStatus.OK, *self.server.files[name])
-        elif name is not None:
-            self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there is no such page\n")
-
-    def do_POST(self) -> None:
-        name, _ = self._asked()
-        if name is None:
-            return
-        length = int(self.headers.get("Content-Length", 0))
-        kind = self.headers.get("Content-Type", "").partition(";")[0]
-        if name != "say" or kind != "application/json" or not 0 < length <= _LARGEST:
-            self.close_connection = True
-            self._answer(HTTPStatus.BAD_REQUEST, "text/plain", "POST say, with JSON\n")
-            return
-        try:
-            message = json.loads(self.rfile.read(length))
-        except ValueError:
-            message = None
-        if not isinstance(message, dict):
-            self._answer(HTTPStatus.BAD_REQUEST, "text/plain", "this is no JSON object\n")
-            return
-        self._answer(HTTPStatus.OK, "application/json", _json(self.server.tab.say(message)))
-
-    def _asked(self) -> tuple[str | None, dict[str, list[str]]]:
-        """The file that is asked for; None for who may ask for nothing."""
-        own, base = self.headers.get("Host", ""), self.server.base
-        origin = self.headers.get("Origin")
-        site = self.headers.get("Sec-Fetch-Site", "same-origin")
-        by_name = own == self.server.tab.url.split("/")[2]
-        from_here = origin in (None, f"http://{own}") and site in ("same-origin", "none")
-        parts = urlsplit(self.path)
-        # A link in the notebook is another site's, too: the page itself may be opened by one.
-        opened = parts.path == base and self.command == "GET" and origin is None
-        with_token = secrets.compare_digest(parts.path[: len(base)].encode(), base.encode())
-        if not (by_name and with_token and (from_here or opened)):
-            self.close_connection = True
-            self._answer(HTTPStatus.FORBIDDEN, "text/plain", "not for you\n")
-            return None, {}
-        return parts.path[len(base) :], parse_qs(parts.query)
-
-    def _answer(self, status: HTTPStatus, kind: str, text: str) -> None:
-        data = text.encode()
-        self.send_response(status)
-        for name, value in _HEADERS.items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", f"{kind}; charset=utf-8")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if status is not HTTPStatus.NO_CONTENT:
-            self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: a notebook's output is no log of requests."""
+def _respond(exchange: Exchange, status: int, kind: str, text: str) -> None:
+    headers = {**_HEADERS, "Content-Type": f"{kind}; charset=utf-8"}
+    exchange.respond_with(status, headers, text.encode())
 
 
 def _json(value: Any) -> str:
