@@ -147,33 +147,37 @@ class RequestReplyRoute(Route):
             gone = parking.discarded_in(request)
             if gone:
                 left = without_messages(body, gone)
-                if not left:  # every message was given up: none has an effect
-                    asked = _Asked(connection, request, body, gone)
-                    self._answer_outcome(asked, Outcome(b"", False, None))
-                    return
-                of_it = decode_request(left)._replace(protocol=request.protocol)
+                if left:
+                    of_it = decode_request(left)._replace(protocol=request.protocol)
         try:
-            outcome = self.handler.start(left, of_it)
+            # Where every message was given up, none has an effect.
+            outcome = self.handler.start(left, of_it) if left else Outcome(b"", False, None)
         except BaseException as error:  # whoever asked would wait till its time is up
-            asked = _Asked(connection, request, body, gone)
-            if isinstance(error, UnknownFunctionError):
-                self._answer_failure(asked, error.status_hint, Why(str(error), None), hold=True)
-            else:
-                why = Why(reason_of(error), None)
-                self._answer_failure(asked, 500, why, hold=not self.retry)
+            self._answer_error(_Asked(connection, request, body, gone), error)
             return
-        if isinstance(outcome, Outcome):
-            if parking is None and outcome.failure is None and isinstance(connection, Exchange):
-                connection.respond(200, OCTETS, outcome.reply)  # nearly always
-            else:
-                self._answer_outcome(_Asked(connection, request, body, gone), outcome)
+        if (  # nearly always
+            isinstance(outcome, Outcome)
+            and parking is None
+            and outcome.failure is None
+            and isinstance(connection, Exchange)
+        ):
+            connection.respond(200, OCTETS, outcome.reply)
             return
         asked = _Asked(connection, request, body, gone)
+        if isinstance(outcome, Outcome):
+            self._answer_outcome(asked, outcome)
+            return
         self._tasks.add(outcome)
         # A client that goes away will ask again: two runs of one batch must not overlap.
         gone_away = partial(withdraw, outcome)
         connection.set_close_callback(gone_away)  # type: ignore[attr-defined]  # see Exchange
         outcome.add_done_callback(partial(self._done, asked))
+
+    def _answer_error(self, asked: _Asked, error: BaseException) -> None:
+        if isinstance(error, UnknownFunctionError):
+            self._answer_failure(asked, error.status_hint, Why(str(error), None), hold=True)
+        else:
+            self._answer_failure(asked, 500, Why(reason_of(error), None), hold=not self.retry)
 
     def _done(self, asked: _Asked, task: asyncio.Task[Outcome]) -> None:
         self._tasks.discard(task)
@@ -181,8 +185,7 @@ class RequestReplyRoute(Route):
         if task.cancelled():
             _answer(asked.connection, 503, "the endpoint is stopping: this was not served")
         elif (error := task.exception()) is not None:
-            why = Why(reason_of(error), None)
-            self._answer_failure(asked, 500, why, hold=not self.retry)
+            self._answer_error(asked, error)
         else:
             self._answer_outcome(asked, task.result())
 
