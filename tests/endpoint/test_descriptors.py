@@ -13,7 +13,7 @@ import pytest
 from statefun_nb.endpoint.http_server import LOOPBACK, bind_port
 
 PROGRAM = """
-import logging, resource, socket, time
+import errno, logging, resource, socket, time
 import statefun_nb as sf
 
 logging.basicConfig(level=logging.WARNING)
@@ -31,7 +31,15 @@ late.connect(("127.0.0.1", session.endpoint.port))
 time.sleep(2.5)  # asyncio tries again once a second
 for client in (*clients, late):
     client.close()
-with socket.create_connection(("127.0.0.1", session.endpoint.port), timeout=30) as client:
+while True:
+    try:
+        client = socket.create_connection(("127.0.0.1", session.endpoint.port), timeout=30)
+        break
+    except OSError as error:  # the last ones are accepted, and not yet seen to be gone
+        if error.errno != errno.EMFILE:
+            raise
+        time.sleep(0.05)
+with client:
     client.sendall(b"GET /health HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
     print(client.recv(100).split(b"\\r\\n")[0].decode())
 session.stop()
@@ -40,8 +48,9 @@ session.stop()
 
 def test_the_log_has_one_line_and_the_endpoint_goes_on():
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=120, check=False
     )
+    assert done.returncode == 0, done.stderr
     assert done.stdout == "HTTP/1.1 200 OK\n", done.stderr
     lines = [line for line in done.stderr.splitlines() if "socket.accept()" in line]
     assert len(lines) == 1, done.stderr
