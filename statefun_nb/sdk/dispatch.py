@@ -15,7 +15,7 @@ from ..protocol.v3 import encode_missing, encode_result, mutation_chunk
 from .context import ContextOfV2, InvocationContext, Routes
 from .messages import received_message
 from .registry import FunctionSpec
-from .storage import Cell, current_storage
+from .storage import Cell, about_name, current_storage
 
 if TYPE_CHECKING:  # 20 ms that a program with sync functions need not wait for
     import asyncio
@@ -259,7 +259,7 @@ def _failed(
     index: int, error: BaseException, undo: Callable[[], None] | None, observer: Observer | None
 ) -> Outcome | None:
     """The end of the batch, or None when only this one message is left out."""
-    failure = Failure(index, error)
+    failure = Failure(index, about_name(error))
     if undo is None:
         return Outcome(b"", False, failure)
     undo()

@@ -260,7 +260,7 @@ def test_a_name_of_pythons_own_is_no_state_name(functions, name):
         sf.ValueSpec(name, sf.IntType)
 
 
-@pytest.mark.parametrize("name", ["_cells", "_typename", "_unknown"])
+@pytest.mark.parametrize("name", ["_cells", "_typename"])
 def test_a_name_that_the_storage_has_itself_is_reserved(functions, name):
     with pytest.raises(sf.DeclarationError, match="is reserved"):
         sf.function("s/f", state={name: int}, functions=functions)(lambda ctx, message: None)

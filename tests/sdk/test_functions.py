@@ -189,6 +189,8 @@ def test_a_wrong_declaration_says_what_and_leaves_nothing_behind(
         (lambda ctx: ctx.send_egress("record"), "egress builder"),
         (lambda ctx: setattr(ctx.storage, "n", "text"), "state 'n' of a/b"),
         (lambda ctx: setattr(ctx.storage, "wrong", 1), "declared: n"),
+        (lambda ctx: delattr(ctx.storage, "wrong"), "declared: n"),
+        (lambda ctx: ctx.storage.wrong, r"'wrong' is not .* the function 'a/b' \(declared: n\)$"),
         (lambda ctx: ctx.send_egress(sf.kafka_egress_message("e/o", "t", 2**40)), "4 bytes"),
     ],
 )
@@ -200,6 +202,24 @@ def test_a_wrong_effect_raises_at_the_users_line_and_undoes_the_batch(functions,
 
     with pytest.raises(sf.StatefunError, match=says):
         serve(functions, peer.text("m"), state={"n": None})
+
+
+def test_a_name_that_is_not_declared_is_an_attribute_error_that_names_the_function(functions):
+    caught = []
+
+    @sf.function("a/b", state={"visits": int}, functions=functions)
+    async def function(ctx, message):
+        assert not hasattr(ctx.storage, "vists")
+        try:
+            ctx.storage.vists
+        except AttributeError as error:
+            caught.append(str(error))
+        ctx.storage.vists
+
+    with pytest.raises(sf.StateNameError, match=r"did you mean 'visits'\?") as failed:
+        serve(functions, peer.text("m"), state={"visits": None})
+    assert caught == ["'storage of a/b' object has no attribute 'vists'"]
+    assert failed.traceback[-1].name == "function"
 
 
 def test_a_forgotten_async_is_an_error_not_silence(functions):
