@@ -211,10 +211,10 @@ def test_a_name_that_is_not_declared_is_an_attribute_error_that_names_the_functi
     async def function(ctx, message):
         assert not hasattr(ctx.storage, "vists")
         try:
-            ctx.storage.vists
+            print(ctx.storage.vists)
         except AttributeError as error:
             caught.append(str(error))
-        ctx.storage.vists
+        print(ctx.storage.vists)
 
     with pytest.raises(sf.StateNameError, match=r"did you mean 'visits'\?") as failed:
         serve(functions, peer.text("m"), state={"visits": None})
