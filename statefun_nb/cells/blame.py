@@ -76,7 +76,7 @@ def _of_python(text: str, line: str) -> str:
         )
     if _CALLED.search(line) and "object is not callable" in text:
         return "a message's value is an attribute: message.value, without ()"
-    if "'Storage'" in text and "storage" in line:
+    if "'storage of " in text:
         return "state values are attributes: write ctx.storage.n, where n is the declared name"
     if "'State'" in text:
         return (

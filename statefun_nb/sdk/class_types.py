@@ -74,7 +74,7 @@ class ClassSerializer(TypeSerializer[Any]):
             return None
         try:
             return mark_of_parts(self.parts(value))
-        except ValueError:
+        except Exception:  # no plain part, or none at all: a field that is not set
             self._plain = False
             return None
 

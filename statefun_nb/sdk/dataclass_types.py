@@ -30,7 +30,7 @@ class DataclassSerializer(ClassSerializer):
     def parts(self, value: Any) -> Any:
         if self._fields is None:
             names = [field.name for field in dataclasses.fields(self.cls)]
-            self._fields = attrgetter(*names) if names else type
+            self._fields = attrgetter(*names) if names else lambda _: ()
         return self._fields(value)
 
     def dump(self, value: Any) -> bytes:

@@ -275,8 +275,8 @@ def _ignore(typename: str, result: Any, observer: Observer | None) -> None:
             f"{typename} returned a generator, of which nothing has run: call ctx.send(...) for "
             "each message, and do not yield"
         )
-    close: Callable[[], None] | None = getattr(result, "close", None)
-    if hasattr(result, "__await__"):
+    if hasattr(type(result), "__await__"):
+        close: Callable[[], None] | None = getattr(result, "close", None)
         if close is not None:
             close()  # or Python would warn, at some later time, that it was never awaited
         raise DeclarationTypeError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from ..address import SdkAddress, address_of, parse_typename, plain_text
@@ -68,8 +69,8 @@ _GETTERS = {name: f"as_{name.rpartition('/')[2]}()" for name in BUILT_IN_TYPES}
 _DESERIALIZERS = {name: tpe.serializer().deserialize for name, tpe in BUILT_IN_TYPES.items()}
 
 
-# What a message is compared with where its value was meant.
-_VALUES = frozenset({bool, int, float, str, bytes, dict, list, tuple, set})
+# What a message, or a state, is compared with where its value was meant.
+VALUES = frozenset({bool, int, float, str, bytes, dict, list, tuple, set})
 
 
 class _Typed:
@@ -79,11 +80,10 @@ class _Typed:
     typed_value: TypedValueLike
 
     def __eq__(self, other: object) -> bool:
-        if type(other) in _VALUES:
-            raise ConversionTypeError(
-                f"a message is not its value: compare message.value with {shown(other)}"
-            )
-        return self is other
+        if type(other) in VALUES:  # no error: a list may hold both, and ask which is which
+            text = f"a message is not its value: compare message.value with {shown(other)}"
+            warnings.warn(text, stacklevel=2)
+        return True if self is other else NotImplemented
 
     __hash__ = object.__hash__
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Generic, NoReturn
@@ -9,6 +10,7 @@ from typing import Any, Generic, NoReturn
 from ..errors import ConversionTypeError, StateNameError
 from ..tables import shown
 from .inference import type_of_class
+from .messages import VALUES
 from .storage import Cell, current_storage
 from .types import Type, V
 from .value_spec import ValueSpec, check_expiration, check_migrate
@@ -83,33 +85,36 @@ class State(Generic[V]):
             migrate=self._migrate,
         )
 
-    def _cell(self) -> Cell:
-        storage = current_storage.get(None)
-        cell: Cell | None = None if storage is None else storage._cells.get(self.name or "")
+    def _own_name(self) -> str:
         if self.name is None:
             raise StateNameError(
                 "this sf.State belongs to no class: it is declared as an attribute of one that "
                 "derives from sf.StatefulFunction; a function takes state={'name': type}"
             )
+        return self.name
+
+    def _cell(self) -> Cell:
+        name, storage = self._own_name(), current_storage.get(None)
+        cell: Cell | None = None if storage is None else storage._cells.get(name)
         if cell is None:
             raise StateNameError(
-                f"state {self.name!r} can be used only while its own function serves a message"
+                f"state {name!r} can be used only while its own function serves a message"
             )
         return cell
 
     def __bool__(self) -> NoReturn:
+        name = self._own_name()
         raise ConversionTypeError(
-            f"state {self.name!r} itself is neither true nor false: ask self.{self.name}.exists, "
-            f"or its value, self.{self.name}.get()"
+            f"state {name!r} itself is neither true nor false: ask self.{name}.exists, "
+            f"or its value, self.{name}.get()"
         )
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, State):
-            return self is other
-        raise ConversionTypeError(
-            f"state {self.name!r} is not its value: compare self.{self.name}.get() with "
-            f"{shown(other)}"
-        )
+        if self.name is not None and type(other) in VALUES:  # no error, as of a message
+            name = self.name
+            text = f"state {name!r} is not its value: compare self.{name}.get() with {shown(other)}"
+            warnings.warn(text, stacklevel=2)
+        return True if self is other else NotImplemented
 
     __hash__ = object.__hash__
 

@@ -252,9 +252,14 @@ def _unknown(storage: Storage, name: str) -> StateNameError:
 
 def about_name(error: BaseException) -> BaseException:
     """What a function has raised; in our words, where it has read a state that is not declared."""
-    if type(error) is AttributeError and isinstance(error.obj, Storage) and error.name:
-        return _unknown(error.obj, error.name).with_traceback(error.__traceback__)
-    return error
+    if type(error) is not AttributeError or not isinstance(error.obj, Storage) or not error.name:
+        return error
+    said = _unknown(error.obj, error.name).with_traceback(error.__traceback__)
+    said.__cause__, said.__context__ = error.__cause__, error.__context__
+    said.__suppress_context__ = error.__suppress_context__
+    if hasattr(error, "__notes__"):  # since Python 3.11
+        said.__notes__ = error.__notes__
+    return said
 
 
 class _EndedStorage(Storage):

@@ -140,7 +140,10 @@ class Served:
         context.seq += 1
 
     def ignored(self, result: object) -> None:
-        self._warn(_returned(self.spec, result))
+        # What `return [ctx.send(...) for ...]` and `return new and ctx.send(...)` give is no value.
+        of_calls = type(result) in (list, tuple) and not any(part is not None for part in result)
+        if result is not False and not of_calls:
+            self._warn(_returned(self.spec, result))
 
     def _warn(self, text: str) -> None:
         self.keep(f"UserWarning: {text}\n")  # as Python's own go there

@@ -189,6 +189,8 @@ class TracedHandler:
     def _leave(self, served: Served) -> None:
         self.serving_now.remove(served)
         served.printer = None
+        if served.unassigned is not None:
+            served.unassigned.noted.clear()  # it may hold the cells, which hold it
         output.printer.reset(served.token)
 
     def _finish(self, served: Served, outcome: Outcome) -> Outcome:

@@ -21,6 +21,8 @@ __all__ = ["Unassigned"]
 # So many objects that one invocation has read are held until it ends; of each cell, the last
 # that was assigned.
 _MOST_READ = 8
+# Of larger ones nothing is told: a set of 100,000 numbers would take 0.2 s to look at.
+_LARGEST = 64 * 1024
 
 
 class Unassigned:
@@ -50,12 +52,16 @@ class Unassigned:
 
     def read(self, cell: MutableCell, value: Any) -> None:
         if len(self.noted) < _MOST_READ:
-            self.noted.append((cell, cell.data, value, cell.plan.mark(value), False))
+            self._note(cell, value, assigned=False)
 
     def assigned(self, cell: MutableCell, value: Any) -> None:
         if self.noted:  # what was noted of the cell before stands for its data no more
             self.noted = [each for each in self.noted if each[0] is not cell]
-        self.noted.append((cell, cell.data, value, cell.plan.mark(value), True))
+        self._note(cell, value, assigned=True)
+
+    def _note(self, cell: MutableCell, value: Any, *, assigned: bool) -> None:
+        if len(cell.data or b"") <= _LARGEST:
+            self.noted.append((cell, cell.data, value, cell.plan.mark(value), assigned))
 
     def look(self) -> list[str]:
         """What the invocation that ends here has changed in vain, in words."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from unittest import mock
 
 import pytest
 
@@ -16,16 +17,16 @@ def made(value=1):
 
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_a_message_is_not_compared_with_a_value(functions, engine, value):
-    @sf.function("m/f", functions=functions)
-    def f(ctx, message):
-        if message == value:
-            ctx.send("m/f", "never", 1)
+def test_a_message_that_is_compared_with_a_value_is_told(value):
+    with pytest.warns(UserWarning, match=r"a message is not its value: compare message\.value"):
+        assert made() != value
 
-    engine.send("m/f", "x", "hi")
-    engine.wait_idle()
-    (parked,) = engine.parked
-    assert "a message is not its value: compare message.value with" in parked.reason
+
+@pytest.mark.filterwarnings("error")
+def test_whoever_compares_anything_is_asked():
+    message, state = made(), sf.State(int)
+    assert (message, state) == (mock.ANY, mock.ANY)
+    assert [message, state].index(state) == 1
 
 
 def test_messages_themselves_are_compared_as_objects_are():
@@ -52,16 +53,9 @@ class AskedInAsync(Handle):
         self.n.set(1 if self.n else 2)
 
 
-class ComparedWithANumber(Handle):
-    def invoke(self, ctx, message):
-        if self.n == 3:
-            self.n.clear()
-
-
 SAYS = {
     AskedForTruth: "'n' itself is neither true nor false: ask self.n.exists, or its value, self.n",
     AskedInAsync: "'n' itself is neither true nor false: ask self.n.exists, or its value, self.n",
-    ComparedWithANumber: "'n' is not its value: compare self.n.get() with 3 (int)",
 }
 
 
@@ -74,6 +68,11 @@ def test_a_state_is_not_taken_for_its_value(functions, engine, wrong):
     assert SAYS[wrong] in parked.reason
 
 
+def test_a_state_that_is_compared_with_a_value_is_told():
+    with pytest.warns(UserWarning, match=r"state 'n' is not its value: compare self\.n\.get\(\)"):
+        assert Handle.n != 3
+
+
 def test_states_themselves_are_compared_as_objects_are():
     one, other = sf.State(int), sf.State(int)
     same = one
@@ -81,9 +80,10 @@ def test_states_themselves_are_compared_as_objects_are():
     assert {one: 1, other: 2}[other] == 2
 
 
-def test_a_state_beside_a_function_says_where_it_belongs(functions, engine):
+@pytest.mark.parametrize("act", [lambda n: n.set(1), bool], ids=["set", "bool"])
+def test_a_state_beside_a_function_says_where_it_belongs(functions, engine, act):
     n = sf.State(int)
-    sf.function("m/f", functions=functions)(lambda ctx, message: n.set(1))
+    sf.function("m/f", functions=functions)(lambda ctx, message: act(n))
     engine.send("m/f", "x", 1)
     engine.wait_idle()
     (parked,) = engine.parked
@@ -123,8 +123,13 @@ def test_what_is_returned_is_told_once_and_in_each_record(functions, engine, wro
 def test_what_returns_nothing_is_not_told_of(functions, engine):
     @sf.function("m/f", functions=functions)
     def f(ctx, message):
-        return ctx.send_egress(sf.egress_message_builder("m/out", 1, sf.IntType))
+        if message.value == 1:
+            return ctx.send_egress(sf.egress_message_builder("m/out", 1, sf.IntType))
+        if message.value == 2:
+            return [ctx.send("m/f", "y", 1) for _ in range(2)]
+        return message.value == 1 and ctx.send("m/f", "y", 1)
 
-    engine.send("m/f", "x", 1)
+    for value in (1, 2, 3):
+        engine.send("m/f", "x", value)
     engine.wait_idle()
-    assert engine.invocations[0].stdout == ""
+    assert {each.stdout for each in engine.invocations} == {""}

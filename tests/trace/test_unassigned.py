@@ -326,3 +326,30 @@ def test_without_a_trace_nobody_looks(functions):
             session.send("t/f", "x", number)
         session.wait_idle()
         assert session.state("t/f", "x") == {"cart": [1]}
+
+
+def test_a_field_that_is_not_set_is_the_functions_own_affair(engine, functions):
+    @sf.function("t/f", state={"cart": Cart}, functions=functions)
+    def f(ctx, message):
+        cart = ctx.storage.cart or Cart([1])
+        ctx.storage.cart = cart
+        del cart.items
+
+    engine.send("t/f", "x", 1)
+    assert engine.wait_idle().parked == 0
+    assert engine.state("t/f", "x") == {"cart": Cart([1])}
+
+
+def test_of_what_is_large_nothing_is_told(engine, functions):
+    @sf.function("t/f", state={"seen": set[str]}, functions=functions)
+    def f(ctx, message):
+        seen = ctx.storage.seen
+        if seen is None:
+            ctx.storage.seen = {f"{n:0100}" for n in range(1_000)}
+        else:
+            seen.clear()
+
+    for _ in range(2):
+        engine.send("t/f", "x", 1)
+        engine.wait_idle()
+    assert engine.invocations[-1].stdout == ""
