@@ -18,6 +18,9 @@ class Waiting(Protocol):
     def read_piece(self) -> bool:
         """Read a piece of what was put by; is there more that can be read now?"""
 
+    def abort(self) -> None:
+        """Drop the connection without a further byte."""
+
 
 class Clients:
     """All connections of a server; all of it belongs to its loop.
@@ -50,8 +53,13 @@ class Clients:
         end = loop.time() + _TURN_SECONDS
         while line:
             client = line.popleft()
-            if client.read_piece():
-                line.append(client)
+            try:
+                if client.read_piece():
+                    line.append(client)
+            except Exception as error:  # as asyncio does it: the others go on
+                message = "what a client has sent could not be read"
+                loop.call_exception_handler({"message": message, "exception": error})
+                client.abort()
             if loop.time() >= end:
                 break
         self._reads = bool(line)

@@ -160,15 +160,21 @@ class HttpConnection(RequestReader):
             self._transport.pause_reading()
 
     def _goes_on(self) -> bool:
-        if self._closing or self._has_enough():
-            self._queued = False
-        elif self._rest is not None:
-            self._queued = True
-        else:
-            self._queued = self._reading_paused = False
-            self._read_by = self._loop.time() + self._limits.request_seconds
-            self._transport.resume_reading()
+        self._queued = False
+        if self._closing:  # what comes is thrown away; that the client goes is seen
+            self._drop_rest()
+            self._read_on()
+        elif not self._has_enough():
+            if self._rest is not None:
+                self._queued = True
+            else:
+                self._read_on()
         return self._queued
+
+    def _read_on(self) -> None:
+        if self._reading_paused and not self._transport.is_closing():
+            self._reading_paused = False
+            self._transport.resume_reading()
 
     def _expect_body(self) -> None:
         if self._serving is None and not self._queue:
@@ -181,8 +187,11 @@ class HttpConnection(RequestReader):
             if self._transport.is_closing():  # nobody is there: connection_lost comes next
                 return
             self._start(self._queue.popleft())
-        if self._reading_paused and not self._queued and self._goes_on():
-            self._clients.queue(self)
+        if self._reading_paused and not self._queued:
+            # What is half read had to wait meanwhile.
+            self._read_by = self._loop.time() + self._limits.request_seconds
+            if self._goes_on():
+                self._clients.queue(self)
         if self._closing and self._serving is None and not self._queue:
             self._close()
 
@@ -201,9 +210,7 @@ class HttpConnection(RequestReader):
         # Closing while the client still sends would reset the connection, and with it the answer
         # that says why: read on for a moment, and throw it away.
         self.deadline = self._loop.time() + _LINGER_SECONDS
-        if self._reading_paused:
-            self._reading_paused = False
-            self._transport.resume_reading()
+        self._read_on()
         if not self._transport.is_closing():
             self._transport.write_eof()
 
@@ -228,8 +235,9 @@ class HttpConnection(RequestReader):
 
     def _last_request(self) -> None:
         self._closing = True
-        for exchange in (*self._queue, *([self._serving] if self._serving else [])):
-            exchange.keep_alive = False
+        last = self._queue[-1] if self._queue else self._serving
+        if last is not None:  # who reads "close" in one before may not wait for what follows
+            last.keep_alive = False
 
     def _refuse(self, status: int, message: str) -> None:
         exchange = Exchange(self)
@@ -261,5 +269,4 @@ class HttpConnection(RequestReader):
             self._transport.close()
 
     def abort(self) -> None:
-        """Drop the connection without a further byte."""
         self._transport.abort()

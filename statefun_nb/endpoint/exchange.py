@@ -154,10 +154,12 @@ class Exchange(httputil.HTTPConnection):
         self._connection.finish(self)
 
     def respond_with(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Answer with these headers, and with a body where the status has one."""
+        """Answer with these headers; ``body`` is left out where the status has none."""
         line = httputil.ResponseStartLine("HTTP/1.1", status, responses.get(status, "Unknown"))
         given = httputil.HTTPHeaders(headers)
-        if status not in _BODILESS:
+        if status in _BODILESS:
+            body = b""
+        else:
             given["Content-Length"] = str(len(body))
         self.write_headers(line, given, body)
         self.finish()

@@ -171,7 +171,7 @@ class PlaygroundServers:
 
     async def close(self) -> None:
         """Stop listening, and close all connections."""
-        await asyncio.gather(*self._listening)
+        await asyncio.gather(*self._listening, return_exceptions=True)
         for server in self._servers:
             await server.close()
         self._servers.clear()

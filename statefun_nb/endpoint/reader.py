@@ -93,7 +93,8 @@ class RequestReader(asyncio.Protocol):
                 raise
             self._refuse(cause.status, cause.message)
         except httptools.HttpParserError as error:
-            self._refuse(400, f"this is not a valid HTTP/1.1 request: {error}")
+            if not self._closing:  # behind the last request anything may come
+                self._refuse(400, f"this is not a valid HTTP/1.1 request: {error}")
         except _Refused as refused:
             self._refuse(refused.status, refused.message)
 
@@ -146,10 +147,7 @@ class RequestReader(asyncio.Protocol):
         # Not while that is handled: it would stand in the place of what a callback raises.
         if rest is None:
             return
-        if self._reading is None:
-            self.shut()  # CONNECT, which is refused: what follows is no request
-        else:
-            self._feed_again(rest)
+        self._feed_again(rest)
 
     def _feed_again(self, rest: bytes) -> None:
         """Go on behind the headers of a request that offers another protocol: llhttp stops there.
@@ -157,6 +155,9 @@ class RequestReader(asyncio.Protocol):
         There is no other, and the request is read as if it had not offered one (RFC 9110, 7.8).
         """
         while True:
+            if self._reading is None:
+                self.shut()  # CONNECT, which is refused: what follows is no request
+                return
             data = self._without_upgrade() + rest
             self._parser = httptools.HttpRequestParser(self)
             try:
@@ -169,7 +170,7 @@ class RequestReader(asyncio.Protocol):
     def _without_upgrade(self) -> bytes:
         """The head of the request that is being read, once more, without its offer."""
         reading = self._reading
-        assert reading is not None  # on_message_complete has left it
+        assert reading is not None  # _feed_again has looked
         version = self._parser.get_http_version().encode()
         lines = [b"%b %b HTTP/%b" % (self._parser.get_method(), reading.target, version)]
         lines += [b"%b: %b" % each for each in reading.headers if each[0] != b"upgrade"]
@@ -199,7 +200,8 @@ class RequestReader(asyncio.Protocol):
         self._header_fields = _NOWHERE  # for trailers, which are of no use here
         reading.method = parser.get_method().decode("latin-1")
         reading.keep_alive = parser.should_keep_alive()
-        if not reading.keep_alive or b"connection" in fields:  # of 2.0 a connection ends, too
+        # For llhttp, too, one of HTTP/2.0 ends its connection, if it does not say otherwise.
+        if not reading.keep_alive or b"connection" in fields:
             version = parser.get_http_version()
             if not version.startswith("1."):
                 raise _Refused(505, f"this speaks HTTP/1.1, and not HTTP/{version}")
@@ -276,6 +278,10 @@ class RequestReader(asyncio.Protocol):
     @abstractmethod
     def shut(self) -> None:
         """Stop reading; close at once when nothing is being answered."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Drop the connection without a further byte."""
 
     @abstractmethod
     def _expect_body(self) -> None:

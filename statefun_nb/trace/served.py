@@ -141,8 +141,9 @@ class Served:
 
     def ignored(self, result: object) -> None:
         # What `return [ctx.send(...) for ...]` and `return new and ctx.send(...)` give is no value.
-        of_calls = type(result) in (list, tuple) and not any(part is not None for part in result)
-        if result is not False and not of_calls:
+        if isinstance(result, (list, tuple)) and all(part is None for part in result):
+            return
+        if result is not False:
             self._warn(_returned(self.spec, result))
 
     def _warn(self, text: str) -> None:

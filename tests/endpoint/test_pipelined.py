@@ -241,3 +241,65 @@ def test_a_client_that_begins_with_http_2_is_refused(endpoint):
         sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0" * 9)
         assert read_response(sock)[0] in (400, 505)
         assert closed(sock)
+
+
+OTHER_PROTOCOL = b"Host: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+
+
+def all_of_a_block_are_answered(endpoint):
+    with connect(endpoint) as sock:
+        sock.sendall(NOTHING * 40)
+        read_answers(sock, 40)
+
+
+@pytest.mark.parametrize("before", [b"", NOTHING * 20], ids=["alone", "in a block"])
+@pytest.mark.parametrize(
+    "offers", [b"", b"GET /x HTTP/1.1\r\n" + OTHER_PROTOCOL], ids=["", "twice"]
+)
+def test_who_asks_for_a_tunnel_ends_nobody_elses_turn(endpoint, before, offers, caplog):
+    with connect(endpoint) as sock:
+        sock.sendall(before + offers + b"CONNECT x:1 HTTP/1.1\r\n" + OTHER_PROTOCOL + NOTHING * 20)
+        while sock.recv(BLOCK):
+            pass
+    all_of_a_block_are_answered(endpoint)
+    assert caplog.text == ""
+
+
+def test_what_cannot_be_served_of_a_block_ends_its_own_connection(endpoint, monkeypatch, caplog):
+    with monkeypatch.context() as patch:
+        patch.setattr(endpoint._http, "_admit", lambda exchange: 1 / 0)
+        sock = connect(endpoint)
+        with sock:
+            sock.sendall(NOTHING * 40)
+            assert closed(sock)
+    eventually(lambda: "ZeroDivisionError" in caplog.text)
+    all_of_a_block_are_answered(endpoint)
+
+
+def test_a_body_that_comes_block_by_block_has_no_more_time_than_others(functions):
+    with serving(functions, Limits(request_seconds=0.5)) as endpoint, connect(endpoint) as sock:
+        sock.sendall(b"POST /statefun HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+        sock.settimeout(0.05)
+        answer = b""
+        for _ in range(100):  # five seconds
+            with contextlib.suppress(TimeoutError):
+                answer = sock.recv(1_000)
+                break
+            sock.sendall(b"HTTP/1.1 " * 200)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_of_requests_that_wait_the_last_answer_alone_ends_the_connection(endpoint):
+    with connect(endpoint) as sock:
+        sock.sendall(slow(50) * 3)
+        sock.shutdown(socket.SHUT_WR)
+        headers = [last_answer(sock)[1] for _ in range(3)]
+    assert [each.get("connection") for each in headers] == [None, None, "close"]
+
+
+def test_nothing_is_said_of_what_comes_behind_the_last_request(endpoint):
+    closing = slow(50).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+    with connect(endpoint) as sock:
+        sock.sendall(closing + NOTHING)
+        assert last_answer(sock)[0] == 200
+        assert closed(sock)
