@@ -268,8 +268,7 @@ def test_who_asks_for_a_tunnel_ends_nobody_elses_turn(endpoint, before, offers, 
 def test_what_cannot_be_served_of_a_block_ends_its_own_connection(endpoint, monkeypatch, caplog):
     with monkeypatch.context() as patch:
         patch.setattr(endpoint._http, "_admit", lambda exchange: 1 / 0)
-        sock = connect(endpoint)
-        with sock:
+        with connect(endpoint) as sock:
             sock.sendall(NOTHING * 40)
             assert closed(sock)
     eventually(lambda: "ZeroDivisionError" in caplog.text)
