@@ -198,8 +198,12 @@ class Cluster:
 
     def close(self) -> None:
         """End all processes and remove what they have written."""
-        self.rest.close()
         self.runner.close()
+        self.leave()
+
+    def leave(self) -> None:
+        """Let go of the cluster: its processes, and what they have written, stay."""
+        self.rest.close()
         self._ports.close()
 
     def _check(self, name: str, begin: float, limit: float) -> None:

@@ -104,6 +104,8 @@ def up(
         if written and isinstance(error, EngineError):
             raise EngineError(f"{error} (all that was written: {_keep(written)})") from error
         raise
+    finally:
+        cluster.leave()
     place = {
         "statefun": release.statefun,
         "bootstrap_servers": cluster.bootstrap_servers,
@@ -144,11 +146,8 @@ def _start(cluster: Cluster, documents: list[Document], report: Callable[[str], 
     clients.create_topics(sorted({*topics, MESSAGES_TOPIC}), cluster.parallelism)
     clients.close()
     report("StateFun is starting")
-    try:
-        cluster.start_job(cluster.release.form.write(documents))
-        cluster.wait_for_job(report)
-    finally:
-        cluster.rest.close()
+    cluster.start_job(cluster.release.form.write(documents))
+    cluster.wait_for_job(report)
 
 
 def status() -> DetachedCluster | None:

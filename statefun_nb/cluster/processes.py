@@ -134,11 +134,11 @@ def free_ports(count: int) -> list[int]:
 
 
 class Ports:
-    """Ports of 127.0.0.1 for servers that are to come, kept from everybody else until ``close``.
+    """Ports of 127.0.0.1 for servers that are to come, kept from most others until ``close``.
 
     On Linux a socket keeps a port that does not listen there: who asks for any port is not given
-    it, and whoever sets SO_REUSEADDR, as Java does, can listen. Elsewhere such a socket would keep
-    the server out as well, and ports are only free when they are taken.
+    it, and only whoever sets SO_REUSEADDR, as Java does, can listen. Elsewhere such a socket would
+    keep the server out as well, and ports are only free when they are taken.
     """
 
     def __init__(self) -> None:
@@ -161,15 +161,19 @@ class Ports:
 def _bound(count: int, into: contextlib.ExitStack) -> list[socket.socket]:
     found: list[socket.socket] = []
     # Of the system's own chance: the user's ``random.seed`` decides nothing here.
-    for port in SystemRandom().sample(_PORTS, len(_PORTS)):
-        with contextlib.ExitStack() as unless_taken, contextlib.suppress(OSError):
-            each = unless_taken.enter_context(socket.socket())
+    ports = iter(SystemRandom().sample(_PORTS, len(_PORTS)))
+    while len(found) < count:
+        port = next(ports, None)
+        if port is None:
+            raise EngineError(f"ports {_PORTS[0]} to {_PORTS[-1]} of 127.0.0.1 are all taken")
+        each = socket.socket()
+        try:
             each.bind(("127.0.0.1", port))
-            into.push(unless_taken.pop_all())
-            found.append(each)
-        if len(found) == count:
-            return found
-    raise EngineError(f"ports {_PORTS[0]} to {_PORTS[-1]} of 127.0.0.1 are all taken")
+        except OSError:
+            each.close()
+        else:
+            found.append(into.enter_context(each))
+    return found
 
 
 def root_cause(log: str) -> str:
