@@ -22,9 +22,12 @@ Report = Callable[[str], object]
 _KAFKA_SECONDS = 60.0
 _JOB_SECONDS = 120.0
 _POLL_SECONDS = 0.1
-# What a JobManager says whose port somebody else has, and so often it gets other ones.
-_TAKEN = re.compile(r"BindException|Address already in use|on any port in port range")
-_OTHER_PORTS = 3
+# What a JobManager says that has ended by chance: somebody else has its port, or, on a very busy
+# machine, Flink has asked for the address of a server that it had just begun to start.
+_BY_CHANCE = re.compile(
+    r"BindException|Address already in use|on any port in port range|\"this.rpcServer\" is null"
+)
+_TRIES = 3
 
 
 class Cluster:
@@ -124,16 +127,16 @@ class Cluster:
         return process if self.generation == 1 else f"{process}-{self.generation}"
 
     def wait_for_job(self, report: Report = lambda _: None) -> None:
-        """Wait until all tasks run; at other ports, where another process has taken one.
+        """Wait until all tasks run; of a JobManager that has ended by chance, a new one's tasks.
 
         Raises
         ------
         EngineError
             When they do not; with the line of the log that says why.
         """
-        begin, tries = time.monotonic(), _OTHER_PORTS
+        begin, tries = time.monotonic(), _TRIES
         while not self.rest.running():
-            if tries and self._port_is_taken():
+            if tries and self._has_ended_by_chance():
                 tries -= 1
                 self.kill_job()
                 self._choose_ports()
@@ -142,9 +145,9 @@ class Cluster:
             report("StateFun is starting" if self.rest.job() is None else "its job is starting")
             time.sleep(_POLL_SECONDS)
 
-    def _port_is_taken(self) -> bool:
+    def _has_ended_by_chance(self) -> bool:
         name = self._name("jobmanager")
-        return name in self.runner.ended() and _TAKEN.search(self.runner.log(name)) is not None
+        return name in self.runner.ended() and _BY_CHANCE.search(self.runner.log(name)) is not None
 
     def savepoint(self) -> str:
         """Have the job take a savepoint; its path.
