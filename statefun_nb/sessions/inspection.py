@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from ..address import SdkAddress, address_of, invisible, parse_typename
@@ -26,6 +27,7 @@ from ..views.listings import EgressRecords, ParkedAddresses
 from ..views.status import StateTable, Status
 from . import _current
 from .arguments import a_path, not_opened, shown
+from .interrupts import interrupts_later
 from .options import Options
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ __all__ = ["Inspection"]
 _PLACES = ("cell", "right", "browser")
 # Ids that are looked at for one that was meant.
 _KNOWN_IDS = 1_000
+# One thread at a time makes what a session has one of.
+_opening = RLock()
 
 
 class Inspection:
@@ -294,7 +298,10 @@ class Inspection:
         """
         if not isinstance(where, str) or where not in _PLACES:
             raise SessionError(f"where={shown(where)}: one of {', '.join(map(repr, _PLACES))}")
-        return self._views.dashboard(where)
+        if where != "browser":
+            return self._views.dashboard(where)
+        with _opening, interrupts_later():  # or a port would be open that ``stop`` knows not
+            return self._views.dashboard(where)
 
     def report(self, path: str | Path) -> Path:
         """Write the run to one self-contained HTML page with the dashboard in it; returns its path.
@@ -341,11 +348,12 @@ class Inspection:
 
     @property
     def _views(self) -> LiveViews:
-        if self._live is None:
-            from ..views.live import LiveViews  # 15 ms: many sessions show none
+        with _opening:
+            if self._live is None:
+                from ..views.live import LiveViews  # 15 ms: many sessions show none
 
-            self._live = LiveViews(cast("Source", self))  # this is the half of one
-        return self._live
+                self._live = LiveViews(cast("Source", self))  # this is the half of one
+            return self._live
 
     def _ipython_display_(self) -> None:
         """In a notebook a session displays as its dashboard, elsewhere as a table."""

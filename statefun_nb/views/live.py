@@ -85,6 +85,6 @@ class LiveViews:
         """The session has ended: the views show that, and are published no more."""
         if self._publisher is not None:
             self._publisher.stop()
-        if self._tab is not None:
-            self._tab.close()
-            self._tab = None
+        tab, self._tab = self._tab, None
+        if tab is not None:
+            tab.close()

@@ -7,6 +7,7 @@ that another site's page sends, or that came by another name than this machine's
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import secrets
@@ -21,7 +22,6 @@ from ..endpoint.http_server import LOOPBACK, HttpServer, bind_port
 from ..endpoint.limits import Limits
 from ..loop_thread import LoopThread
 from ..tables import html_list
-from ..trace.own_tasks import OwnTask
 from .bundle import bundled
 from .calls import Calls
 from .feed import Feed
@@ -96,19 +96,22 @@ class Tab:
             "dashboard.js": ("text/javascript", bundled("dashboard.js")),
             "dashboard.css": ("text/css", bundled("dashboard.css")),
         }
-        listener = bind_port(LOOPBACK, 0)
-        self._own = f"{LOOPBACK}:{listener.getsockname()[1]}".encode()
-        self._base = f"/{secrets.token_urlsafe(24)}/".encode()
-        self.url = f"http://{(self._own + self._base).decode()}"
         self._http = HttpServer(self._admit, self._serve, _LIMITS)
-        self._thread = LoopThread("statefun_nb page")
-        self._thread.start()
-        self._thread.run(self._http.listen(listener))
+        with contextlib.ExitStack() as held:
+            listener = held.enter_context(bind_port(LOOPBACK, 0))
+            self._own = f"{LOOPBACK}:{listener.getsockname()[1]}".encode()
+            self._base = f"/{secrets.token_urlsafe(24)}/".encode()
+            self.url = f"http://{(self._own + self._base).decode()}"
+            self._thread = LoopThread("statefun_nb page")
+            self._thread.start()
+            held.callback(self._thread.stop, last=self._http.close)
+            self._thread.run(self._http.listen(listener))
+            self._held = held.pop_all()  # port and thread, to be given back
 
     def close(self) -> None:
-        """Tell the pages that the session has ended, and listen no more."""
-        self._thread.run(self._end())
-        self._thread.stop()
+        """Tell the pages that the session has ended, and listen no more, also if interrupted."""
+        with self._held:
+            self._thread.run(self._end())
 
     async def _end(self) -> None:
         self._closed = True
@@ -147,9 +150,9 @@ class Tab:
             _respond(exchange, 200, *self._files[name])
             return
         answer = self._say if exchange.method == "POST" else self._update
-        task = OwnTask(_answered(exchange, answer), loop=asyncio.get_running_loop())
+        task = asyncio.get_running_loop().create_task(_answered(exchange, answer))
 
-        def gone() -> None:
+        def gone() -> None:  # nobody waits for the answer any more
             task.cancel()
 
         exchange.set_close_callback(gone)
@@ -173,13 +176,14 @@ class Tab:
         query = exchange.target.partition(b"?")[2].decode("latin-1")
         (page,) = parse_qs(query).get("page", [""])[:1]
         page = page[:100]
+        feed = self._feed(page)
         if not self._closed:
             self._there[page] = math.inf
         try:
-            update = await self._next(self._feed(page))
+            update = await self._next(feed)
         finally:
             self._there.pop(page, None)  # it is gone, or has been told of the end
-        if not self._closed:
+        if not self._closed and page in self._feeds:
             self._there[page] = time.monotonic() + _ASKS_SECONDS
         if update is None:
             _respond(exchange, 204, _JSON, "")
@@ -200,8 +204,8 @@ class Tab:
         if feed is None:
             feed = self._feeds[page] = Feed(self._source)
             while len(self._feeds) > _PAGES:
-                page, _ = self._feeds.popitem(last=False)
-                self._there.pop(page, None)
+                oldest, _ = self._feeds.popitem(last=False)
+                self._there.pop(oldest, None)
         return feed
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import signal
 import socket
 import threading
 import time
@@ -12,7 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.endpoint.http_server import HttpServer
 from statefun_nb.endpoint.limits import Limits
+from statefun_nb.views.tab import _PAGES
 from tests.endpoint.test_http import closed, read_response
 from tests.waiting import eventually
 
@@ -103,12 +108,13 @@ def test_pages_that_wait_for_what_is_new_take_no_thread_each(session, url):
 
 
 def test_a_page_that_is_about_to_ask_is_told_the_end(session, url):
+    tab = session._views._tab
     with connect(url) as sock:
         sock.sendall(get(url, f"{url.path}updates?page=a"))
         assert read_response(sock)[0] == 200
         stopping = threading.Thread(target=session.stop)
         stopping.start()
-        eventually(lambda: session._views._tab is None or session._views._tab._closed)
+        eventually(lambda: tab._closed)
         sock.sendall(get(url, f"{url.path}updates?page=a"))
         status, _, body = read_response(sock)
         assert status == 200
@@ -141,3 +147,80 @@ def test_who_reads_no_answer_is_not_read(session, url):
         assert time.monotonic() - begin < 10
         tab = session._views._tab
         assert tab._http.clients.bytes <= 256 * 1024 + 1000
+
+
+def page_threads():
+    return [each for each in threading.enumerate() if each.name == "statefun_nb page"]
+
+
+def test_many_threads_that_ask_for_the_page_get_the_same_one(session):
+    together, urls = threading.Barrier(8), []
+
+    def ask():
+        together.wait()
+        urls.append(session.dashboard(where="browser").url)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(urls) == 8
+    assert len(set(urls)) == 1
+    assert len(page_threads()) == 1
+
+
+def test_a_page_that_cannot_be_opened_keeps_neither_port_nor_thread(session, monkeypatch):
+    found = []
+
+    async def listen(self, listener):
+        found.append(listener)
+        raise OSError("no more descriptors")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HttpServer, "listen", listen)
+        with pytest.raises(OSError, match="no more descriptors"):
+            session.dashboard(where="browser")
+    assert [each.fileno() for each in found] == [-1]
+    assert page_threads() == []
+    assert session.dashboard(where="browser").url
+
+
+def test_an_interrupted_stop_gives_back_port_and_thread(session, url):
+    tab = session._views._tab
+    tab._there["a"] = math.inf  # a page that is waited for
+
+    def interrupt():
+        eventually(lambda: tab._closed)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            session._views.stop()
+        thread.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert page_threads() == []
+    with pytest.raises(ConnectionRefusedError), connect(url):
+        pass
+
+
+def test_a_page_that_others_have_pushed_out_is_not_waited_for(session, url):
+    tab = session._views._tab
+    with ExitStack() as stack:
+        first = stack.enter_context(connect(url))
+        first.sendall(get(url, f"{url.path}updates?page=first"))
+        assert read_response(first)[0] == 200
+        first.sendall(get(url, f"{url.path}updates?page=first"))
+        eventually(lambda: tab._there.get("first") == math.inf)
+        for number in range(_PAGES):
+            other = stack.enter_context(connect(url))
+            other.sendall(get(url, f"{url.path}updates?page={number}"))
+            assert read_response(other)[0] == 200
+        assert "first" not in tab._there
+        session.pause()  # something is new
+        assert read_response(first)[0] == 200
+        assert tab._there.keys() <= tab._feeds.keys()
