@@ -201,8 +201,10 @@ class Cluster:
 
     def close(self) -> None:
         """End all processes and remove what they have written."""
-        self.runner.close()
-        self.leave()
+        try:
+            self.runner.close()
+        finally:
+            self.leave()
 
     def leave(self) -> None:
         """Let go of the cluster: its processes, and what they have written, stay."""

@@ -179,7 +179,11 @@ def docker_cluster(
         When Docker is not installed, does not run, or has no such image and cannot get it.
     """
     compose = SupervisedCompose(*get_images(release, report, image, kafka_image))
-    return Cluster("docker", release, compose, CONTAINER_FLINK, CONTAINER_KAFKA, parallelism)
+    try:
+        return Cluster("docker", release, compose, CONTAINER_FLINK, CONTAINER_KAFKA, parallelism)
+    except BaseException:
+        compose.close()
+        raise
 
 
 def get_images(

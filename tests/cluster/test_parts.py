@@ -17,6 +17,8 @@ import pytest
 import statefun_nb as sf
 from statefun_nb.address import address_of
 from statefun_nb.cluster import artifacts
+from statefun_nb.cluster.cluster import Cluster
+from statefun_nb.cluster.docker import CONTAINER_FLINK, CONTAINER_KAFKA
 from statefun_nb.cluster.observed import Observed
 from statefun_nb.cluster.processes import Ports, Processes, free_ports, root_cause
 from statefun_nb.cluster.release import OF_3
@@ -173,6 +175,37 @@ def test_ports_that_are_taken_are_passed_over(monkeypatch):
         assert free_ports(1) == [second]
         with pytest.raises(sf.EngineError, match=f"ports {first} to {second} of 127.0.0.1 are all"):
             free_ports(2)
+
+
+def test_no_ports_are_found_at_once(monkeypatch):
+    monkeypatch.setattr("statefun_nb.cluster.processes._PORTS", range(0))
+    assert free_ports(0) == []
+    assert Ports().take(0) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_descriptors_that_have_run_out_are_not_taken_for_ports_that_are_taken():
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            free_ports(1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a port kept so")
+def test_who_leaves_a_cluster_holds_none_of_its_ports(processes, monkeypatch):
+    monkeypatch.setattr("statefun_nb.cluster.processes._PORTS", free_ports(5))
+    cluster = Cluster("flink", OF_3, processes, CONTAINER_FLINK, CONTAINER_KAFKA, 1)
+    with pytest.raises(sf.EngineError, match="all taken"):
+        free_ports(1)
+    pid = processes.start("sleeper", SLEEP)
+    cluster.leave()
+    assert len(free_ports(5)) == 5
+    assert alive(pid)
 
 
 @pytest.mark.parametrize(
