@@ -81,8 +81,10 @@ class _Typed:
 
     def __eq__(self, other: object) -> bool:
         if type(other) in VALUES:  # no error: a list may hold both, and ask which is which
-            text = f"a message is not its value: compare message.value with {shown(other)}"
-            warnings.warn(text, stacklevel=2)
+            warnings.warn(
+                f"a message is not its value: compare message.value with {shown(other)}",
+                stacklevel=2,
+            )
         return True if self is other else NotImplemented
 
     __hash__ = object.__hash__

@@ -112,8 +112,10 @@ class State(Generic[V]):
     def __eq__(self, other: object) -> bool:
         if self.name is not None and type(other) in VALUES:  # no error, as of a message
             name = self.name
-            text = f"state {name!r} is not its value: compare self.{name}.get() with {shown(other)}"
-            warnings.warn(text, stacklevel=2)
+            warnings.warn(
+                f"state {name!r} is not its value: compare self.{name}.get() with {shown(other)}",
+                stacklevel=2,
+            )
         return True if self is other else NotImplemented
 
     __hash__ = object.__hash__
