@@ -165,7 +165,7 @@ def test_what_was_put_by_counts_among_what_all_clients_may_send(functions):
     with serving(functions, limits) as endpoint:
         with connect(endpoint) as first, connect(endpoint) as second:
             for sock in (first, second):
-                sock.sendall(slow(1_000))
+                sock.sendall(slow(5_000))
             eventually(lambda: len(endpoint._http.connections) == 2)
             first.sendall(NOTHING * 4000)
             eventually(lambda: endpoint._http.clients.bytes > 90_000)
