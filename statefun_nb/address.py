@@ -155,8 +155,7 @@ def address_of(typename: str, id: str) -> SdkAddress:
 
 def in_order(error: DeclarationError, typename: object, id: object) -> DeclarationError:
     """The error of a typename that is none; with a word more where the id is one."""
-    texts = isinstance(typename, str) and isinstance(id, str)
-    if texts and "/" in id and "/" not in typename:  # type: ignore[operator]  # of texts alone
+    if isinstance(typename, str) and isinstance(id, str) and "/" in id and "/" not in typename:
         return type(error)(f"{error}; the typename comes first, then the id")
     return error
 

@@ -26,7 +26,7 @@ from statefun_nb.protocol.v3 import encode_request
 from statefun_nb.protocol.wire import typed_value_bytes
 from statefun_nb.sdk.types import LongType, StringType
 
-__all__ = ["STATUSES", "memory", "post", "statuses", "storm"]
+__all__ = ["STATUSES", "memory", "post", "serve", "server", "statuses", "storm"]
 
 _AT_ONCE = 200
 # 500 is for what the function itself makes of a good request.
@@ -34,23 +34,27 @@ STATUSES = {"200", "400", "404", "500"}
 
 
 def _serve() -> None:
-    """Print the port, and serve until the input ends."""
     functions = sf.StatefulFunctions()
 
     @functions.bind("example/person", [sf.ValueSpec("visits", sf.LongType)])
     def person(ctx: sf.Context, message: sf.Message) -> None:
         pass
 
+    serve(functions)
+
+
+def serve(functions: sf.StatefulFunctions) -> None:
+    """Print the port, and serve until the input ends."""
     with sf.start(port=0, functions=functions, trace=False) as session:
         print(session.endpoint.port, flush=True)
         sys.stdin.read()
 
 
 @contextmanager
-def _server() -> Iterator[tuple[int, int]]:
-    """Its port, and the id of its process."""
+def server(storm: str) -> Iterator[tuple[int, int]]:
+    """The port of a storm's server, and the id of its process."""
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.storms.bodies", "--serve"],
+        [sys.executable, "-m", f"benchmarks.storms.{storm}", "--serve"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -161,7 +165,7 @@ def storm(bodies: int, seed: int = 0) -> tuple[Counter[str], float]:
     choose = random.Random(seed)  # noqa: S311 - the same ones again, by their seed
     counted: Counter[str] = Counter()
     before = 0.0
-    with _server() as (port, pid), socket.create_connection(("127.0.0.1", port), 60) as sock:
+    with server("bodies") as (port, pid), socket.create_connection(("127.0.0.1", port), 60) as sock:
         for start in range(0, bodies, _AT_ONCE):
             sent = [
                 _malformed(_request(choose), choose) for _ in range(min(_AT_ONCE, bodies - start))

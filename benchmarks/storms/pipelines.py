@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import select
 import selectors
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 from typing import NamedTuple
 
 import statefun_nb as sf
-from benchmarks.storms.bodies import memory, post, statuses
+from benchmarks.storms.bodies import memory, post, serve, server, statuses
 from statefun_nb.address import address_of
 from statefun_nb.protocol.effects import TypedValue
 from statefun_nb.protocol.v3 import encode_request
@@ -43,7 +40,6 @@ class Suffered(NamedTuple):
 
 
 def _serve() -> None:
-    """Print the port, and serve until the input ends."""
     functions = sf.StatefulFunctions()
 
     @functions.bind("example/person")
@@ -54,27 +50,7 @@ def _serve() -> None:
     async def endless(_ctx: sf.Context, _message: sf.Message) -> None:
         await asyncio.sleep(3600)
 
-    with sf.start(port=0, functions=functions, trace=False) as session:
-        print(session.endpoint.port, flush=True)
-        sys.stdin.read()
-
-
-@contextmanager
-def _server() -> Iterator[tuple[int, int]]:
-    """Its port, and the id of its process."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.storms.pipelines", "--serve"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        try:
-            yield int(process.stdout.readline()), process.pid
-        finally:
-            process.stdin.close()
+    serve(functions)
 
 
 def _request(typename: str) -> bytes:
@@ -94,7 +70,7 @@ KINDS = {
 
 def storm(kind: str, clients: int, seconds: float) -> Suffered:
     """So many clients for so long, and what one of good manners sees of it."""
-    with _server() as (port, pid), ExitStack() as opened:
+    with server("pipelines") as (port, pid), ExitStack() as opened:
         place = ("127.0.0.1", port)
         good = opened.enter_context(socket.create_connection(place, 300))
         good.sendall(_SERVED)
@@ -110,7 +86,7 @@ def storm(kind: str, clients: int, seconds: float) -> Suffered:
         end = time.perf_counter() + seconds
         while (begin := time.perf_counter()) < end:
             good.sendall(_SERVED)
-            while not flood.answered(good):
+            while not select.select([good], [], [], 0)[0]:
                 flood.send()
             assert statuses(good, 1) == [200]
             waited.append(time.perf_counter() - begin)
@@ -138,12 +114,6 @@ class _Flood:
 
     def __exit__(self, *exc: object) -> None:
         self._selector.close()
-
-    def answered(self, sock: socket.socket) -> bool:
-        """Is there an answer on another connection?"""
-        with selectors.DefaultSelector() as selector:
-            selector.register(sock, selectors.EVENT_READ)
-            return bool(selector.select(0))
 
     def send(self) -> None:
         """Once on each that takes something; a moment's rest when there is none."""

@@ -315,11 +315,12 @@ def test_a_slow_function_is_not_timed_out(hurried):
         assert read_response(sock)[0] == 200
 
 
-def test_a_client_that_goes_away_cancels_its_async_function(endpoint, functions):
+def hanging(functions):
+    """A function a/hangs: when it has begun, and when it was cancelled."""
     begun, cancelled = threading.Event(), threading.Event()
 
     @sf.function("a/hangs", functions=functions)
-    async def hangs(ctx, message):
+    async def hangs(_context, _message):
         begun.set()
         try:
             await asyncio.sleep(60)
@@ -327,6 +328,11 @@ def test_a_client_that_goes_away_cancels_its_async_function(endpoint, functions)
             cancelled.set()
             raise
 
+    return begun, cancelled
+
+
+def test_a_client_that_goes_away_cancels_its_async_function(endpoint, functions):
+    begun, cancelled = hanging(functions)
     with connect(endpoint) as sock:
         sock.sendall(post(peer.request(("a/hangs", "x"), [peer.text("m")])))
         assert begun.wait(30)

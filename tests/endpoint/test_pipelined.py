@@ -19,6 +19,7 @@ from tests.endpoint.test_http import (
     ask,
     closed,
     connect,
+    hanging,
     post,
     read_response,
     serving,
@@ -198,17 +199,7 @@ def test_who_closes_his_side_behind_what_is_no_request_is_told_so(endpoint):
 
 
 def test_who_goes_away_later_is_noticed_too(endpoint, functions):
-    begun, cancelled = threading.Event(), threading.Event()
-
-    @sf.function("a/hangs", functions=functions)
-    async def hangs(_context, _message):
-        begun.set()
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            cancelled.set()
-            raise
-
+    begun, cancelled = hanging(functions)
     with connect(endpoint) as sock:
         sock.sendall(post(peer.request(("a/hangs", "x"), [peer.text("m")])))
         sock.shutdown(socket.SHUT_WR)
