@@ -198,6 +198,7 @@ def test_descriptors_that_have_run_out_are_not_taken_for_ports_that_are_taken():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a port kept so")
 def test_who_leaves_a_cluster_holds_none_of_its_ports(processes, monkeypatch):
+    pytest.importorskip("cryptography")
     monkeypatch.setattr("statefun_nb.cluster.processes._PORTS", free_ports(5))
     cluster = Cluster("flink", OF_3, processes, CONTAINER_FLINK, CONTAINER_KAFKA, 1)
     with pytest.raises(sf.EngineError, match="all taken"):
