@@ -24,6 +24,8 @@ __all__ = [
     "whole_number",
 ]
 
+_BELOW_ZERO = re.compile(r"-(inf$|\.?\d)")
+
 
 class UsageError(StatefunError, ValueError):
     """A magic was called with arguments that it does not take."""
@@ -44,9 +46,9 @@ class Parser(argparse.ArgumentParser):
         raise HelpShown
 
     def _parse_optional(self, arg_string: str) -> Any:
-        # What is between quotation marks is text, also where it begins as an option does, and
-        # this is a number, which argparse does not know.
-        is_value = isinstance(arg_string, Quoted) or arg_string == "-inf"
+        # What is between quotation marks is text, also where it begins as an option does; -inf and
+        # -10s are numbers and durations, which argparse does not know.
+        is_value = isinstance(arg_string, Quoted) or _BELOW_ZERO.match(arg_string)
         return None if is_value else super()._parse_optional(arg_string)
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002

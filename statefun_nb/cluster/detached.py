@@ -5,6 +5,7 @@ Its folder is in the cache, so that another process finds it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import ssl
@@ -139,12 +140,11 @@ def _gateway(cluster: Cluster, documents: list[Document]) -> list[Document]:
 def _start(cluster: Cluster, documents: list[Document], report: Callable[[str], object]) -> None:
     report("Kafka is starting")
     cluster.start_kafka()
-    clients = Clients(cluster.bootstrap_servers)
-    cluster.wait_for_kafka(clients)
     ingresses = [document for document in documents if document.kind == KAFKA_INGRESS]
     topics = {each["topic"] for ingress in ingresses for each in ingress.spec["topics"]}
-    clients.create_topics(sorted({*topics, MESSAGES_TOPIC}), cluster.parallelism)
-    clients.close()
+    with contextlib.closing(Clients(cluster.bootstrap_servers)) as clients:
+        cluster.wait_for_kafka(clients)
+        clients.create_topics(sorted({*topics, MESSAGES_TOPIC}), cluster.parallelism)
     report("StateFun is starting")
     cluster.start_job(cluster.release.form.write(documents))
     cluster.wait_for_job(report)

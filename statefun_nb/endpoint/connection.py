@@ -57,6 +57,7 @@ class HttpConnection(RequestReader):
         self._transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
         self._queue: deque[Exchange] = deque()
         self._serving: Exchange | None = None
+        self._expecting: Exchange | None = None  # its client waits to be told to send the body
         self._write_paused = False
         self._reading_paused = False
         self._refused = False  # what comes is no longer looked at
@@ -179,6 +180,8 @@ class HttpConnection(RequestReader):
     def _expect_body(self) -> None:
         if self._serving is None and not self._queue:
             self.write(CONTINUE)
+        else:
+            self._expecting = self._reading
 
     # Serving, in order.
 
@@ -192,8 +195,17 @@ class HttpConnection(RequestReader):
             self._read_by = self._loop.time() + self._limits.request_seconds
             if self._goes_on():
                 self._clients.queue(self)
-        if self._closing and self._serving is None and not self._queue:
-            self._close()
+        if self._serving is None and not self._queue:
+            if self._closing:
+                self._close()
+            elif self._expecting is not None:
+                self._go_on_with(self._expecting)
+
+    def _go_on_with(self, expecting: Exchange) -> None:
+        self._expecting = None
+        if expecting is self._reading and not expecting.body:  # else it has not waited
+            self._read_by = self._loop.time() + self._limits.request_seconds
+            self.write(CONTINUE)
 
     def _start(self, exchange: Exchange) -> None:
         self._serving = exchange
@@ -228,7 +240,7 @@ class HttpConnection(RequestReader):
         if not exchange.keep_alive:
             self._closing = True
         # From _next itself (a sync function) the loop there goes on; else this starts it again.
-        if self._queue or self._closing:
+        if self._queue or self._closing or self._expecting is not None:
             self._loop.call_soon(self._next)
         elif not self._write_paused:
             self.deadline = self._loop.time() + self._limits.idle_seconds

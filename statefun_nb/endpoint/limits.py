@@ -21,7 +21,7 @@ class Limits:
     too_large
         The status for a body that is larger.
     all_bodies_bytes
-        The bodies that are being read on all connections together; 1 GiB.
+        The bodies on all connections together, until they are answered; 1 GiB.
     request_seconds
         From the first byte of a request to its last.
     idle_seconds

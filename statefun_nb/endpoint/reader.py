@@ -223,7 +223,8 @@ class RequestReader(asyncio.Protocol):
         if expected is not None:
             if expected.lower() != b"100-continue":
                 raise _Refused(417, f"cannot meet the expectation {expected!r}")
-            self._expect_body()
+            if parser.get_http_version() != "1.0":  # which has no 100 (RFC 9110, 10.1.1)
+                self._expect_body()
         self._other_bytes = 0
 
     def on_body(self, body: bytes) -> None:

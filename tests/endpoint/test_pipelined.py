@@ -293,3 +293,32 @@ def test_nothing_is_said_of_what_comes_behind_the_last_request(endpoint):
         sock.sendall(closing + NOTHING)
         assert last_answer(sock)[0] == 200
         assert closed(sock)
+
+
+EXPECTING = post(headers="Expect: 100-continue\r\n")
+
+
+def test_who_waits_to_send_a_body_is_told_to_when_its_turn_comes(endpoint):
+    with connect(endpoint) as sock:
+        sock.sendall(slow(100) + EXPECTING[: -len(BODY)])
+        assert read_response(sock)[0] == 200
+        assert read_response(sock, head_only=True)[0] == 100
+        sock.sendall(BODY + EXPECTING[: -len(BODY)])
+        assert read_response(sock)[0] == 200
+        assert read_response(sock, head_only=True)[0] == 100
+        sock.sendall(BODY)
+        assert read_response(sock)[0] == 200
+
+
+def test_who_does_not_wait_for_its_turn_is_not_told_to_send_what_it_has_sent(endpoint):
+    with connect(endpoint) as sock:
+        sock.sendall(slow(100) + EXPECTING[:-5])
+        assert read_response(sock)[0] == 200
+        sock.sendall(EXPECTING[-5:])
+        assert read_response(sock)[0] == 200
+
+
+def test_a_client_of_http_1_0_is_not_told_to_go_on(endpoint):
+    with connect(endpoint) as sock:
+        sock.sendall(EXPECTING.replace(b"HTTP/1.1", b"HTTP/1.0"))
+        assert read_response(sock)[0] == 200

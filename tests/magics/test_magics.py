@@ -69,6 +69,7 @@ def test_a_session_by_magics_alone(shell, capsys):
         ("send m/f", "required: id, value"),
         ("send nonsense a 1", "'nonsense' is not a typename"),
         ("send m/f a 1 --delay soon", "'soon' is not a duration"),
+        ("advance -10s", "'-10s' is not a duration"),
         ("send m/f a {k + 1}", "{k + 1} is no list or dict"),  # names alone, and no evaluation
         ('send m/f a {"k": 1', "is no list or dict"),
         ("trace -n 0", "'0' is not a whole number, 1 or more"),
