@@ -8,7 +8,13 @@ import { useNames } from "./names";
 import type { StatePage } from "./wire";
 
 const STEP = 50;
-const MOST = 200;
+const MORE = 200;
+
+/** What the kernel sorts by: "id", or "state.n" for a value. */
+interface Order {
+  sort: string;
+  descending: boolean;
+}
 
 export function StatePane() {
   const store = useStore();
@@ -19,10 +25,10 @@ export function StatePane() {
   const [search, setSearch] = useState(filter.id);
   const [limit, setLimit] = useState(STEP);
   const [across, setAcross] = useState("");
-  const [sort, setSort] = useState<{ by: string; descending: boolean } | null>(null);
+  const [order, setOrder] = useState<Order>({ sort: "", descending: false });
   const { value, error, reload } = useAnswer<StatePage>(
     "state",
-    { typename, search, limit },
+    { typename, search, limit, ...order },
     store.header?.traced,
   );
   const [act, problem] = useAct();
@@ -50,11 +56,8 @@ export function StatePane() {
   const answered = value !== undefined && (value.typename === typename || !first);
   const rows = answered ? value.rows : [];
   const columns = valueNames(rows);
-  const sorted = sort ? rows.toSorted(comparison(sort.by, sort.descending)) : rows;
-  const sortBy = (by: string) =>
-    setSort(
-      sort?.by === by && !sort.descending ? { by, descending: true } : { by, descending: false },
-    );
+  const total = value?.total ?? 0;
+  const most = Math.min(total, value?.most ?? 0);
   const editable = store.header?.editable ?? false;
   return (
     <div class="sf-pane">
@@ -84,12 +87,13 @@ export function StatePane() {
           </button>
         )}
         <span class="sf-dim" role="status">
-          {count(rows.length)} of {count(value?.total ?? 0)}
+          {count(rows.length)} of {count(total)}
+          {value && value.ordered < total && `, in order among the newest ${count(value.ordered)}`}
         </span>
         <Download
           name={`state-${typename}`}
           disabled={rows.length === 0}
-          ask={() => ({ what: "state", typename, search })}
+          ask={() => ({ what: "state", typename, search, ...order })}
         />
       </div>
       {value?.observed && (
@@ -116,27 +120,21 @@ export function StatePane() {
           <table class="sf-states" aria-label={`State of ${typename}`}>
             <thead>
               <tr>
-                {["id", ...columns].map((name) => (
-                  <th
+                <SortedBy name="id" sort="id" order={order} set={setOrder} />
+                {columns.map((name) => (
+                  <SortedBy
                     key={name}
-                    scope="col"
-                    aria-sort={
-                      sort?.by === name ? (sort.descending ? "descending" : "ascending") : "none"
-                    }
-                  >
-                    <button type="button" onClick={() => sortBy(name)}>
-                      {name}
-                      {sort?.by === name && (
-                        <span aria-hidden="true">{sort.descending ? " ▼" : " ▲"}</span>
-                      )}
-                    </button>
-                  </th>
+                    name={name}
+                    sort={`state.${name}`}
+                    order={order}
+                    set={setOrder}
+                  />
                 ))}
                 <th scope="col">changed</th>
               </tr>
             </thead>
             <tbody>
-              {sorted.map((row) => (
+              {rows.map((row) => (
                 <AddressRow
                   key={row.id}
                   typename={typename}
@@ -156,10 +154,13 @@ export function StatePane() {
                 : `No address of ${names.type(typename) || "a function"} has had a message yet: run s.send(...).`}
             </div>
           )}
-          {rows.length < (value?.total ?? 0) && limit < MOST && (
-            <button type="button" onClick={() => setLimit(MOST)}>
+          {answered && rows.length < most && (
+            <button type="button" onClick={() => setLimit(limit + MORE)}>
               Show more
             </button>
+          )}
+          {answered && most < total && rows.length === most && (
+            <div class="sf-dim">More than these are not shown: search by id, or sort.</div>
           )}
         </div>
       )}
@@ -167,21 +168,25 @@ export function StatePane() {
   );
 }
 
-function comparison(by: string, descending: boolean) {
-  const key = (row: StatePage["rows"][number]) => {
-    if (by === "id") return row.id;
-    const value = row.values.find((each) => each.name === by);
-    if (!value?.present) return null;
-    return typeof value.value === "number" ? value.value : JSON.stringify(value.value);
-  };
-  const sign = descending ? -1 : 1;
-  return (a: StatePage["rows"][number], b: StatePage["rows"][number]) => {
-    const [left, right] = [key(a), key(b)];
-    if (left === right) return 0;
-    if (left === null) return 1;
-    if (right === null) return -1;
-    return (left < right ? -1 : 1) * sign;
-  };
+interface SortedByProps {
+  name: string;
+  sort: string;
+  order: Order;
+  set: (order: Order) => void;
+}
+
+function SortedBy({ name, sort, order, set }: SortedByProps) {
+  const mine = order.sort === sort;
+  const next = mine && !order.descending;
+  const is = order.descending ? "descending" : "ascending";
+  return (
+    <th scope="col" aria-sort={mine ? is : "none"}>
+      <button type="button" onClick={() => set({ sort, descending: next })}>
+        {name}
+        {mine && <span aria-hidden="true">{order.descending ? " ▼" : " ▲"}</span>}
+      </button>
+    </th>
+  );
 }
 
 type Act = (name: string, args: Record<string, unknown>) => Promise<boolean>;
@@ -223,7 +228,7 @@ function OfType({
   const names = useNames();
   const { value, reload } = useAnswer<StatePage>(
     "state",
-    { typename, search: id, limit: MOST },
+    { typename, search: id, limit: MORE },
     store.header?.traced,
   );
   const row = value?.rows.find((each) => each.id === id);

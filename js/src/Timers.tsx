@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { clock, count } from "./format";
 import { message, useAnswer, useFilter, useSession, useStore } from "./hooks";
 import { List } from "./List";
+import { NotNarrowed } from "./NotNarrowed";
 import { useNames } from "./names";
 import { TimeLeft } from "./TimeLeft";
 import type { TimerPage } from "./wire";
@@ -75,6 +76,7 @@ export function Timers() {
           {note || error}
         </div>
       )}
+      <NotNarrowed />
       <List label="Delayed messages that are pending" entries={value?.rows.length ?? 0}>
         {value?.rows.map((timer) => (
           <div class="sf-value sf-timer" role="listitem" key={timer.number}>

@@ -4,6 +4,7 @@ import { Editor } from "./Editor";
 import { clock, count, duration } from "./format";
 import { useAct, useAnswer, useFilter, useOpenInvocation, useStore, useTick } from "./hooks";
 import { List } from "./List";
+import { NotNarrowed } from "./NotNarrowed";
 import { useNames } from "./names";
 import type { WaitingMessage, WaitingPage, WaitingRow } from "./wire";
 
@@ -81,13 +82,16 @@ export function Waiting() {
           {problem || error}
         </div>
       )}
+      <NotNarrowed />
       <List label="Addresses that wait" entries={rows.length}>
         {rows.map((row) => (
           <Address key={`${row.typename}/${row.id}`} row={row} reload={reload} />
         ))}
         {value && rows.length === 0 && (
           <div class="sf-empty">
-            <strong>Nothing waits.</strong>
+            <strong>
+              {filter.typename || filter.id ? "None of these addresses waits." : "Nothing waits."}
+            </strong>
             <br />A message whose function raises stops here with all that come after it to the same
             address, until its cell is mended. Pause, and you see what is queued.
           </div>

@@ -1,5 +1,6 @@
 // A run that has ended, in a page of its own: what a kernel would answer is in the page.
 import { LocalModel, TRAITS } from "./localModel";
+import { inOrder } from "./sorting";
 import type { Detail, StatePage, TimerPage, Update } from "./wire";
 
 /** What `s.report(path)` writes; statefun_nb/views/report.py says the same in Python. */
@@ -46,7 +47,7 @@ export class FrozenModel extends LocalModel {
       case "detail":
         return data.details[String(args.seq)];
       case "state":
-        return this.state(typename, String(args.search ?? ""));
+        return this.state(typename, args);
       case "history":
         return data.histories[`${typename}/${id}`] ?? [];
       case "timers": {
@@ -64,12 +65,17 @@ export class FrozenModel extends LocalModel {
     }
   }
 
-  private state(typename: string, search: string): StatePage | undefined {
+  private state(typename: string, args: Arguments): StatePage | undefined {
+    const search = String(args.search ?? "");
+    const sort = String(args.sort ?? "");
     const page = this.data.states[typename] ?? Object.values(this.data.states)[0];
     if (!page) return undefined;
     if (page.typename !== typename) return { ...page, typename, total: 0, rows: [] };
-    const rows = page.rows.filter((row) => row.id.includes(search));
-    return { ...page, rows, total: search ? rows.length : page.total };
+    const found = page.rows.filter((row) => row.id.includes(search));
+    const rows = inOrder(found, sort, args.descending === true);
+    const total = search ? rows.length : page.total;
+    // The report has no more of them: there is nothing to show more of.
+    return { ...page, rows, total, most: rows.length, ordered: sort ? rows.length : total };
   }
 }
 

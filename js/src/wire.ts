@@ -264,6 +264,10 @@ export interface StatePage {
   types: Record<string, number>;
   typename: string;
   total: number;
+  /** So many are shown at most. */
+  most: number;
+  /** The newest of them, among which an order was made. */
+  ordered: number;
   observed: boolean;
   undoable: number;
   rows: StateRow[];

@@ -7,7 +7,10 @@ import { checkValue } from "../src/Send";
 import type { Detail } from "../src/wire";
 import { row, update } from "./rows";
 
-const PAGE = { types: { "a/b": 2 }, total: 2, observed: false, undoable: 0, typename: "a/b" };
+const PAGE = {
+  ...{ types: { "a/b": 2 }, typename: "a/b", total: 2, most: 200, ordered: 2 },
+  ...{ observed: false, undoable: 0 },
+};
 const address = { exact: true, values: [], seq: 0, time: 0, by: "" };
 const DATA: Frozen = {
   update: update([row(1)]),
@@ -36,6 +39,16 @@ test("a run that has ended is shown by the same parts", async () => {
     ...{ typename: "a/b", search: "bo" },
   });
   expect(found.rows.map(({ id }) => id)).toEqual(["bob"]);
+});
+
+test("its state is sorted, too", async () => {
+  const ids = async (descending: boolean) => {
+    const asked = { typename: "a/b", sort: "id", descending };
+    const page = await open().call<{ rows: { id: string }[] }>("state", asked);
+    return page.rows.map(({ id }) => id);
+  };
+  expect(await ids(false)).toEqual(["al", "bob"]);
+  expect(await ids(true)).toEqual(["bob", "al"]);
 });
 
 test("nothing can be done to it, and what is not there is said", async () => {

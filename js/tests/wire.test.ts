@@ -116,6 +116,8 @@ const STATE_PAGE: Record<keyof StatePage, true> = {
   types: true,
   typename: true,
   total: true,
+  most: true,
+  ordered: true,
   observed: true,
   undoable: true,
   rows: true,

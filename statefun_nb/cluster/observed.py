@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import itemgetter
 
 from ..address import SdkAddress
-from ..engine.facts import IngressMessage, StoredState, Timer
+from ..engine.facts import IngressMessage, StoredState, Timer, newest
 from ..engine.timers import Timers
 from ..protocol.effects import CancelDelayed, DelayedSend, Emit, Received, Request, TypedValue
 from ..protocol.records import KAFKA_RECORD, decode_kafka_record
@@ -161,9 +161,9 @@ class Observed:
 
     def page(self, typename: str, search: str, limit: int) -> tuple[int, list[StoredState]]:
         """The newest addresses of a function type; when their values expire is not known here."""
-        states = self.state.get(typename, {})
-        found = [id_ for id_ in tuple(states) if search in id_]
-        return len(found), [StoredState(i, dict(states[i]), {}) for i in found[-limit:][::-1]]
+        states = dict(self.state.get(typename, {}))
+        total, shown = newest(states, search, limit)
+        return total, [StoredState(id_, dict(states[id_]), {}) for id_ in shown]
 
     def timers(self) -> list[Timer]:
         """The delayed messages that are pending, soonest first."""

@@ -188,7 +188,10 @@ class Engine(Protocol):
         """The function types that have had a message, and of each how many addresses."""
 
     def page(self, typename: str, search: str, limit: int) -> tuple[int, list[StoredState]]:
-        """The newest ``limit`` addresses whose id contains ``search``, and how many there are."""
+        """The newest ``limit`` addresses whose id contains ``search``, and how many there are.
+
+        One whose id is ``search`` comes first, however old it is.
+        """
 
     def timers(self) -> list[Timer]:
         """The pending delayed messages, soonest first."""

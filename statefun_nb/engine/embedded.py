@@ -24,7 +24,16 @@ from .core import Core, OnError
 from .driver import Driver
 from .egress_log import EgressLog
 from .embedded_controls import EmbeddedControls
-from .facts import Idle, IngressMessage, ParkedAddress, Progress, States, StoredState, Timer
+from .facts import (
+    Idle,
+    IngressMessage,
+    ParkedAddress,
+    Progress,
+    States,
+    StoredState,
+    Timer,
+    newest,
+)
 from .mailbox import KeptStates, Mailbox
 from .remote import RemoteCalls, RemoteEndpoint, RemoteTransport
 from .transport import Transport
@@ -225,11 +234,10 @@ class EmbeddedEngine:
 
     def page(self, typename: str, search: str, limit: int) -> tuple[int, list[StoredState]]:
         known = self._core.types.get(typename)
-        mailboxes = () if known is None else tuple(known.mailboxes.values())
+        mailboxes = {} if known is None else dict(known.mailboxes)
         # Searched here, off the loop: among a million ids it takes a while.
-        found = [m for m in mailboxes if search in m.id] if search else mailboxes
-        shown = found[-limit:][::-1]
-        return len(found), self._thread.call(lambda: [self._stored(m) for m in shown])
+        total, shown = newest(mailboxes, search, limit)
+        return total, self._thread.call(lambda: [self._stored(mailboxes[id_]) for id_ in shown])
 
     def _stored(self, mailbox: Mailbox) -> StoredState:
         values = mailbox.read(self._clock.now_ms(), touch=False)

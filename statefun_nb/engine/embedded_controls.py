@@ -35,6 +35,11 @@ class EmbeddedControls:
     driver, clock : Driver, Clock
     backup : callable, optional
         Copies what is kept to a file, on the loop.
+
+    Attributes
+    ----------
+    on_amend : callable
+        Told, on the loop, of each address whose message was given another value.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class EmbeddedControls:
         self._driver = driver
         self._clock = clock
         self._backup = backup
+        self.on_amend: Callable[[SdkAddress], None] = lambda _address: None
         self._written: deque[Written] = deque(maxlen=_WRITTEN)
         self._moves: deque[ClockMove] = deque(maxlen=_MOVES)
 
@@ -104,7 +110,11 @@ class EmbeddedControls:
         self._thread.call(self._driver.bring_forward, address)
 
     def amend(self, address: SdkAddress, value: TypedValue) -> None:
-        self._thread.call(self._driver.amend, address, typed_value_bytes(value))
+        self._thread.call(self._amend, address, typed_value_bytes(value))
+
+    def _amend(self, address: SdkAddress, argument: bytes) -> None:
+        self._driver.amend(address, argument)
+        self.on_amend(address)
 
     def backup(self, path: str) -> None:
         if self._backup is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple, NoReturn
 
@@ -23,6 +23,7 @@ __all__ = [
     "WaitingMessage",
     "Why",
     "Written",
+    "newest",
 ]
 
 # Of a function type: the addresses that keep something, by id, and what they keep, by name.
@@ -179,3 +180,20 @@ class ClockMove(NamedTuple):
 
     before_ms: int
     after_ms: int
+
+
+def newest(ids: Collection[str], search: str, limit: int) -> tuple[int, list[str]]:
+    """How many ids contain ``search``, and the newest of them; ``ids`` begins with the oldest.
+
+    One that is ``search`` itself comes first, however old it is.
+
+    Examples
+    --------
+    >>> newest({"b": 1, "bob": 2, "ann": 3, "bobby": 4}, "b", 2)
+    (3, ['b', 'bobby'])
+    """
+    found = [each for each in ids if search in each] if search else [*ids]
+    shown = found[-limit:][::-1]
+    if search in ids:
+        shown = [search, *(each for each in shown if each != search)][:limit]
+    return len(found), shown

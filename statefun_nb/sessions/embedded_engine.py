@@ -56,6 +56,7 @@ def embedded_engine(
         if store is not None:
             store.close()
         raise
+    engine.controls.on_amend = handler.failures.amended
     handler.attach(Serving(routes=engine.routes))
     return engine
 

@@ -21,11 +21,12 @@ _KEPT = 1_000
 class LastFailure(NamedTuple):
     """A message that failed, encoded with its sender, how often, and where.
 
+    ``message`` is None when it was given another value since: it is still the one at the head.
     ``line`` is the user's, as in "Cell In[3], line 5". ``batch`` is its record, None where nothing
     is recorded.
     """
 
-    message: bytes
+    message: bytes | None
     attempts: int
     line: str
     batch: TracedBatch | None
@@ -64,7 +65,9 @@ class Failures:
         message = _message(request, failure.position)
         line = place_of_traceback(traceback_of(failure.error))
         before = self.last.pop(request.target, None)
-        if before is not None and before.message == message:
+        if before is not None and (
+            before.message == message or (before.message is None and failure.position == 0)
+        ):
             counted = self._count(before.batch, batch)
             if counted is not None or batch is None:
                 attempts = before.attempts + 1
@@ -86,10 +89,17 @@ class Failures:
         last = self.last.get(request.target)
         if last is None:
             return
-        if last.message in (_message(request, at) for at in range(len(request.invocations))):
+        served = (_message(request, at) for at in range(len(request.invocations)))
+        if last.message is None or last.message in served:
             del self.last[request.target]
             if self._recorder is not None and last.batch is not None:
                 self._recorder.repaired(last.batch)
+
+    def amended(self, address: SdkAddress) -> None:
+        """Note that the message that failed has another value from now on."""
+        last = self.last.get(address)
+        if last is not None:
+            self.last[address] = last._replace(message=None)
 
     def forget(self, address: SdkAddress) -> None:
         """Drop a failure: its message is given up."""

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from ..address import address_of
 from ..engine.base import controls_of
-from ..engine.facts import StoredState, Timer, Written
+from ..engine.facts import Timer, Written
 from ..errors import EngineError, StatefunError
 from ..protocol.effects import TypedValue
 from ..protocol.v3 import decode_typed_value
 from ..sdk.registry import decode_state
-from ..sdk.unreadable import Unreadable
 from ..trace.events import Invocation, Payload
-from ..trace.history import Dated, find_invocation, history, last_changes
+from ..trace.history import find_invocation, history
 from .catalogue import function_page
 from .download import download_invocations, download_sent, download_state
-from .entry import as_text, sent_as
+from .entry import sent_as
 from .matching import matches
-from .names import name_of_type, name_of_typename
+from .names import means
 from .rows import detail_of, row_by_hand, row_of, short_id
 from .source import Source
-from .state_editor import StateEditor, type_of_state
+from .state_editor import StateEditor
+from .state_page import state_page, written_in
 from .tree import FULL, GLANCE, preview, tree
 from .waiting import amend, waiting_page
 from .wire import (
@@ -34,8 +33,6 @@ from .wire import (
     HistoryEntry,
     Matches,
     StatePage,
-    StateRow,
-    StateValue,
     TimerPage,
     TimerRow,
     WaitingPage,
@@ -43,13 +40,9 @@ from .wire import (
 
 __all__ = ["Calls"]
 
-# Addresses and timers that are shown at once.
-_MOST_ADDRESSES = 200
+# Timers that are shown at once.
 _MOST_TIMERS = 500
 _HISTORY = 50
-# A value is offered for editing up to so many characters, an address up to an id of so many.
-_EDITABLE = 10_000
-_LONGEST_ID = 20_000
 
 
 class Calls:
@@ -139,96 +132,16 @@ class Calls:
             )
         return found
 
-    def _state(self, typename: str = "", search: str = "", limit: int = 50) -> StatePage:
-        source = self._source
-        total = 0
-        found: list[StoredState] = []
-        if typename:
-            total, found = source.engine.page(typename, search, min(limit, _MOST_ADDRESSES))
-        written = {each.address.id: each for each in self._written(typename)}  # the last of each
-        changes = last_changes(source.recorder, typename, {each.id for each in found})
-        return StatePage(
-            types=self._types(),
-            typename=typename,
-            total=total,
-            observed=source.engine.cluster is not None,
-            undoable=self._editor.undoable,
-            rows=[
-                self._address(typename, each, changes.get(each.id), written.get(each.id))
-                for each in found
-            ],
-        )
-
-    def _types(self) -> dict[str, int]:
-        """How many addresses each type has; those that keep something come first."""
-        functions = self._source.functions
-        counts = {**dict.fromkeys(functions, 0), **self._source.engine.types()}
-
-        def place(typename: str) -> tuple[bool, bool, str]:
-            spec = functions.find(typename)
-            return spec is not None and not spec.layout.specs, counts[typename] == 0, typename
-
-        return {typename: counts[typename] for typename in sorted(counts, key=place)}
-
-    def _address(
-        self,
-        typename: str,
-        stored: StoredState,
-        change: Dated | None,
-        written: Written | None,
-    ) -> StateRow:
-        exact = len(stored.id) <= _LONGEST_ID
-        seq, time, by = 0, 0.0, ""
-        if written is not None and (change is None or written.moment > change.moment):
-            time, by = written.time, written.by
-        elif change is not None:
-            found = change.invocation
-            seq, time = found.seq, found.time.timestamp()
-            by = "" if found.caller is None else preview(str(found.caller))
-        return StateRow(
-            id=stored.id if exact else short_id(stored.id),
-            exact=exact,
-            values=self._values(typename, stored) if exact else [],
-            seq=seq,
-            time=time * 1000,
-            by=by,
-        )
-
-    def _values(self, typename: str, stored: StoredState) -> list[StateValue]:
-        spec = self._source.functions.find(typename)
-        names = dict.fromkeys([*(spec.layout.specs if spec else ()), *stored.values])
-        shown: list[StateValue] = []
-        for name in names:
-            value = stored.values.get(name)
-            known = type_of_state(self._source, typename, name, value)
-            decoded = self._decode(typename, name, value)
-            shown.append(
-                StateValue(
-                    name=name,
-                    type=name_of_type(known) if known else _type_of(value),
-                    present=value is not None,
-                    value=tree(decoded),
-                    text=_editable_text(known, decoded) if value is not None else "",
-                    expires=stored.expires.get(name, 0) * 1000,
-                )
-            )
-        return shown
-
-    def _decode(self, typename: str, name: str, value: TypedValue | None) -> Any:
-        spec = self._source.functions.find(typename)
-        return decode_state(spec, {name: value}).get(name)
+    def _state(self, **asked: Any) -> StatePage:
+        return state_page(self._source, self._editor.undoable, **asked)
 
     def _history(self, typename: str, id: str) -> list[HistoryEntry]:
         found = history(self._source.recorder, address_of(typename, id), _HISTORY)
-        written = [each for each in self._written(typename) if each.address.id == id]
+        written = [each for each in written_in(self._source, typename) if each.address.id == id]
         entries = [(each.moment, self._by_hand(each)) for each in reversed(written)]
         entries += [(moment, _entry(each)) for moment, each in found]
         entries.sort(key=lambda each: -each[0])
         return [entry for _, entry in entries[:_HISTORY]]
-
-    def _written(self, typename: str) -> list[Written]:
-        controls = self._source.engine.controls
-        return [] if controls is None else controls.written(typename)
 
     def _by_hand(self, written: Written) -> HistoryEntry:
         typename, id_ = written.address.typename, written.address.id
@@ -255,9 +168,7 @@ class Calls:
 
     def _timers(self, typename: str = "", id: str = "") -> TimerPage:
         pending = [
-            each
-            for each in self._source.engine.timers()
-            if (not typename or each.target.typename == typename) and id in each.target.id
+            each for each in self._source.engine.timers() if means(typename, id, each.target)
         ]
         return TimerPage(
             now=self._source.engine.now() * 1000,
@@ -325,22 +236,6 @@ def _entry(found: Invocation) -> HistoryEntry:
         after=tree(found.state_after),
         by="",
     )
-
-
-def _type_of(value: TypedValue | None) -> str:
-    return "" if value is None else name_of_typename(value.typename)
-
-
-def _editable_text(known: Any, value: Any) -> str | None:
-    """What the editor starts with; None where a text cannot stand for the value."""
-    if known is None:
-        return None
-    try:
-        raw = isinstance(value, Unreadable)
-        text = json.dumps(value.value, ensure_ascii=False) if raw else as_text(known, value)
-    except Exception:  # a serializer of the user's may raise anything; bytes are no JSON
-        return None
-    return text if len(text) <= _EDITABLE else None
 
 
 def _timer(timer: Timer) -> TimerRow:

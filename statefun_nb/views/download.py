@@ -13,6 +13,7 @@ from ..sdk.registry import decode_state
 from ..trace.events import Invocation, Payload
 from ..trace.invocations import Invocations
 from .source import Source
+from .state_page import stored_states
 from .tree import preview
 
 __all__ = ["download_invocations", "download_sent", "download_state"]
@@ -37,11 +38,17 @@ def download_sent(
     return _written(found, form)
 
 
-def download_state(source: Source, typename: str, search: str, form: str) -> str:
-    """The addresses of a function type whose id contains ``search``, in order of ids."""
-    _, found = source.engine.page(typename, search, _MOST)
-    rows = (_state(source, typename, each) for each in sorted(found, key=lambda each: each.id))
-    return _written(rows, form)
+def download_state(
+    source: Source,
+    typename: str,
+    search: str,
+    form: str,
+    sort: str = "",
+    descending: bool = False,
+) -> str:
+    """The addresses of a function type whose id contains ``search``, in the order of the table."""
+    _, found = stored_states(source, typename, search, _MOST, sort, descending=descending)
+    return _written((_state(source, typename, each) for each in found), form)
 
 
 def _by_seq(source: Source, seqs: Sequence[int]) -> Iterable[Invocation]:

@@ -63,7 +63,7 @@ class Feed:
         _, self._replaced = source.recorder.replaced()  # a cursor of the recorder
         self._changed: dict[int, TracedBatch] = {}  # by number: their rows are to be sent again
         self._durations: deque[float] = deque(maxlen=_DURATIONS)
-        self._counts: deque[tuple[float, int]] = deque([(clock(), 0)])
+        self._counts: deque[tuple[float, int]] = deque([(clock(), source.recorder.count)])
         self._header: Header | None = None
         self._first = 0
         self._told_at = clock()

@@ -1,7 +1,8 @@
-"""Types by the names that a person writes: ``int``, ``dict``, ``Cart``."""
+"""Types and addresses by the names that a person writes: ``int``, ``dict``, ``Cart``."""
 
 from __future__ import annotations
 
+from ..address import SdkAddress
 from ..sdk.inference import JSON
 from ..sdk.types import (
     BoolType,
@@ -13,7 +14,7 @@ from ..sdk.types import (
     Type,
 )
 
-__all__ = ["MESSAGE_TYPES", "name_of_type", "name_of_typename"]
+__all__ = ["MESSAGE_TYPES", "means", "name_of_type", "name_of_typename"]
 
 # What the form for messages offers beside a guess, by the names that Python has for them.
 MESSAGE_TYPES: dict[str, Type] = {
@@ -43,3 +44,18 @@ def name_of_type(known: Type) -> str:
     """The name of a type as its user wrote it; of a class the name of the class."""
     written = getattr(known.serializer(), "name", None)
     return written if isinstance(written, str) else name_of_typename(known.typename)
+
+
+def means(typename: str, id: str, address: SdkAddress) -> bool:
+    """Is it an address that a filter's ``type:`` and ``id:`` mean? "" stands for any.
+
+    A type may be written without its namespace, as ``typeTest`` of filter.ts takes it.
+
+    Examples
+    --------
+    >>> bob = SdkAddress("shop/cart", "bob")
+    >>> means("shop/cart", "", bob), means("cart", "bob", bob), means("cart", "bo", bob)
+    (True, True, False)
+    """
+    name = address.typename.partition("/")[2]
+    return typename in ("", address.typename, name) and id in ("", address.id)

@@ -11,7 +11,7 @@ from ..errors import EngineError
 from ..trace.events import Invocation, Payload
 from ..trace.history import open_failures
 from .entry import message_text, read_message, sent_as
-from .names import name_of_typename
+from .names import means, name_of_typename
 from .rows import short_id
 from .source import Source
 from .tree import preview
@@ -30,11 +30,7 @@ def waiting_page(
 ) -> WaitingPage:
     """The addresses whose messages wait, those that need somebody first."""
     total, found = _waiting(source)
-    meant = [
-        each
-        for each in found
-        if (not typename or each.address.typename == typename) and id in each.address.id
-    ]
+    meant = [each for each in found if means(typename, id, each.address)]
     if typename or id:
         total = len(meant)
     places = {each.address: each for each in source.parked}

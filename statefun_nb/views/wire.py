@@ -238,12 +238,15 @@ class StateRow(TypedDict):
 class StatePage(TypedDict):
     """Some addresses of a function type, of ``total`` that match, and how many each type has.
 
+    At ``most`` so many are shown. ``ordered``: the newest of them, among which an order was made.
     ``observed``: it is what the endpoint saw last. ``undoable`` counts edits.
     """
 
     types: dict[str, int]
     typename: str
     total: int
+    most: int
+    ordered: int
     observed: bool
     undoable: int
     rows: list[StateRow]

@@ -129,6 +129,39 @@ def test_a_download_is_in_the_order_that_is_shown(live, page):
     assert took == sorted(took, reverse=True)
 
 
+def test_a_table_of_state_is_sorted_before_it_is_cut(session, live, page):
+    session.send_many([("shop/cart", f"id{number:03}", 1000 - number) for number in range(300)])
+    session.wait_idle(timers=False)
+    found = pane(live, "State")
+    found.get_by_label("Function").select_option("shop/cart")
+    expect(found.get_by_role("status")).to_have_text("50 of 303")
+    first = found.locator("tbody tr").first
+    expect(first).to_contain_text("id299")
+    found.get_by_role("button", name="total", exact=True).click()
+    expect(first).to_contain_text(re.compile("ann|bob|img"))  # whose total is 2, the least
+    found.get_by_role("button", name="total", exact=True).click()
+    expect(first).to_contain_text("id000")
+    for shown in (250, 303):
+        found.get_by_role("button", name="Show more").click()
+        expect(found.get_by_role("status")).to_have_text(f"{shown} of 303")
+    expect(found.get_by_role("button", name="Show more")).to_have_count(0)
+    with page.expect_download() as download:
+        found.get_by_role("button", name="JSON lines").click()
+    file = Path(download.value.path()).read_text().splitlines()
+    assert [json.loads(line)["id"] for line in (file[0], file[299])] == ["id000", "id299"]
+
+
+def test_panes_of_addresses_follow_type_and_id_and_say_so_where_there_is_more(live):
+    found = pane(live, "Timers")
+    for text, pending, more in (
+        *(("", 3, 0), ("type:stock", 3, 0), ("type:shop/stock id:late", 3, 0)),
+        *(("type:cart", 0, 0), ("type:stock hat", 3, 1), ("type:cart OR type:stock", 3, 1)),
+    ):
+        filter_box(live).fill(text)
+        expect(found.get_by_role("status")).to_have_text(f"{pending} pending")
+        expect(found.get_by_role("note")).to_have_count(more)
+
+
 def test_each_cell_is_a_filter(session, live):
     session.send("shop/cart", "bob", -1)
     session.wait_idle(timers=False)

@@ -93,7 +93,7 @@ def test_state_is_paged_and_searched(session, ask):
         send(session, f"id{n}")
     page = ask("state", typename="a/person", search="id2", limit=5)["result"]
     assert page["total"] == 11
-    assert [row["id"] for row in page["rows"]] == ["id29", "id28", "id27", "id26", "id25"]
+    assert [row["id"] for row in page["rows"]] == ["id2", "id29", "id28", "id27", "id26"]
     assert page["types"] == {"a/person": 30, "a/late": 0}
 
 
@@ -273,7 +273,7 @@ def test_a_download_is_what_is_shown_and_no_more(session, ask):
     assert (invocation["id"], invocation["message"]) == ("ann", "=1+1")
     assert invocation["state_after"] == {"n": 1, "seen": {"text": "=1+1"}}
     states = lines(ask, what="state", typename="a/person", search="")
-    assert [(each["id"], each["n"]) for each in states] == [("ann", 1), ("bob", 1)]
+    assert [(each["id"], each["n"]) for each in states] == [("ann", 1), ("bob", 1)]  # newest first
     assert len(lines(ask, what="state", typename="a/person", search="bo")) == 1
 
 
@@ -315,7 +315,69 @@ def test_what_waits_says_why_where_since_when_and_what_comes_next(session, ask):
         ("int", "-1", "-1"),
         ("int", "10", "10"),
     ]
-    assert ask("waiting", typename="a/person")["result"]["total"] == 0
+    for typename, id_, total in (
+        *(("a/person", "", 0), ("a/fails", "", 1), ("fails", "", 1), ("fail", "", 0)),
+        *(("fails", "x", 1), ("", "x", 1), ("", "y", 0)),
+    ):
+        assert ask("waiting", typename=typename, id=id_)["result"]["total"] == total
+
+
+@pytest.mark.parametrize(
+    ("typename", "id_", "total"),
+    [("late", "", 2), ("a/late", "x", 2), ("", "x", 2), ("lat", "", 0), ("late", "y", 0)],
+)
+def test_timers_are_those_of_the_type_and_the_id_that_a_filter_means(
+    session, ask, typename, id_, total
+):
+    send(session)
+    send(session, "ann")
+    assert ask("timers", typename=typename, id=id_)["result"]["total"] == total
+
+
+@pytest.fixture
+def many(session):
+    """Of ids 000 to 399 each has its number, a text, or nothing in n."""
+    kept = [sf.ValueSpec("n", sf.make_json_type("a/any"))]
+
+    @session.functions.bind("a/many", kept)
+    def many(ctx, message):
+        number = int(ctx.address.id)
+        ctx.storage.n = None if number % 100 == 7 else f"t{number}" if number > 390 else number
+
+    session.send_many([("a/many", f"{number:03}", 1) for number in range(400)])
+    session.wait_idle(timers=False)
+
+
+@pytest.mark.parametrize(
+    ("sort", "descending", "first", "last"),
+    [
+        ("", False, ["399", "398"], "000"),
+        ("id", False, ["000", "001"], "399"),
+        ("id", True, ["399", "398"], "000"),
+        ("state.n", False, ["000", "001"], "007"),
+        ("state.n", True, ["399", "398"], "007"),
+        ("state.other", False, ["399", "398"], "000"),
+    ],
+)
+@pytest.mark.usefixtures("many")
+def test_state_is_sorted_before_it_is_cut(ask, sort, descending, first, last):
+    asked = {"typename": "a/many", "sort": sort, "descending": descending}
+    page = ask("state", **asked, limit=2)["result"]
+    assert [row["id"] for row in page["rows"]] == first
+    assert (page["total"], page["ordered"]) == (400, 400)
+    everything = ask("state", **asked, limit=1_000)["result"]["rows"]
+    assert (len(everything), everything[-1]["id"]) == (400, last)
+    file = lines(ask, what="state", search="", **asked)
+    assert [each["id"] for each in file] == [row["id"] for row in everything]
+
+
+@pytest.mark.usefixtures("many")
+def test_who_is_asked_for_by_his_whole_id_is_there_however_old(session, ask):
+    session.send("a/many", "3", 1)
+    session.send_many([("a/many", f"3{number}", 1) for number in range(300)])
+    session.wait_idle(timers=False)
+    rows = ask("state", typename="a/many", search="3", limit=200)["result"]["rows"]
+    assert (rows[0]["id"], len(rows)) == ("3", 200)
 
 
 def test_edit_and_retry_puts_the_message_right_in_its_place(session, ask):
@@ -326,6 +388,19 @@ def test_edit_and_retry_puts_the_message_right_in_its_place(session, ask):
     served = session.invocations.filter(type="a/fails", status="ok")
     assert [each.message.value for each in served] == [5, 10]
     assert ask("waiting")["result"]["rows"] == []
+    (failed,) = session.invocations.filter(type="a/fails", status="error")
+    assert failed.error.repaired
+
+
+def test_an_edited_message_that_fails_once_more_is_one_error(session, ask):
+    failing(session)
+    for text in ("-2", "-3", "5"):
+        ask("amend", typename="a/fails", id="x", text=text)
+        session.wait_idle(timers=False)
+        assert session.status().errors == 1
+    (failed,) = session.invocations.filter(type="a/fails", status="error")
+    assert failed.error.repaired
+    assert failed.error.retries >= 2
 
 
 def test_retry_and_discard_one_or_all(session, ask):

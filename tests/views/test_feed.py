@@ -153,6 +153,15 @@ def test_the_rate_is_that_of_the_last_seconds(session):
     assert update_of(feed)["header"]["rate"] == 0.0
 
 
+def test_what_was_traced_before_somebody_looked_is_no_rate(session):
+    session.send("a/person", "bob", "hi")
+    session.wait_idle()
+    clock = Clock()
+    feed = Feed(session, clock=clock)
+    clock.now = 0.001
+    assert update_of(feed)["header"]["rate"] == 0.0
+
+
 def test_a_stopped_session_still_tells(session):
     session.send("a/person", "bob", "hi")
     session.wait_idle()
