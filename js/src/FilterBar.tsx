@@ -1,10 +1,11 @@
 // The one filter of a view: what is typed, its terms as chips, suggestions, and a page of help.
 import { useMemo, useRef, useState } from "preact/hooks";
-import { FIELDS, without } from "./filter";
+import { without } from "./filter";
 import { count } from "./format";
 import { type Filtered, useFilter, useStore } from "./hooks";
 import { uniqueName } from "./page";
 import type { Store } from "./store";
+import { FIELDS } from "./tokens";
 
 export function FilterBar() {
   const store = useStore();
@@ -94,9 +95,9 @@ const EXAMPLES: [string, string][] = [
   ["message:hat, state:total, sent:mails", "words of message, change, effects"],
   ["message.qty>2, state.total>=100", "a value inside"],
   ["topic:mails", "records of a topic"],
-  ["seq:7, cause:7, ms>5", "numbers"],
+  ["seq:7, #7, cause:7, ms > 5", "numbers"],
   ["since:5s, since:10m", "the last seconds, minutes"],
-  ["cart AND error, a OR b, NOT c, -c, (a OR b) c", "put together"],
+  ["cart AND error, a OR b, a or b, NOT c, -c, (a OR b) c", "put together"],
   ["anything", "text anywhere"],
 ];
 

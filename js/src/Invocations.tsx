@@ -2,7 +2,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { COLUMNS, fitting, type Sort, type SortField, template } from "./columns";
 import { Download } from "./Download";
-import { withTerm } from "./filter";
+import { withTerms } from "./filter";
 import { useFilter, useRemembered, useStore, useTrait, useVirtual, useWidth } from "./hooks";
 import { useNames } from "./names";
 import { useLit } from "./Presenter";
@@ -203,11 +203,6 @@ function Table({ rows, sort, setSort, follow, selected, select, empty }: TablePr
 /** In the order of their elements, which stay where they are: rows are placed by their offset. */
 function byElement(count: number) {
   return (a: { index: number }, b: { index: number }) => (a.index % count) - (b.index % count);
-}
-
-/** A filter with more terms, each in the place of one of its field. */
-function withTerms(text: string, terms: string): string {
-  return (terms.match(/(?:[^\s"]|"[^"]*")+/g) ?? []).reduce(withTerm, text);
 }
 
 /** Scroll so that a row is seen, and not below the head, which stays. */

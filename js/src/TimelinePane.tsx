@@ -1,7 +1,7 @@
 // The timeline: a row for each address, drawn on a canvas; what is dragged over becomes the filter.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { chain } from "./chain";
-import { parseFilter } from "./filter";
+import { withTerms } from "./filter";
 import { clock, count, duration, milliseconds, moved } from "./format";
 import { useAnswer, useFilter, useStore, useTrait, useWidth } from "./hooks";
 import { useNames } from "./names";
@@ -39,8 +39,7 @@ export function TimelinePane() {
   const brushed = (from: number, to: number) => {
     const found = between(data, from, to);
     if (!found) return;
-    const others = parseFilter(text).parts.filter((part) => !/^seq[<>=:]/i.test(part.text));
-    set([...others.map((part) => part.text), `seq>=${found[0]}`, `seq<=${found[1]}`].join(" "));
+    set(withTerms(text, `seq>=${found[0]} seq<=${found[1]}`));
   };
   return (
     <div class="sf-pane">

@@ -1,4 +1,5 @@
-// The filter language: words and `name:value` terms, joined by AND (or nothing), OR, NOT, brackets.
+// The filter language: words and `name:value` terms, joined by AND (or nothing), OR, NOT, brackets;
+// between two terms also by `and`, `or`.
 //
 //   type:example/person  type:person  type:example/*   the function
 //   id:bob  id:"two words"  ID: bob                    the instance
@@ -8,29 +9,12 @@
 //   state:visits  message:hi  sent:greetings           text in the change, message or effects
 //   topic:mails                                        records of a topic
 //   message.qty>2  state.total>100                     a value inside; the kernel looks for it
-//   seq:7  cause:7  ms>5                               numbers
+//   seq:7  #7  cause:7  ms>5  ms > 5                   numbers
 //   since:5s                                           the last 5 seconds (ms, s, m, h)
 //   -term  NOT term  !=                                not so
 //   anything else                                      text anywhere in the row
-import { type Token, tokens } from "./tokens";
+import { FIELDS, type Field, isField, type Token, tokens } from "./tokens";
 import type { Out, Row } from "./wire";
-
-export const FIELDS = [
-  "type",
-  "id",
-  "caller",
-  "status",
-  "error",
-  "state",
-  "message",
-  "sent",
-  "topic",
-  "seq",
-  "cause",
-  "ms",
-  "since",
-] as const;
-export type Field = (typeof FIELDS)[number];
 
 /** A value inside a message or a state: only the kernel has it whole. */
 export interface Lookup {
@@ -52,6 +36,8 @@ export type Test = (row: Row, around: Around) => boolean;
 /** One of the terms that must all hold, as it was typed. */
 export interface Part {
   text: string;
+  /** What it asks about, where it is a single term: "id", "message.qty"; "" else. */
+  field: string;
   test: Test;
 }
 
@@ -60,6 +46,8 @@ export interface Filter {
   /** What could not be understood; "" when all was. */
   problem: string;
   parts: Part[];
+  /** Are there alternatives at its top? They are one part, without brackets. */
+  either: boolean;
   lookups: Lookup[];
   /** Does what matches change while time passes? */
   timed: boolean;
@@ -89,18 +77,19 @@ class Parser {
   filter(): Filter {
     const alternatives = this.alternatives();
     if (this.at < this.tokens.length) this.problem ||= '")" without "("';
-    const [only] = alternatives;
-    const parts = alternatives.length === 1 && only ? only : [joined(alternatives)];
-    const shown = alternatives.length ? parts.filter((part) => part.text !== "") : [];
+    const either = alternatives.length > 1;
+    const parts = either ? [joined(alternatives)] : alternatives.flat();
+    const shown = parts.filter((part) => part.text !== "");
     const { problem, timed, lookups, typename, id } = this;
     return {
       test: (row, around = NOTHING_AROUND) => shown.every((part) => part.test(row, around)),
       problem,
       parts: shown,
+      either,
       timed,
       lookups,
-      typename: alternatives.length === 1 ? typename : "",
-      id: alternatives.length === 1 ? id : "",
+      typename: either ? "" : typename,
+      id: either ? "" : id,
     };
   }
 
@@ -134,26 +123,26 @@ class Parser {
       this.depth--;
       if (!part) return null;
       const text = token.text === "-" ? `-${part.text}` : `NOT ${part.text}`;
-      return { text, test: (row, around) => !part.test(row, around) };
+      return { text, field: "", test: (row, around) => !part.test(row, around) };
     }
     if (token.kind === "open") {
       this.depth++;
       const inner = joined(this.alternatives());
       this.depth--;
       if (this.tokens[this.at]?.kind === "close") this.at++;
-      return { text: `(${inner.text})`, test: inner.test };
+      return { text: `(${inner.text})`, field: "", test: inner.test };
     }
     const test = this.term(token);
     if (typeof test === "string") {
       this.problem ||= test;
       return null;
     }
-    return { text: token.text, test };
+    return { text: token.text, field: fieldOf(token), test };
   }
 
   private term({ field, path, compare, value, text }: Token): Test | string {
     if (field === "") return anywhere(value);
-    const name = field === "function" ? "type" : field;
+    const name = field;
     if (path !== "") {
       if (name !== "message" && name !== "state") {
         return `"${text}": only message. and state. have values inside`;
@@ -164,7 +153,6 @@ class Parser {
       );
     }
     if (!isField(name)) {
-      if (compare !== ":") return anywhere(text);
       return `"${field}:" is not known: use ${FIELDS.map((each) => `${each}:`).join(" ")}`;
     }
     if (name === "since") this.timed = true;
@@ -188,14 +176,15 @@ class Parser {
 /** Alternatives, each of terms that must all hold, as one. */
 function joined(alternatives: Part[][]): Part {
   return {
-    text: alternatives.map((each) => each.map((part) => part.text).join(" ")).join(" OR "),
+    text: alternatives.map(written).join(" OR "),
+    field: "",
     test: (row, around) =>
       alternatives.some((each) => each.every((part) => part.test(row, around))),
   };
 }
 
-function isField(name: string): name is Field {
-  return (FIELDS as readonly string[]).includes(name);
+function fieldOf({ field, path }: Token): string {
+  return path === "" ? field : `${field}.${path}`;
 }
 
 function fieldTest(field: Field, compare: string, value: string): Test | string {
@@ -320,19 +309,22 @@ export function addressFilter(typename: string, id: string): string {
   return `${term("type", typename)} ${term("id", id)}`;
 }
 
-/** A filter without one of its terms. */
-export function without(parts: Part[], part: Part): string {
-  return parts
-    .filter((each) => each !== part)
-    .map((each) => each.text)
-    .join(" ");
+function written(parts: Part[]): string {
+  return parts.map((part) => part.text).join(" ");
 }
 
-/** A filter with one more term, in the place of another of the same field. */
-export function withTerm(text: string, added: string): string {
-  const field = (term: string) => term.toLowerCase().split(/[:<>=!]/, 1)[0];
-  const kept = parseFilter(text).parts.filter(
-    (part) => part.text !== added && field(part.text) !== field(added),
-  );
-  return [...kept.map((part) => part.text), added].join(" ");
+/** A filter without one of its terms. */
+export function without(parts: Part[], part: Part): string {
+  return written(parts.filter((each) => each !== part));
+}
+
+/** A filter with more terms, in the place of those that ask about the same. */
+export function withTerms(text: string, added: string): string {
+  const { parts, either } = parseFilter(text);
+  const more = parseFilter(added).parts;
+  const replaced = (part: Part) =>
+    more.some((each) => each.text === part.text || (part.field && each.field === part.field));
+  const kept = written(parts.filter((part) => !replaced(part)));
+  // AND binds tighter than OR.
+  return [either && kept ? `(${kept})` : kept, added].filter(Boolean).join(" ");
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { parseFilter, splitAddress, term, withTerm } from "../src/filter";
+import filters from "../../tests/views/filters.json";
+import { parseFilter, splitAddress, term, withTerms } from "../src/filter";
 import { out, row } from "./rows";
 
 const BOB = row(7, {
@@ -165,8 +166,8 @@ test("since is told by the session's clock", () => {
 });
 
 test("one more term takes the place of another of its field", () => {
-  expect(withTerm("status:error id:bob", term("id", "al"))).toBe("status:error id:al");
-  expect(withTerm("", "id:al")).toBe("id:al");
+  expect(withTerms("status:error id:bob", term("id", "al"))).toBe("status:error id:al");
+  expect(withTerms("", "id:al")).toBe("id:al");
 });
 
 test("a term made of a value finds that value", () => {
@@ -182,7 +183,78 @@ test("an address is split after its typename", () => {
 });
 
 test("a term takes the place of one of its field, however it compares", () => {
-  expect(withTerm("id:bob seq>=3", "seq>=7")).toBe("id:bob seq>=7");
-  expect(withTerm("id:bob ms>5", "status:ok")).toBe("id:bob ms>5 status:ok");
-  expect(withTerm("id:bob", "id:ann")).toBe("id:ann");
+  expect(withTerms("id:bob seq>=3", "seq>=7")).toBe("id:bob seq>=7");
+  expect(withTerms("id:bob ms>5", "status:ok")).toBe("id:bob ms>5 status:ok");
+  expect(withTerms("id:bob", "id:ann")).toBe("id:ann");
+});
+
+test("terms that are added hold for all alternatives", () => {
+  const added = withTerms("id:bob OR id:ann", "seq>=8");
+  expect(added).toBe("(id:bob OR id:ann) seq>=8");
+  const { test: matches } = parseFilter(added);
+  const rows = [row(7), row(9), row(9, { id: "ann" }), row(7, { id: "ann" })];
+  expect(rows.map((each) => matches(each))).toEqual([false, true, true, false]);
+  expect(withTerms(added, "seq>=9")).toBe("(id:bob OR id:ann) seq>=9");
+  expect(withTerms("status:error or id:bob", "status:ok")).toBe(
+    "(status:error OR id:bob) status:ok",
+  );
+});
+
+test("several terms are added at once, each in the place of those of its field", () => {
+  expect(withTerms("seq>=1 hello seq<=9", "seq>=3 seq<=4")).toBe("hello seq>=3 seq<=4");
+  expect(withTerms("function:cart ms>5", "type:a/b id:bob")).toBe("ms>5 type:a/b id:bob");
+  expect(withTerms("message.qty>2", "message:hat")).toBe("message.qty>2 message:hat");
+});
+
+describe("a filter is taken as people type it", () => {
+  const CARD = row(5, { status: "error", error: "KeyError: 'card'", ms: 3 });
+  test.each([
+    ["ms > 2", true],
+    ["ms >5", false],
+    ["ms> 2", true],
+    ["ms == 3", true],
+    ["ms==4", false],
+    ["-ms > 5", true],
+    ["id : bob", true],
+    ["#5", true],
+    ["#6", false],
+    ['"#5"', false],
+    ["KeyError: 'card'", true],
+    ["KeyError: 'cash'", false],
+    ["bob and card", true],
+    ["bob and ann", false],
+    ["ann or card", true],
+    ["ann Or (ben or card)", true],
+    ["bob and not card", false],
+    ["or", true],
+    ["ann or", false],
+    ["or ann", false],
+    ['ann "or" card', false],
+    ["x > 5", false],
+  ])("%s", (text, found) => {
+    const { test: matches, problem } = parseFilter(text);
+    expect(problem).toBe("");
+    expect(matches(CARD)).toBe(found);
+  });
+
+  test("also where the kernel looks", () => {
+    expect(parseFilter("message.qty > -2 state.total == 5").lookups).toEqual([
+      { of: "message", path: "qty", compare: ">", value: "-2" },
+      { of: "state", path: "total", compare: "=", value: "5" },
+    ]);
+  });
+
+  test("what is in capitals and known is a field, and what is not known is said", () => {
+    expect(parseFilter("ID:ann").test(CARD)).toBe(false);
+    expect(parseFilter("keyerror: card").problem).toContain("is not known");
+  });
+});
+
+describe("Python reads a filter alike", () => {
+  test.each(filters.understood)("and takes %s", (text) => {
+    expect(parseFilter(text).problem).toBe("");
+  });
+  test.each(filters.problems)("and does not take %s", (text) => {
+    expect(parseFilter(text).problem).not.toBe("");
+  });
 });

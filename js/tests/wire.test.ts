@@ -1,7 +1,7 @@
 // The fields of both sides are those of one file, which a test in Python compares as well.
 import { expect, test } from "vitest";
 import fields from "../../tests/views/wire.json";
-import { FIELDS } from "../src/filter";
+import { FIELDS } from "../src/tokens";
 import {
   type CallReply,
   type Detail,
