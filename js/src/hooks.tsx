@@ -42,7 +42,8 @@ export function useSession(): Session {
 export function useStore(): Store {
   const { store } = useSession();
   const [, redraw] = useReducer((count: number) => count + 1, 0);
-  useEffect(() => store.subscribe(() => redraw(undefined)), [store]);
+  // Before the page is painted: of a report there is one update only, and it comes at once.
+  useLayoutEffect(() => store.subscribe(() => redraw(undefined)), [store]);
   return store;
 }
 
@@ -50,7 +51,7 @@ export function useStore(): Store {
 export function useTrait<T>(name: string): [T, (value: T) => void] {
   const { model } = useSession();
   const [value, setValue] = useState(() => model.get(name) as T);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const changed = () => setValue(model.get(name) as T);
     model.on(`change:${name}`, changed);
     return () => model.off(`change:${name}`, changed);

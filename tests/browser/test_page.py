@@ -186,7 +186,16 @@ def test_each_cell_is_a_filter(session, live):
     expect(rows(live)).to_have_count(3)
 
 
-def by_cell(view, line, column, term):
+def test_a_cell_filters_what_alternatives_have_left(session, live):
+    filter_box(live).fill("id:bob or id:ann")
+    expect(rows(live)).to_have_count(2)
+    last = max(each.seq for each in session.invocations if each.address.id in ("bob", "ann"))
+    term = f"seq>={last}"
+    by_cell(live, rows(live).first, "time", term, f"(id:bob OR id:ann) {term}")
+    expect(rows(live)).to_have_count(1)
+
+
+def by_cell(view, line, column, term, text=""):
     """Click what a cell shows under the pointer; the status has its key alone."""
     if column == "status":
         line.click()
@@ -195,7 +204,7 @@ def by_cell(view, line, column, term):
     else:
         line.locator(f".sf-c-{column}").hover()
         view.get_by_role("button", name=f"Filter by {term}", exact=True).click()
-    expect(filter_box(view)).to_have_value(term)
+    expect(filter_box(view)).to_have_value(text or term)
 
 
 def test_what_is_typed_is_offered_what_there_is(live):
@@ -271,6 +280,10 @@ def test_a_report_is_the_run_in_one_file(session, page, errors, tmp_path):
     session.send("shop/cart", "bob", -1)
     session.wait_idle(timers=False)
     path = session.report(tmp_path / "run.html")
+    page.goto(path.as_uri())
+    # Nothing is done here that would draw it once more.
+    expect(page.locator(".sf-metric", has_text="invocations").first).to_contain_text("7")
+    expect(page.get_by_text("7 of 7")).to_be_visible()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(path.as_uri())
