@@ -1,5 +1,5 @@
 // What is shown, as a file: the kernel writes it, with whole values.
-import { useAct } from "./hooks";
+import { useAct, useCan } from "./hooks";
 
 interface DownloadProps {
   /** Of the file, without what tells its form. */
@@ -10,10 +10,12 @@ interface DownloadProps {
 
 export function Download({ name, disabled, ask }: DownloadProps) {
   const [act, problem] = useAct();
+  const can = useCan();
   const download = async (form: "jsonl" | "csv") => {
     const text = await act<string>("download", { ...ask(), form });
     if (text !== undefined) save(text, `${fileName(name)}.${form}`, form);
   };
+  if (!can.ask) return null;
   return (
     <span class="sf-download">
       {problem && (

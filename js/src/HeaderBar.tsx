@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { clock, count, duration, milliseconds, moved, percentiles } from "./format";
 import { message, useSession, useStore, useTick, useTrait } from "./hooks";
 import { Sparkline } from "./Sparkline";
-import { type Header, isOver } from "./wire";
+import type { Header } from "./wire";
 
 const SIGNS: Record<Header["state"], string> = {
   running: "●",
@@ -33,7 +33,7 @@ export function HeaderBar({ present, presenting }: { present: () => void; presen
       setNote(message(error));
     }
   };
-  const over = isOver(header) || connection.gone;
+  const over = !connection.can.act;
   return (
     <div class="sf-header">
       <div class="sf-bar">

@@ -1,10 +1,10 @@
 // A form that sends a message, and says what came of it.
 import { useMemo, useRef, useState } from "preact/hooks";
-import { useAct, useAnswer, useOpenInvocation, useRemembered, useStore } from "./hooks";
+import { useAct, useAnswer, useCan, useOpenInvocation, useRemembered, useStore } from "./hooks";
 import { useNames } from "./names";
 import { uniqueName } from "./page";
 import type { Store } from "./store";
-import { type FunctionPage, isOver, MESSAGE_TYPES } from "./wire";
+import { type FunctionPage, MESSAGE_TYPES } from "./wire";
 
 interface Draft {
   typename: string;
@@ -24,6 +24,7 @@ const MOST = 20;
 
 export function Send() {
   const store = useStore();
+  const can = useCan();
   const lists = useRef({
     functions: uniqueName(),
     ids: uniqueName(),
@@ -126,11 +127,7 @@ export function Send() {
           </span>
         </label>
         <div class="sf-bar">
-          <button
-            type="submit"
-            class="sf-primary"
-            disabled={store.header !== null && isOver(store.header)}
-          >
+          <button type="submit" class="sf-primary" disabled={!can.act}>
             Send
           </button>
           <span class="sf-dim">Ctrl-Enter</span>

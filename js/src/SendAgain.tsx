@@ -1,13 +1,14 @@
 // The message of an invocation once more, as it was or edited.
 import { useState } from "preact/hooks";
 import { Editor } from "./Editor";
-import { useAct } from "./hooks";
+import { useAct, useCan } from "./hooks";
 import type { Detail } from "./wire";
 
 export function SendAgain({ detail }: { detail: Detail }) {
   const [act, problem, clear] = useAct();
   const [editing, setEditing] = useState(false);
   const [note, setNote] = useState("");
+  const can = useCan();
   const send = async (text?: string) => {
     const args = { seq: detail.seq, ...(text === undefined ? {} : { text }) };
     const done = (await act("resend", args)) !== undefined;
@@ -17,6 +18,7 @@ export function SendAgain({ detail }: { detail: Detail }) {
     }
     return done;
   };
+  if (!can.act) return null;
   return (
     <div class="sf-again">
       <div class="sf-bar">

@@ -19,7 +19,7 @@ export function Standing() {
       "The kernel of this view has ended: what is here is how it was. Run the cell again.",
     !connection.gone && problem && `The view stands still: ${problem}`,
     !connection.gone && header?.health,
-    connection.late > 0 && "The kernel has not answered yet: it runs a cell.",
+    !connection.gone && connection.late > 0 && "The kernel has not answered yet: it runs a cell.",
     missed > 0 && `${count(missed)} invocations passed while nobody looked: no graph counts them.`,
   ].filter((each): each is string => Boolean(each));
   const over = !connection.gone && header && isOver(header) && OVER[header.state];

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { AddressRow, valueNames } from "./AddressRow";
 import { Download } from "./Download";
 import { count } from "./format";
-import { useAct, useAnswer, useFilter, useStore } from "./hooks";
+import { useAct, useAnswer, useCan, useFilter, useStore } from "./hooks";
 import { useNames } from "./names";
 import type { StatePage } from "./wire";
 
@@ -58,7 +58,7 @@ export function StatePane() {
   const columns = valueNames(rows);
   const total = value?.total ?? 0;
   const most = Math.min(total, value?.most ?? 0);
-  const editable = store.header?.editable ?? false;
+  const { edit: editable } = useCan();
   return (
     <div class="sf-pane">
       <div class="sf-bar">
@@ -81,13 +81,13 @@ export function StatePane() {
             onInput={(event) => setSearch(event.currentTarget.value)}
           />
         </label>
-        {(value?.undoable ?? 0) > 0 && (
+        {editable && (value?.undoable ?? 0) > 0 && (
           <button type="button" onClick={() => change("undo", {})}>
             ↶ Undo edit
           </button>
         )}
         <span class="sf-dim" role="status">
-          {count(rows.length)} of {count(total)}
+          {value && `${count(rows.length)} of ${count(total)}`}
           {value && value.ordered < total && `, in order among the newest ${count(value.ordered)}`}
         </span>
         <Download

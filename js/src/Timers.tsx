@@ -1,7 +1,7 @@
 // Delayed messages that are pending, and the clock they wait for.
 import { useState } from "preact/hooks";
 import { clock, count } from "./format";
-import { message, useAnswer, useFilter, useSession, useStore } from "./hooks";
+import { message, useAnswer, useCan, useFilter, useSession, useStore } from "./hooks";
 import { List } from "./List";
 import { NotNarrowed } from "./NotNarrowed";
 import { useNames } from "./names";
@@ -14,6 +14,7 @@ export function Timers() {
   const { connection } = useSession();
   const store = useStore();
   const header = store.header;
+  const can = useCan();
   const names = useNames();
   const { filter } = useFilter();
   const { value, error, reload } = useAnswer<TimerPage>(
@@ -63,12 +64,12 @@ export function Timers() {
             <option key={name}>{name}</option>
           ))}
         </select>
-        <button type="submit" disabled={!header?.editable}>
+        <button type="submit" disabled={!can.edit}>
           Advance
         </button>
         <span class="sf-fill" />
         <span class="sf-dim" role="status">
-          {count(value?.total ?? 0)} pending
+          {value && `${count(value.total)} pending`}
         </span>
       </form>
       {(note || error) && (
@@ -88,7 +89,7 @@ export function Timers() {
             <bdi class="sf-dim">
               {timer.token && `token ${timer.token}`} {timer.owner ? `by ${timer.owner}` : ""}
             </bdi>
-            {header?.editable && (
+            {can.edit && (
               <button
                 type="button"
                 aria-label={`Cancel the message to ${names.address(timer.typename, timer.id)}`}

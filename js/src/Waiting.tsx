@@ -2,7 +2,15 @@
 import { useState } from "preact/hooks";
 import { Editor } from "./Editor";
 import { clock, count, duration } from "./format";
-import { useAct, useAnswer, useFilter, useOpenInvocation, useStore, useTick } from "./hooks";
+import {
+  useAct,
+  useAnswer,
+  useCan,
+  useFilter,
+  useOpenInvocation,
+  useStore,
+  useTick,
+} from "./hooks";
 import { List } from "./List";
 import { NotNarrowed } from "./NotNarrowed";
 import { useNames } from "./names";
@@ -39,6 +47,7 @@ export function Waiting() {
     500,
   );
   const [act, problem] = useAct();
+  const can = useCan();
   const [asking, setAsking] = useState(false);
   const rows = value?.rows ?? [];
   const stopped = rows.filter(isStopped);
@@ -54,27 +63,32 @@ export function Waiting() {
         <span role="status">
           {value
             ? `${count(value.total)} ${value.total === 1 ? "address waits" : "addresses wait"}`
-            : "Asking …"}
+            : !error && "Asking …"}
           {value && value.total > rows.length && `, the first ${rows.length} are here`}
         </span>
         <span class="sf-fill" />
-        <button type="button" disabled={stopped.length === 0} onClick={() => all("retry")}>
-          ↻ Retry all
-        </button>
-        {asking ? (
+        {can.act && (
           <>
-            <span>Give up the message at the head of {count(failed.length)}?</span>
-            <button type="button" class="sf-danger" onClick={() => all("discard_all")}>
-              Discard all
+            {" "}
+            <button type="button" disabled={stopped.length === 0} onClick={() => all("retry")}>
+              ↻ Retry all
             </button>
-            <button type="button" onClick={() => setAsking(false)}>
-              Keep
-            </button>
+            {asking ? (
+              <>
+                <span>Give up the message at the head of {count(failed.length)}?</span>
+                <button type="button" class="sf-danger" onClick={() => all("discard_all")}>
+                  Discard all
+                </button>
+                <button type="button" onClick={() => setAsking(false)}>
+                  Keep
+                </button>
+              </>
+            ) : (
+              <button type="button" disabled={failed.length === 0} onClick={() => setAsking(true)}>
+                ✕ Discard all …
+              </button>
+            )}
           </>
-        ) : (
-          <button type="button" disabled={failed.length === 0} onClick={() => setAsking(true)}>
-            ✕ Discard all …
-          </button>
         )}
       </div>
       {(problem || error) && (
@@ -103,6 +117,7 @@ export function Waiting() {
 
 function Address({ row, reload }: { row: WaitingRow; reload: () => void }) {
   const { header } = useStore();
+  const can = useCan();
   const names = useNames();
   const open = useOpenInvocation();
   const [act, problem, clear] = useAct();
@@ -141,17 +156,17 @@ function Address({ row, reload }: { row: WaitingRow; reload: () => void }) {
           <Since row={row} />
         </span>
         <span class="sf-fill" />
-        {header?.state === "paused" && header.editable && why === "queued" && (
+        {can.edit && header?.state === "paused" && why === "queued" && (
           <button type="button" onClick={step} aria-label={`Step ${name}`}>
             Step this
           </button>
         )}
-        {isStopped(row) && row.exact && (
+        {can.act && isStopped(row) && row.exact && (
           <button type="button" aria-label={`Retry ${name}`} onClick={() => done("retry")}>
             ↻ Retry
           </button>
         )}
-        {stuck && row.exact && (
+        {can.act && stuck && row.exact && (
           <>
             <button
               type="button"

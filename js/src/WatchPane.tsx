@@ -37,7 +37,7 @@ export function WatchPane({ typename, id }: { typename: string; id: string }) {
             {value.expires > 0 && <TimeLeft until={value.expires} />}
           </div>
         ))}
-        {!row && <span class="sf-dim">no message yet</span>}
+        {state.value && !row && <span class="sf-dim">no message yet</span>}
       </div>
       <ol class="sf-history" aria-label="Last invocations, newest first">
         {history.value?.slice(0, 10).map(({ row: each, by }, index) => (

@@ -1,7 +1,7 @@
 // The line to the kernel: updates come in, calls go out. One for each widget model.
 import { uniqueName } from "./page";
 import { Store } from "./store";
-import type { CallReply, Problem, Update } from "./wire";
+import { type CallReply, isOver, type Problem, type Update } from "./wire";
 
 /** The part of an anywidget model that is used here. */
 export interface Model {
@@ -13,6 +13,18 @@ export interface Model {
   off(event: string, callback?: (...args: never[]) => void): void;
   /** Of Jupyter's: what knows the kernel. */
   widget_manager?: unknown;
+  /** A run that has ended, in a page: it answers from what it holds. */
+  frozen?: boolean;
+}
+
+/** What can be done in a view. */
+export interface Abilities {
+  /** Ask the kernel, also of a session that is over. */
+  ask: boolean;
+  /** Act on the session. */
+  act: boolean;
+  /** Change its state, and its clock. */
+  edit: boolean;
 }
 
 /** What is looked at of a kernel, where a page knows it. */
@@ -28,6 +40,7 @@ const HELLO_MS = 1_000;
 /** A kernel that is restarted says so to nobody but the page. */
 const WATCH_MS = 500;
 const ENDED = new Set(["restarting", "autorestarting", "terminating", "dead"]);
+const HAS_ENDED = "the kernel has ended";
 /** Acknowledgements cost the kernel more than updates: one for several will do. */
 const ACK_MS = 500;
 
@@ -68,6 +81,13 @@ export class Connection {
     this.watch = setInterval(() => this.lookAtKernel(), WATCH_MS);
     document.addEventListener("visibilitychange", this.watchPage);
     window.addEventListener("pagehide", this.leave);
+  }
+
+  get can(): Abilities {
+    const { header } = this.store;
+    const ask = !this.gone && !this.model.frozen;
+    const act = ask && header !== null && !isOver(header);
+    return { ask, act, edit: act && header.editable };
   }
 
   close(): void {
@@ -118,6 +138,12 @@ export class Connection {
     if (this.gone) return;
     this.gone = true;
     clearInterval(this.hello);
+    this.late = 0;
+    for (const call of this.pending.values()) {
+      this.settle(call);
+      call.reject(new Error(HAS_ENDED));
+    }
+    this.pending.clear();
     this.store.changed();
   }
 
@@ -137,6 +163,7 @@ export class Connection {
 
   /** Ask the kernel to do something. Rejects with what it says went wrong. */
   call<T>(name: string, args: Record<string, unknown> = {}): Promise<T> {
+    if (this.gone) return Promise.reject(new Error(HAS_ENDED));
     const id = `${this.page}:${this.next++}`;
     return new Promise<T>((resolve, reject) => {
       const patience = setTimeout(() => {

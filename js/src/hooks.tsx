@@ -17,7 +17,7 @@ import {
   useRef,
   useState,
 } from "preact/hooks";
-import type { Connection, Model } from "./connection";
+import type { Abilities, Connection, Model } from "./connection";
 import type { Filter } from "./filter";
 import type { Selection } from "./selection";
 import type { Store } from "./store";
@@ -45,6 +45,13 @@ export function useStore(): Store {
   // Before the page is painted: of a report there is one update only, and it comes at once.
   useLayoutEffect(() => store.subscribe(() => redraw(undefined)), [store]);
   return store;
+}
+
+/** What can be done in this view, for all controls alike. */
+export function useCan(): Abilities {
+  const { connection } = useSession();
+  useStore();
+  return connection.can;
 }
 
 /** A trait of the widget: the notebook sees what is set, the view sees what the notebook sets. */
@@ -154,7 +161,10 @@ export interface Answer<T> {
   reload: () => void;
 }
 
-/** What the kernel answers to a call; asked again when `when` changes, at most once in `everyMs`. */
+/**
+ * What the kernel answers to a call; asked again when `when` changes, at most once in `everyMs`. When
+ * the kernel has ended, what was answered stays; what was not is not known any more.
+ */
 export function useAnswer<T>(
   name: string,
   args: Record<string, unknown>,
@@ -167,7 +177,12 @@ export function useAnswer<T>(
     error: "",
   });
   const question = JSON.stringify(args);
-  const now = useRef({ question, asked: 0, timer: undefined as number | undefined }).current;
+  const now = useRef({
+    question,
+    asked: 0,
+    timer: undefined as number | undefined,
+    answered: { question: "", value: undefined as T | undefined },
+  }).current;
   now.question = question;
   const ask = useCallback(async () => {
     now.timer = undefined;
@@ -176,14 +191,18 @@ export function useAnswer<T>(
     let found: { value: T | undefined; error: string };
     try {
       found = { value: await connection.call<T>(name, JSON.parse(mine)), error: "" };
+      now.answered = { question: mine, value: found.value };
     } catch (error) {
-      found = { value: undefined, error: message(error) };
+      const { question, value } = now.answered;
+      if (!connection.gone) found = { value: undefined, error: message(error) };
+      else if (question === mine && value !== undefined) found = { value, error: "" };
+      else found = { value: undefined, error: `${message(error)}: this is not known any more` };
     }
     if (mine === now.question) setAnswer(found); // else another question was asked meanwhile
   }, [connection, name]);
   useEffect(() => {
     ask();
-  }, [ask, question]);
+  }, [ask, question, connection.gone]);
   useEffect(() => {
     const wait = Math.max(0, now.asked + everyMs - Date.now());
     now.timer ??= setTimeout(ask, wait) as unknown as number;

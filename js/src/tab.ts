@@ -3,6 +3,7 @@ import { LocalModel, TRAITS } from "./localModel";
 
 /** After a failed request, so long until the next. */
 const PAUSE_MS = 1_000;
+const SILENT = "the session does not answer";
 
 export class TabModel extends LocalModel {
   private listening = false;
@@ -13,7 +14,7 @@ export class TabModel extends LocalModel {
   }
 
   send(content: unknown): void {
-    const message = content as { kind: string; page: string };
+    const message = content as { kind: string; page: string; id?: string };
     this.page = message.page;
     if (message.kind === "hello") {
       if (!this.listening) this.listen();
@@ -22,7 +23,7 @@ export class TabModel extends LocalModel {
     }
   }
 
-  private async say(message: unknown): Promise<void> {
+  private async say(message: { id?: string }): Promise<void> {
     try {
       const answer = await fetch(`${this.base}say`, {
         method: "POST",
@@ -31,7 +32,7 @@ export class TabModel extends LocalModel {
       });
       this.hear(await answer.json());
     } catch {
-      // The session has ended: the updates will tell.
+      this.hear({ kind: "reply", ...{ id: message.id, error: SILENT } });
     }
   }
 
@@ -44,7 +45,7 @@ export class TabModel extends LocalModel {
         if (answer.status === 200) this.hear(await answer.json());
         else if (answer.status !== 204) throw new Error(answer.statusText);
       } catch {
-        this.hear({ kind: "problem", ...{ text: "the session does not answer" } });
+        this.hear({ kind: "problem", ...{ text: SILENT } });
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
       }
     }

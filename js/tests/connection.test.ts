@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Connection, type Model } from "../src/connection";
 import type { Update } from "../src/wire";
-import { row, update } from "./rows";
+import { HEADER, row, update } from "./rows";
 
 class FakeKernel implements Model {
   sent: Record<string, unknown>[] = [];
@@ -152,4 +152,29 @@ test("a line that cannot be spoken on is dead", () => {
   kernel.broken = true;
   connection.call("pause").catch(() => {});
   expect(connection.gone).toBe(true);
+});
+
+test("of a kernel that has ended nothing is asked, and who asked before is told", async () => {
+  connection.show("a", true);
+  kernel.say(update([row(1)]));
+  expect(connection.can).toEqual({ ask: true, act: true, edit: true });
+  const before = connection.call("state");
+  vi.advanceTimersByTime(1_600);
+  expect(connection.late).toBe(1);
+  kernel.widget_manager = { kernel: { status: "restarting" } };
+  vi.advanceTimersByTime(600);
+  await expect(before).rejects.toThrow("the kernel has ended");
+  const sent = kernel.sent.length;
+  await expect(connection.call("send")).rejects.toThrow("the kernel has ended");
+  expect(kernel.sent).toHaveLength(sent);
+  expect(connection.late).toBe(0);
+  expect(connection.can).toEqual({ ask: false, act: false, edit: false });
+});
+
+test("what can be done is told by the session, too", () => {
+  expect(connection.can).toEqual({ ask: true, act: false, edit: false }); // nothing is known yet
+  kernel.say(update([], { header: { ...HEADER, editable: false } }));
+  expect(connection.can).toEqual({ ask: true, act: true, edit: false });
+  kernel.say(update([], { header: { ...HEADER, state: "stopped" } }));
+  expect(connection.can).toEqual({ ask: true, act: false, edit: false });
 });

@@ -1,11 +1,10 @@
 // @vitest-environment happy-dom
 import { h, render } from "preact";
 import { expect, test, vi } from "vitest";
-import type { Connection } from "../src/connection";
+import { Connection } from "../src/connection";
 import { HeaderBar } from "../src/HeaderBar";
 import { SessionContext } from "../src/hooks";
 import { Selection } from "../src/selection";
-import { Store } from "../src/store";
 import type { Header } from "../src/wire";
 import { HEADER, update } from "./rows";
 
@@ -14,10 +13,10 @@ vi.mock("../src/Sparkline", () => ({ Sparkline: () => null }));
 
 /** What the header says of a session in this state, and the buttons that can be pressed. */
 function shown(state: Header["state"]): [string, string[]] {
-  const store = new Store();
-  store.apply(update([], { header: { ...HEADER, state } }));
-  const connection = { store, gone: false, late: 0 } as Connection;
   const model = { get: () => 0, set() {}, save_changes() {}, on() {}, off() {}, send() {} };
+  const connection = new Connection(model);
+  const { store } = connection;
+  store.apply(update([], { header: { ...HEADER, state } }));
   const selection = new Selection(store, connection);
   const session = { connection, store, model, selection };
   const root = document.createElement("div");
@@ -28,6 +27,7 @@ function shown(state: Header["state"]): [string, string[]] {
     }),
     root,
   );
+  connection.close();
   const status = root.querySelector("[role=status]")?.textContent ?? "";
   const buttons = [...root.querySelectorAll("button")].filter((button) => !button.disabled);
   return [status, buttons.map((button) => button.textContent ?? "")];

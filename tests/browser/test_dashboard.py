@@ -519,6 +519,18 @@ def test_a_kernel_that_is_restarted_is_told_by_every_view_and_starts_anew(dashbo
         words = page.locator(".sf-root").nth(number).locator(".sf-gone")
         expect(words).to_contain_text("The kernel of this view has ended", timeout=2_000)
     expect(dashboard.get_by_role("button", name="Pause")).to_be_disabled()
+    # A pane that had not been looked at says nothing that is not so, and nothing is asked.
+    for name in ("Waiting", "State", "Functions", "Timers"):
+        dashboard.get_by_role("tab", name=name, exact=True).click()
+        shown = dashboard.get_by_role("tabpanel")
+        expect(shown).to_contain_text("the kernel has ended: this is not known any more")
+        for words in ("0 pending", "0 of 0", "Asking", "No function is declared"):
+            expect(shown).not_to_contain_text(words)
+    expect(dashboard.get_by_role("button", name="Advance")).to_be_disabled()
+    dashboard.get_by_role("tab", name="Send", exact=True).click()
+    expect(dashboard.get_by_role("button", name="Send", exact=True)).to_be_disabled()
+    expect(dashboard).not_to_contain_text("has not answered yet")
+    dashboard.get_by_role("tab", name="Invocations", exact=True).click()
     for _ in range(3):
         page.evaluate(
             """() => {
