@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { effects } from "./chain";
 import { addressFilter, splitAddress } from "./filter";
-import { clock, milliseconds } from "./format";
+import { clock, milliseconds, times } from "./format";
 import { message, useSession, useStore, useTrait } from "./hooks";
 import { useNames } from "./names";
 import { SendAgain } from "./SendAgain";
@@ -51,7 +51,7 @@ export function Detail({ seq, select }: { seq: number; select: (seq: number) => 
           <button type="button" aria-pressed={diagram} onClick={() => setDiagram(!diagram)}>
             Sequence
           </button>
-          {shown && !full && hasCuts(shown) && (
+          {connection.can.ask && shown && !full && hasCuts(shown) && (
             <button type="button" onClick={() => setFull(true)}>
               Show all
             </button>
@@ -163,7 +163,7 @@ function Body({ detail, row }: { detail: Wire; row: Row | undefined }) {
           <div class={error.repaired ? "" : "sf-alarm"}>
             {!error.repaired && "✗ "}
             {error.type}: <Leaf node={error.message} />
-            {error.retries > 0 && ` (and ${error.retries} times again)`}
+            {error.retries > 0 && ` (and ${times(error.retries)} again)`}
           </div>
           <Traceback error={error} />
         </Part>

@@ -1,5 +1,5 @@
 // What is wrong with the view itself: it never says what is not so.
-import { count } from "./format";
+import { counted } from "./format";
 import { useSession, useStore } from "./hooks";
 import { type Header, isOver } from "./wire";
 
@@ -20,7 +20,8 @@ export function Standing() {
     !connection.gone && problem && `The view stands still: ${problem}`,
     !connection.gone && header?.health,
     !connection.gone && connection.late > 0 && "The kernel has not answered yet: it runs a cell.",
-    missed > 0 && `${count(missed)} invocations passed while nobody looked: no graph counts them.`,
+    missed > 0 &&
+      `${counted(missed, "invocation")} passed while nobody looked: no graph counts ${missed === 1 ? "it" : "them"}.`,
   ].filter((each): each is string => Boolean(each));
   const over = !connection.gone && header && isOver(header) && OVER[header.state];
   return (

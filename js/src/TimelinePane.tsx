@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { chain } from "./chain";
 import { withTerms } from "./filter";
-import { clock, count, duration, milliseconds, moved } from "./format";
+import { clock, count, counted, duration, milliseconds, moved, times } from "./format";
 import { useAnswer, useFilter, useStore, useTrait, useWidth } from "./hooks";
 import { useNames } from "./names";
 import { useLit } from "./Presenter";
@@ -61,7 +61,7 @@ export function TimelinePane() {
         </label>
         {data.jumps.length > 0 && (
           <span class="sf-dim" title={data.jumps.map(moved).join("\n")}>
-            ▸▸ clock moved {data.jumps.length === 1 ? "once" : `${data.jumps.length} times`}
+            ▸▸ clock moved {times(data.jumps.length)}
           </span>
         )}
         {rows.length > MOST_BARS && <span class="sf-dim">the newest {count(MOST_BARS)}</span>}
@@ -173,7 +173,7 @@ function Chart({ data, labels, selected, chained, select, brushed, children }: C
         class="sf-timeline"
         ref={box}
         role="group"
-        aria-label={`Timeline of ${data.bars.length} invocations: left and right walk, plus and minus zoom`}
+        aria-label={`Timeline of ${counted(data.bars.length, "invocation")}: left and right walk, plus and minus zoom`}
         tabIndex={0}
         onScroll={(event) => setTop(event.currentTarget.scrollTop)}
         onKeyDown={(event) => {

@@ -1,6 +1,6 @@
 // One causal chain over time: a bar for each invocation, below the one that caused it.
 import { chain } from "./chain";
-import { isOpenError, milliseconds } from "./format";
+import { counted, isOpenError, milliseconds } from "./format";
 import { useStore } from "./hooks";
 
 export function Waterfall({ seq, select }: { seq: number; select: (seq: number) => void }) {
@@ -12,7 +12,7 @@ export function Waterfall({ seq, select }: { seq: number; select: (seq: number) 
   return (
     <div class="sf-waterfall">
       <div class="sf-dim">
-        {links.length} invocations in {milliseconds(span)} ms
+        {counted(links.length, "invocation")} in {milliseconds(span)} ms
       </div>
       {links.map(({ row, depth }) => {
         const left = ((row.time - begin) / span) * 100;

@@ -20,6 +20,16 @@ export function count(value: number): string {
   return value < 1_000_000 ? `${Math.round(value / 1000)}k` : `${(value / 1_000_000).toFixed(1)}M`;
 }
 
+/** 1 invocation, 2 invocations */
+export function counted(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
+/** once, 2 times */
+export function times(value: number): string {
+  return value === 1 ? "once" : `${count(value)} times`;
+}
+
 /** 0.012, 1.23, 45.6, 789 */
 export function milliseconds(value: number): string {
   if (value === 0) return "0";

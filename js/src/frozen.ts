@@ -1,7 +1,10 @@
 // A run that has ended, in a page of its own: what a kernel would answer is in the page.
+import type { Lookup } from "./filter";
 import { LocalModel, TRAITS } from "./localModel";
+import { valueIn } from "./lookup";
+import type { Matched } from "./selection";
 import { inOrder } from "./sorting";
-import type { Detail, StatePage, TimerPage, Update } from "./wire";
+import type { Detail, StatePage, TimerPage, Update, WaitingPage } from "./wire";
 
 /** What `s.report(path)` writes; statefun_nb/views/report.py says the same in Python. */
 export interface Frozen {
@@ -10,7 +13,7 @@ export interface Frozen {
   states: Record<string, StatePage>;
   histories: Record<string, unknown>;
   timers: TimerPage;
-  waiting: unknown;
+  waiting: WaitingPage;
   functions: unknown;
 }
 
@@ -19,6 +22,8 @@ type Arguments = Record<string, unknown>;
 const AS_IT_WAS = "this is a report of a run that has ended: nothing can be done to it";
 
 export class FrozenModel extends LocalModel {
+  readonly frozen = true;
+
   constructor(private readonly data: Frozen) {
     super({ ...TRAITS, pane: "timeline" });
   }
@@ -50,19 +55,33 @@ export class FrozenModel extends LocalModel {
         return this.state(typename, args);
       case "history":
         return data.histories[`${typename}/${id}`] ?? [];
-      case "timers": {
-        const rows = data.timers.rows.filter(
-          (row) => (!typename || row.typename === typename) && row.id.includes(id),
-        );
-        return { ...data.timers, rows };
-      }
+      case "timers":
+        return of(data.timers, typename, id);
       case "waiting":
-        return data.waiting;
+        return of(data.waiting, typename, id);
+      case "matching":
+        return this.matching(args as unknown as Lookup & { after: number });
       case "functions":
         return data.functions;
       default:
         return undefined;
     }
+  }
+
+  /** Values as the report holds them, which has cut long ones. */
+  private matching({ after, ...lookup }: Lookup & { after: number }): Matched {
+    const seqs: number[] = [];
+    let unknown = 0;
+    let upto = after;
+    for (const [seq] of this.data.update.rows) {
+      if (seq <= after) continue;
+      upto = Math.max(upto, seq);
+      const detail = this.data.details[seq];
+      const found = detail && valueIn(detail, lookup);
+      if (found) seqs.push(seq);
+      else if (found === undefined) unknown++;
+    }
+    return { seqs, upto, unknown };
   }
 
   private state(typename: string, args: Arguments): StatePage | undefined {
@@ -77,6 +96,18 @@ export class FrozenModel extends LocalModel {
     // The report has no more of them: there is nothing to show more of.
     return { ...page, rows, total, most: rows.length, ordered: sort ? rows.length : total };
   }
+}
+
+/** A page of a function or an instance; with a total of its own, unless all are meant. */
+function of<T extends { typename: string; id: string }>(
+  page: { total: number; rows: T[] },
+  typename: string,
+  id: string,
+): { total: number; rows: T[] } {
+  if (!typename && !id) return page;
+  const named = (name: string) => !typename || [name, name.split("/")[1]].includes(typename);
+  const rows = page.rows.filter((row) => named(row.typename) && (!id || row.id === id));
+  return { ...page, rows, total: rows.length };
 }
 
 /** The data as the page has it: JSON, gzipped, in base64. */

@@ -1,23 +1,29 @@
 // The rows that a filter leaves, kept up to date as rows come; one for all panes of a view.
 import type { Connection } from "./connection";
 import { type Around, type Filter, type Lookup, parseFilter } from "./filter";
+import { counted } from "./format";
 import type { Store } from "./store";
-import type { Row } from "./wire";
+import type { Matches, Row } from "./wire";
 
 /** Values inside messages are asked about, and times looked at, once in so long. */
 const EVERY_MS = 1_000;
 
-interface Matches {
+/** The answer to a lookup; of so many a report has not the whole values. */
+export interface Matched extends Matches {
+  unknown?: number;
+}
+
+interface Known {
   seqs: Set<number>;
   upto: number;
   asked: number;
+  /** Why values could not be looked for; "" when they could. */
+  problem: string;
   waiting: boolean;
 }
 
 export class Selection {
   filter: Filter = parseFilter("");
-  /** Why values could not be looked for; "" when they could. */
-  problem = "";
   /** Counts up when rows went, or others match. */
   version = 0;
 
@@ -26,12 +32,18 @@ export class Selection {
   private seen = 0;
   private reordered = -1;
   private madeAt = 0;
-  private readonly matches = new Map<string, Matches>();
+  private readonly matches = new Map<string, Known>();
 
   constructor(
     private readonly store: Store,
     private readonly connection: Pick<Connection, "call">,
   ) {}
+
+  /** Why values that the filter asks for could not be looked for; "" when they could. */
+  get problem(): string {
+    const problems = this.filter.lookups.map((each) => this.matches.get(keyOf(each))?.problem);
+    return problems.find(Boolean) ?? "";
+  }
 
   /** The rows that match, in the order of their numbers. */
   of(text: string): Row[] {
@@ -85,7 +97,7 @@ export class Selection {
     const key = keyOf(lookup);
     let known = this.matches.get(key);
     if (!known) {
-      known = { seqs: new Set(), upto: 0, asked: 0, waiting: false };
+      known = { seqs: new Set(), upto: 0, asked: 0, problem: "", waiting: false };
       this.matches.set(key, known);
     }
     const last = this.store.rows.at(-1)?.seq ?? 0;
@@ -93,14 +105,14 @@ export class Selection {
     known.waiting = true;
     known.asked = Date.now();
     this.connection
-      .call<{ seqs: number[]; upto: number }>("matching", { ...lookup, after: known.upto })
-      .then(({ seqs, upto }) => {
+      .call<Matched>("matching", { ...lookup, after: known.upto })
+      .then(({ seqs, upto, unknown = 0 }) => {
         for (const seq of seqs) known.seqs.add(seq);
         known.upto = Math.max(known.upto, upto);
-        this.problem = "";
+        known.problem = unknown ? lacking(unknown) : "";
       })
       .catch((reason) => {
-        this.problem = reason instanceof Error ? reason.message : String(reason);
+        known.problem = reason instanceof Error ? reason.message : String(reason);
       })
       .finally(() => {
         known.waiting = false;
@@ -108,6 +120,10 @@ export class Selection {
         this.store.changed();
       });
   }
+}
+
+function lacking(unknown: number): string {
+  return `This report has not the whole values of ${counted(unknown, "invocation")}.`;
 }
 
 function keyOf({ of, path, compare, value }: Lookup): string {

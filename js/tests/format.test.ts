@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isOpenError, outcome, percentiles } from "../src/format";
+import { counted, isOpenError, outcome, percentiles, times } from "../src/format";
 import { row } from "./rows";
 
 test.each([
@@ -18,4 +18,11 @@ test.each([
 test("how long a function takes is not known before its first invocation", () => {
   expect(percentiles({ p50: 0, p99: 0 })).toBe("–");
   expect(percentiles({ p50: 0.0071, p99: 12 })).toBe("0.007 · 12.0");
+});
+
+test("one is not many", () => {
+  expect([1, 2, 0].map((each) => counted(each, "invocation"))).toEqual([
+    ...["1 invocation", "2 invocations", "0 invocations"],
+  ]);
+  expect([times(1), times(3)]).toEqual(["once", "3 times"]);
 });

@@ -1,10 +1,12 @@
 // @vitest-environment happy-dom
 import { gzipSync } from "node:zlib";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { Connection } from "../src/connection";
 import { type Frozen, FrozenModel, thaw } from "../src/frozen";
+import { valueIn } from "../src/lookup";
 import { checkValue } from "../src/Send";
-import type { Detail } from "../src/wire";
+import { Selection } from "../src/selection";
+import type { Detail, TimerPage, WaitingRow } from "../src/wire";
 import { row, update } from "./rows";
 
 const PAGE = {
@@ -54,6 +56,87 @@ test("its state is sorted, too", async () => {
 test("nothing can be done to it, and what is not there is said", async () => {
   await expect(open().call("retry")).rejects.toThrow("a run that has ended");
   await expect(connection.call("detail", { seq: 2 })).rejects.toThrow("newer invocations");
+});
+
+function qty(value: number): Detail["message"] {
+  return ["map", [["qty", value]], 1];
+}
+
+const ALL: Frozen = {
+  ...DATA,
+  update: update([1, 2, 3, 4].map((seq) => row(seq))),
+  details: Object.fromEntries(
+    ([qty(5), qty(1), ["deep"]] as Detail["message"][]).map((message, index) => {
+      return [index + 1, { seq: index + 1, message, after: null } as Detail];
+    }),
+  ),
+  timers: {
+    now: 0,
+    total: 2,
+    rows: ["bob", "al"].map((id, number) => {
+      return { number, due: 0, owner: "", token: "", typename: "a/b", id, text: "" };
+    }),
+  },
+  waiting: { total: 1, rows: [{ typename: "a/b", id: "bob" } as WaitingRow] },
+};
+
+test("its panes follow the filter", async () => {
+  connection = new Connection(new FrozenModel(ALL));
+  const total = async (name: string, typename = "", id = "") =>
+    (await connection.call<TimerPage>(name, { typename, id })).total;
+  expect(await total("timers")).toBe(2);
+  expect(await total("timers", "a/b", "bob")).toBe(1);
+  expect(await total("waiting", "b")).toBe(1);
+  expect(await total("waiting", "", "al")).toBe(0);
+});
+
+test("values are looked for in what it holds, and what it does not hold is said", async () => {
+  connection = new Connection(new FrozenModel(ALL));
+  connection.show("page", true);
+  await Promise.resolve();
+  const selection = new Selection(connection.store, connection);
+  const seqs = (text: string) => selection.of(text).map(({ seq }) => seq);
+  seqs("message.qty > 2");
+  await vi.waitFor(() => expect(seqs("message.qty > 2")).toEqual([1]));
+  expect(selection.problem).toContain("has not the whole values of 2");
+  expect(seqs("")).toEqual([1, 2, 3, 4]);
+  expect(selection.problem).toBe("");
+  expect(connection.can).toEqual({ ask: false, act: false, edit: false });
+});
+
+const VALUES: Detail["message"] = [
+  "map",
+  [
+    ["n", 3],
+    ["on", true],
+    ["none", null],
+    ["name", "Ann"],
+    ["items", ["list", [["map", [["sku", "hat"]], 1]], 5]],
+    ["long", ["text", "beginning", 9_000]],
+    ["huge", ["number", "9007199254740993"]],
+  ],
+  8,
+];
+
+test.each([
+  ["n", ">", "2", true],
+  ["n", "=", "3.0", true],
+  ["n", "<", "x", false],
+  ["on", "=", "true", true],
+  ["none", ":", "non", true],
+  ["name", ":", "an", true],
+  ["name", "=", "ann", false],
+  ["items[0].sku", "=", "hat", true],
+  ["items[4].sku", "=", "hat", undefined],
+  ["items[5].sku", "=", "hat", false],
+  ["n.x", "=", "1", false],
+  ["long", ":", "begin", true],
+  ["long", ":", "end", undefined],
+  ["huge", ">", "5", true],
+  ["other", "=", "1", undefined],
+])("a value inside: %s%s%s", (path, compare, value, found) => {
+  const detail = { message: VALUES } as Detail;
+  expect(valueIn(detail, { of: "message", path, compare, value })).toBe(found);
 });
 
 test("it comes packed", async () => {
