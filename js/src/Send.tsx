@@ -1,10 +1,12 @@
 // A form that sends a message, and says what came of it.
 import { useMemo, useRef, useState } from "preact/hooks";
+import { outcome } from "./format";
 import { useAct, useAnswer, useCan, useOpenInvocation, useRemembered, useStore } from "./hooks";
 import { useNames } from "./names";
 import { uniqueName } from "./page";
+import { find, isLost, type Sent } from "./sent";
 import type { Store } from "./store";
-import { type FunctionPage, MESSAGE_TYPES } from "./wire";
+import { type FunctionPage, LONGEST_DELAY, MESSAGE_TYPES } from "./wire";
 
 interface Draft {
   typename: string;
@@ -14,9 +16,8 @@ interface Draft {
   delay: string;
 }
 
-interface Sent extends Draft {
-  /** The last invocation before it was sent: what came of it is behind. */
-  after: number;
+interface Entry extends Sent {
+  readonly draft: Draft;
 }
 
 const EMPTY: Draft = { typename: "", id: "", text: "", type: "", delay: "" };
@@ -31,23 +32,25 @@ export function Send() {
   }).current;
   // What is typed stays, also when another pane is looked at.
   const [draft, setDraft] = useRemembered<Draft>("draft", EMPTY);
-  const [history, setHistory] = useState<Sent[]>(() => kept);
+  const [history, setHistory] = useState<Entry[]>(() => kept);
   const [act, problem, clear] = useAct();
   const form = useRef<HTMLFormElement>(null);
   const { value } = useAnswer<FunctionPage>("functions", {}, store.header?.functions.length);
   const takes = value?.rows.find((row) => row.typename === draft.typename)?.takes ?? [];
   const ids = useMemo(() => recentIds(store, draft.typename), [store.version, draft.typename]);
-  const wrong = checkValue(draft);
+  const wrong = checkValue(draft) || checkDelay(draft.delay);
   const set = (change: Partial<Draft>) => {
     clear();
     setDraft({ ...draft, ...change });
   };
   const send = async (event?: Event) => {
     event?.preventDefault();
-    const { delay, ...rest } = draft;
-    const after = store.rows.at(-1)?.seq ?? 0;
-    if ((await act("send", { ...rest, delay: Number(delay) || 0 })) === undefined) return;
-    kept = [{ ...draft, after }, ...kept].slice(0, MOST);
+    const { typename, id, text } = draft;
+    const delay = Number(draft.delay) || 0;
+    const due = store.now() + delay * 1_000;
+    const entry = { typename, id, text, draft, after: store.newest, due, row: undefined };
+    if ((await act("send", { ...draft, delay })) === undefined) return;
+    kept = [entry, ...kept].slice(0, MOST);
     setHistory(kept);
   };
   return (
@@ -118,6 +121,7 @@ export function Send() {
             <input
               type="number"
               min="0"
+              max={LONGEST_DELAY}
               step="any"
               placeholder="0"
               value={draft.delay}
@@ -144,7 +148,7 @@ export function Send() {
 }
 
 // As long as the page is open.
-let kept: Sent[] = [];
+let kept: Entry[] = [];
 
 function recentIds(store: Store, typename: string): string[] {
   const found = new Set<string>();
@@ -153,6 +157,13 @@ function recentIds(store: Store, typename: string): string[] {
     if (row && (!typename || row.typename === typename)) found.add(row.id);
   }
   return [...found];
+}
+
+/** Longer than any date is away, a message would never be served. */
+export function checkDelay(seconds: string): string {
+  if (Number(seconds) <= LONGEST_DELAY) return "";
+  const most = LONGEST_DELAY.toLocaleString("en");
+  return `The delay is longer than any date is away: at most ${most} seconds.`;
 }
 
 /** JSON is held to be JSON while it is typed. */
@@ -167,21 +178,18 @@ export function checkValue({ type, text }: Pick<Draft, "type" | "text">): string
   }
 }
 
-function History({ sent, again }: { sent: Sent[]; again: (draft: Draft) => void }) {
+function History({ sent, again }: { sent: Entry[]; again: (draft: Draft) => void }) {
   const store = useStore();
   const names = useNames();
   const open = useOpenInvocation();
   if (sent.length === 0) {
     return <div class="sf-empty">What you send from here is listed, with what came of it.</div>;
   }
+  find(sent, store);
   return (
     <ol class="sf-sent-before" aria-label="Sent before, newest first">
       {sent.map((each, index) => {
-        const { after, ...draft } = each;
-        const row = store.rows.find(
-          ({ seq, typename, id, caller }) =>
-            seq > after && typename === each.typename && id === each.id && caller === "",
-        );
+        const { row } = each;
         return (
           <li key={sent.length - index}>
             <span role="status">
@@ -190,12 +198,14 @@ function History({ sent, again }: { sent: Sent[]; again: (draft: Draft) => void 
             <bdi class="sf-mono sf-dim">{each.text.slice(0, 80)}</bdi>{" "}
             {row ? (
               <button type="button" class="sf-link" onClick={() => open(row.seq)}>
-                #{row.seq} {row.status === "ok" ? "✓" : `✗ ${row.error}`}
+                #{row.seq} {outcome(row)}
               </button>
             ) : (
-              <span class="sf-dim">not served yet</span>
+              <span class="sf-dim">
+                {isLost(each, store) ? "its invocation is not kept any more" : "not served yet"}
+              </span>
             )}{" "}
-            <button type="button" onClick={() => again(draft)}>
+            <button type="button" onClick={() => again(each.draft)}>
               Again
             </button>
           </li>

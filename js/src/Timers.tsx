@@ -6,7 +6,7 @@ import { List } from "./List";
 import { NotNarrowed } from "./NotNarrowed";
 import { useNames } from "./names";
 import { TimeLeft } from "./TimeLeft";
-import type { TimerPage } from "./wire";
+import { LONGEST_DELAY, type TimerPage } from "./wire";
 
 const UNITS = { seconds: 1, minutes: 60, hours: 3600, days: 86_400 } as const;
 
@@ -49,6 +49,7 @@ export function Timers() {
           <input
             type="number"
             min="0"
+            max={LONGEST_DELAY / UNITS[unit]}
             step="any"
             required
             value={amount}

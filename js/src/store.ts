@@ -32,6 +32,8 @@ export class Store {
   rates = new Map<string, number>();
   types: Update["types"] = {};
   waiting = 0;
+  /** The oldest invocation that the kernel keeps. */
+  first = 0;
   missed = 0;
   /** Why the kernel could not make an update; "" when it could. */
   problem = "";
@@ -66,6 +68,7 @@ export class Store {
     this.types = update.types;
     this.waiting = update.waiting;
     this.missed = update.missed;
+    this.first = update.first;
     this.problem = "";
     this.jumps = update.jumps;
     this.clockAhead = update.header.now - now;
@@ -97,6 +100,17 @@ export class Store {
     this.version++;
     this.reordered++;
     this.changed();
+  }
+
+  /** The newest invocation that is known, hidden or not. */
+  get newest(): number {
+    return Math.max(this.rows.at(-1)?.seq ?? 0, this.hidden.at(-1)?.seq ?? 0);
+  }
+
+  /** All rows after an invocation, hidden or not. */
+  since(seq: number): Row[] {
+    const after = (rows: Row[]) => rows.slice(lowerBound(rows, seq + 1));
+    return merge(after(this.hidden), after(this.rows));
   }
 
   /** The row of an invocation, by binary search. */

@@ -318,6 +318,9 @@ export const MESSAGE_TYPES = [
   "sf.FloatType",
 ] as const;
 
+/** Seconds that a message may be delayed by; the kernel has the same limit. */
+export const LONGEST_DELAY = 250_000_000_000;
+
 export interface TimerPage {
   now: number;
   total: number;

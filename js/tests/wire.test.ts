@@ -1,6 +1,7 @@
 // The fields of both sides are those of one file, which a test in Python compares as well.
 import { expect, test } from "vitest";
 import fields from "../../tests/views/wire.json";
+import { checkDelay } from "../src/Send";
 import { FIELDS } from "../src/tokens";
 import {
   type CallReply,
@@ -16,6 +17,7 @@ import {
   type FunctionState,
   type Header,
   isOver,
+  LONGEST_DELAY,
   type Matches,
   MESSAGE_TYPES,
   type Problem,
@@ -273,6 +275,13 @@ test("each place of a row is what the kernel's side puts there", () => {
 
 test("the form offers the types that the kernel knows", () => {
   expect([...MESSAGE_TYPES]).toEqual(fields.message_types);
+});
+
+test("the form takes the delays that the kernel takes", () => {
+  expect(LONGEST_DELAY).toBe(fields.longest_delay);
+  expect(checkDelay(String(LONGEST_DELAY))).toBe("");
+  expect(checkDelay("")).toBe("");
+  expect(checkDelay("1e15")).toContain("at most 250,000,000,000 seconds");
 });
 
 test("the filter's names are documented on the kernel's side", () => {

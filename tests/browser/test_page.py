@@ -226,6 +226,35 @@ def test_what_is_typed_is_offered_what_there_is(live):
     eventually(lambda: offers(form.get_by_label("Id")) == ["hat"])
 
 
+def test_each_message_that_was_sent_has_its_own_invocation(session, live):
+    session.pause()
+    form = pane(live, "Send")
+    form.get_by_label("Function").fill("shop/cart")
+    form.get_by_label("Id").fill("dora")
+    form.get_by_label("Delay").fill("1e15")
+    expect(form.get_by_role("alert")).to_contain_text("at most 250,000,000,000 seconds")
+    form.get_by_label("Delay").fill("")
+    listed = form.get_by_role("listitem")
+    for number, value in enumerate(("1", "-2", "3"), 1):
+        form.get_by_label("Value").fill(value)
+        form.get_by_role("button", name="Send", exact=True).click()
+        expect(listed).to_have_count(number)
+    expect(listed.filter(has_text="not served yet")).to_have_count(3)
+    session.resume()
+    expect(listed.filter(has_text="✗ ValueError: negative")).to_have_count(1)
+    session.discard("shop/cart", "dora")
+    expect(listed.filter(has_text="✓ ok")).to_have_count(2)
+    live.get_by_role("button", name="Clear view").click()
+    expect(rows(live)).to_have_count(0)
+    seqs = {each.message.value: each.seq for each in session.invocations if is_dora(each)}
+    for line, value in zip(listed.all(), (3, -2, 1), strict=True):
+        expect(line).to_contain_text(f"#{seqs[value]} ")
+
+
+def is_dora(each):
+    return each.address.id == "dora"
+
+
 def test_columns_are_sized_by_keys(live, page):
     head = live.get_by_role("columnheader").filter(has_text="message")
     before = head.bounding_box()["width"]

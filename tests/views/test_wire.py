@@ -9,6 +9,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.protocol.effects import LONGEST_DELAY_MS
 from statefun_nb.views import wire
 from statefun_nb.views.calls import Calls
 from statefun_nb.views.feed import Feed
@@ -25,12 +26,16 @@ def test_declared_fields(name):
 
 
 def test_nothing_else_is_listed():
-    words = {"statuses", "states", "filter", "message_types"}
+    words = {"statuses", "states", "filter", "message_types", "longest_delay"}
     assert set(FIELDS) == {*wire.__all__, *words}
 
 
 def test_message_types():
     assert list(MESSAGE_TYPES) == FIELDS["message_types"]
+
+
+def test_the_longest_delay():
+    assert FIELDS["longest_delay"] * 1000 == LONGEST_DELAY_MS
 
 
 def test_declared_words():
