@@ -1,28 +1,31 @@
 // The flow graph: who sends to whom, how much, what waits, and where it fails.
+import type { RefObject } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
-import { count, milliseconds } from "./format";
+import { count, percentiles } from "./format";
 import {
   addFacts,
   addTimers,
   type Graph,
   type GraphEdge,
   type GraphNode,
-  NODE_HEIGHT,
   NODE_WIDTH,
   type Parts,
   place,
+  type Room,
   rowParts,
   shape,
   typeParts,
 } from "./graph";
 import { useAnswer, useFilter, useStore, useTrait, useWidth } from "./hooks";
 import { type Names, useNames } from "./names";
+import { useMagnification } from "./Presenter";
 import { uniqueName } from "./page";
 import type { FunctionPage, TimerPage } from "./wire";
 
-const LABEL = 25;
-/** A box is as wide as the longest label needs, in pixels a letter. */
-const [NARROW, LETTER] = [132, 7.2];
+/** A box is as wide as its longest line needs, and grows in steps; names that are longer are cut. */
+const [NARROW, MARGIN, STEP] = [132, 24, 8];
+/** From one line in a box to the next. */
+const LINE = 16;
 /** Text of 12 px is never drawn smaller than 11. */
 const [LEAST, MOST] = [11 / 12, 2];
 /** A pulse for each message can be followed up to so many a second. */
@@ -52,7 +55,7 @@ export function GraphPane() {
   };
   return (
     <div class="sf-pane sf-graph-pane">
-      <Canvas parts={parts} open={open}>
+      <Canvas parts={parts} lines={single ? 2 : 3} open={open}>
         <label>
           <input
             type="checkbox"
@@ -70,29 +73,47 @@ export function GraphPane() {
 
 interface CanvasProps {
   parts: Parts;
+  /** So many has the box of a function room for. */
+  lines: number;
   open: (filter: string) => void;
   children: preact.ComponentChildren;
 }
 
-function Canvas({ parts, open, children }: CanvasProps) {
+function Canvas({ parts, lines, open, children }: CanvasProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const names = useNames();
   const arrow = useRef(uniqueName()).current;
   const width = useWidth(scroller);
   const [zoom, setZoom] = useState(1);
+  const larger = useMagnification(scroller);
   const kind = shape(parts);
-  const layout = useMemo(() => fitting(parts, width, names), [kind, width]);
-  // The layout stays while only counts change.
+  const measure = useMeasure(scroller);
+  const needed = Math.max(NARROW, ...[...parts.nodes.values()].map(widthOf));
+  const widest = useRef({ kind, box: 0 });
+  if (widest.current.kind !== kind) widest.current = { kind, box: 0 };
+  widest.current.box = Math.max(widest.current.box, Math.ceil(needed / STEP) * STEP);
+  const { box } = widest.current;
+  // The layout stays while only counts change, unless one has no room any more.
+  const layout = useMemo(
+    () => fitting(parts, width / larger, { width: box, lines }),
+    [kind, width, larger, box, lines],
+  );
   const nodes = layout.nodes.map((node) => {
-    const { x, y } = node;
-    return { ...(parts.nodes.get(node.key) ?? node), x, y };
+    const { x, y, height } = node;
+    return { ...(parts.nodes.get(node.key) ?? node), x, y, height };
   });
   const edges = layout.edges.map((edge) => {
     const { count: messages = 0, rate = 0 } = parts.edges.get(edge.key) ?? {};
     return { ...edge, count: messages, rate };
   });
-  const fit = Math.max(LEAST, Math.min(1.15, width / (layout.width || 1)));
-  const scale = Math.max(LEAST, Math.min(MOST, fit * zoom));
+  const fit = Math.max(LEAST, Math.min(1.15, width / larger / (layout.width || 1)));
+  const scale = larger * Math.max(LEAST, Math.min(MOST, fit * zoom));
+
+  function widthOf(node: GraphNode): number {
+    const [name = 0, ...facts] = linesOf(node, names).map(measure);
+    return MARGIN + Math.max(Math.min(name, NODE_WIDTH - MARGIN), ...facts);
+  }
+
   return (
     <>
       <div class="sf-bar">
@@ -133,7 +154,8 @@ function Canvas({ parts, open, children }: CanvasProps) {
                 key={node.key}
                 node={node}
                 box={layout.box}
-                names={names}
+                lines={linesOf(node, names)}
+                measure={measure}
                 open={() => open(node.filter)}
               />
             ))}
@@ -152,15 +174,29 @@ function Canvas({ parts, open, children }: CanvasProps) {
 }
 
 /** Where a row of layers does not fit, they stand below one another. */
-function fitting(parts: Parts, width: number, names: Names): Graph {
-  const labels = [...parts.nodes.values()].map(
-    ({ kind, label }) => (kind === "topic" ? label : names.text(label)).length,
-  );
-  const box = Math.max(NARROW, Math.min(NODE_WIDTH, Math.max(0, ...labels) * LETTER + 24));
-  const wide = place(parts, "LR", box);
+function fitting(parts: Parts, width: number, room: Room): Graph {
+  const wide = place(parts, "LR", room);
   if (wide.width * LEAST <= width) return wide;
-  const tall = place(parts, "TB", box);
+  const tall = place(parts, "TB", room);
   return tall.width < wide.width ? tall : wide;
+}
+
+type Measure = (text: string) => number;
+
+/** How wide a text is in the graph, before it is scaled. */
+function useMeasure(element: RefObject<HTMLElement | null>): Measure {
+  return useMemo(() => {
+    const pen = document.createElement("canvas").getContext("2d");
+    let ready = false;
+    return (text) => {
+      if (!pen) return 0;
+      if (!ready && element.current) {
+        pen.font = `12px ${getComputedStyle(element.current).fontFamily}`; // as panes.css says
+        ready = true;
+      }
+      return pen.measureText(text).width;
+    };
+  }, [element]);
 }
 
 function Arrow({ id }: { id: string }) {
@@ -229,45 +265,74 @@ interface NodeBoxProps {
   node: GraphNode;
   /** Its width. */
   box: number;
-  names: Names;
+  lines: string[];
+  measure: Measure;
   open: () => void;
 }
 
-function NodeBox({ node, box, names, open }: NodeBoxProps) {
-  const { kind, label } = node;
-  const name = kind === "topic" ? label : names.text(label);
-  const shown = name.length > LABEL ? `…${name.slice(1 - LABEL)}` : name;
-  const facts = kind === "function" ? factsOf(node) : "";
+function NodeBox({ node, box, lines, measure, open }: NodeBoxProps) {
+  const { kind, height } = node;
+  const [name = "", ...facts] = lines;
+  const shown = [cutToFit(name, box - MARGIN, measure), ...facts];
+  const first = height / 2 - (LINE * (shown.length - 1)) / 2 + 4;
   const state = node.errors ? "sf-failed" : node.parked || node.waiting ? "sf-backlog" : "";
   return (
     <g
       class={`sf-node sf-node-${kind} ${state}`}
-      transform={`translate(${node.x - box / 2} ${node.y - NODE_HEIGHT / 2})`}
+      transform={`translate(${node.x - box / 2} ${node.y - height / 2})`}
       role="button"
       tabindex={0} // as SVG has it
       onClick={open}
       onKeyDown={pressed(open)}
     >
-      <title>{`${kind} ${label.slice(0, 200)}${facts && `\n${facts}`}\nshow its invocations`}</title>
-      <rect width={box} height={NODE_HEIGHT} rx={kind === "function" ? 5 : NODE_HEIGHT / 2} />
-      <text x={box / 2} y={facts ? 18 : 26} text-anchor="middle">
-        {shown}
-      </text>
-      {facts && (
-        <text class="sf-small" x={box / 2} y={34} text-anchor="middle">
-          {facts}
+      <title>{titleOf(node)}</title>
+      <rect width={box} height={height} rx={kind === "function" ? 5 : height / 2} />
+      {shown.map((line, index) => (
+        <text
+          key={index}
+          class={index > 0 ? "sf-small" : ""}
+          x={box / 2}
+          y={first + index * LINE}
+          text-anchor="middle"
+        >
+          {line}
         </text>
-      )}
+      ))}
     </g>
   );
 }
 
-/** What matters most of a function, in few words. */
-function factsOf({ invocations, errors, waiting, parked, p50, p99 }: GraphNode): string {
-  const parts = [count(invocations)];
-  if (errors) parts.push(`✗ ${count(errors)}`);
-  if (parked) parts.push(`❚❚ ${count(parked)}`);
-  else if (waiting) parts.push(`${count(waiting)} wait`);
-  if (p99 > 0) parts.push(`${milliseconds(p50)}·${milliseconds(p99)} ms`);
-  return parts.slice(0, 3).join("\u2002"); // an SVG makes one of two spaces
+/** Of a long name the end, which tells it from others. */
+function cutToFit(name: string, width: number, measure: Measure): string {
+  let shown = name.slice(-100); // no more has room
+  while (shown.length > 1 && measure(shown.length < name.length ? `…${shown}` : shown) > width) {
+    shown = shown.slice(1);
+  }
+  return shown.length < name.length ? `…${shown}` : shown;
+}
+
+/** A node's name, and of a function what matters most, in few words. */
+function linesOf(node: GraphNode, names: Names): string[] {
+  const { kind, label, invocations, errors, waiting, parked, p99 } = node;
+  if (kind !== "function") return [kind === "topic" ? label : names.text(label)];
+  const facts = [count(invocations)];
+  if (errors) facts.push(`✗ ${count(errors)}`);
+  if (parked) facts.push(`❚❚ ${count(parked)}`);
+  else if (waiting) facts.push(`${count(waiting)} wait`);
+  const lines = [names.text(label), facts.join("\u2002")]; // an SVG makes one of two spaces
+  return p99 > 0 ? [...lines, `${percentiles(node)} ms`] : lines;
+}
+
+/** All that is known of a node, in words. */
+function titleOf(node: GraphNode): string {
+  const { kind, label, invocations, errors, waiting, parked, p99 } = node;
+  const words = [`${kind} ${label.slice(0, 200)}`];
+  if (kind === "function") {
+    words.push(`${count(invocations)} ${invocations === 1 ? "invocation" : "invocations"}`);
+    if (errors) words.push(`${count(errors)} ${errors === 1 ? "error" : "errors"}`);
+    if (parked) words.push(`${count(parked)} parked`);
+    if (waiting) words.push(`${count(waiting)} waiting`);
+    if (p99 > 0) words.push(`p50 · p99 ${percentiles(node)} ms`);
+  }
+  return [...words, "show its invocations"].join("\n");
 }

@@ -5,7 +5,7 @@ import { Download } from "./Download";
 import { withTerms } from "./filter";
 import { useFilter, useRemembered, useStore, useTrait, useVirtual, useWidth } from "./hooks";
 import { useNames } from "./names";
-import { useLit } from "./Presenter";
+import { useLit, useMagnification } from "./Presenter";
 import { uniqueName } from "./page";
 import { RowLine } from "./RowLine";
 import type { Selection } from "./selection";
@@ -109,7 +109,8 @@ function Table({ rows, sort, setSort, follow, selected, select, empty }: TablePr
   const { text, set } = useFilter();
   const names = useNames();
   const lit = useLit();
-  const columns = fitting(useWidth(scroller));
+  const larger = useMagnification(scroller);
+  const columns = fitting(useWidth(scroller) / larger);
   const [widths, setWidths] = useRemembered<Record<string, number>>("columns", {});
   const [active, setActive] = useState(0);
   const at = (index: number) => rows[sort.descending ? rows.length - 1 - index : index];
@@ -167,7 +168,9 @@ function Table({ rows, sort, setSort, follow, selected, select, empty }: TablePr
         columns={columns}
         sort={sort}
         setSort={setSort}
-        resize={(key, width) => setWidths({ ...widths, [key]: Math.max(30, Math.round(width)) })}
+        resize={(key, width) =>
+          setWidths({ ...widths, [key]: Math.max(30, Math.round(width / larger)) })
+        }
       />
       <div class="sf-rows" role="rowgroup" style={{ height: `${total}px` }}>
         {items.toSorted(byElement(items.length)).map((item) => {

@@ -1,10 +1,22 @@
 // For a room: larger type, one chain lit, and slow motion, all by the keyboard.
-import { createContext } from "preact";
-import { useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { createContext, type RefObject } from "preact";
+import { useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { chain } from "./chain";
 import { useAct, useRemembered, useStore, useTrait } from "./hooks";
 
 export const PresentingContext = createContext(false);
+
+/** How much larger than usual the type of an element is, as `theme.css` says. */
+export function useMagnification(element: RefObject<HTMLElement | null>): number {
+  const presenting = useContext(PresentingContext);
+  const [magnification, setMagnification] = useState(1);
+  useLayoutEffect(() => {
+    if (!element.current) return;
+    const found = getComputedStyle(element.current).getPropertyValue("--sf-magnification");
+    setMagnification(Number(found) || 1);
+  }, [presenting]);
+  return magnification;
+}
 
 /** The invocations to be lit: those of the chain of the open one, while presenting; null: all. */
 export function useLit(): Set<number> | null {

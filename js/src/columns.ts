@@ -16,8 +16,8 @@ export interface Column {
   name: string;
   /** What of a row it is sorted by. */
   field: SortField;
-  /** A width in pixels, or a share of what is left. */
-  width: number | string;
+  /** As CSS has it, in letters: it grows with the type. */
+  width: string;
   text: (row: Row, names: Names) => string;
   /** The filter that a cell stands for; "" for none. */
   filter?: (row: Row) => string;
@@ -28,7 +28,7 @@ export const COLUMNS: Column[] = [
     key: "time",
     name: "time",
     field: "seq",
-    width: 96,
+    width: "7.4em",
     text: (row) => clock(row.time),
     filter: (row) => `seq>=${row.seq}`,
   },
@@ -36,7 +36,7 @@ export const COLUMNS: Column[] = [
     key: "address",
     name: "address",
     field: "typename",
-    width: "minmax(110px,1.3fr)",
+    width: "minmax(8.5em,1.3fr)",
     text: (row, names) => names.address(row.typename, row.id),
     filter: (row) => addressFilter(row.typename, row.id),
   },
@@ -44,7 +44,7 @@ export const COLUMNS: Column[] = [
     key: "caller",
     name: "from",
     field: "caller",
-    width: "minmax(70px,1fr)",
+    width: "minmax(5.4em,1fr)",
     text: (row, names) => (row.caller ? names.text(row.caller) : "ingress"),
     filter: (row) => (row.caller ? term("caller", splitAddress(row.caller)[0]) : "caller:ingress"),
   },
@@ -52,7 +52,7 @@ export const COLUMNS: Column[] = [
     key: "message",
     name: "message",
     field: "message",
-    width: "minmax(90px,1.7fr)",
+    width: "minmax(7em,1.7fr)",
     text: (row) => row.message,
     filter: messageFilter,
   },
@@ -60,7 +60,7 @@ export const COLUMNS: Column[] = [
     key: "change",
     name: "state change",
     field: "change",
-    width: "minmax(90px,1.7fr)",
+    width: "minmax(7em,1.7fr)",
     text: (row) => row.change,
     filter: changeFilter,
   },
@@ -68,7 +68,7 @@ export const COLUMNS: Column[] = [
     key: "sent",
     name: "sent",
     field: "outs",
-    width: "minmax(80px,1.2fr)",
+    width: "minmax(6.2em,1.2fr)",
     text: sentText,
     filter: (row) => (row.out[0]?.where ? term("sent", row.out[0].where) : ""),
   },
@@ -76,7 +76,7 @@ export const COLUMNS: Column[] = [
     key: "ms",
     name: "ms",
     field: "ms",
-    width: 58,
+    width: "4.5em",
     text: (row) => milliseconds(row.ms),
     filter: (row) => `ms>=${row.ms}`,
   },
@@ -84,7 +84,7 @@ export const COLUMNS: Column[] = [
     key: "status",
     name: "✓",
     field: "status",
-    width: 36,
+    width: "2.8em",
     text: sign,
     filter: (row) => `status:${row.status.split(" ", 1)[0]}`,
   },
@@ -126,13 +126,12 @@ export function template(columns: Column[], widths: Record<string, number>): str
   return columns
     .map(({ key, width }) => {
       const own = widths[key];
-      if (own !== undefined) return `${own}px`;
-      return typeof width === "number" ? `${width}px` : width;
+      return own === undefined ? width : `calc(${own}px * var(--sf-magnification))`;
     })
     .join(" ");
 }
 
-/** Of a narrow table the columns go that the opened row has, too. */
+/** Of a narrow table, in pixels of type as it is usual, the columns go that the opened row has, too. */
 export function fitting(width: number): Column[] {
   const gone = new Set<string>();
   if (width < 900) gone.add("caller");

@@ -1,6 +1,7 @@
 // The flow graph as data: nodes and edges, by function type or by single address, laid out.
 import { graphlib, layout } from "@dagrejs/dagre";
 import { addressFilter, splitAddress, term } from "./filter";
+import { withSlash } from "./names";
 import { edgeKey, type Store } from "./store";
 import type { FunctionRow, Row, TimerRow } from "./wire";
 
@@ -22,6 +23,7 @@ export interface GraphNode {
   p99: number;
   x: number;
   y: number;
+  height: number;
 }
 
 export interface GraphEdge {
@@ -41,14 +43,14 @@ export interface Graph {
   edges: GraphEdge[];
   width: number;
   height: number;
-  /** The width of a box. */
+  /** The width of a node. */
   box: number;
   /** Was anything left out? */
   cut: boolean;
 }
 
 export const NODE_WIDTH = 178;
-export const NODE_HEIGHT = 44;
+const [PADDING, LINE] = [28, 16];
 /** More single addresses than this are a ball of wool. */
 const MOST_NODES = 120;
 
@@ -126,7 +128,7 @@ export function rowParts(rows: Row[], single: boolean): Parts {
 export function addTimers(parts: Parts, timers: TimerRow[], single = false): void {
   for (const { owner, typename, id } of timers) {
     const to = functionNode(parts, typename, single ? id : null).key;
-    const [ownerType, ownerId] = splitOwner(owner);
+    const [ownerType, ownerId] = splitAddress(withSlash(owner));
     const from = ownerType
       ? functionNode(parts, ownerType, single ? ownerId : null).key
       : ingressNode(parts);
@@ -140,11 +142,6 @@ export function addFacts(parts: Parts, rows: FunctionRow[]): void {
     const node = parts.nodes.get(`function ${typename}`);
     if (node) Object.assign(node, { waiting, parked, p50, p99 });
   }
-}
-
-function splitOwner(owner: string): [typename: string, id: string] {
-  const match = /^(\S+) '(.*)'$/s.exec(owner);
-  return match ? [match[1] ?? "", match[2] ?? ""] : splitAddress(owner);
 }
 
 function between(source: string, target: string): string {
@@ -194,7 +191,7 @@ function addNode(
   let node = parts.nodes.get(key);
   if (!node) {
     const counts = { invocations: 0, errors: 0, waiting: 0, parked: 0, p50: 0, p99: 0 };
-    node = { key, kind, label, filter, ...counts, x: 0, y: 0 };
+    node = { key, kind, label, filter, ...counts, x: 0, y: 0, height: 0 };
     parts.nodes.set(key, node);
   }
   return node;
@@ -217,8 +214,19 @@ export function shape(parts: Parts): string {
   return [...parts.nodes.keys(), "|", ...parts.edges.keys()].join("\n");
 }
 
+/** What the nodes of a graph have room for: a width in pixels, and lines of text in a function. */
+export interface Room {
+  width: number;
+  lines: number;
+}
+
 /** Lay out from left to right, or in a narrow place from top to bottom. */
-export function place(parts: Parts, direction: "LR" | "TB" = "LR", box = NODE_WIDTH): Graph {
+export function place(
+  parts: Parts,
+  direction: "LR" | "TB" = "LR",
+  { width: box, lines }: Room = { width: NODE_WIDTH, lines: 2 },
+): Graph {
+  const heightOf = ({ kind }: GraphNode) => PADDING + LINE * (kind === "function" ? lines - 1 : 1);
   const graph = new graphlib.Graph({ multigraph: true });
   graph.setGraph({
     rankdir: direction,
@@ -229,8 +237,8 @@ export function place(parts: Parts, direction: "LR" | "TB" = "LR", box = NODE_WI
     marginy: 26,
   });
   graph.setDefaultEdgeLabel(() => ({}));
-  for (const key of parts.nodes.keys()) {
-    graph.setNode(key, { width: box, height: NODE_HEIGHT });
+  for (const [key, node] of parts.nodes) {
+    graph.setNode(key, { width: box, height: heightOf(node) });
   }
   for (const [key, { from, to }] of parts.edges) {
     if (from !== to) graph.setEdge(from, to, { width: 52, height: 16, labelpos: "c" }, key);
@@ -239,7 +247,7 @@ export function place(parts: Parts, direction: "LR" | "TB" = "LR", box = NODE_WI
   const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
   const nodes = [...parts.nodes.values()].map((node) => {
     const { x, y } = graph.node(node.key) as { x: number; y: number };
-    return { ...node, x, y };
+    return { ...node, x, y, height: heightOf(node) };
   });
   const edges: GraphEdge[] = [];
   const loops = new Map<string, number>();
@@ -247,10 +255,10 @@ export function place(parts: Parts, direction: "LR" | "TB" = "LR", box = NODE_WI
     const { from, to, kind, filter, count, rate, atLeast } = flow;
     const facts = { key, kind, filter, count, rate, atLeast };
     if (from === to) {
-      const { x, y } = graph.node(from) as { x: number; y: number };
+      const { x, y, height } = graph.node(from) as Point & { height: number };
       const nth = loops.get(from) ?? 0;
       loops.set(from, nth + 1);
-      edges.push({ ...facts, ...loop(x, y, nth) });
+      edges.push({ ...facts, ...loop(x, y - height / 2, nth) });
       continue;
     }
     const placed = graph.edge({ v: from, w: to, name: key }) as Placed | undefined;
@@ -271,8 +279,7 @@ interface Placed extends Point {
 }
 
 /** A message to itself: a loop above the node; the next one beside it. */
-function loop(x: number, y: number, nth: number): { path: string; label: Point } {
-  const top = y - NODE_HEIGHT / 2;
+function loop(x: number, top: number, nth: number): { path: string; label: Point } {
   const left = x + (nth ? -46 : 14);
   const path = `M${left} ${top}C${left} ${top - 24} ${left + 36} ${top - 24} ${left + 36} ${top}`;
   return { path, label: { x: nth ? left - 18 : left + 58, y: top - 9 } };

@@ -6,8 +6,14 @@ export interface Names {
   /** A typename, such as `shop/cart`; `cart` where there is no other namespace. */
   type: (typename: string) => string;
   address: (typename: string, id: string) => string;
-  /** One that comes as a text. */
+  /** One that comes as a text: `namespace/name/id`, or as Python shows it. */
   text: (address: string) => string;
+}
+
+/** An address that Python shows as `namespace/name 'id'` as `namespace/name/id`. */
+export function withSlash(address: string): string {
+  const match = /^([^\s/]+\/[^\s/]+) (['"])(.*?)(?:\2|(?<=…))$/s.exec(address);
+  return match ? `${match[1]}/${match[3]}` : address;
 }
 
 /** The namespace that every function here has; "" when there are several, or none. */
@@ -19,9 +25,13 @@ export function onlyNamespace(store: Pick<Store, "types">): string {
 
 export function namesWithout(namespace: string): Names {
   const prefix = namespace && `${namespace}/`;
-  const text = (address: string) =>
-    prefix && address.startsWith(prefix) ? address.slice(prefix.length) : address;
-  return { type: text, text, address: (typename, id) => `${text(typename)}/${id}` };
+  const type = (name: string) =>
+    prefix && name.startsWith(prefix) ? name.slice(prefix.length) : name;
+  return {
+    type,
+    text: (address) => type(withSlash(address)),
+    address: (typename, id) => `${type(typename)}/${id}`,
+  };
 }
 
 export function useNames(): Names {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import unicodedata
 from html import escape
 from typing import NamedTuple
 
@@ -12,7 +13,9 @@ from .layered import HEIGHT, WIDTH, lay_out
 
 __all__ = ["graph_image", "graph_svg"]
 
-_LABEL = 24  # characters that fit a box
+_ROOM = WIDTH - 16  # of a box, for its label
+# What letters of 12 pixels take at most in the fonts of common systems, in pixels.
+_LETTER, _CAPITAL, _WIDEST = 7.7, 9.5, 12.5
 # More functions than this fill pages: those with the most messages are drawn.
 _MOST_EDGES = 60
 
@@ -117,8 +120,27 @@ def _edges(flows: Flows) -> dict[tuple[_Node, _Node], int]:
     return edges
 
 
+def _cut(name: str) -> str:
+    """Of a name that has no room the end, which tells it from others."""
+    room = _ROOM - sum(map(_width, name))
+    if room >= 0:
+        return name
+    room -= _WIDEST  # for the sign of the cut
+    first = 0
+    while room < 0:
+        room += _width(name[first])
+        first += 1
+    return "…" + name[first:]
+
+
+def _width(letter: str) -> float:
+    if letter in "MWmw@%" or unicodedata.east_asian_width(letter) in "WF":
+        return _WIDEST
+    return _CAPITAL if letter.isupper() or not letter.isascii() else _LETTER
+
+
 def _box(node: _Node, x: float, y: float, flows: Flows) -> str:
-    label = node.name if len(node.name) <= _LABEL else "…" + node.name[1 - _LABEL :]
+    label = _cut(node.name)
     middle = x + WIDTH / 2
     errors = flows.open_errors(node.name) if node.kind == "function" else 0
     name, radius = ("box", 5) if node.kind == "function" else (node.kind, HEIGHT / 2)
