@@ -88,7 +88,8 @@ export function Timers() {
             <bdi class="sf-key">{names.address(timer.typename, timer.id)}</bdi>
             <bdi class="sf-grow">{timer.text}</bdi>
             <bdi class="sf-dim">
-              {timer.token && `token ${timer.token}`} {timer.owner ? `by ${timer.owner}` : ""}
+              {timer.token && `token ${timer.token}`}{" "}
+              {timer.owner ? `by ${names.text(timer.owner)}` : ""}
             </bdi>
             {can.edit && (
               <button

@@ -41,7 +41,7 @@ function Branch({
 }
 
 export function Leaf({ node }: { node: Node }) {
-  if (node === null) return <span class="sf-dim">none</span>;
+  if (node === null) return <span class="sf-dim">null</span>;
   if (typeof node === "string") return <span class="sf-string">{node === "" ? '""' : node}</span>;
   if (!Array.isArray(node)) return <span class="sf-number">{String(node)}</span>;
   switch (node[0]) {

@@ -1,14 +1,16 @@
 // One address for use between cells: `s.watch(typename, id)`.
 import { clock, isOpenError, outcome } from "./format";
 import { useAnswer, useHistory, useStore } from "./hooks";
+import { useNames } from "./names";
 import { TimeLeft } from "./TimeLeft";
-import { isSmall, Leaf, Tree } from "./Tree";
+import { isSmall, Tree } from "./Tree";
 import type { StatePage } from "./wire";
 
 const MOST = 200;
 
 export function WatchPane({ typename, id }: { typename: string; id: string }) {
   const store = useStore();
+  const names = useNames();
   const when = store.header?.traced;
   const state = useAnswer<StatePage>("state", { typename, search: id, limit: MOST }, when, 500);
   const history = useHistory(typename, id, when, 500);
@@ -16,9 +18,7 @@ export function WatchPane({ typename, id }: { typename: string; id: string }) {
   return (
     <div class="sf-pane sf-watch">
       <h4>
-        <bdi>
-          {typename}/{id}
-        </bdi>
+        <bdi>{names.address(typename, id)}</bdi>
       </h4>
       {(state.error || history.error) && (
         <div class="sf-problem">{state.error || history.error}</div>
@@ -31,7 +31,7 @@ export function WatchPane({ typename, id }: { typename: string; id: string }) {
               {value.present ? (
                 <Tree node={value.value} open={isSmall(value.value)} />
               ) : (
-                <Leaf node={null} />
+                <span class="sf-dim">none</span>
               )}
             </div>
             {value.expires > 0 && <TimeLeft until={value.expires} />}

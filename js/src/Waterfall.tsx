@@ -2,9 +2,11 @@
 import { chain } from "./chain";
 import { counted, isOpenError, milliseconds } from "./format";
 import { useStore } from "./hooks";
+import { useNames } from "./names";
 
 export function Waterfall({ seq, select }: { seq: number; select: (seq: number) => void }) {
   const links = chain(useStore(), seq);
+  const names = useNames();
   if (links.length === 0) return null;
   const begin = Math.min(...links.map(({ row }) => row.time));
   const end = Math.max(...links.map(({ row }) => row.time + row.ms));
@@ -29,7 +31,7 @@ export function Waterfall({ seq, select }: { seq: number; select: (seq: number) 
             <span class="sf-chain-name" style={{ paddingLeft: `${Math.min(depth, 12) * 10}px` }}>
               {failed && "✗ "}
               {row.status === "rolled back" && "↶ "}
-              <bdi>{`${row.typename}/${row.id}`}</bdi>
+              <bdi>{names.address(row.typename, row.id)}</bdi>
             </span>
             <span class="sf-chain-track" aria-hidden="true">
               <span

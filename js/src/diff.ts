@@ -1,5 +1,6 @@
 // What changed between two values, as the kernel cut them.
 import microdiff from "microdiff";
+import { json } from "./format";
 import type { Node } from "./wire";
 
 export interface Change {
@@ -52,6 +53,5 @@ export function plain(node: Node): unknown {
 }
 
 function show(value: unknown): string {
-  if (typeof value === "string") return value;
-  return JSON.stringify(value) ?? "";
+  return typeof value === "string" ? value : json(value);
 }

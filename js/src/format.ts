@@ -61,6 +61,14 @@ export function duration(ms: number): string {
   return `${Math.floor(hours / 24)} days`;
 }
 
+/** A value as JSON in one line, spaced like what the kernel sends. */
+export function json(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(json).join(", ")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "";
+  const items = Object.entries(value).map(([key, each]) => `${JSON.stringify(key)}: ${json(each)}`);
+  return `{${items.join(", ")}}`;
+}
+
 type Outcome = Pick<Row, "status" | "error" | "repaired">;
 
 /** Is it an error that nothing has repaired yet? */

@@ -21,7 +21,7 @@ test.each<[string, Node, Node, unknown[]]>([
     "a new value",
     map([]),
     map([["seen", map([["n", 1]])]]),
-    [{ kind: "added", path: "seen", after: '{"n":1}' }],
+    [{ kind: "added", path: "seen", after: '{"n": 1}' }],
   ],
   [
     "a value that went",

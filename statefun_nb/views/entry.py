@@ -22,6 +22,7 @@ from ..sdk.types import (
 )
 from ..trace.events import Payload
 from .names import MESSAGE_TYPES, name_of_typename
+from .tree import number_text
 
 __all__ = ["as_text", "literal", "message_text", "read_message", "read_value", "sent_as"]
 
@@ -102,7 +103,7 @@ def as_text(tpe: Type, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if tpe.typename in _NUMBERS:
-        return repr(value)
+        return number_text(value)
     if tpe.typename.startswith("type.googleapis.com/"):
         from google.protobuf import json_format
 

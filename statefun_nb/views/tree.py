@@ -1,4 +1,4 @@
-"""Values as a browser may have them: a bounded tree of JSON that says what was cut.
+"""Values as a browser may have them: a bounded tree of JSON that says what was cut, or one line.
 
 A value becomes one of
 
@@ -17,13 +17,16 @@ A value becomes one of
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+import re
 import reprlib
 from collections.abc import Iterable
+from decimal import Decimal
 from itertools import islice
 from typing import Any, NamedTuple
 
-__all__ = ["FULL", "GLANCE", "Bounds", "plain_text", "preview", "tree"]
+__all__ = ["FULL", "GLANCE", "Bounds", "number_text", "plain_text", "preview", "tree"]
 
 _SAFE = 2**53 - 1  # JavaScript's Number.MAX_SAFE_INTEGER
 
@@ -38,6 +41,7 @@ class Bounds(NamedTuple):
 
 
 GLANCE = Bounds(text=2_000, items=100, depth=8, nodes=1_000)
+_LINE = Bounds(text=120, items=6, depth=4, nodes=200)
 FULL = Bounds(text=16_000_000, items=20_000, depth=64, nodes=50_000)
 
 
@@ -122,6 +126,8 @@ def plain_text(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
+# Made once: json.dumps with options makes one for each value, 2 us.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel = 4
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 120
@@ -129,18 +135,53 @@ _SHORT.maxdict = _SHORT.maxlist = _SHORT.maxtuple = 6
 
 
 def preview(value: Any, longest: int = 120) -> str:
-    """A value in one line, whatever its size.
+    """A value in one line, whatever its size: as JSON, in which values are edited.
+
+    A text stands for itself. Bytes, which JSON has none of, are as in Python.
 
     Examples
     --------
-    >>> preview("hello"), preview({"a": 1}), preview("x" * 200)[-1]
-    ('hello', "{'a': 1}", '…')
+    >>> preview("hello"), preview({"a": True}), preview("x" * 200)[-1]
+    ('hello', '{"a": true}', '…')
     """
-    if isinstance(value, str):
-        text = value[: longest + 1]
-    elif isinstance(value, (int, float)) or value is None:
-        text = str(value)
-    else:
-        text = _SHORT.repr(value)
-    text = plain_text(text)
+    text = plain_text(value[: longest + 1]) if isinstance(value, str) else _line(tree(value, _LINE))
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _line(node: Any) -> str:
+    """A tree as JSON in one line; ``…`` stands for what was cut."""
+    if isinstance(node, float):
+        return number_text(node)
+    if not isinstance(node, list):
+        return _encode(node)
+    kind = node[0]
+    shown: Any = node[1] if len(node) > 1 else "…"
+    if kind == "text":
+        return _encode(shown + "…")
+    if kind == "bytes":
+        return repr(bytes.fromhex(shown)) + ("…" if len(shown) < node[2] * 2 else "")
+    if kind not in ("list", "map"):
+        return str(shown)
+    if kind == "list":
+        parts = [_line(each) for each in shown]
+    else:
+        parts = [f"{_encode(k)}: {_line(each)}" for k, each in shown]
+    more = ["…"] if len(shown) < node[2] else []
+    inner = ", ".join([*parts, *more])
+    return f"[{inner}]" if kind == "list" else f"{{{inner}}}"
+
+
+def number_text(value: float) -> str:
+    """A number as JavaScript writes it, which shows the trees.
+
+    Examples
+    --------
+    >>> number_text(2e6), number_text(1e-05), number_text(1e-07), number_text(7)
+    ('2000000', '0.00001', '1e-7', '7')
+    """
+    text = repr(value)
+    if not math.isfinite(value):
+        return text
+    if value == 0 or 1e-6 <= abs(value) < 1e21:
+        return format(Decimal(text), "f").removesuffix(".0")
+    return re.sub(r"(?<=e[+-])0+", "", text)

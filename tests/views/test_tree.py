@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statefun_nb.views.tree import FULL, GLANCE, Bounds, preview, tree
+from statefun_nb.views.tree import FULL, GLANCE, Bounds, number_text, preview, tree
 
 
 @dataclasses.dataclass
@@ -92,6 +92,40 @@ JSON_VALUES = st.recursive(
 def test_every_tree_is_strict_json_in_utf_8(value):
     text = json.dumps(tree(value), allow_nan=False, ensure_ascii=False)
     assert json.loads(text.encode()) == tree(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (2**70, str(2**70)),
+        (2_000_000.0, "2000000"),
+        (math.nan, "nan"),
+        ("it's", "it's"),
+        ({"qty": 0, "open": True}, '{"qty": 0, "open": true}'),
+        ({"who": "it's ü", "none": None}, '{"who": "it\'s ü", "none": null}'),
+        ([1.0, (2.5, [])], "[1, [2.5, []]]"),
+        (list(range(9)), "[0, 1, 2, 3, 4, 5, …]"),
+        ([[[[[0]]]]], "[[[[…]]]]"),
+        (b"xy", "b'xy'"),
+        (Point(1, b"z"), '{"x": 1, "y": b\'z\'}'),
+        (object, "<class 'object'>"),
+    ],
+)
+def test_a_preview_is_json_as_an_editor_has_it(value, expected):
+    assert preview(value) == expected
+
+
+@given(st.dictionaries(st.text(max_size=3), st.booleans() | st.none() | st.integers(), max_size=3))
+def test_a_small_preview_is_read_by_an_editor(value):
+    assert json.loads(preview(value, 1_000)) == value
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_the_text_of_a_number_is_that_number(value):
+    assert math.copysign(1, float(number_text(value))) == math.copysign(1, value)
+    assert float(number_text(value)) == value
 
 
 @given(st.one_of(JSON_VALUES, st.binary(), st.text(st.characters())))
