@@ -7,12 +7,27 @@ import { useHistory, useOpenInvocation, useTrait } from "./hooks";
 import { useNames } from "./names";
 import { StateDiff } from "./StateDiff";
 import { TimeLeft } from "./TimeLeft";
-import { isSmall, Leaf, Tree } from "./Tree";
+import { isSmall, Tree } from "./Tree";
 import type { StateRow, StateValue } from "./wire";
 
 /** The names of all values, in the order of their declaration. */
 export function valueNames(rows: StateRow[]): string[] {
   return [...new Set(rows.flatMap((row) => row.values.map((value) => value.name)))];
+}
+
+/** Types of numbers, as the kernel names them. */
+const NUMBERS = new Set(["int", "float", "sf.IntType", "sf.FloatType"]);
+
+/** Is a value a number, or would it be one? */
+function isNumber({ value, type }: StateValue): boolean {
+  if (Array.isArray(value)) return value[0] === "number";
+  return typeof value === "number" || (value === null && NUMBERS.has(type));
+}
+
+/** The class of the cells of a value in some rows. */
+export function cellClass(rows: StateRow[], name: string): string | undefined {
+  const value = rows.flatMap((row) => row.values).find((each) => each.name === name);
+  return value && isNumber(value) ? "sf-numeric" : undefined;
 }
 
 interface AddressProps {
@@ -61,7 +76,7 @@ export function AddressRow({ typename, row, columns, editable, act, everything }
           </span>
         </th>
         {columns.map((name) => (
-          <td key={name}>
+          <td key={name} class={cellClass([row], name)}>
             <Value
               value={row.values.find((each) => each.name === name)}
               args={{ typename, id: row.id, name }}
@@ -128,7 +143,7 @@ function Value({ value, args, editable, act }: ValueProps) {
       {value.present ? (
         <Tree node={value.value} open={isSmall(value.value)} />
       ) : (
-        <Leaf node={null} />
+        <span class="sf-dim">none</span>
       )}
       {value.expires > 0 && <TimeLeft until={value.expires} />}
       <span class="sf-acts">

@@ -1,6 +1,6 @@
 // State as a table: a row an address, a column a value; or all that one id has, across types.
 import { useEffect, useState } from "preact/hooks";
-import { AddressRow, valueNames } from "./AddressRow";
+import { AddressRow, cellClass, valueNames } from "./AddressRow";
 import { Download } from "./Download";
 import { count } from "./format";
 import { useAct, useAnswer, useCan, useFilter, useStore } from "./hooks";
@@ -126,6 +126,7 @@ export function StatePane() {
                     key={name}
                     name={name}
                     sort={`state.${name}`}
+                    align={cellClass(rows, name)}
                     order={order}
                     set={setOrder}
                   />
@@ -171,16 +172,17 @@ export function StatePane() {
 interface SortedByProps {
   name: string;
   sort: string;
+  align?: string | undefined;
   order: Order;
   set: (order: Order) => void;
 }
 
-function SortedBy({ name, sort, order, set }: SortedByProps) {
+function SortedBy({ name, sort, align, order, set }: SortedByProps) {
   const mine = order.sort === sort;
   const next = mine && !order.descending;
   const is = order.descending ? "descending" : "ascending";
   return (
-    <th scope="col" aria-sort={mine ? is : "none"}>
+    <th class={align} scope="col" aria-sort={mine ? is : "none"}>
       <button type="button" onClick={() => set({ sort, descending: next })}>
         {name}
         {mine && <span aria-hidden="true">{order.descending ? " ▼" : " ▲"}</span>}
@@ -244,7 +246,7 @@ function OfType({
       <thead>
         <tr>
           {[names.type(typename), ...columns, "changed"].map((name) => (
-            <th key={name} scope="col">
+            <th key={name} class={cellClass([row], name)} scope="col">
               {name}
             </th>
           ))}

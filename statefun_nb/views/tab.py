@@ -42,6 +42,7 @@ _JSON = "application/json"
 _HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>StateFun</title>
 <meta name="viewport" content="width=device-width,initial-scale=1">
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="dashboard.css"></head>
 <body class="sf-page"><div id="view"></div>
 <script type="module" src="page.js"></script></body></html>

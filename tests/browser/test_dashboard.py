@@ -154,6 +154,12 @@ def test_an_error_opens_to_its_traceback_and_the_line_in_the_cell(dashboard, not
     # The frame is named as IPython does, with the lines around, and leads to its cell.
     expect(detail.locator(".sf-frame")).to_contain_text("Cell In[1], line 8")
     expect(detail.locator(".sf-frame")).to_contain_text('if message.value == "boom":')
+    # Its lines stay lines, whatever JupyterLab has for a pre.
+    code = detail.locator(".sf-code")
+    expect(code).to_have_css("white-space", "pre")
+    expect(code).to_have_css("word-break", "normal")
+    detail.get_by_role("button", name="Whole traceback").click()
+    expect(detail.locator(".sf-pre").last).to_have_css("word-break", "normal")
     detail.get_by_role("button", name="Cell In[1], line 8").click()
     expect(notebook.page.locator(".jp-Cell").first).to_be_in_viewport()
 
@@ -552,6 +558,7 @@ def test_two_dashboards_and_small_views_show_one_session(dashboard, notebook, pi
     expect(rows(table)).to_have_count(9)
     notebook.run("s.watch('example/person', 'bob')")
     watch = notebook.view(2)
+    expect(watch.get_by_role("heading")).to_have_text("person/bob")
     expect(watch.locator(".sf-value")).to_contain_text("3")
     expect(watch.get_by_role("listitem")).to_have_count(3)
     notebook.run("s.graph()")
