@@ -90,10 +90,10 @@ export const COLUMNS: Column[] = [
   },
 ];
 
-/** Those with the same words; of quotation marks, which a term cannot have, the longest between. */
+/** Those with the same words; a search is not for quotation marks. */
 function messageFilter({ message }: Row): string {
-  const [longest = ""] = message.split('"').toSorted((a, b) => b.length - a.length);
-  return longest && term("message", longest);
+  const words = message.replaceAll('"', "");
+  return words && term("message", words);
 }
 
 /** Those that failed alike, or that changed the same value. */

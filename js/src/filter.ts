@@ -268,8 +268,13 @@ function sinceTest(value: string): Test | string {
   return (row, { now }) => row.time >= now - span;
 }
 
+/** Quotation marks do not count: a term, which has them around its words, cannot have them inside. */
 function includes(text: string, part: string): boolean {
-  return text.toLowerCase().includes(part.toLowerCase());
+  return plain(text).includes(plain(part));
+}
+
+function plain(text: string): string {
+  return text.replaceAll('"', "").toLowerCase();
 }
 
 /** A thing sent as one text: a search may span its parts, as in "example/out greetings". */
@@ -278,8 +283,7 @@ function outWords({ kind, where, id, topic, key, text }: Out): string {
 }
 
 function anywhere(text: string): Test {
-  const part = text.toLowerCase();
-  const has = (words: string) => words.toLowerCase().includes(part);
+  const has = (words: string) => includes(words, text);
   return (row) =>
     has(`${row.typename}/${row.id}`) ||
     has(row.caller) ||

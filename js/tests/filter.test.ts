@@ -258,3 +258,13 @@ describe("Python reads a filter alike", () => {
     expect(parseFilter(text).problem).not.toBe("");
   });
 });
+
+test.each(['message:"{order: dora, qty: 2}"', 'message:"order": "dora"', '"order: dora"'])(
+  "a message is found with or without its quotation marks: %s",
+  (text) => {
+    const { test: matches, problem } = parseFilter(text);
+    expect(problem).toBe("");
+    expect(matches(row(1, { message: '{"order": "dora", "qty": 2}' }))).toBe(true);
+    expect(matches(row(1, { message: '{"order": "bob", "qty": 2}' }))).toBe(false);
+  },
+);

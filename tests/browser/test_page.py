@@ -235,8 +235,8 @@ def test_each_message_that_was_sent_has_its_own_invocation(session, live):
     expect(form.get_by_role("alert")).to_contain_text("at most 250,000,000,000 seconds")
     form.get_by_label("Delay").fill("")
     listed = form.get_by_role("listitem")
-    for number, value in enumerate(("1", "-2", "3"), 1):
-        form.get_by_label("Value").fill(value)
+    for number, text in enumerate(("1", "-2", "3"), 1):
+        form.get_by_label("Value").fill(text)
         form.get_by_role("button", name="Send", exact=True).click()
         expect(listed).to_have_count(number)
     expect(listed.filter(has_text="not served yet")).to_have_count(3)
