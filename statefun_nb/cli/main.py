@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import json
 import signal
 import sys
@@ -137,6 +138,8 @@ def _doctor(options: argparse.Namespace) -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what functions print, also in a log
     functions = load_functions(options.module)
     with (
         ended_by_signal(),

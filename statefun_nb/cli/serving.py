@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import signal
 import sys
 import time
@@ -18,18 +19,20 @@ from ..endpoint.http_server import LOOPBACK
 from ..endpoint.server import Endpoint
 from ..errors import DeclarationError, EngineError, in_brief
 from ..loop_thread import LoopThread
+from ..protocol.effects import Request
 from ..sdk.functions import default_functions
 from ..sdk.registry import StatefulFunctions
 from ..sessions.options import Options
 from ..trace.own_tasks import share
 from ..trace.reader import read_batch
-from ..trace.traced import TracedHandler
+from ..trace.traced import Serving, TracedHandler
 
 if TYPE_CHECKING:
     from ..sessions.session import Session
 
 __all__ = ["ended_by_signal", "follow", "load_functions", "served"]
 
+_log = logging.getLogger("statefun_nb")
 _GRACE = 10.0
 
 
@@ -101,6 +104,9 @@ def served(
 ) -> Iterator[Endpoint]:
     """An endpoint for functions; at its end, what is being served gets ten seconds to end.
 
+    Nothing is recorded: what functions print goes where this process prints, and what they raise is
+    logged with its traceback.
+
     Parameters
     ----------
     host : str
@@ -121,12 +127,18 @@ def served(
         )
     with LoopThread("statefun_nb") as thread:
         share(thread.loop)
-        endpoint = Endpoint(TracedHandler(functions, None), thread, host=host, token=token or "")
+        handler = TracedHandler(functions, None)
+        handler.attach(Serving(failed=_log_failure))
+        endpoint = Endpoint(handler, thread, host=host, token=token or "")
         endpoint.start(port, others=False)
         try:
             yield endpoint
         finally:
             endpoint.stop(_GRACE)
+
+
+def _log_failure(request: Request, error: BaseException) -> None:
+    _log.error("%s failed", request.target, exc_info=error)
 
 
 def follow(session: Session, write: Callable[[str], object]) -> None:

@@ -47,6 +47,10 @@ class Printer(Protocol):
         """Is the invocation that it stands for still running?"""
 
     @property
+    def keeps(self) -> bool:
+        """Is what is printed kept with it? Where nothing is recorded it goes on its usual way."""
+
+    @property
     def request(self) -> object:
         """The request that it belongs to."""
 
@@ -64,6 +68,15 @@ def inside_function() -> bool:
     return current is not None and current.serving
 
 
+def _keeper() -> Printer | None:
+    """What keeps what is printed here; None where it goes to the original.
+
+    So it does outside functions, from what an invocation has left behind, and without a recorder.
+    """
+    current = printer.get()
+    return current if current is not None and current.serving and current.keeps else None
+
+
 class Router(io.TextIOBase):
     """Stands for sys.stdout or sys.stderr: inside a function to its Printer, else to the original.
 
@@ -76,8 +89,8 @@ class Router(io.TextIOBase):
         self.original = original
 
     def write(self, text: str) -> int:
-        current = printer.get()
-        if current is None or not current.serving:  # or what an invocation has left behind
+        current = _keeper()
+        if current is None:
             return self.original.write(text)
         if not isinstance(text, str):  # as the original would
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
@@ -85,7 +98,7 @@ class Router(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        if not inside_function():
+        if _keeper() is None:
             self.original.flush()
 
     def writable(self) -> bool:

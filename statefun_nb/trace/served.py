@@ -113,6 +113,10 @@ class Served:
     def serving(self) -> bool:
         return self.printer is self
 
+    @property
+    def keeps(self) -> bool:
+        return self._recorder is not None
+
     def print(self, text: str) -> None:
         self.keep(text)
 
@@ -196,6 +200,7 @@ class _Successor:
     """Prints for the invocations of a batch after one that has left something behind."""
 
     __slots__ = ("_served",)
+    keeps = True  # without a recorder there is none
 
     def __init__(self, served: Served) -> None:
         self._served = served

@@ -58,6 +58,9 @@ class Serving:
         and the encoded reply.
     watch : callable, optional
         Told of each request that was served, and of its encoded reply.
+    failed : callable, optional
+        Told of each message that has failed, once however often it is tried: its request, and what
+        was raised.
     elsewhere : callable, optional
         Starts to serve a request for what is not declared here; None for what nobody serves.
     """
@@ -67,6 +70,7 @@ class Serving:
     skip: bool = False
     check: Callable[[Request, int, bytes], None] | None = None
     watch: Callable[[Request, bytes], None] | None = None
+    failed: Callable[[Request, BaseException], None] | None = None
     elsewhere: Callable[[Request], asyncio.Task[Outcome] | None] | None = None
 
 
@@ -218,6 +222,8 @@ class TracedHandler:
             is_new = self.failures.failed(served.request, outcome.failure, batch)
             if is_new and recorder is not None and batch is not None:
                 recorder.add(batch)
+            if is_new and self._serving.failed is not None:
+                self._serving.failed(served.request, outcome.failure.error)
         seconds = perf_counter() - served.start
         if seconds > BLOCKING_SECONDS and not served.spec.is_async:
             self.blocked.append(Blocked(served.request.target, seconds))
