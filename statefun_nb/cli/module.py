@@ -11,7 +11,7 @@ from ..endpoint.http_server import LOOPBACK
 from ..errors import DeclarationError
 from ..protocol.module_older import with_older_endpoints, write_older
 from ..protocol.module_reader import read_source
-from ..protocol.module_yaml import OLDER_ENDPOINT, with_endpoints, write_module
+from ..protocol.module_yaml import OLDER_ENDPOINT, of_today, with_endpoints, write_module
 from ..sessions.options import Options
 from .arguments import a_path, a_url, readable
 from .serving import load_functions
@@ -53,7 +53,7 @@ def _write(options: argparse.Namespace) -> None:
 
 def _convert(options: argparse.Namespace) -> None:
     documents = read_source(readable(options.file))
-    print(write_module(documents), end="")
+    print(write_module(map(of_today, documents)), end="")
     for document in documents:
         if document.kind == OLDER_ENDPOINT:
             states = [_in_words(state) for state in document.spec.get("states", ())]

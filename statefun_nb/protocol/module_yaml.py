@@ -145,7 +145,7 @@ def refuse_older(documents: Iterable[Document]) -> None:
 
 
 def write_module(documents: Iterable[Document]) -> str:
-    """The text of a module.yaml.
+    """The text of a module.yaml; a comment names the endpoints of 2.x, which have no place in it.
 
     Examples
     --------
@@ -157,20 +157,30 @@ def write_module(documents: Iterable[Document]) -> str:
     """
     import yaml  # 12 ms that few notebooks need
 
-    texts = (
-        yaml.safe_dump({"kind": document.kind, "spec": document.spec}, sort_keys=False)
-        for document in map(of_today, documents)
-    )
-    return "---\n".join(texts)
+    texts, left = [], ""
+    for document in documents:
+        if document.kind == OLDER_ENDPOINT:
+            spec = document.spec
+            left += (
+                f"# Left out, as an endpoint of StateFun 2.x: {spec['functions']} at "
+                f"{spec['urlPathTemplate']!r}\n"
+            )
+        else:
+            parts = {"kind": document.kind, "spec": document.spec}
+            texts.append(yaml.safe_dump(parts, sort_keys=False))
+    return "---\n".join(texts) + left
 
 
 def with_endpoints(documents: list[Document], functions: Iterable[str], url: str) -> list[Document]:
     """The documents, and endpoints at ``url`` for the functions that none of them serves.
 
     One for each namespace, or for each function where others serve the rest of its namespace.
+    Endpoints of 2.x serve nothing here: see ``write_module``.
     """
     patterns = {
-        document.spec["functions"]: document for document in documents if document.is_endpoint
+        document.spec["functions"]: document
+        for document in documents
+        if document.is_endpoint and document.kind != OLDER_ENDPOINT
     }
     added: dict[str, None] = {}
     for typename in sorted(functions):

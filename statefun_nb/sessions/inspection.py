@@ -216,7 +216,8 @@ class Inspection:
 
         One endpoint for each namespace, the documents that ``load_module`` has read, and for a
         real cluster what ``send`` and ``egress`` need. With ``version="2.0"``, and on a cluster of
-        2.x, one of StateFun 2.x, in which each function is named with its state.
+        2.x, one of StateFun 2.x, in which each function is named with its state. What the version
+        has no place for, such as an endpoint of the other one, is left out with a comment.
 
         Raises
         ------

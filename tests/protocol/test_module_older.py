@@ -11,7 +11,7 @@ from statefun_nb.protocol.any_values import ANY
 from statefun_nb.protocol.effects import ExpireMode, StateSpec
 from statefun_nb.protocol.module_older import state_specs, write_older
 from statefun_nb.protocol.module_reader import read_module
-from statefun_nb.protocol.module_yaml import OLDER_ENDPOINT, write_module
+from statefun_nb.protocol.module_yaml import OLDER_ENDPOINT, of_today, write_module
 
 # As the README of Go's SDK of that time has it, character for character.
 README = """\
@@ -166,7 +166,7 @@ def test_version_2_is_read_part_by_part():
         "transactionTimeout": "900000ms",
     }
     assert records.kind == "io.statefun.kinesis.v1/egress"
-    today = read_module(write_module([function, kafka, kinesis, out, records]))
+    today = read_module(write_module(map(of_today, [function, kafka, kinesis, out, records])))
     assert [each.kind for each in today][:2] == ["io.statefun.endpoints.v1/http", kafka.kind]
     assert "states" not in today[0].spec
     assert [each.spec for each in today[1:]] == [d.spec for d in (kafka, kinesis, out, records)]
@@ -234,6 +234,13 @@ def test_a_session_writes_the_module_of_its_functions_for_2_0(functions):
     sf.function("shop/till", functions=functions)(cart)
     with sf.start(port=0, functions=functions) as session:
         session.load_module(OF_1.replace("shop/cart", "far/cart"))
+        today = session.module_yaml()
+        (served_here,) = read_module(today)
+        assert served_here.spec == {"functions": "shop/*", "urlPathTemplate": session.url}
+        assert today.endswith(
+            "# Left out, as an endpoint of StateFun 2.x: far/cart at "
+            "'http://127.0.0.1:8000/statefun'\n"
+        )
         cart_, till, far = read_module(session.module_yaml(version="2.0"))
         assert far.spec["functions"] == "far/cart"
         assert till.spec == {"functions": "shop/till", "urlPathTemplate": session.url_v2}
