@@ -7,10 +7,12 @@ from collections.abc import Mapping
 
 import shtab
 
+from ..cells.places import warn
 from ..endpoint.http_server import LOOPBACK
+from ..engine.remote import RemoteEndpoint
 from ..errors import DeclarationError
-from ..protocol.module_older import with_older_endpoints, write_older
-from ..protocol.module_reader import read_source
+from ..protocol.module_older_writer import with_older_endpoints, write_older
+from ..protocol.module_reader import ignored, read_source
 from ..protocol.module_yaml import OLDER_ENDPOINT, of_today, with_endpoints, write_module
 from ..sessions.options import Options
 from .arguments import a_path, a_url, readable
@@ -53,6 +55,11 @@ def _write(options: argparse.Namespace) -> None:
 
 def _convert(options: argparse.Namespace) -> None:
     documents = read_source(readable(options.file))
+    if text := ignored(documents):
+        warn(text)
+    for document in documents:
+        if document.is_endpoint:
+            RemoteEndpoint.of(document)  # raises for what cannot be called
     print(write_module(map(of_today, documents)), end="")
     for document in documents:
         if document.kind == OLDER_ENDPOINT:

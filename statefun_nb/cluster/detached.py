@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..address import GATEWAY
+from ..cells.places import warn
 from ..errors import EngineError
-from ..protocol.module_reader import read_source
+from ..protocol.module_reader import ignored, read_source
 from ..protocol.module_yaml import KAFKA_INGRESS, Document, covers
 from .artifacts import cache_folder
 from .cluster import Cluster
@@ -81,6 +82,8 @@ def up(
         have written.
     """
     wanted = read_source(module)
+    if text := ignored(wanted):
+        warn(text)
     release.form.refuse(wanted)
     if not any(document.is_endpoint for document in wanted):
         raise EngineError(

@@ -18,7 +18,7 @@ from ..endpoint.server import Endpoint
 from ..errors import EngineError
 from ..protocol.effects import StateSpec
 from ..protocol.egresses import LARGEST_EXCHANGE
-from ..protocol.module_older import older_endpoint, state_specs, write_older
+from ..protocol.module_older_writer import older_endpoint, state_specs, write_older
 from ..protocol.module_yaml import (
     OLDER_ENDPOINT,
     Document,

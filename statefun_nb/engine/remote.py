@@ -13,7 +13,7 @@ from ..errors import EngineError, ProtocolError
 from ..protocol import v2
 from ..protocol.durations import seconds
 from ..protocol.effects import Reply, StateSpec, TypedValue
-from ..protocol.module_older import state_specs
+from ..protocol.module_older_writer import state_specs
 from ..protocol.module_yaml import OLDER_ENDPOINT, Document
 from ..protocol.relayed import with_cause
 from ..protocol.v3 import decode_reply, encode_missing
@@ -68,7 +68,7 @@ class RemoteEndpoint(NamedTuple):
         try:
             if urlsplit(url).scheme not in ("http", "https") and not is_of_socket(url):
                 raise ValueError(
-                    f"urlPathTemplate {url!r}: the embedded engine speaks http, https, and "
+                    f"urlPathTemplate {url!r}: StateFun calls http, https, and "
                     "http+unix:// with the path of a socket that ends with .sock"
                 )
             if not str(limit).lstrip("-").isdecimal():

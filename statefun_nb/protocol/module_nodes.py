@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["LineError", "child", "line_of", "lines_of", "node_pairs", "pairs", "value_of"]
+from ..tables import shorten
+
+__all__ = [
+    "LineError",
+    "child",
+    "has_not",
+    "line_of",
+    "lines_of",
+    "node_pairs",
+    "pairs",
+    "value_of",
+]
 
 
 class LineError(Exception):
@@ -37,6 +49,11 @@ def pairs(node: Any) -> list[tuple[str, Any]]:
 def node_pairs(node: Any) -> list[tuple[Any, Any]]:
     """The entries of a mapping, as nodes; of anything else none."""
     return node.value if node.id == "mapping" else []
+
+
+def has_not(line: int, owner: str, key: object, known: Iterable[str]) -> str:
+    """What to say of a name that the runtime does not know, and ignores: it may be misspelt."""
+    return f"line {line}: {owner} has no {shorten(key)!r}, only {', '.join(sorted(known))}"
 
 
 def line_of(node: Any) -> int:

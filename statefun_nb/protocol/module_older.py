@@ -11,33 +11,39 @@ version     what is in it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ..address import parse_typename
 from ..errors import DeclarationError
-from ..tables import shown
-from .any_values import ANY, type_url_of_bytes, typename_of_bytes
+from ..tables import shorten, shown
+from .any_values import typename_of_bytes
 from .durations import seconds
-from .effects import ExpireMode, StateSpec
-from .module_nodes import LineError, child, line_of, lines_of, pairs, value_of
+from .effects import ExpireMode
+from .module_kinds import names_of
+from .module_nodes import (
+    LineError,
+    child,
+    has_not,
+    line_of,
+    lines_of,
+    pairs,
+    value_of,
+)
 from .module_yaml import (
     KAFKA_EGRESS,
     KAFKA_INGRESS,
     KINESIS_EGRESS,
     KINESIS_INGRESS,
     OLDER_ENDPOINT,
-    Document,
 )
 
 __all__ = [
     "EXPIRE_MODES",
+    "OF_2",
     "OLDER_KEYS",
-    "older_endpoint",
+    "TIMEOUTS",
     "parts_of_module",
-    "state_specs",
-    "with_older_endpoints",
-    "write_older",
 ]
 
 # A document without ``kind`` that has one of these is an older module.
@@ -46,11 +52,12 @@ EXPIRE_MODES = {"after-invoke": ExpireMode.AFTER_INVOKE, "after-write": ExpireMo
 
 
 class Part(NamedTuple):
-    """What would be a document today, and the node of its spec."""
+    """What would be a document today, the node of its spec, and what is ignored in the file."""
 
     kind: str
     spec: dict[str, Any]
     node: Any
+    notes: tuple[str, ...] = ()
 
 
 def parts_of_module(node: Any) -> list[Part]:
@@ -61,20 +68,59 @@ def parts_of_module(node: Any) -> list[Part]:
     LineError
         When something in it is not as it should be, or cannot be done any more.
     """
+    notes: list[str] = []
     top = dict(pairs(node))
     if "module" not in top:
-        return _parts_of_2(node)
-    version = str(child(node, "version", "the document").value)
-    spec = child(child(node, "module", "the document"), "spec", "module")
-    if version in ("1.0", "2.0"):
-        return _parts_of_2(spec)
-    if version == "3.0":
-        return _parts_of_3_0(spec)
-    raise LineError(line_of(node), f"version {version!r} is not known, only 1.0, 2.0 and 3.0 are")
+        parts = _parts_of_2(node, "the document", notes)
+    else:
+        _note(notes, node, "the document", ("version", "module"))
+        version = str(child(node, "version", "the document").value)
+        module = top["module"]
+        spec = child(module, "spec", "module")
+        _note(notes, module, "module", ("meta", "spec"))
+        _check_type(dict(pairs(module)).get("meta"), notes)
+        if version in ("1.0", "2.0"):
+            parts = _parts_of_2(spec, "the spec of module", notes)
+        elif version == "3.0":
+            parts = _parts_of_3_0(spec, notes)
+        else:
+            raise LineError(
+                line_of(node), f"version {version!r} is not known, only 1.0, 2.0 and 3.0 are"
+            )
+    if notes and not parts:
+        raise LineError(line_of(node), f"nothing is in this module ({'; '.join(notes)})")
+    return [parts[0]._replace(notes=(*notes, *parts[0].notes)), *parts[1:]] if parts else []
 
 
-def _items(spec: Any, plural: str, singular: str) -> list[Any]:
-    """What holds ``meta:`` and ``spec:`` of each of a list."""
+def _check_type(meta: Any, notes: list[str]) -> None:
+    if meta is None:
+        return
+    _note(notes, meta, "meta", ("type",))
+    type_ = dict(pairs(meta)).get("type")
+    if type_ is not None and str(type_.value).lower() != "remote":
+        raise LineError(
+            line_of(type_), f"a module of type {type_.value!r} is Java's own; remote is known"
+        )
+
+
+def _note(notes: list[str], node: Any, owner: str, known: Iterable[str]) -> None:
+    """Note each key that StateFun does not know there."""
+    known = tuple(known)
+    notes += (has_not(line, owner, key, known) for key, line in _unknown(node, known))
+
+
+def _unknown(node: Any, known: Iterable[str]) -> list[tuple[str, int]]:
+    return [(key, line) for key, line in lines_of(node).items() if key not in known]
+
+
+class _Item(NamedTuple):
+    """One of a list: what holds its ``meta:`` and ``spec:``, and what is ignored in it."""
+
+    node: Any
+    notes: list[str]
+
+
+def _items(spec: Any, plural: str, singular: str) -> list[_Item]:
     found = dict(pairs(spec)).get(plural)
     if found is None:
         return []
@@ -82,9 +128,15 @@ def _items(spec: Any, plural: str, singular: str) -> list[Any]:
         raise LineError(line_of(found), f"{plural}: is a list, each of - {singular}:")
     items = []
     for item in found.value:
+        notes: list[str] = []
         inner = child(item, singular, plural)
-        # As siblings of `- function:`, which is empty then, in the README of Go's SDK.
-        items.append(inner if pairs(inner) else item)
+        if pairs(inner):
+            _note(notes, item, f"an item of {plural}", (singular,))
+            _note(notes, inner, singular, ("meta", "spec"))
+        else:  # siblings of `- function:`, which is empty then, in the README of Go's SDK
+            inner = item
+            _note(notes, item, singular, (singular, "meta", "spec"))
+        items.append(_Item(inner, notes))
     return items
 
 
@@ -96,16 +148,22 @@ def _only(spec: Any, known: str, other: str, version: str) -> None:
             )
 
 
-def _meta(part: Any, where: str) -> dict[str, Any]:
-    return dict(pairs(child(part, "meta", where)))
+def _meta(item: _Item, where: str, known: Iterable[str]) -> Any:
+    meta = child(item.node, "meta", where)
+    _note(item.notes, meta, "meta", known)
+    return meta
 
 
-def _spec(part: Any, where: str, what: str) -> tuple[dict[str, Any], Any]:
-    body = child(part, "spec", where)
+def _spec(item: _Item, where: str, what: str, known: Iterable[str]) -> tuple[dict[str, Any], Any]:
+    """What is known of a spec, and its node."""
+    body = child(item.node, "spec", where)
     value = value_of(body)
     if not isinstance(value, dict):
         raise LineError(line_of(body), f"the spec: of {what} holds names and values")
-    return value, body
+    known = tuple(known)
+    _note(item.notes, body, what, known)
+    # A name of today beside those of the file would take their place.
+    return {key: each for key, each in value.items() if key in known}, body
 
 
 # 3.0: what the kinds became.
@@ -119,26 +177,28 @@ _NEWER = {
 }
 
 
-def _parts_of_3_0(spec: Any) -> list[Part]:
+def _parts_of_3_0(spec: Any, notes: list[str]) -> list[Part]:
     _only(spec, "endpoints", "functions", "1.0 and 2.0")
+    _note(notes, spec, "the spec of module", (plural for plural, _ in _PARTS))
     parts = []
     for plural, singular in _PARTS:
-        for part in _items(spec, plural, singular):
-            meta = {key: str(value.value) for key, value in _meta(part, singular).items()}
+        for item in _items(spec, plural, singular):
+            node = _meta(item, singular, ("kind", "type", "id"))
+            meta = {key: str(value.value) for key, value in pairs(node)}
             old = meta.get("kind") or meta.get("type")
             if old not in _NEWER:
                 known = ", ".join(_NEWER)
-                raise LineError(line_of(part), f"unknown {old!r}; known are {known}")
-            value, body = _spec(part, singular, old)
+                raise LineError(line_of(item.node), f"unknown {old!r}; known are {known}")
+            value, body = _spec(item, singular, old, names_of(_NEWER[old]) - {"id"})
             if "id" in meta:
                 value = {"id": meta["id"], **value}
-            parts.append(Part(_NEWER[old], value, body))
+            parts.append(Part(_NEWER[old], value, body, tuple(item.notes)))
     return parts
 
 
 # 2.0 and 1.0.
 _ROUTABLE = "statefun.kafka.io/routable-protobuf-ingress"
-_OF_2 = {
+OF_2 = {
     "ingress": {
         _ROUTABLE: (KAFKA_INGRESS, "topics"),
         "statefun.kinesis.io/routable-protobuf-ingress": (KINESIS_INGRESS, "streams"),
@@ -152,27 +212,30 @@ _ROUTED = (
     f"is not read: write {_ROUTABLE}, whose topics have typeUrl: and targets:, and whose Kafka "
     "key is the id"
 )
-_TIMEOUTS = {
+TIMEOUTS = {
     "timeout": "call",
     "connectTimeout": "connect",
     "readTimeout": "read",
     "writeTimeout": "write",
 }
+_OF_FUNCTION = ("endpoint", "states", "maxNumBatchRequests", *TIMEOUTS)
+_OF_STATE = ("name", "expireAfter", "expireMode")
 
 
-def _parts_of_2(spec: Any) -> list[Part]:
+def _parts_of_2(spec: Any, where: str, notes: list[str]) -> list[Part]:
     routers = dict(pairs(spec)).get("routers")
     if routers is not None and routers.value:
         raise LineError(line_of(routers), f"routers: of a protobuf-ingress {_ROUTED}")
     _only(spec, "functions", "endpoints", "3.0")
-    parts = [_function(part) for part in _items(spec, "functions", "function")]
+    _note(notes, spec, where, ("functions", "ingresses", "egresses", "routers"))
+    parts = [_function(item) for item in _items(spec, "functions", "function")]
     for plural, singular in _PARTS[1:]:
-        parts += [_io(part, singular) for part in _items(spec, plural, singular)]
+        parts += [_io(item, singular) for item in _items(spec, plural, singular)]
     return parts
 
 
-def _function(part: Any) -> Part:
-    meta = child(part, "meta", "function")
+def _function(item: _Item) -> Part:
+    meta = _meta(item, "function", ("kind", "type"))
     kind, name = child(meta, "kind", "meta"), child(meta, "type", "meta")
     if kind.value == "grpc":
         raise LineError(
@@ -186,170 +249,105 @@ def _function(part: Any) -> Part:
         parse_typename(name.value)
     except DeclarationError as error:
         raise LineError(line_of(name), str(error)) from error
-    value, body = _spec(part, "function", "function")
+    if "*" in name.value:
+        raise LineError(
+            line_of(name), f"{name.value!r}: before 3.0 each function stands there by its own name"
+        )
+    value, body = _spec(item, "function", str(name.value), _OF_FUNCTION)
     if not isinstance(value.get("endpoint"), str):
         raise LineError(line_of(body), f"the spec of {name.value} lacks endpoint: and its URL")
-    spec: dict[str, Any] = {"functions": name.value, "urlPathTemplate": value.pop("endpoint")}
-    times = {_TIMEOUTS[key]: str(value.pop(key)) for key in _TIMEOUTS if key in value}
-    if times:
+    spec: dict[str, Any] = {"functions": name.value, "urlPathTemplate": value["endpoint"]}
+    if times := {TIMEOUTS[key]: str(value[key]) for key in TIMEOUTS if key in value}:
         spec["timeouts"] = times
     states = dict(pairs(body)).get("states")
     if states is not None:
-        del value["states"]
-        spec["states"] = _states(states)
-    return Part(OLDER_ENDPOINT, {**spec, **value}, body)
+        spec["states"] = _states(states, item.notes)
+    if "maxNumBatchRequests" in value:
+        spec["maxNumBatchRequests"] = value["maxNumBatchRequests"]
+    return Part(OLDER_ENDPOINT, spec, body, tuple(item.notes))
 
 
-def _states(node: Any) -> list[dict[str, Any]]:
+def _states(node: Any, notes: list[str]) -> list[dict[str, Any]]:
     """Names, and when their values expire; 1.0 has the names alone."""
     if node.id != "sequence":
         raise LineError(line_of(node), "states: is a list of names, or of - name:")
-    states = []
+    states: dict[str, dict[str, Any]] = {}
+    lines: dict[str, int] = {}
     for each in node.value:
-        value = value_of(each)
-        state = {"name": value} if isinstance(value, str) else value
-        if not isinstance(state, dict) or not isinstance(state.get("name"), str):
-            raise LineError(line_of(each), f"a state has a name:, and is not {shown(value)}")
-        if "expireAfter" in state:
-            try:
-                seconds(state["expireAfter"])
-            except ValueError as error:
-                raise LineError(line_of(each), f"expireAfter: {error}") from error
-        mode = state.get("expireMode", "after-invoke")
-        if mode not in EXPIRE_MODES:
-            known = " and ".join(EXPIRE_MODES)
-            raise LineError(line_of(each), f"unknown expireMode {mode!r}; known are {known}")
-        states.append(state)
-    return states
+        state, line = _state(each, notes), line_of(each)
+        known = states.setdefault(state["name"], state)
+        first = lines.setdefault(state["name"], line)
+        if known != state:
+            raise LineError(
+                line,
+                f"the state {shorten(state['name'])!r} is declared in line {first}, too, and "
+                "expires otherwise there",
+            )
+    return list(states.values())
 
 
-def _io(part: Any, singular: str) -> Part:
-    meta = child(part, "meta", singular)
-    kind, id_ = child(meta, "type", "meta"), dict(pairs(meta)).get("id")
+def _state(node: Any, notes: list[str]) -> dict[str, Any]:
+    value, lines, line = value_of(node), lines_of(node), line_of(node)
+    state = {"name": value} if isinstance(value, str) else value
+    if not isinstance(state, dict) or not isinstance(state.get("name"), str):
+        raise LineError(line, f"a state has a name:, and is not {shown(value)}")
+    _note(notes, node, f"the state {shorten(state['name'])!r}", _OF_STATE)
+    if "expireAfter" in state:
+        try:
+            seconds(state["expireAfter"])
+        except ValueError as error:
+            raise LineError(lines["expireAfter"], f"expireAfter: {error}") from error
+    elif "expireMode" in state:
+        raise LineError(
+            lines["expireMode"],
+            f"the state {shorten(state['name'])!r} has expireMode: and no expireAfter:",
+        )
+    mode = state.get("expireMode", "after-invoke")
+    if mode not in EXPIRE_MODES:
+        known = " and ".join(EXPIRE_MODES)
+        raise LineError(lines["expireMode"], f"unknown expireMode {mode!r}; known are {known}")
+    return {key: each for key, each in state.items() if key in _OF_STATE}
+
+
+def _io(item: _Item, singular: str) -> Part:
+    meta = _meta(item, singular, ("type", "id"))
+    kind = child(meta, "type", "meta")
     if kind.value == "statefun.kafka.io/protobuf-ingress":
         raise LineError(line_of(kind), f"{kind.value} {_ROUTED}")
-    known = _OF_2[singular]
+    known = OF_2[singular]
     if kind.value not in known:
         raise LineError(line_of(kind), f"unknown {kind.value!r}; known are {', '.join(known)}")
     today, sources = known[kind.value]
-    value, body = _spec(part, singular, kind.value)
-    spec = dict(value) if id_ is None else {"id": str(id_.value), **value}
+    value, body = _spec(item, singular, kind.value, names_of(today) - {"id"})
+    spec = {"id": str(child(meta, "id", "meta").value), **value}
+    nodes = dict(pairs(body))
     if sources:
-        spec[sources] = _sources(value.get(sources), sources, body)
+        spec[sources] = _sources(nodes.get(sources), sources, body, item.notes)
     semantic = spec.get("deliverySemantic")
-    if isinstance(semantic, dict) and "transactionTimeoutMillis" in semantic:
-        rest = {k: v for k, v in semantic.items() if k != "transactionTimeoutMillis"}
-        rest["transactionTimeout"] = f"{semantic['transactionTimeoutMillis']}ms"
+    if isinstance(semantic, dict):
+        names = ("type", "transactionTimeoutMillis")
+        _note(item.notes, nodes["deliverySemantic"], "deliverySemantic", names)
+        rest = {key: each for key, each in semantic.items() if key in names}
+        if (millis := rest.pop("transactionTimeoutMillis", None)) is not None:
+            rest["transactionTimeout"] = f"{millis}ms"
         spec["deliverySemantic"] = rest
-    return Part(today, spec, body)
+    return Part(today, spec, body, tuple(item.notes))
 
 
-def _sources(sources: Any, name: str, body: Any) -> list[dict[str, Any]]:
+def _sources(node: Any, name: str, body: Any, notes: list[str]) -> list[dict[str, Any]]:
     """Topics or streams, with what today is called valueType."""
-    line = lines_of(body).get(name, line_of(body))
-    if not isinstance(sources, list):
-        raise LineError(line, f"{name}: is a list")
+    if node is None or node.id != "sequence":
+        raise LineError(lines_of(body).get(name, line_of(body)), f"{name}: is a list")
+    known = (name.removesuffix("s"), "typeUrl", "targets")
     converted = []
-    for source in sources:
+    for each in node.value:
+        source = value_of(each)
         if not isinstance(source, dict) or not isinstance(source.get("typeUrl"), str):
-            raise LineError(line, f"each of {name} has typeUrl: and targets:")
+            raise LineError(line_of(each), f"each of {name} has typeUrl: and targets:")
+        _note(notes, each, f"an item of {name}", known)
         value_type = typename_of_bytes(source["typeUrl"])
         converted.append(
-            {("valueType" if k == "typeUrl" else k): v for k, v in source.items()}
+            {("valueType" if k == "typeUrl" else k): v for k, v in source.items() if k in known}
             | {"valueType": value_type}
         )
     return converted
-
-
-# Of one function and its state.
-
-
-def older_endpoint(typename: str, url: str, states: Iterable[StateSpec]) -> Document:
-    """The endpoint of a function at ``url``, with the state that the function declares."""
-    names = []
-    for spec in states:
-        state = {"name": spec.name}
-        if spec.mode is not ExpireMode.NONE:
-            state["expireAfter"] = f"{spec.expire_after_ms}millisecond"
-            state["expireMode"] = next(k for k, v in EXPIRE_MODES.items() if v is spec.mode)
-        names.append(state)
-    found: dict[str, Any] = {"functions": typename, "urlPathTemplate": url}
-    return Document(OLDER_ENDPOINT, found | ({"states": names} if names else {}))
-
-
-def with_older_endpoints(
-    documents: Iterable[Document], states: Mapping[str, Iterable[StateSpec]], url: str
-) -> list[Document]:
-    """An endpoint at ``url`` for each function of ``states``, and the documents of others."""
-    known = list(documents)
-    there = {d.spec["functions"] for d in known if d.spec.get("urlPathTemplate") == url}
-    lacking = sorted(states.keys() - there)
-    own = [older_endpoint(typename, url, states[typename]) for typename in lacking]
-    others = [d for d in known if not (d.is_endpoint and d.spec["functions"] in lacking)]
-    return own + others
-
-
-def state_specs(document: Document) -> list[StateSpec]:
-    """The state names of an endpoint of 2.x, as the engine keeps them: values are Anys there."""
-    specs = []
-    for state in document.spec.get("states", ()):
-        mode, after = ExpireMode.NONE, 0
-        if "expireAfter" in state:
-            mode = EXPIRE_MODES[state.get("expireMode", "after-invoke")]
-            after = round(seconds(state["expireAfter"]) * 1000)
-        specs.append(StateSpec(state["name"], ANY, mode, after))
-    return specs
-
-
-# Writing 2.0.
-
-
-def write_older(documents: Iterable[Document]) -> str:
-    """The text of a module.yaml of version 2.0; a comment names what it has no place for."""
-    import yaml  # 12 ms that few notebooks need
-
-    spec: dict[str, list[Any]] = {}
-    left = []
-    for document in documents:
-        if document.kind == OLDER_ENDPOINT:
-            spec.setdefault("functions", []).append({"function": _function_of(document)})
-        elif (found := _io_of(document)) is not None:
-            singular, io = found
-            spec.setdefault(f"{singular}es", []).append({singular: io})
-        else:
-            name = document.spec.get("functions") or document.spec.get("id") or ""
-            left.append(f"# There is no such thing in 2.0: {document.kind} {name}".rstrip() + "\n")
-    module = {"version": "2.0", "module": {"meta": {"type": "remote"}, "spec": spec}}
-    return yaml.safe_dump(module, sort_keys=False) + "".join(left)
-
-
-def _function_of(document: Document) -> dict[str, Any]:
-    rest = dict(document.spec)
-    meta = {"kind": "http", "type": rest.pop("functions")}
-    spec = {"endpoint": rest.pop("urlPathTemplate")}
-    times = rest.pop("timeouts", {})
-    return {
-        "meta": meta,
-        "spec": spec | rest | {old: times[new] for old, new in _TIMEOUTS.items() if new in times},
-    }
-
-
-def _io_of(document: Document) -> tuple[str, dict[str, Any]] | None:
-    for singular, kinds in _OF_2.items():
-        for older, (today, sources) in kinds.items():
-            if today == document.kind:
-                spec = dict(document.spec)
-                meta = {"type": older, "id": spec.pop("id")}
-                if sources:
-                    spec[sources] = [_source_of(each) for each in spec[sources]]
-                if "transactionTimeout" in (semantic := dict(spec.get("deliverySemantic") or {})):
-                    timeout = round(seconds(semantic.pop("transactionTimeout")) * 1000)
-                    spec["deliverySemantic"] = {**semantic, "transactionTimeoutMillis": timeout}
-                return singular, {"meta": meta, "spec": spec}
-    return None
-
-
-def _source_of(source: dict[str, Any]) -> dict[str, Any]:
-    type_url = type_url_of_bytes(str(source.get("valueType", "")))
-    rest = {k: v for k, v in source.items() if k not in ("valueType", "targets")}
-    return rest | {"typeUrl": type_url, "targets": source.get("targets", [])}

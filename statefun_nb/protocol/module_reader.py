@@ -2,7 +2,7 @@
 
 The grammar is that of StateFun 3.x: YAML documents of ``kind`` and ``spec``. What was before, one
 document of ``version`` and ``module``, is read, too, and becomes such documents
-(``module_older.py``).
+(``module_older.py``, and ``module_older_writer.py`` the other way).
 """
 
 from __future__ import annotations
@@ -10,65 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..address import parse_typename
 from ..errors import DeclarationError
-from ..tables import shorten, shown
-from .module_nodes import LineError, line_of, lines_of, pairs, value_of
+from ..tables import shown
+from .module_kinds import FIELDS, KINDS, names_of
+from .module_nodes import LineError, has_not, line_of, lines_of, pairs, value_of
 from .module_older import OLDER_KEYS, parts_of_module
-from .module_yaml import (
-    ENDPOINT,
-    KAFKA_EGRESS,
-    KAFKA_INGRESS,
-    KAFKA_PLACE,
-    KINESIS_EGRESS,
-    KINESIS_INGRESS,
-    MODULE_YAML,
-    OLDER_ENDPOINT,
-    PLAYGROUND_EGRESS,
-    PLAYGROUND_INGRESS,
-    Document,
-)
+from .module_yaml import KAFKA_PLACE, MODULE_YAML, Document
 
-__all__ = ["LONGEST", "read_module", "read_source"]
-
-
-class _Fields(NamedTuple):
-    required: frozenset[str]
-    optional: frozenset[str]
-
-
-def _fields(required: str, optional: str) -> _Fields:
-    return _Fields(frozenset(required.split()), frozenset(optional.split()))
-
-
-# What each kind's spec may hold.
-_KINDS = {
-    ENDPOINT: _fields("functions urlPathTemplate", "maxNumBatchRequests transport"),
-    "io.statefun.endpoints.v1/http": _fields(
-        "functions urlPathTemplate", "maxNumBatchRequests timeouts"
-    ),
-    KAFKA_INGRESS: _fields(
-        "id address topics",
-        "consumerGroupId startupPosition autoOffsetResetPosition properties",
-    ),
-    KAFKA_EGRESS: _fields("id address", "deliverySemantic properties"),
-    KINESIS_INGRESS: _fields(
-        "id streams", "awsRegion awsCredentials startupPosition clientConfigProperties"
-    ),
-    KINESIS_EGRESS: _fields(
-        "id", "awsRegion awsCredentials maxOutstandingRecords clientConfigProperties"
-    ),
-    PLAYGROUND_INGRESS: _fields("port", ""),
-    PLAYGROUND_EGRESS: _fields("port topics", ""),
-}
-
-# And what documents of older modules hold.
-_FIELDS = {
-    **_KINDS,
-    OLDER_ENDPOINT: _fields("functions urlPathTemplate", "maxNumBatchRequests timeouts states"),
-}
+__all__ = ["LONGEST", "ignored", "read_module", "read_source"]
 
 
 def read_source(source: str | Path, broker: str = "") -> list[Document]:
@@ -121,6 +73,15 @@ def read_module(text: str, file: str = MODULE_YAML) -> list[Document]:
         raise DeclarationError(f"{file}, line {wrong.line}: {wrong}") from wrong.__cause__
 
 
+def ignored(documents: Iterable[Document]) -> str:
+    """What to warn of: what is in the documents, and without an effect; "" when nothing is."""
+    found = [(document.file, note) for document in documents for note in document.notes]
+    if not found:
+        return ""
+    notes = "; ".join(note for _, note in found)
+    return f"{found[0][0]}: what StateFun does not know, it ignores: {notes}"
+
+
 def _documents(text: str) -> list[Document]:
     import yaml
 
@@ -139,8 +100,8 @@ def _documents(text: str) -> list[Document]:
     for node in nodes:
         value = value_of(node)
         if isinstance(value, dict) and "kind" not in value and OLDER_KEYS & value.keys():
-            for kind, spec, part in parts_of_module(node):
-                document = Document(kind, spec, line_of(part))
+            for kind, spec, part, notes in parts_of_module(node):
+                document = Document(kind, spec, line_of(part), notes=notes)
                 documents.append(_checked(document, lines_of(part), part))
         elif value is not None:
             documents.append(_document(value, node))
@@ -201,13 +162,13 @@ def _document(value: Any, node: Any) -> Document:
     if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
         raise LineError(start, "a document has a kind: and a spec:")
     kind, spec = value["kind"], value.get("spec")
-    fields = _KINDS.get(kind)
+    fields = KINDS.get(kind)
     if fields is None:
-        raise LineError(lines["kind"], f"unknown kind {kind!r}; known are {', '.join(_KINDS)}")
+        raise LineError(lines["kind"], f"unknown kind {kind!r}; known are {', '.join(KINDS)}")
     if not isinstance(spec, dict):
         raise LineError(start, f"{kind} has no spec:")
     notes = tuple(
-        _ignored(lines.get(key, start), "a document", key, ("kind", "spec"))
+        has_not(lines.get(key, start), "a document", key, ("kind", "spec"))
         for key in value
         if key not in ("kind", "spec")
     )
@@ -218,15 +179,14 @@ def _document(value: Any, node: Any) -> Document:
 def _checked(document: Document, lines: dict[str, int], node: Any) -> Document:
     """The document, when its spec has all that its kind needs; what else it has is noted."""
     kind, spec, start = document.kind, document.spec, document.line
-    fields = _FIELDS[kind]
-    missing = sorted(fields.required - spec.keys())
+    missing = sorted(FIELDS[kind].required - spec.keys())
     if missing:
         line = lines_of(node).get("spec", start)
-        text = f"the spec of {kind} lacks {', '.join(missing)}{_stands_there(missing, spec)}"
+        text = f"the spec of {kind} lacks {', '.join(missing)}{_stands_there(missing, lines)}"
         raise LineError(line, text)
-    names = fields.required | fields.optional
+    names = names_of(kind)
     notes = tuple(
-        _ignored(lines.get(key, start), kind, key, names) for key in spec if key not in names
+        has_not(lines.get(key, start), kind, key, names) for key in spec if key not in names
     )
     for key, wanted in _SHAPES.items():
         if key in spec and not isinstance(spec[key], wanted):
@@ -249,11 +209,6 @@ def _stands_there(missing: Iterable[str], found: Iterable[str]) -> str:
     """What stands there in the place of what is missing, as far as the names are alike."""
     pairs = ((name, get_close_matches(name, map(str, found), 1)) for name in missing)
     return "".join(f"; {near[0]!r} stands there, for {name!r}" for name, near in pairs if near)
-
-
-def _ignored(line: int, owner: str, key: object, known: Iterable[str]) -> str:
-    """What to say of a name that the runtime does not know, and ignores: it may be misspelt."""
-    return f"line {line}: {owner} has no {shorten(key)!r}, only {', '.join(sorted(known))}"
 
 
 def _check_names(document: Document, lines: dict[str, int]) -> None:

@@ -14,7 +14,7 @@ from ..endpoint.server import Endpoint
 from ..engine.base import Engine
 from ..errors import BusyError, SessionError, UnknownFunctionError, did_you_mean
 from ..loop_thread import LoopThread
-from ..protocol.module_older import with_older_endpoints, write_older
+from ..protocol.module_older_writer import with_older_endpoints, write_older
 from ..protocol.module_yaml import Document, covers, with_endpoints, write_module
 from ..sdk.registry import StatefulFunctions, decode_state
 from ..tables import text_table

@@ -17,7 +17,7 @@ from ..engine.clock import Clock, VirtualClock
 from ..engine.facts import Idle, IngressMessage
 from ..errors import BusyError, SessionError, StatefunError, quiet
 from ..loop_thread import LoopThread
-from ..protocol.module_reader import read_source
+from ..protocol.module_reader import ignored, read_source
 from ..protocol.module_yaml import covers, merged
 from ..sdk.live import Live
 from ..sdk.messages import MISSING, Message
@@ -332,11 +332,8 @@ class Session(Live, Control):
             documents = read_source(source, broker)
         except (OSError, UnicodeError) as error:
             raise not_opened("source", source, error) from None  # which repeats the path
-        notes = [note for document in documents for note in document.notes]
-        if notes:
-            warn(
-                f"{documents[0].file}: what StateFun does not know, it ignores: {'; '.join(notes)}"
-            )
+        if text := ignored(documents):
+            warn(text)
         self.engine.load(documents)
         self._documents = merged(self._documents, documents)
 

@@ -10,10 +10,11 @@ import urllib.request
 
 import pytest
 
+import statefun_nb as sf
 from statefun_nb.cli.main import main
 from statefun_nb.cluster.processes import free_ports
 from statefun_nb.protocol.module_reader import read_module
-from tests.protocol.test_module_older import OF_2, README
+from tests.protocol.test_module_older import OF_1, OF_2, README
 from tests.waiting import eventually
 
 # The README's greeter, in Python: `Session statefun.State` and a count.
@@ -130,6 +131,40 @@ def test_convert_writes_one_of_today_and_says_what_the_functions_have_to_do(writ
         "http+unix:///run/cart.sock/statefun, and declare its state itself: items (expires "
         "60000millisecond after-write), owner (expires 1min after-invoke), paid\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("http+unix:///run/cart.sock/statefun", "ftp://127.0.0.1/"), "line 12: urlPathTemplate"),
+        (("/run/cart.sock/", "/run/cart/"), "line 12: urlPathTemplate"),
+        (
+            ("connectTimeout", "maxNumBatchRequests: many\n            connectTimeout"),
+            "'many' is not",
+        ),
+        (("connectTimeout: 5s", "connectTimeout: soon"), "'soon' is not a duration"),
+        (("type: shop/cart", "type: shop/*"), "line 10: 'shop/*': before 3.0"),
+    ],
+)
+def test_convert_refuses_what_a_session_does(written, capsys, change, says):
+    assert change[0] in OF_2
+    functions, _, _ = OF_2.partition("    ingresses:")  # without what needs a cluster
+    (written / "old.yaml").write_text(functions.replace(*change))
+    assert main(["module", "convert", "old.yaml"]) == 1
+    said = capsys.readouterr()
+    assert says in said.err
+    assert not said.out
+    with sf.start(port=0) as session, pytest.raises(sf.StatefunError, match=re.escape(says)):
+        session.load_module("old.yaml")
+
+
+def test_convert_and_a_session_warn_of_what_is_ignored(written, capsys):
+    (written / "old.yaml").write_text(OF_1.replace("timeout: 2min", "timeOut: 2min"))
+    says = "old.yaml: what StateFun does not know, it ignores: line 17: shop/cart has no 'timeOut'"
+    with pytest.warns(UserWarning, match=re.escape(says)):
+        assert main(["module", "convert", "old.yaml"]) == 0
+    with sf.start(port=0) as session, pytest.warns(UserWarning, match=re.escape(says)):
+        session.load_module("old.yaml")
 
 
 def test_the_module_of_functions_in_both_versions(written, capsys):

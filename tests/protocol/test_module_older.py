@@ -9,7 +9,7 @@ import pytest
 import statefun_nb as sf
 from statefun_nb.protocol.any_values import ANY
 from statefun_nb.protocol.effects import ExpireMode, StateSpec
-from statefun_nb.protocol.module_older import state_specs, write_older
+from statefun_nb.protocol.module_older_writer import state_specs, write_older
 from statefun_nb.protocol.module_reader import read_module
 from statefun_nb.protocol.module_yaml import OLDER_ENDPOINT, of_today, write_module
 
@@ -188,9 +188,14 @@ def test_what_is_written_as_2_0_is_read_back():
         (("kind: http", "kind: smtp"), "line 9: unknown kind 'smtp'"),
         (("type: shop/cart", "type: cart"), "line 10: 'cart' is not a typename"),
         (("endpoint:", "url:"), "line 12: the spec of shop/cart lacks endpoint"),
-        (("60000millisecond", "soon"), "line 14: expireAfter: 'soon' is not a duration"),
-        (("after-write", "after-read"), "line 14: unknown expireMode 'after-read'; known are"),
+        (("60000millisecond", "soon"), "line 15: expireAfter: 'soon' is not a duration"),
+        (("after-write", "after-read"), "line 16: unknown expireMode 'after-read'; known are"),
         (("- name: paid", "- 5"), "line 19: a state has a name"),
+        (("expireAfter: 60000millisecond", "expireafter: 1min"), "line 16: the state 'items' has"),
+        (("name: owner", "name: items"), "line 17: the state 'items' is declared in line 14, too"),
+        (("type: shop/cart", "type: shop/*"), "line 10: 'shop/\\*': before 3.0 each function"),
+        (("type: remote", "type: embedded"), "line 4: a module of type 'embedded' is Java's"),
+        (("            id: shop/in\n", ""), "line 26: meta has no id"),
         (
             ("            states:\n", "            states: 5\n            more:\n"),
             "a list of names",
@@ -220,7 +225,77 @@ def test_what_is_wrong_is_named_with_its_line_and_the_way_out(change, says):
 def test_what_it_does_not_know_is_noted():
     document, *_ = read_module(OF_2.replace("connectTimeout", "conectTimeout"))
     (note,) = document.notes
-    assert note.startswith("line 20: http has no 'conectTimeout'")
+    assert note == (
+        "line 20: shop/cart has no 'conectTimeout', only connectTimeout, endpoint, "
+        "maxNumBatchRequests, readTimeout, states, timeout, writeTimeout"
+    )
+
+
+UNKNOWN = {
+    "the document has no 'foo', only module, version": ("module:\n", "foo: 1\nmodule:\n"),
+    "module has no 'foo'": ("  spec:\n", "  foo: 1\n  spec:\n"),
+    "meta has no 'kind', only type": ("    type: remote", "    type: remote\n    kind: http"),
+    "the spec of module has no 'egreses'": ("    egresses:", "    egreses:"),
+    "an item of functions has no 'also'": (
+        "      - function:",
+        "      - also: 1\n        function:",
+    ),
+    "function has no 'extra', only meta, spec": (
+        "          meta:\n            kind: http",
+        "          extra: 3\n          meta:\n            kind: http",
+    ),
+    "meta has no 'more', only kind, type": ("kind: http", "kind: http\n            more: 1"),
+    "the state 'paid' has no 'expireafter', only expireAfter, expireMode, name": (
+        "- name: paid",
+        "- {name: paid, expireafter: 1min}",
+    ),
+    "shop/cart has no 'urlPathTemplate'": (
+        "states:",
+        "urlPathTemplate: http://B\n            states:",
+    ),
+    "shop/cart has no 'functions'": ("states:", "functions: c/*\n            states:"),
+    "an item of topics has no 'valueType'": (
+        "- topic: names",
+        "- topic: names\n                valueType: a/b",
+    ),
+    "routable-protobuf-ingress has no 'id'": (
+        "consumerGroupId",
+        "id: a/b\n            consumerGroupId",
+    ),
+    "deliverySemantic has no 'transactionTimeout', only": (
+        "type: exactly-once",
+        "type: exactly-once\n              transactionTimeout: 1s",
+    ),
+}
+
+
+@pytest.mark.parametrize("says", UNKNOWN)
+def test_a_key_of_another_level_or_of_today_is_noted_with_its_line_and_changes_nothing(says):
+    old, new = UNKNOWN[says]
+    assert old in OF_2
+    changed = OF_2.replace(old, new, 1)
+    line = 1 + next(
+        index
+        for index, (a, b) in enumerate(zip(changed.splitlines(), OF_2.splitlines(), strict=False))
+        if a != b
+    )
+    documents = read_module(changed)
+    (note,) = [note for document in documents for note in document.notes]
+    assert says in note
+    assert line <= int(note.split()[1].rstrip(":")) <= line + 1
+    known = read_module(OF_2)[: len(documents)]  # without the egresses of `egreses:`
+    assert [(d.kind, d.spec) for d in documents] == [(d.kind, d.spec) for d in known]
+
+
+def test_a_module_whose_lists_have_other_names_says_so():
+    text = OF_2.partition("    ingresses:")[0].replace("functions:", "functionz:")
+    with pytest.raises(sf.DeclarationError, match="has no 'functionz', only egresses, functions"):
+        read_module(text)
+
+
+def test_states_that_are_declared_alike_are_one():
+    (document,) = read_module(OF_1.replace("- owner", "- items"))
+    assert [each.name for each in state_specs(document)] == ["items"]
 
 
 def test_a_session_writes_the_module_of_its_functions_for_2_0(functions):
