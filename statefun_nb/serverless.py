@@ -8,7 +8,6 @@ cattrs, and nothing else.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -20,6 +19,7 @@ from .sdk.dispatch import Outcome, withdraw
 from .sdk.handler import RequestReplyHandler, run
 from .sdk.registry import StatefulFunctions
 from .sdk.statuses import OCTETS, TEXT, wrong_method, wrong_type
+from .tables import shown
 
 __all__ = ["asgi_app", "lambda_handler"]
 
@@ -36,10 +36,16 @@ class _Answer(NamedTuple):
     status: int
     body: bytes
     content_type: str = OCTETS
+    allow: str = ""
 
     @classmethod
-    def of(cls, status: int, text: str) -> _Answer:
-        return cls(status, text.encode(errors="replace") + b"\n", TEXT)
+    def of(cls, status: int, text: str, allow: str = "") -> _Answer:
+        return cls(status, text.encode(errors="replace") + b"\n", TEXT, allow)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        allow = {"Allow": self.allow} if self.allow else {}
+        return {"Content-Type": self.content_type, **allow}
 
 
 class _Started(NamedTuple):
@@ -66,16 +72,17 @@ class _Service:
 
     def refused(self, method: str, path: str, content_type: str | None) -> _Answer | None:
         """The answer to what is no request for a function; None to what is one."""
-        if method == "GET" and path.endswith("/health"):
+        is_health = path.rstrip("/").endswith("/health")
+        if method == "GET" and is_health:
             health = {"status": "ok", "functions": sorted(self._functions)}
             return _Answer(200, json.dumps(health).encode() + b"\n", "application/json")
-        refusal = wrong_method(method)
+        refusal = wrong_method(method, ("GET", "POST") if is_health else ("POST",))
         if refusal is None and content_type is not None:
             refusal = wrong_type(content_type)
         return None if refusal is None else _Answer.of(*refusal)
 
     def start(self, path: str, body: bytes) -> _Answer | _Started:
-        handler = self._of_2 if path.endswith("/v2") else self._of_3
+        handler = self._of_2 if path.rstrip("/").endswith("/v2") else self._of_3
         try:
             return _Started(handler, handler.start(body))
         except ProtocolError as error:
@@ -104,7 +111,7 @@ def lambda_handler(
         body = base64.b64encode(answer.body) if binary else answer.body
         return {
             "statusCode": answer.status,
-            "headers": {"Content-Type": answer.content_type},
+            "headers": answer.headers,
             "body": body.decode(),
             "isBase64Encoded": binary,
         }
@@ -119,30 +126,42 @@ def _answer_of_event(service: _Service, event: Mapping[str, Any]) -> _Answer:
         else:
             method, path = event["requestContext"]["http"]["method"], event["rawPath"]
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        body = event.get("body")
     except (KeyError, TypeError, AttributeError):
-        return _Answer.of(400, "this is no event of a function URL or of API Gateway")
-    refused = service.refused(method, path, headers.get("content-type"))
+        return _no_event()
+    if not isinstance(method, str) or not isinstance(path, str):
+        return _no_event()
+    content_type = headers.get("content-type")
+    # A list, or what else is no text, is no content type that there is.
+    given = None if content_type is None else str(content_type)
+    refused = service.refused(method, path, given)
     if refused is not None:
         return refused
-    body = event.get("body") or ""
+    body = "" if body is None else body
+    if not isinstance(body, str):
+        return _Answer.of(400, f"the event's body cannot be read: it is {shown(body)}, and no text")
     try:
         if event.get("isBase64Encoded"):
             data = base64.b64decode(body, validate=True)
         else:  # a byte a character: no request begins with what UTF-8 could carry
             data = body.encode("latin-1")
-    except binascii.Error as error:
-        return _Answer.of(400, f"the event's body cannot be read: {error}")
     except UnicodeEncodeError:
         return _Answer.of(
             400,
             "the event's body was made text on its way: name application/octet-stream among the "
             "binary media types of the API",
         )
+    except ValueError as error:  # binascii.Error is one, and what base64 says of other characters
+        return _Answer.of(400, f"the event's body cannot be read: {error}")
     started = service.start(path, data)
     if isinstance(started, _Answer):
         return started
     outcome = started.outcome
     return started.answer(outcome if isinstance(outcome, Outcome) else run(outcome))
+
+
+def _no_event() -> _Answer:
+    return _Answer.of(400, "this is no event of a function URL or of API Gateway")
 
 
 def asgi_app(
@@ -178,7 +197,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 async def _send(send: Send, answer: _Answer) -> None:
     headers = [
-        (b"content-type", answer.content_type.encode()),
+        *((name.lower().encode(), value.encode()) for name, value in answer.headers.items()),
         (b"content-length", str(len(answer.body)).encode()),
     ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

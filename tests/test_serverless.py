@@ -97,7 +97,15 @@ def of_lambda(answer):
     json.dumps(answer)  # as Lambda does
     body = answer["body"]
     data = base64.b64decode(body) if answer["isBase64Encoded"] else body.encode()
+    assert answer["headers"].get("Allow") == allowed(answer["statusCode"], data)
     return answer["statusCode"], answer["headers"]["Content-Type"], data
+
+
+def allowed(status, body):
+    """What RFC 9110, 15.5.6 wants to be said beside a 405: here only DELETE asks for /health."""
+    if status != 405:
+        return None
+    return "GET, POST" if body.startswith(b"DELETE") else "POST"
 
 
 def on_asgi(functions, method, path, content_type, body):
@@ -124,6 +132,8 @@ def on_asgi(functions, method, path, content_type, body):
     start, end = sent
     found = dict(start["headers"])
     assert int(found[b"content-length"]) == len(end["body"])
+    allow = allowed(start["status"], end["body"])
+    assert found.get(b"allow") == (None if allow is None else allow.encode())
     return start["status"], found[b"content-type"].decode(), end["body"]
 
 
@@ -140,8 +150,9 @@ def test_both_versions_are_answered(declared, host, content_type):
     status, kind, body = host(declared, "POST", "/", content_type, OF_3)
     assert (status, kind) == (200, OCTETS)
     assert body == sf.RequestReplyHandler(declared).handle_sync(OF_3)
-    status, kind, body = host(declared, "POST", "/statefun/v2", content_type, OF_2)
-    assert (status, kind) == (200, OCTETS)
+    for path in ("/statefun/v2", "/statefun/v2/"):
+        status, kind, body = host(declared, "POST", path, content_type, OF_2)
+        assert (status, kind) == (200, OCTETS)
     assert body == sf.RequestReplyHandler(declared, protocol=2).handle_sync(OF_2)
     status, _, body = host(
         declared, "POST", "/any/path", OCTETS, peer.request(("a/slow", "x"), [peer.text("m")])
@@ -160,10 +171,25 @@ def test_both_versions_are_answered(declared, host, content_type):
         (("POST", "/statefun", OCTETS, b"\xff\xff"), 400, "not a ToFunction"),
         (("POST", "/v2", OCTETS, OF_3), 400, "of protocol v3"),
         (("POST", "/", None, peer.request(("a/no", "x"), [])), 404, "no function 'a/no'"),
+        (("POST", "/v2/", None, peer_2.request(("a/no", "x"), [HELLO])), 400, "no function 'a/no'"),
         (("POST", "/", None, peer.request(("a/fails", "x"), [peer.text("m")])), 500, "ключ"),
         (("GET", "/health", None, b""), 200, '["a/b", "a/fails", "a/slow"]'),
+        (("GET", "/health/", None, b""), 200, '["a/b", "a/fails", "a/slow"]'),
+        (("DELETE", "/health", None, b""), 405, "DELETE is not allowed here"),
     ],
-    ids=["method", "type", "empty", "garbage", "version", "function", "fails", "health"],
+    ids=[
+        "method",
+        "type",
+        "empty",
+        "garbage",
+        "version",
+        "function",
+        "function of 2.x",
+        "fails",
+        "health",
+        "health with a slash",
+        "method at health",
+    ],
 )
 def test_each_status_is_that_of_the_endpoint(declared, host, request_, status, says, caplog):
     found, kind, body = host(declared, *request_)
@@ -192,12 +218,32 @@ def test_a_body_that_is_not_base64_is_a_byte_a_character(declared, host):
         ),
         ({"httpMethod": "POST", "path": "/", "body": "\ufffd\x06"}, "binary media types"),
         ({"httpMethod": "POST", "path": "/", "headers": None, "body": None}, "no invocation"),
+        (
+            {"httpMethod": "POST", "path": "/", "body": "ключ", "isBase64Encoded": True},
+            "cannot be read",
+        ),
+        ({"httpMethod": "POST", "path": "/", "body": {"a": 1}}, "and no text"),
+        ({"httpMethod": "POST", "path": "/", "body": 0}, "and no text"),
+        ({"httpMethod": "POST", "path": "/", "body": [], "isBase64Encoded": True}, "and no text"),
+        ({"httpMethod": "POST", "path": None}, "no event of a function URL"),
+        ({"httpMethod": None, "path": "/"}, "no event of a function URL"),
+        (
+            {"rawPath": None, "requestContext": {"http": {"method": "POST"}}},
+            "no event of a function URL",
+        ),
     ],
 )
 def test_an_event_that_cannot_be_read_is_a_400(declared, event, says):
     status, _, body = of_lambda(lambda_handler(declared)(event, None))
     assert status == 400
     assert says in body.decode()
+
+
+def test_a_content_type_that_is_no_text_is_none_that_is_taken(declared):
+    event = {"httpMethod": "POST", "path": "/", "headers": {"content-type": [OCTETS]}}
+    status, _, body = of_lambda(lambda_handler(declared)(event, None))
+    assert status == 415
+    assert "the content type is" in body.decode()
 
 
 def test_who_goes_away_is_not_answered_and_its_function_is_stopped(functions):

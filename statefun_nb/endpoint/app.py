@@ -26,7 +26,7 @@ from ..protocol.effects import Request
 from ..protocol.v3 import decode_request, without_messages
 from ..sdk import statuses
 from ..sdk.dispatch import Outcome, withdraw
-from ..sdk.statuses import wrong_method, wrong_type
+from ..sdk.statuses import Refusal, wrong_method, wrong_type
 from ..trace.traced import TracedHandler
 from .admission import Names, foreign, own_names
 from .exchange import Exchange
@@ -108,7 +108,8 @@ class RequestReplyRoute(Route):
 
     Statuses: 405 for another method than POST, 403 for a browser's request from another site,
     415 for a Content-Type that is present and not application/octet-stream (as the Go SDK), 400
-    for bytes that are no request, 404 for a function that nobody declared, 500 when it raised.
+    for bytes that are no request, 404 for a function that nobody declared (400 in v2), 500 when it
+    raised.
     """
 
     def __init__(self, handler: TracedHandler, names: Names | None = None) -> None:
@@ -276,7 +277,7 @@ class RequestMessage(httputil.HTTPMessageDelegate):
         self._body.clear()
 
 
-def refusal(method: str, headers: Mapping[bytes, bytes], names: Names) -> tuple[int, str] | None:
+def refusal(method: str, headers: Mapping[bytes, bytes], names: Names) -> Refusal | None:
     """Why a request for a function is refused before its body is read; None when it is not."""
     refused = wrong_method(method) or site_refusal(headers, names)
     if refused is not None:
@@ -285,7 +286,7 @@ def refusal(method: str, headers: Mapping[bytes, bytes], names: Names) -> tuple[
     return None if given == OCTETS else wrong_type(given.decode("latin-1"))
 
 
-def site_refusal(headers: Mapping[bytes, bytes], names: Names) -> tuple[int, str] | None:
+def site_refusal(headers: Mapping[bytes, bytes], names: Names) -> Refusal | None:
     """Why a page of another site is refused; None for every other request."""
 
     def text(name: bytes) -> str | None:
@@ -293,10 +294,12 @@ def site_refusal(headers: Mapping[bytes, bytes], names: Names) -> tuple[int, str
         return None if value is None else value.decode("latin-1")
 
     why = foreign(text(b"host"), text(b"origin"), text(b"sec-fetch-site"), names)
-    return (403, why) if why else None
+    return Refusal(403, why) if why else None
 
 
-def _answer(connection: httputil.HTTPConnection, status: int, body: bytes | str) -> None:
+def _answer(
+    connection: httputil.HTTPConnection, status: int, body: bytes | str, allow: str = ""
+) -> None:
     content_type = statuses.OCTETS
     if isinstance(connection, _AnsweredInV2):
         connection = connection.connection
@@ -304,10 +307,12 @@ def _answer(connection: httputil.HTTPConnection, status: int, body: bytes | str)
             body = v2.encode_reply(body)
     if isinstance(body, str):
         body, content_type = body.encode(errors="replace") + b"\n", statuses.TEXT
-    if isinstance(connection, Exchange):
+    if isinstance(connection, Exchange) and not allow:
         connection.respond(status, content_type.encode(), body)
         return
     headers = httputil.HTTPHeaders({"Content-Type": content_type, "Content-Length": str(len(body))})
+    if allow:
+        headers["Allow"] = allow
     reason = responses.get(status, "Unknown")
     connection.write_headers(httputil.ResponseStartLine("HTTP/1.1", status, reason), headers, body)
     connection.finish()

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
+from ..sdk.statuses import Refusal
 from .clients import Clients
 from .exchange import Client, Exchange
 from .limits import Limits
@@ -45,7 +46,7 @@ class HttpConnection(RequestReader):
 
     def __init__(
         self,
-        admit: Callable[[Exchange], tuple[int, str] | None],
+        admit: Callable[[Exchange], Refusal | None],
         serve: Callable[[Exchange], None],
         limits: Limits,
         connections: set[HttpConnection],
@@ -251,10 +252,10 @@ class HttpConnection(RequestReader):
         if last is not None:  # who reads "close" in one before may not wait for what follows
             last.keep_alive = False
 
-    def _refuse(self, status: int, message: str) -> None:
+    def _refuse(self, status: int, message: str, allow: str = "") -> None:
         exchange = Exchange(self)
         exchange.keep_alive = False
-        exchange.refusal = (status, message)
+        exchange.refusal = Refusal(status, message, allow)
         self._drop_reading()
         self._drop_rest()
         self._closing = self._refused = True

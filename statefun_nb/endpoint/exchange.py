@@ -10,6 +10,8 @@ from typing import Protocol, cast
 
 from tornado import httputil
 
+from ..sdk.statuses import TEXT, Refusal
+
 __all__ = ["Client", "Exchange", "Wire"]
 
 _BODILESS = frozenset({204, 304})
@@ -67,7 +69,7 @@ class Exchange(httputil.HTTPConnection):
         self.body: bytes | bytearray = b""
         self.keep_alive = True
         self.finished = False
-        self.refusal: tuple[int, str] | None = None  # the answer when it is not to be served
+        self.refusal: Refusal | None = None  # the answer when it is not to be served
 
     def add(self, piece: bytes) -> None:
         """Add a piece to the body, which is kept once: tiny pieces would take 20 times as much."""
@@ -164,9 +166,13 @@ class Exchange(httputil.HTTPConnection):
         self.write_headers(line, given, body)
         self.finish()
 
-    def refuse(self, status: int, message: str) -> None:
-        """Answer with a line of text that says what is wrong."""
-        self.respond(status, b"text/plain; charset=utf-8", message.encode() + b"\n")
+    def refuse(self, status: int, message: str, allow: str = "") -> None:
+        """Answer with a line of text that says what is wrong; ``allow`` names other methods."""
+        body = message.encode() + b"\n"
+        if allow:
+            self.respond_with(status, {"Content-Type": TEXT, "Allow": allow}, body)
+        else:
+            self.respond(status, TEXT.encode(), body)
 
     def closed(self) -> None:
         """Tell whoever answers that the client has gone away."""

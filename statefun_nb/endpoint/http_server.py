@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 
 from ..errors import EngineError
+from ..sdk.statuses import Refusal
 from .clients import Clients
 from .connection import HttpConnection
 from .exchange import Exchange
@@ -37,7 +38,7 @@ class HttpServer:
 
     def __init__(
         self,
-        admit: Callable[[Exchange], tuple[int, str] | None],
+        admit: Callable[[Exchange], Refusal | None],
         serve: Callable[[Exchange], None],
         limits: Limits,
     ) -> None:

@@ -20,7 +20,7 @@ from ..errors import DeclarationError, EngineError, ProtocolError
 from ..protocol.effects import TypedValue
 from ..protocol.module_yaml import Document
 from ..protocol.records import PLAYGROUND_RECORD, decode_playground_record
-from ..sdk.statuses import TEXT
+from ..sdk.statuses import TEXT, Refusal, wrong_method
 from ..sdk.types import StringType
 from ..trace.own_tasks import OwnTask
 from .admission import Names, own_names
@@ -88,7 +88,8 @@ class _Egress:
         topic = unquote(_path(exchange))
         records = self._topics.get(topic)
         if records is None:
-            exchange.refuse(405, f"no topic {topic!r}; topics are {', '.join(self._topics)}")
+            topics = ", ".join(self._topics)
+            exchange.refuse(405, f"no topic {topic!r}; topics are {topics}", "GET")
         elif not records:
             exchange.refuse(404, f"no record in {topic!r}")
         else:
@@ -99,11 +100,9 @@ def _path(exchange: Exchange) -> str:
     return exchange.target.partition(b"?")[0].decode("latin-1").removeprefix("/")
 
 
-def _admit(methods: Sequence[str], names: Names, exchange: Exchange) -> tuple[int, str] | None:
+def _admit(methods: Sequence[str], names: Names, exchange: Exchange) -> Refusal | None:
     refused = site_refusal(exchange.fields, names)
-    if refused is None and exchange.method not in methods:
-        return 405, f"{exchange.method} is not allowed here: it is {' or '.join(methods)}"
-    return refused
+    return refused or wrong_method(exchange.method, methods, f"it is {' or '.join(methods)}")
 
 
 class PlaygroundServers:

@@ -14,6 +14,7 @@ from typing import Any
 
 import httptools
 
+from ..sdk.statuses import Refusal
 from .clients import Clients
 from .exchange import Client, Exchange
 from .limits import Limits
@@ -44,7 +45,7 @@ class RequestReader(asyncio.Protocol):
 
     def __init__(
         self,
-        admit: Callable[[Exchange], tuple[int, str] | None],
+        admit: Callable[[Exchange], Refusal | None],
         limits: Limits,
         clients: Clients,
     ) -> None:
@@ -91,12 +92,12 @@ class RequestReader(asyncio.Protocol):
             cause = error.__context__
             if not isinstance(cause, _Refused):
                 raise
-            self._refuse(cause.status, cause.message)
+            self._refuse(*cause.refusal)
         except httptools.HttpParserError as error:
             if not self._closing:  # behind the last request anything may come
                 self._refuse(400, f"this is not a valid HTTP/1.1 request: {error}")
         except _Refused as refused:
-            self._refuse(refused.status, refused.message)
+            self._refuse(*refused.refusal)
 
     # What was put by.
 
@@ -106,7 +107,7 @@ class RequestReader(asyncio.Protocol):
         self._stop_reading()
         if self._clients.bytes > self._limits.all_bodies_bytes:
             refused = self._too_much()
-            self._refuse(refused.status, refused.message)
+            self._refuse(*refused.refusal)
         else:
             self._queued = True
             self._clients.queue(self)
@@ -297,14 +298,13 @@ class RequestReader(asyncio.Protocol):
         """Is there more, put by, that can be read now? With nothing put by, the socket is read."""
 
     @abstractmethod
-    def _refuse(self, status: int, message: str) -> None:
+    def _refuse(self, status: int, message: str, allow: str = "") -> None:
         """Answer what could not be read as a request, after those before it, and close."""
 
 
 class _Refused(Exception):  # noqa: N818 - an early end of parsing, caught here
     """Raised in a parser's callback to stop reading: the request is refused."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, allow: str = "") -> None:
         super().__init__(message)
-        self.status = status
-        self.message = message
+        self.refusal = Refusal(status, message, allow)

@@ -22,6 +22,7 @@ from tornado import httputil
 
 from ..errors import EngineError
 from ..loop_thread import LoopThread
+from ..sdk.statuses import Refusal, wrong_method
 from ..trace.traced import TracedHandler
 from .admission import new_token, own_names
 from .app import (
@@ -192,7 +193,7 @@ class Endpoint:
         self._listening = False
         await self._http.close(grace, self._route.cancel)
 
-    def _admit(self, exchange: Exchange) -> tuple[int, str] | None:
+    def _admit(self, exchange: Exchange) -> Refusal | None:
         """Why a request is refused before its body is read; None when it is not."""
         target, fields = exchange.target, exchange.fields
         if target in self._direct:
@@ -210,21 +211,23 @@ class Endpoint:
             # compares nothing unless 64 bits of a hash agree, whose key is this process's secret.)
             *serves, tells = (compare_digest(path, each) for each in self._paths)
             if tells:
-                return site_refusal(fields, self._names)
+                refused = wrong_method(exchange.method, ("GET",), "it says what is served")
+                return refused or site_refusal(fields, self._names)
             if any(compare_digest(path[: len(each)], each) for each in self._forwarded):
                 return self._admit_to_page(exchange)
             if not any(serves):
-                return 404, f"there is nothing at {path[:100].decode('latin-1')!r}"
+                return Refusal(404, f"there is nothing at {path[:100].decode('latin-1')!r}")
         refused = refusal(exchange.method, fields, self._names)
         if refused is None:
             self._last_host = fields.get(b"host")
         return refused
 
-    def _admit_to_page(self, exchange: Exchange) -> tuple[int, str] | None:
+    def _admit_to_page(self, exchange: Exchange) -> Refusal | None:
         """Pages may be opened from anywhere, as by the link in a notebook; no page gets at them."""
         fields = exchange.fields
-        if exchange.method != "GET":
-            return 405, f"{exchange.method} is not allowed here: it is only to be looked at"
+        refused = wrong_method(exchange.method, ("GET",), "it is only to be looked at")
+        if refused is not None:
+            return refused
         if fields.get(b"sec-fetch-mode") == b"navigate" and b"origin" not in fields:
             fields = {**fields, b"sec-fetch-site": b"none"}
         return site_refusal(fields, self._names)

@@ -90,7 +90,7 @@ class RequestReplyHandler(Live):
             v2.refuse_in_v3(request)
         else:
             request, _ = v2.decode_request(data, self.functions._state_typename)
-        return dispatch(self.functions.for_typename(request.target.typename), request)
+        return dispatch(self.functions.for_request(request), request)
 
     def encoded(self, outcome: Outcome) -> bytes:
         """The reply of an outcome without a failure."""

@@ -14,7 +14,7 @@ from ..errors import (
     did_you_mean,
     missing,
 )
-from ..protocol.effects import StateSpec, TypedValue
+from ..protocol.effects import Request, StateSpec, TypedValue
 from ..tables import shown
 from .context import Context
 from .live import Live
@@ -111,6 +111,21 @@ class StatefulFunctions(Live):
                 f"run the cell that declares it, or correct the name{self.meant_by(typename)}"
             )
         return spec
+
+    def for_request(self, request: Request) -> FunctionSpec:
+        """The function that a request is for.
+
+        Raises
+        ------
+        UnknownFunctionError
+            When none is declared, with the status that its version of the protocol has for it.
+        """
+        try:
+            return self.for_typename(request.target.typename)
+        except UnknownFunctionError as error:
+            if request.protocol == 2:
+                error.status_hint = 400  # as its SDKs answer
+            raise
 
     def undeclare(self, typename: str) -> None:
         """Take a function back; messages for it wait, as for one that was never declared.

@@ -135,7 +135,7 @@ class TracedHandler:
             task = None if elsewhere is None else elsewhere(request)
             if task is not None:
                 return task
-            spec = self.functions.for_typename(typename)  # raises
+            spec = self.functions.for_request(request)  # raises
         if spec.is_async:
             return _start_task(self._serve_async(spec, request, data))
         return self._serve(spec, request, data)

@@ -21,6 +21,7 @@ from ..endpoint.exchange import Exchange
 from ..endpoint.http_server import LOOPBACK, HttpServer, bind_port
 from ..endpoint.limits import Limits
 from ..loop_thread import LoopThread
+from ..sdk.statuses import Refusal, wrong_method
 from ..tables import html_list
 from .bundle import bundled
 from .calls import Calls
@@ -120,7 +121,7 @@ class Tab:
             await asyncio.sleep(0.01)
         await self._http.close(_ASKS_SECONDS)
 
-    def _admit(self, exchange: Exchange) -> tuple[int, str] | None:
+    def _admit(self, exchange: Exchange) -> Refusal | None:
         fields, base = exchange.fields, self._base
         path = exchange.target.partition(b"?")[0]
         origin = fields.get(b"origin")
@@ -131,16 +132,16 @@ class Tab:
         opened = path == base and exchange.method == "GET" and origin is None
         with_token = secrets.compare_digest(path[: len(base)], base)
         if not (by_name and with_token and (from_here or opened)):
-            return 403, "not for you"
+            return Refusal(403, "not for you")
         name = self._name(exchange)
         if exchange.method == "POST":
             kind = fields.get(b"content-type", b"").partition(b";")[0]
-            return (
-                None if name == "say" and kind == _JSON.encode() else (400, "POST say, with JSON")
-            )
-        if exchange.method != "GET":
-            return 405, f"{exchange.method} is not allowed here"
-        return None if name == "updates" or name in self._files else (404, "there is no such page")
+            is_said = name == "say" and kind == _JSON.encode()
+            return None if is_said else Refusal(400, "POST say, with JSON")
+        if refused := wrong_method(exchange.method, ("GET", "POST"), "it is GET or POST"):
+            return refused
+        is_there = name == "updates" or name in self._files
+        return None if is_there else Refusal(404, "there is no such page")
 
     def _name(self, exchange: Exchange) -> str:
         return exchange.target.partition(b"?")[0][len(self._base) :].decode("latin-1")

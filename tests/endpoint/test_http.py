@@ -232,6 +232,8 @@ def test_a_client_that_closes_its_side_gets_what_was_answered_already(endpoint):
 REFUSED = [
     pytest.param(post(method="GET"), 405, "StateFun sends POST", id="method"),
     pytest.param(post(method="PUT"), 405, "PUT is not allowed", id="put"),
+    pytest.param(post(b"", method="PUT"), 405, "PUT is not allowed", id="put-nothing"),
+    pytest.param(post(target="/health"), 405, "says what is served", id="post-health"),
     pytest.param(post(headers="Content-Type: text/plain\r\n"), 415, "text/plain", id="type"),
     pytest.param(post(headers="Origin: http://evil.example\r\n"), 403, "evil", id="origin"),
     pytest.param(post(b""), 400, "no invocation", id="empty-body"),
@@ -278,6 +280,8 @@ def test_what_is_not_accepted_has_its_status_and_says_why(endpoint, data, status
     answer = ask(endpoint, data)
     assert answer[0] == status
     assert says in answer[2].decode()
+    allowed = "GET" if says == "says what is served" else "POST"
+    assert answer[1].get("allow") == (allowed if status == 405 else None)
     assert ask(endpoint, post())[0] == 200  # and the next client is served as before
 
 
@@ -414,6 +418,7 @@ def test_the_routes_work_on_tornados_own_connection_too(endpoint):
             sock.sendall(post(peer.request(("a/echo", "x"), [peer.text("1")])))
             assert read_response(sock)[0] == 200
             sock.sendall(post(method="PUT"))
-            assert read_response(sock)[0] == 405
+            status, headers, _ = read_response(sock)
+            assert (status, headers["allow"]) == (405, "POST")
     finally:
         endpoint._thread.call(server.stop)

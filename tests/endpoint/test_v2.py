@@ -85,7 +85,7 @@ def test_an_async_function_is_waited_for(served):
         (post(b"\xff\xff", target=V2), 400, "request-reply protocol v2"),
         (post(peer.request(("a/b", "x"), [peer.text("m")]), target=V2), 400, "of protocol v3"),
         (post(peer_2.request(("a/b", "x"), [HELLO])), 400, "of protocol v2"),
-        (post(peer_2.request(("a/no", "x"), [HELLO]), target=V2), 404, "no function 'a/no'"),
+        (post(peer_2.request(("a/no", "x"), [HELLO]), target=V2), 400, "no function 'a/no'"),
         (post(peer_2.request(("a/fails", "x"), [HELLO]), target=V2), 500, "on purpose"),
         (post(peer_2.request(("a/b", "x"), [HELLO]), target=V2), 500, "declares state 'n'"),
         (post(BODY, target="/statefun/v4"), 404, "there is nothing"),

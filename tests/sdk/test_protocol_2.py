@@ -116,3 +116,14 @@ def test_where_a_loop_runs_an_async_function_is_to_be_awaited(functions):
         return await of_2.handle_async(peer_2.request(("a/b", "x"), []))
 
     assert asyncio.run(in_a_cell()) == b""
+
+
+@pytest.mark.parametrize(("protocol", "status"), [(2, 400), (3, 404)])
+def test_the_status_of_an_unknown_function_is_that_of_its_version(functions, protocol, status):
+    module = peer_2 if protocol == 2 else peer
+    value = module.packed(StringValue(value="m")) if protocol == 2 else peer.text("m")
+    handler = sf.RequestReplyHandler(functions, protocol=protocol)
+    with pytest.raises(sf.UnknownFunctionError) as unknown:
+        handler.handle_sync(module.request(("a/no", "x"), [value]))
+    assert unknown.value.status_hint == status
+    assert sf.UnknownFunctionError.status_hint == 404

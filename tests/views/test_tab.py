@@ -65,6 +65,9 @@ def test_a_page_is_served_and_updated(session, url):
         assert json.loads(body)
         sock.sendall(post(url, "[]"))
         assert read_response(sock)[0] == 400
+        sock.sendall(get(url, url.path).replace(b"GET", b"DELETE"))
+        status, headers, _ = read_response(sock)
+        assert (status, headers["allow"]) == (405, "GET, POST")
         sock.sendall(post(url, "{}"))
         assert read_response(sock)[0] == 200
         sock.sendall(post(url, "x", headers="Origin: http://elsewhere.example\r\n"))
