@@ -56,7 +56,7 @@ def add_grade(parser: argparse.ArgumentParser) -> None:
 
 
 def _grade(options: argparse.Namespace) -> None:
-    paths = find_notebooks(options.folder)
+    paths = find_notebooks(options.folder, options.reference)
     limits = Limits(options.time, options.cell_time, options.memory << 20, options.network)
     with progress_bar(total=len(paths), unit=" notebooks", mininterval=0) as bar:
         graded = grade(

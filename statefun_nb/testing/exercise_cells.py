@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 __all__ = [
     "OPEN",
     "SOLUTION",
+    "WithChecks",
     "WrittenCheck",
     "with_checks_of",
     "without_solutions",
@@ -74,27 +75,88 @@ def _checks(source: str) -> Iterator[tuple[str, float]]:
                     yield name, points
 
 
-def with_checks_of(notebook: Any, reference: Any) -> list[WrittenCheck]:
-    """Put the cells with checks of a reference in the place of a participant's, by their ids.
+class WithChecks(NamedTuple):
+    """What is graded of a notebook.
 
-    Whoever has changed such a cell is graded by what it was. One that is gone comes back at the
-    end.
-
-    Returns
-    -------
-    list of WrittenCheck
-        Those of the reference, by their place in the notebook: what else it checks does not count.
+    Attributes
+    ----------
+    checks : list of WrittenCheck
+        Those that count, by their place in the notebook as it is run.
+    numbers : list of int or None
+        For each cell the number that it has for the participant, from 1; None for one that is not
+        theirs.
     """
+
+    checks: list[WrittenCheck]
+    numbers: list[int | None]
+
+
+def with_checks_of(notebook: Any, reference: Any) -> WithChecks:
+    """Put the cells with checks of a reference in the place of a participant's.
+
+    Whoever has changed such a cell is graded by what it was: it is found by its id, which some
+    tools keep among the metadata, or else by being the same. One that is gone comes back before
+    the next cell of the reference that is there. What else a notebook checks does not count.
+    """
+    found = _places(notebook.cells, reference.cells)
     checked = {each.cell for each in written_checks(reference)}
-    places = {cell.get("id"): index for index, cell in enumerate(notebook.cells)}
-    counted = []
-    for index in sorted(checked):
-        cell = reference.cells[index]
-        place = places.get(cell.get("id"))
-        if place is None:
-            notebook.cells.append(cell)
-            place = len(notebook.cells) - 1
-        else:
-            notebook.cells[place] = cell
-        counted.append(place)
-    return [each for each in written_checks(notebook) if each.cell in counted]
+    cells: list[tuple[int | None, Any]] = list(enumerate(notebook.cells, 1))
+    for index, place in found.items():
+        if index in checked:
+            cells[place] = (place + 1, reference.cells[index])
+    # From the last to the first, so that the places before stay as they are.
+    for index in sorted(checked - found.keys(), reverse=True):
+        place = _gap(index, found, len(notebook.cells))
+        cells.insert(place, (None, reference.cells[index]))
+    notebook.cells = [cell for _, cell in cells]
+    ours = {id(reference.cells[index]) for index in checked}
+    counted = {index for index, cell in enumerate(notebook.cells) if id(cell) in ours}
+    checks = [each for each in written_checks(notebook) if each.cell in counted]
+    return WithChecks(checks, [number for number, _ in cells])
+
+
+def _places(cells: list[Any], of_reference: list[Any]) -> dict[int, int]:
+    """Where the cells of a reference are, by their indices."""
+    named = {name: place for place, cell in enumerate(cells) for name in _names(cell)}
+    found: dict[int, int] = {}
+    for index, cell in enumerate(of_reference):
+        for name in _names(cell):
+            if name in named and named[name] not in found.values():
+                found.setdefault(index, named[name])
+    for index, cell in enumerate(of_reference):
+        if index not in found:
+            taken = set(found.values())
+            after = max((place for each, place in found.items() if each < index), default=-1)
+            same = [
+                place
+                for place, other in enumerate(cells)
+                if place not in taken and _same(other, cell)
+            ]
+            if same:
+                found[index] = next((place for place in same if place > after), same[0])
+    return found
+
+
+def _names(cell: Any) -> list[str]:
+    names = (cell.get("id"), cell.metadata.get("id"))
+    return [name for name in names if isinstance(name, str)]
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(
+        one.cell_type == other.cell_type and one.source.strip() == other.source.strip() != ""
+    )
+
+
+def _gap(index: int, found: dict[int, int], count: int) -> int:
+    """Where a cell of the reference belongs that is not there.
+
+    What a participant has written between two cells of the reference is run before it, for it may
+    be what is checked.
+    """
+    before = max((each for each in found if each < index), default=None)
+    after = min((each for each in found if each > index), default=None)
+    first = 0 if before is None else found[before] + 1
+    if after is not None and found[after] >= first:
+        return found[after]
+    return count if before is None else first

@@ -6,9 +6,11 @@ it goes, so that what was reached is known whatever ends the kernel.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -17,6 +19,9 @@ __all__ = ["CHECKS_FILE", "Attempt", "Event", "begin", "events", "write_event"]
 
 # The name of the variable with the path of the file.
 CHECKS_FILE = "STATEFUN_NB_CHECKS"
+
+# So much of a file is read; a check tells some hundred bytes.
+_LARGEST = 16 << 20
 
 _numbers = itertools.count(1)
 
@@ -68,16 +73,27 @@ def begin(exercise: str | None) -> Attempt | None:
 
 
 def write_event(path: Path, event: Event) -> None:
-    """Add a line, in one piece."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(event) + "\n")
+    """Add a line, in one piece; nobody is told where there is no such file any more."""
+    with contextlib.suppress(OSError), os.fdopen(_opened(path, os.O_WRONLY), "wb") as file:
+        file.write(json.dumps(event).encode() + b"\n")
+
+
+def _opened(path: Path, how: int) -> int:
+    """A descriptor of a regular file: what somebody has put into its place could block for ever."""
+    flags = how | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags | os.O_CREAT, 0o600)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(f"{path} is no file")
 
 
 def events(path: Path) -> Iterator[Event]:
     """The lines of a file; what somebody else has written there is left out."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
+        with os.fdopen(_opened(path, os.O_RDONLY), "rb") as file:
+            lines = file.read(_LARGEST).decode(errors="replace").splitlines()
+    except OSError:
         return
     for line in lines:
         try:

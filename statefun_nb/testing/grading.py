@@ -1,18 +1,12 @@
 """Notebooks that are graded: each is run in processes of its own, and what its checks say counted.
 
-``grade`` runs strangers' code. What one notebook does ends with it: time, memory and processes are
-bounded, and the network is out of reach where the platform allows; files are not.
+``grade`` runs strangers' code. What one notebook does ends with it: time and memory are bounded,
+its processes ended, and the network is out of reach where the platform allows; files are not.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import shutil
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -20,39 +14,19 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ..cells.notebook import read_notebook
-from ..errors import StatefunError, cut
-from .exercise_cells import WrittenCheck, with_checks_of, written_checks
-from .exercises import Event, events
+from ..errors import StatefunError, cut, in_brief
+from .exercise_cells import WithChecks, WrittenCheck, with_checks_of, written_checks
+from .exercises import Event
+from .runs import Limits, Ran, end, run
 
-__all__ = ["Exercise", "Graded", "Limits", "find_notebooks", "grade"]
+__all__ = ["Exercise", "Graded", "Limits", "Raised", "find_notebooks", "grade"]
 
 Outcome = Literal["passed", "failed", "error", "not reached"]
 
-# How much is told of an error.
-_WORDS = 1_000
-# So much longer than its notebook may take, the process that runs it lives: to say what it has.
-_GRACE_SECONDS = 5.0
-
-
-class Limits(NamedTuple):
-    """What a notebook may take.
-
-    Attributes
-    ----------
-    seconds : float
-        All of it; then its processes are killed.
-    cell_seconds : float
-        One cell; then it is interrupted, and the next one run.
-    memory : int
-        Bytes of addresses for its kernel.
-    network : bool
-        May it reach more than loopback?
-    """
-
-    seconds: float = 180.0
-    cell_seconds: float = 60.0
-    memory: int = 2 << 30
-    network: bool = False
+# How much is told of an error, of the name of an exercise, and of a line of code.
+_WORDS, _NAME, _LINE = 1_000, 100, 60
+# The minor version of the format since which cells have ids.
+_WITH_IDS = 5
 
 
 class Exercise(NamedTuple):
@@ -65,6 +39,14 @@ class Exercise(NamedTuple):
     words: str
 
 
+class Raised(NamedTuple):
+    """A cell that raised: its number from 1, or None for one of the reference; its code; what."""
+
+    cell: int | None
+    line: str
+    text: str
+
+
 class Graded(NamedTuple):
     """A notebook that was graded.
 
@@ -75,8 +57,8 @@ class Graded(NamedTuple):
         In the order in which they are written.
     problem : str
         Why it was not run to its end; "" when it was.
-    errors : sequence of (int, str)
-        The cells that raised, counted from 1, and what.
+    errors : sequence of Raised
+        The cells that raised, in order.
     seconds : float
     without_network : bool
         Was the network out of its reach?
@@ -85,7 +67,7 @@ class Graded(NamedTuple):
     notebook: Path
     exercises: Sequence[Exercise]
     problem: str
-    errors: Sequence[tuple[int, str]]
+    errors: Sequence[Raised]
     seconds: float
     without_network: bool
 
@@ -100,8 +82,10 @@ class Graded(NamedTuple):
         return sum(each.of for each in self.exercises)
 
 
-def find_notebooks(folder: Path) -> list[Path]:
+def find_notebooks(folder: Path, reference: Path | None = None) -> list[Path]:
     """The notebooks below a folder, by their paths, without what Jupyter keeps for itself.
+
+    A reference that lies there as well is no participant's.
 
     Raises
     ------
@@ -114,6 +98,7 @@ def find_notebooks(folder: Path) -> list[Path]:
         path
         for path in sorted(folder.rglob("*.ipynb"))
         if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not (reference and reference.exists() and path.samefile(reference))
     ]
     if not found:
         raise StatefunError(f"there is no notebook in {folder}: nothing to grade")
@@ -164,7 +149,7 @@ def grade(
         except BaseException:  # Ctrl-C
             pool.shutdown(cancel_futures=True, wait=False)
             for process in list(processes):
-                _kill(process)
+                end(process)
             raise
     return [done[path] for path in paths]
 
@@ -174,16 +159,47 @@ def _grade(
 ) -> Graded:
     begun = time.monotonic()
     checks = [] if model is None else written_checks(model)
+    places: list[_Place] = []
     try:
         notebook = _valid_notebook(path)
-        checks = with_checks_of(notebook, model) if model else written_checks(notebook)
-        with tempfile.TemporaryDirectory(prefix="statefun_nb_grade_") as folder:
-            ran = _run(path, notebook, Path(folder), limits, processes)
+        checks, numbers = _checks_and_numbers(notebook, model)
+        places = [_Place(*each) for each in zip(numbers, map(_line, notebook.cells), strict=True)]
+        ran = run(path, notebook, [str(each) for each in places], limits, processes)
     except StatefunError as error:
-        ran = _Ran([], str(error), [], False)
-    exercises = _count(checks, ran)
+        ran = Ran(problem=str(error))
+    except Exception as error:  # of one notebook, and no other's
+        ran = Ran(problem=f"it could not be graded: {in_brief(error)}")
+    exercises = _count(checks, ran, places)
+    errors = [Raised(*places[cell], _said(text)) for cell, text in ran.errors]
     seconds = time.monotonic() - begun
-    return Graded(path, exercises, ran.problem, ran.errors, seconds, ran.without_network)
+    return Graded(path, exercises, _said(ran.problem), errors, seconds, ran.without_network)
+
+
+def _checks_and_numbers(notebook: Any, model: Any) -> WithChecks:
+    if model is not None:
+        return with_checks_of(notebook, model)
+    return WithChecks(written_checks(notebook), list(range(1, len(notebook.cells) + 1)))
+
+
+class _Place(NamedTuple):
+    """A cell: its number for the participant, and the first line of its code."""
+
+    number: int | None
+    line: str
+
+    def __str__(self) -> str:
+        name = "a check that was gone" if self.number is None else f"cell {self.number}"
+        return f"{name} ({self.line})" if self.line else name
+
+
+def _line(cell: Any) -> str:
+    lines = [line.strip() for line in cell.source.splitlines() if line.strip()]
+    return _said(lines[0], _LINE) if lines else ""
+
+
+def _said(text: str, longest: int = _WORDS) -> str:
+    """A text that can be written and read: cut, and without halves of characters."""
+    return cut(text, longest).encode(errors="replace").decode()
 
 
 def _valid_notebook(path: Path) -> Any:
@@ -196,99 +212,17 @@ def _valid_notebook(path: Path) -> Any:
     except nbformat.ValidationError as error:
         reason = str(error).splitlines()[0]
         raise StatefunError(f"{path} is not a notebook: {reason}") from error
+    # Cells of a notebook of an older format get ids, as those of a reference have them.
+    if notebook.nbformat_minor < _WITH_IDS:
+        minor = notebook.nbformat_minor
+        notebook = nbformat.v4.upgrade(notebook, 4, minor)  # type: ignore[no-untyped-call]
     return notebook
 
 
-class _Ran(NamedTuple):
-    """What is known of a run: what the checks told, why it ended early, which cells raised."""
-
-    events: list[Event]
-    problem: str
-    errors: list[tuple[int, str]]
-    without_network: bool
-
-
-def _run(
-    path: Path,
-    notebook: Any,
-    folder: Path,
-    limits: Limits,
-    processes: set[subprocess.Popen[bytes]],
-) -> _Ran:
-    """Run a notebook beside copies of the files that lie beside it."""
-    import nbformat
-
-    place = folder / "notebook"
-    place.mkdir()
-    for beside in path.parent.iterdir():
-        if beside.is_file() and beside.suffix != ".ipynb":
-            shutil.copy(beside, place)
-    nbformat.write(notebook, place / path.name)  # type: ignore[no-untyped-call]
-    told, result, words = folder / "checks", folder / "result.json", folder / "words"
-    order = {
-        "notebook": str(place / path.name),
-        "told": str(told),
-        "result": str(result),
-        **limits._asdict(),
-    }
-    with words.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - of strangers' code is the notebook alone
-            [sys.executable, "-m", "statefun_nb.testing.worker", json.dumps(order)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=place,
-            env={**os.environ, "TMPDIR": str(folder)},
-        )
-        processes.add(process)
-        problem = _wait(process, limits)
-        processes.discard(process)
-    found = list(events(told))
-    try:
-        told_last = json.loads(result.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        told_last = {"problem": "", "errors": [], "without_network": False}
-        if not problem:
-            last = words.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
-            problem = " ".join(["the process that ran it has ended", *last])
-    reached = [int(each.text) + 1 for each in found if each.what == "cell"]
-    problem = problem or told_last["problem"]
-    if problem and reached:
-        problem = f"cell {reached[-1]}: {problem}"
-    errors = [(number, text) for number, text in told_last["errors"]]
-    return _Ran(found, problem, errors, told_last["without_network"])
-
-
-def _wait(process: subprocess.Popen[bytes], limits: Limits) -> str:
-    """Wait until a process has ended, with all that it has started; why it had to."""
-    try:
-        process.wait(limits.seconds + _GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        return f"it took more than {limits.seconds:g} s"
-    finally:
-        _kill(process)
-    return ""
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it has started."""
-    import psutil  # of the extra "lab", like all that runs a notebook
-
-    try:
-        family = psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        family = []
-    process.kill()
-    process.wait()
-    for each in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            each.kill()
-
-
-def _count(checks: list[WrittenCheck], ran: _Ran) -> list[Exercise]:
+def _count(checks: list[WrittenCheck], ran: Ran, places: list[_Place]) -> list[Exercise]:
     """What each exercise has come to, from what is written and what was told."""
     attempts = _attempts(ran.events)
-    raised = dict(ran.errors)
+    raised = dict(reversed(ran.errors))  # the first of each cell
     exercises: dict[str, list[tuple[Outcome, float, str]]] = {}
     for check in checks:
         told = attempts.get((check.cell, check.exercise), [])
@@ -296,8 +230,8 @@ def _count(checks: list[WrittenCheck], ran: _Ran) -> list[Exercise]:
         outcome: Outcome
         if found is not None and (found.failed or found.passed):
             outcome, words = ("failed", found.failed) if found.failed else ("passed", "")
-        elif check.cell + 1 in raised:
-            outcome, words = "error", f"cell {check.cell + 1}: {raised[check.cell + 1]}"
+        elif check.cell in raised:
+            outcome, words = "error", f"{places[check.cell]}: {raised[check.cell]}"
         elif found is not None:
             outcome, words = "failed", "it asks nothing"
         else:
@@ -311,7 +245,8 @@ def _sum(name: str, parts: list[tuple[Outcome, float, str]]) -> Exercise:
     outcome: Outcome = missed[0][0] if missed else "passed"
     words = missed[0][1] if missed else ""
     got = sum(points for each, points, _ in parts if each == "passed")
-    return Exercise(name, outcome, got, sum(points for _, points, _ in parts), cut(words, _WORDS))
+    of = sum(points for _, points, _ in parts)
+    return Exercise(_said(name, _NAME), outcome, got, of, _said(words))
 
 
 class _Attempt(NamedTuple):

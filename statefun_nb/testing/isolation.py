@@ -7,13 +7,22 @@ import ctypes
 import os
 import socket
 import struct
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["leave_network", "limit_memory"]
+if TYPE_CHECKING:
+    import psutil
+
+__all__ = ["adopt_orphans", "close_to_others", "end_descendants", "leave_network", "limit_memory"]
 
 # Of <linux/sched.h>, <linux/sockios.h> and <linux/if.h>.
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 _SET_FLAGS, _UP = 0x8914, 0x1
+# Of <linux/prctl.h>.
+_SET_DUMPABLE, _SET_CHILD_SUBREAPER = 4, 36
+# More than enough to end processes, unless they are made faster than they can be ended.
+_ENDING_SECONDS = 5.0
 
 
 def limit_memory(limit: int) -> bool:
@@ -49,6 +58,52 @@ def leave_network() -> bool:
     elif unshare(_NEW_NET) != 0:  # which root may do where user namespaces are forbidden
         return False
     return _start_loopback()
+
+
+def adopt_orphans() -> bool:
+    """Stay an ancestor of all that is started from here, whatever ends between; False if it cannot.
+
+    Linux alone has that.
+    """
+    return _prctl(_SET_CHILD_SUBREAPER, 1)
+
+
+def close_to_others() -> bool:
+    """Keep memory and open files from other processes of the same user, but for root's."""
+    return _prctl(_SET_DUMPABLE, 0)
+
+
+def _prctl(option: int, value: int) -> bool:
+    try:
+        return int(ctypes.CDLL(None).prctl(option, value, 0, 0, 0)) == 0
+    except (AttributeError, OSError, TypeError):
+        return False
+
+
+def end_descendants(process: psutil.Process) -> None:
+    """Kill all that a process has started, and what that starts meanwhile."""
+    import psutil  # of the extra "lab", like all that runs a notebook
+
+    until = time.monotonic() + _ENDING_SECONDS
+    while time.monotonic() < until:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found = [each for each in process.children(recursive=True) if _runs(each)]
+            if found:
+                for each in found:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        each.kill()
+                psutil.wait_procs(found, timeout=0.1)
+                continue
+        return
+
+
+def _runs(process: psutil.Process) -> bool:
+    import psutil
+
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _start_loopback() -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from ..tables import counted, text_table
-from .grading import Exercise, Graded
+from .grading import Exercise, Graded, Raised
 
 __all__ = ["as_json", "as_junit", "as_table", "feedback_page", "names_of", "write_feedback"]
 
@@ -63,7 +63,7 @@ def as_json(graded: Sequence[Graded], names: Sequence[str]) -> str:
                 "seconds": round(each.seconds, 1),
                 "without_network": each.without_network,
                 "exercises": [exercise._asdict() for exercise in each.exercises],
-                "errors": [{"cell": cell, "text": text} for cell, text in each.errors],
+                "errors": [raised._asdict() for raised in each.errors],
             }
             for name, each in zip(names, graded, strict=True)
         ],
@@ -102,10 +102,8 @@ def as_junit(graded: Sequence[Graded], names: Sequence[str]) -> str:
 def feedback_page(each: Graded, name: str) -> str:
     """A page for who wrote a notebook: what passed, what did not, and why."""
     exercises = "\n".join(_item(exercise) for exercise in each.exercises)
-    problem = f'<p><b class="failed">{escape(each.problem)}</b></p>' if each.problem else ""
-    raised = "\n".join(
-        f"<h3>Cell {cell}</h3><pre>{escape(_clean(text))}</pre>" for cell, text in each.errors
-    )
+    problem = f'<p><b class="failed">{escape(_clean(each.problem))}</b></p>' if each.problem else ""
+    raised = "\n".join(map(_error, each.errors))
     errors = f"<h2>Errors, cell by cell</h2>\n{raised}" if each.errors else ""
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
@@ -133,12 +131,18 @@ def write_feedback(graded: Sequence[Graded], names: Sequence[str], folder: Path)
 
 def _item(exercise: Exercise) -> str:
     outcome = exercise.outcome
-    kind = outcome.replace(" ", "-")
+    kind, name = outcome.replace(" ", "-"), escape(_clean(exercise.name))
     words = f"<pre>{escape(_clean(exercise.words))}</pre>" if exercise.words else ""
     return (
-        f'<li class="{kind}"><b class="{kind}">{_SIGNS[outcome]} {escape(exercise.name)}</b>'
+        f'<li class="{kind}"><b class="{kind}">{_SIGNS[outcome]} {name}</b>'
         f" {outcome}, {_in_words(exercise.points, exercise.of)}{words}</li>"
     )
+
+
+def _error(raised: Raised) -> str:
+    title = "A check that was gone" if raised.cell is None else f"Cell {raised.cell}"
+    line, text = escape(_clean(raised.line)), escape(_clean(raised.text))
+    return f"<h3>{title}: <code>{line}</code></h3><pre>{text}</pre>"
 
 
 def _exercises(graded: Iterable[Graded]) -> list[str]:
