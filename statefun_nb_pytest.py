@@ -15,6 +15,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,47 @@ def _without_wall_clock(table: re.Match[str]) -> str:
     return re.sub(r"<tr>.*?</tr>", emptied, html, flags=re.DOTALL)
 
 
+def _without_frames(text: re.Match[str]) -> str:
+    """A text without the DataFrames and Series in it that have a column ``duration_ms``."""
+    lines, kept, place = text[0].split("\n"), list[str](), 0
+    while place < len(lines):
+        line = lines[place]
+        end = _end_of_frame(lines, place)
+        if re.match(r"duration_ms\s", line):  # the name of a row
+            kept.append("duration_ms")
+        elif end:
+            kept.append("a DataFrame of invocations")
+        elif re.match(r"(?:Length: .*)?Name: duration_ms\b", line):  # stands below its Series
+            while len(kept) > 1 and len(kept[-1]) == len(kept[-2]):
+                kept.pop()
+            kept[-1:] = ["a Series of invocations"]
+        else:
+            kept.append(line)
+        place = end or place + 1
+    return "\n".join(kept)
+
+
+def _end_of_frame(lines: list[str], begin: int) -> int:
+    r"""Where a DataFrame ends that begins in this line with the names of its columns; 0 for none.
+
+    pandas prints lines of one length, and a wide frame in blocks, each but the last with ``\`` at
+    the end of the names.
+    """
+    found = False
+    while True:
+        names, end = lines[begin], begin + 1
+        while end < len(lines) and len(lines[end]) == len(names) > 0:
+            end += 1
+        if end == begin + 1:
+            return 0
+        found = found or re.search(r"\sduration_ms(?:\s|$)", names) is not None
+        if not names.rstrip().endswith("\\") or lines[end : end + 1] != [""]:
+            return end if found else 0
+        begin = end + 1
+        if begin == len(lines):
+            return 0
+
+
 # In this order, each regex and its replacement, as re.sub takes them.
 SANITIZERS: dict[str, str | Callable[[re.Match[str]], str]] = {
     # The picture beside a live view is stored as it was at the end, and drawn anew as it is when
@@ -64,13 +106,17 @@ SANITIZERS: dict[str, str | Callable[[re.Match[str]], str]] = {
     # Ports, and tokens in addresses.
     r"(?<![\w.])(127\.0\.0\.1|localhost|\[::1\]):\d+": r"\1:PORT",
     r"(:PORT)/[\w-]{22,}": r"\1/TOKEN",
-    # What the wall clock says: an invocation, a DataFrame of them, what runs, IPython's %time.
+    # What tempfile made up, on this machine or on that of who has stored the notebook.
+    rf"(?:{re.escape(tempfile.gettempdir())}|/tmp|/var/folders/\S+?/T)[\\/]tmp\w{{8}}\b": "TEMP",
+    # What the wall clock says: a DataFrame of invocations, while its columns still are as wide as
+    # they were printed,
+    r"(?s)\A.*\bduration_ms\b.*\Z": _without_frames,
+    # an invocation, a DataFrame of them in HTML, what runs, IPython's %time.
     r"\btime=datetime\.datetime\(.*?\bduration=[\d.e-]+": "time and duration",
     r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{6}(?:[+-]\d\d:\d\d|Z)?": "TIME",
     r"\b\d+\.\d+ (?:s|ms)\b": "DURATION",
     r"(?m)^(CPU times|Wall time): .*": r"\1",
     r'(?s)<table border="1" class="dataframe">.*?</table>': _without_wall_clock,
-    r"(?s)\A.*\bduration_ms\b.*\Z": "a DataFrame of invocations",
     # Processes and objects.
     r"\b(pid|PID|process)([ =:]+)\d+": r"\1\2ID",
     r"\b0x[0-9a-fA-F]{6,}\b": "0xADDRESS",

@@ -12,7 +12,9 @@ import sys
 
 import pytest
 
+import statefun_nb as sf
 import statefun_nb_pytest as plugin
+from statefun_nb.trace.running import Running
 from tests.requirements import need_notebook_tools
 
 # What a user's notebook does: sends, timers, state, dashboards, errors, replay; no tag, no comment.
@@ -234,3 +236,46 @@ def test_what_other_tools_store_validates(notebook, command):
     done = run(*command, cwd=notebook.parent)
     assert done.returncode == 0, done.stderr
     assert passed(validate(notebook, "--nbval"), len(CELLS))
+
+
+FRAME_CODE = """%load_ext statefun_nb
+import tempfile
+import statefun_nb as sf
+s = sf.start(port=0, clock="virtual")
+---
+@sf.function("a/f", state={"n": int})
+def f(ctx, message):
+    ctx.storage.n = message.value
+s.send_many([("a/f", "x", n) for n in range(3)])
+s.wait_idle()
+df = s.invocations.to_dataframe()
+---
+print("answer:", 42)
+print(df[["id", "message", "duration_ms"]])
+print("after:", 43)
+---
+print(df[["id", "duration_ms"]].to_string(line_width=14)); print("after:", 44)
+---
+print(df["duration_ms"]); print("after:", 45)
+---
+print("before:", 46); print(df.iloc[0]); df
+---
+print(tempfile.mkdtemp(), tempfile.mkdtemp() + "/kept", 47)
+""".strip().split("\n---\n")
+
+
+def test_of_a_frame_with_durations_the_frame_alone_is_not_compared(tmp_path):
+    path = store(tmp_path / "frames.ipynb", FRAME_CODE)
+    for environment in MACHINES:
+        assert passed(validate(path, "--nbval", **environment), len(FRAME_CODE))
+    stored = path.read_text(encoding="utf-8")
+    for said in ("answer: 42", "after: 43", "after: 44", "after: 45", "before: 46", "kept 47"):
+        path.write_text(stored.replace(f"{said}\\n", f"{said[:-2]}99\\n"), encoding="utf-8")
+        assert path.read_text(encoding="utf-8") != stored
+        done = validate(path, "--nbval")
+        assert f"1 failed, {len(FRAME_CODE) - 1} passed" in done.stdout, said
+
+
+def test_what_runs_is_shown_without_the_clock_of_this_process():
+    address = sf.SdkAddress("a", "f", "x", "a/f")
+    assert repr(Running(address, 1.5, True)) == repr(Running(address, 2.5, True))

@@ -34,6 +34,11 @@ class Running(NamedTuple):
     waits_at: str = ""
     waits_in: str = ""
 
+    def __repr__(self) -> str:
+        """Without ``since``, which says nothing to a person."""
+        where = f"line={self.line!r}, waits_at={self.waits_at!r}, waits_in={self.waits_in!r}"
+        return f"Running({self.address!r}, is_async={self.is_async}, {where})"
+
     @property
     def seconds(self) -> float:
         """How long it has been running."""
