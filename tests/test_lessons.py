@@ -131,6 +131,17 @@ def test_the_solution_is_right_after_the_first_mistake_that_comes_to_mind(name):
     assert (failed.output_type, failed.ename) == ("error", "CheckFailed")
 
 
+def test_a_mail_that_is_tried_for_ever_is_found():
+    """Half of the task of lesson 16, without the other: no mail is given up."""
+    notebook = solved(nbformat.read(NOTEBOOKS / "16_async_calls.ipynb", 4))
+    mended = next(cell for cell in notebook.cells if cell.id == "mended")
+    gives_up = '    elif ctx.storage.tries == 3:\n        ctx.storage.status = "given up"\n'
+    assert gives_up in mended.source
+    mended.source = mended.source.replace(gives_up, "")
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match="call/mail 'closed-"):
+        nbclient.NotebookClient(notebook, timeout=60).execute()
+
+
 def test_what_nbval_is_to_ignore_is_said_by_tags():
     for path in NOTEBOOKS.glob("*.ipynb"):
         assert "NBVAL" not in path.read_text(), path.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ _CHECKOUT = _PACKAGE.parent
 _FIRST = "00_tour.ipynb"
 # Beside the notebooks, for everybody; and for whoever teaches.
 _SHEET, _NOTES = "cheatsheet.md", "workshop.md"
+# In these pages: a link to another one, and what only a checkout can do.
+_LINK = re.compile(r"\[([^\]]+)\]\(([\w./-]+\.md)(?:#[\w-]*)?\)")
+_OF_A_CHECKOUT = re.compile(r"; `make docs`[^.]*`cheatsheet\.pdf`")
 
 
 def _folders() -> tuple[Path, ...]:
@@ -100,8 +104,9 @@ def write_lessons(folder: Path, *, teacher: bool = False) -> list[str]:
         whole = (_lessons() / name).read_text(encoding="utf-8")
         texts |= {name: whole if teacher else participants_lesson(name), **_pictures(name)}
     pages = _folders()[-1]
-    for name in (_SHEET, _NOTES) if teacher else (_SHEET,):
-        texts[name] = (pages / name).read_text(encoding="utf-8")
+    given = (_SHEET, _NOTES) if teacher else (_SHEET,)
+    for name in given:
+        texts[name] = _standing_alone((pages / name).read_text(encoding="utf-8"), given)
     there = [name for name in texts if (folder / name).exists()]
     if there:
         raise StatefunError(
@@ -110,6 +115,12 @@ def write_lessons(folder: Path, *, teacher: bool = False) -> list[str]:
         )
     _write(folder, texts)
     return list(texts)
+
+
+def _standing_alone(page: str, given: tuple[str, ...]) -> str:
+    """A page without the links to those that are not given with it, nor what needs a checkout."""
+    page = _LINK.sub(lambda link: link[0] if link[2] in given else link[1], page)
+    return _OF_A_CHECKOUT.sub("", page)
 
 
 def write_lesson(folder: Path, name: str) -> None:

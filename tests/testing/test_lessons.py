@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,17 @@ def test_a_teacher_gets_the_lessons_as_they_are_and_the_notes(tmp_path):
     assert pages == [*lesson_names(), "cheatsheet.md", "workshop.md"]
     for name in lesson_names():
         assert (tmp_path / "new" / name).read_bytes() == (NOTEBOOKS / name).read_bytes()
+
+
+@pytest.mark.parametrize("teacher", [False, True])
+def test_every_link_of_a_page_leads_to_what_was_written(tmp_path, teacher):
+    for name in write_lessons(tmp_path, teacher=teacher):
+        if name.endswith(".md"):
+            page = (tmp_path / name).read_text(encoding="utf-8")
+            links = re.findall(r"\]\(([^)#]+)", page)
+            assert [link for link in links if not (tmp_path / link).is_file()] == []
+            assert "make docs" not in page
+            assert teacher is False or name != "workshop.md" or "cheatsheet.md" in links
 
 
 def test_nothing_that_is_there_is_overwritten(tmp_path):
