@@ -74,18 +74,19 @@ def begin(exercise: str | None) -> Attempt | None:
 
 def write_event(path: Path, event: Event) -> None:
     """Add a line, in one piece; nobody is told where there is no such file any more."""
-    with contextlib.suppress(OSError), os.fdopen(_opened(path, os.O_WRONLY), "wb") as file:
+    how = os.O_WRONLY | os.O_CREAT
+    with contextlib.suppress(OSError), os.fdopen(_opened(path, how), "wb") as file:
         file.write(json.dumps(event).encode() + b"\n")
 
 
 def _opened(path: Path, how: int) -> int:
     """A descriptor of a regular file: what somebody has put into its place could block for ever."""
     flags = how | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
-    descriptor = os.open(path, flags | os.O_CREAT, 0o600)
+    descriptor = os.open(path, flags, 0o600)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
-    raise OSError(f"{path} is no file")
+    raise FileNotFoundError(path)
 
 
 def events(path: Path) -> Iterator[Event]:
