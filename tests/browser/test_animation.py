@@ -86,7 +86,7 @@ def test_a_run_with_an_error_and_its_repair_is_filmed(wide, theme):
     film.roll(2.7)
     expect(cells.nth(3).locator(".jp-InputPrompt")).to_have_text("[5]:")
     film.shoot(0.5)
-    film.click(view.get_by_role("button", name="1 parked"))
+    film.click(view.locator(".sf-badge", has_text="1 parked"))  # and not its node in the graph
     waiting = view.get_by_role("listitem", name="cart/ann")
     expect(waiting).to_contain_text("KeyError: 'coffee' at Cell In[3], line 3")
     film.shoot(1.4)
