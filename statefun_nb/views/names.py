@@ -53,7 +53,7 @@ def means(typename: str, id: str, address: SdkAddress) -> bool:
 
     Examples
     --------
-    >>> bob = SdkAddress("shop/cart", "bob")
+    >>> bob = SdkAddress("shop", "cart", "bob", "shop/cart")
     >>> means("shop/cart", "", bob), means("cart", "bob", bob), means("cart", "bo", bob)
     (True, True, False)
     """
