@@ -188,6 +188,7 @@ function fieldOf({ field, path }: Token): string {
 }
 
 function fieldTest(field: Field, compare: string, value: string): Test | string {
+  const has = containing(value);
   switch (field) {
     case "type":
       return typeTest(value, (row) => row.typename);
@@ -199,13 +200,13 @@ function fieldTest(field: Field, compare: string, value: string): Test | string 
     case "status":
       return statusTest(value.toLowerCase());
     case "error":
-      return (row) => row.status === "error" && includes(row.error, value);
+      return (row) => row.status === "error" && has(row.error);
     case "state":
-      return (row) => row.change !== "" && includes(row.change, value);
+      return (row) => row.change !== "" && has(row.change);
     case "message":
-      return (row) => includes(row.message, value);
+      return (row) => has(row.message);
     case "sent":
-      return (row) => row.outs > 0 && row.out.some((out) => includes(outWords(out), value));
+      return (row) => row.outs > 0 && row.out.some((out) => has(outWords(out)));
     case "topic":
       return (row) =>
         row.out.some((out) => out.topic !== "" && pattern(value, () => out.topic)(row));
@@ -269,12 +270,13 @@ function sinceTest(value: string): Test | string {
 }
 
 /** Quotation marks do not count: a term, which has them around its words, cannot have them inside. */
-function includes(text: string, part: string): boolean {
-  return plain(text).includes(plain(part));
+function containing(part: string): (text: string) => boolean {
+  const words = plain(part);
+  return (text) => plain(text).includes(words);
 }
 
 function plain(text: string): string {
-  return text.replaceAll('"', "").toLowerCase();
+  return (text.includes('"') ? text.replaceAll('"', "") : text).toLowerCase();
 }
 
 /** A thing sent as one text: a search may span its parts, as in "example/out greetings". */
@@ -283,7 +285,7 @@ function outWords({ kind, where, id, topic, key, text }: Out): string {
 }
 
 function anywhere(text: string): Test {
-  const has = (words: string) => includes(words, text);
+  const has = containing(text);
   return (row) =>
     has(`${row.typename}/${row.id}`) ||
     has(row.caller) ||

@@ -144,7 +144,12 @@ def preview(value: Any, longest: int = 120) -> str:
     >>> preview("hello"), preview({"a": True}), preview("x" * 200)[-1]
     ('hello', '{"a": true}', '…')
     """
-    text = plain_text(value[: longest + 1]) if isinstance(value, str) else _line(tree(value, _LINE))
+    if isinstance(value, str):
+        text = plain_text(value[: longest + 1])
+    elif type(value) is int:  # as its line would be, in a tenth of the time
+        text = str(value)
+    else:
+        text = _line(tree(value, _LINE))
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
