@@ -146,11 +146,25 @@ def preview(value: Any, longest: int = 120) -> str:
     """
     if isinstance(value, str):
         text = plain_text(value[: longest + 1])
-    elif type(value) is int:  # as its line would be, in a tenth of the time
-        text = str(value)
+    elif type(value) is int or _is_flat(value):  # the same line, in a fifth of the time
+        text = plain_text(_encode(value))
     else:
         text = _line(tree(value, _LINE))
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _is_flat(value: Any) -> bool:
+    """Is it a small dict of short texts and whole numbers, as most state is?"""
+    return (
+        type(value) is dict
+        and len(value) <= _LINE.items
+        and all(
+            type(name) is str
+            and len(name) <= _LINE.text
+            and (type(each) is int or (type(each) is str and len(each) <= _LINE.text))
+            for name, each in value.items()
+        )
+    )
 
 
 def _line(node: Any) -> str:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statefun_nb.views import tree as tree_module
 from statefun_nb.views.tree import FULL, GLANCE, Bounds, number_text, preview, tree
 
 
@@ -137,3 +138,12 @@ def test_a_preview_is_short_and_can_be_sent(value):
 def test_a_preview_of_something_huge_is_quick():
     huge = {str(n): "x" * 1000 for n in range(100_000)}
     assert preview(huge).endswith("…") or len(preview(huge)) <= 120
+
+
+SCALARS = st.one_of(st.integers(), st.text(max_size=130), st.booleans(), st.none())
+
+
+@given(st.one_of(st.integers(), st.dictionaries(st.text(max_size=130), SCALARS, max_size=8)))
+def test_a_line_is_the_same_whichever_way_it_is_made(value):
+    line = tree_module._line(tree(value, tree_module._LINE))
+    assert preview(value, 10_000) == line
