@@ -1,7 +1,7 @@
 // The catalogue: what is declared, where, with which state; and how the last invocations went.
 import { useState } from "preact/hooks";
 import { showCell } from "./cells";
-import { term } from "./filter";
+import { isNamed, term } from "./filter";
 import { count, milliseconds, percentiles } from "./format";
 import { useAnswer, useFilter, useStore, useTrait } from "./hooks";
 import { useNames } from "./names";
@@ -14,10 +14,7 @@ export function FunctionsPane() {
   const when = header && `${header.functions} ${header.traced} ${header.parked} ${header.queued}`;
   const { value, error } = useAnswer<FunctionPage>("functions", {}, when);
   const rows = (value?.rows ?? []).filter(
-    ({ typename }) =>
-      !filter.typename ||
-      typename === filter.typename ||
-      typename.split("/")[1] === filter.typename,
+    ({ typename }) => !filter.typename || isNamed(typename, filter.typename),
   );
   return (
     <div class="sf-pane">

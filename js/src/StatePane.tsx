@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { AddressRow, cellClass, valueNames } from "./AddressRow";
 import { Download } from "./Download";
+import { isNamed } from "./filter";
 import { count } from "./format";
 import { useAct, useAnswer, useCan, useFilter, useStore } from "./hooks";
 import { useNames } from "./names";
@@ -40,7 +41,7 @@ export function StatePane() {
     setSearch(filter.id);
   }, [filter.typename, filter.id]);
   // A filter may name a function without its namespace.
-  const named = all.find((name) => name.split("/")[1] === typename);
+  const named = all.find((name) => isNamed(name, typename));
   useEffect(() => {
     if (named) setTypename(named);
   }, [named]);

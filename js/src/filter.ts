@@ -232,7 +232,12 @@ function statusTest(value: string): Test | string {
 /** Exact, on the whole typename or its name alone; `*` stands for anything. */
 function typeTest(value: string, of: (row: Row) => string): (row: Row) => boolean {
   if (value.includes("*")) return pattern(value, of);
-  return (row) => of(row) === value || of(row).split("/")[1] === value;
+  return (row) => isNamed(of(row), value);
+}
+
+/** Is a typename meant by a name: the whole, or what follows its namespace? */
+export function isNamed(typename: string, name: string): boolean {
+  return typename === name || typename.split("/")[1] === name;
 }
 
 function pattern(value: string, of: (row: Row) => string): (row: Row) => boolean {

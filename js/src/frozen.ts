@@ -1,5 +1,5 @@
 // A run that has ended, in a page of its own: what a kernel would answer is in the page.
-import type { Lookup } from "./filter";
+import { isNamed, type Lookup } from "./filter";
 import { LocalModel, TRAITS } from "./localModel";
 import { valueIn } from "./lookup";
 import type { Matched } from "./selection";
@@ -105,8 +105,9 @@ function of<T extends { typename: string; id: string }>(
   id: string,
 ): { total: number; rows: T[] } {
   if (!typename && !id) return page;
-  const named = (name: string) => !typename || [name, name.split("/")[1]].includes(typename);
-  const rows = page.rows.filter((row) => named(row.typename) && (!id || row.id === id));
+  const rows = page.rows.filter(
+    (row) => (!typename || isNamed(row.typename, typename)) && (!id || row.id === id),
+  );
   return { ...page, rows, total: rows.length };
 }
 

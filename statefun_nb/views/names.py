@@ -49,7 +49,7 @@ def name_of_type(known: Type) -> str:
 def means(typename: str, id: str, address: SdkAddress) -> bool:
     """Is it an address that a filter's ``type:`` and ``id:`` mean? "" stands for any.
 
-    A type may be written without its namespace, as ``typeTest`` of filter.ts takes it.
+    A type may be written without its namespace, as ``isNamed`` of filter.ts takes it.
 
     Examples
     --------

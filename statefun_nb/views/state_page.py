@@ -82,14 +82,11 @@ def stored_states(
     if not sort:
         return source.engine.page(typename, search, limit)
     total, found = source.engine.page(typename, search, _MOST_IN_ORDER)
-    keys = ((_key(source, typename, sort, each), each) for each in found)
-    known = [(key, each) for key, each in keys if key is not None]
+    keyed = [(_key(source, typename, sort, each), each) for each in found]
+    known = [(key, each) for key, each in keyed if key is not None]
     known.sort(key=lambda pair: pair[0], reverse=descending)
-    there = {each.id for _, each in known}
-    return total, [
-        *(each for _, each in known),
-        *(each for each in found if each.id not in there),
-    ][:limit]
+    unknown = [each for key, each in keyed if key is None]
+    return total, [*(each for _, each in known), *unknown][:limit]
 
 
 def _key(
