@@ -22,39 +22,33 @@ export function StatePane() {
   const names = useNames();
   // The filter names a function, or an instance: so does this pane.
   const { filter } = useFilter();
-  const [typename, setTypename] = useState(filter.typename);
+  // As a person writes it: without its namespace, or "" for the first. The kernel says what is meant.
+  const [wanted, setWanted] = useState(filter.typename);
   const [search, setSearch] = useState(filter.id);
   const [limit, setLimit] = useState(STEP);
   const [across, setAcross] = useState("");
   const [order, setOrder] = useState<Order>({ sort: "", descending: false });
   const { value, error, reload } = useAnswer<StatePage>(
     "state",
-    { typename, search, limit, ...order },
+    { typename: wanted, search, limit, ...order },
     store.header?.traced,
   );
   const [act, problem] = useAct();
   const types = value?.types ?? {};
   const all = Object.keys(types);
-  const first = all[0];
   useEffect(() => {
-    if (filter.typename) setTypename(filter.typename);
+    if (filter.typename) setWanted(filter.typename);
     setSearch(filter.id);
   }, [filter.typename, filter.id]);
-  // A filter may name a function without its namespace.
-  const named = all.find((name) => isNamed(name, typename));
-  useEffect(() => {
-    if (named) setTypename(named);
-  }, [named]);
-  useEffect(() => {
-    if (first) setTypename((chosen) => chosen || first);
-  }, [first]);
 
   const change = async (name: string, args: Record<string, unknown>) => {
     const done = (await act(name, args)) !== undefined;
     reload();
     return done;
   };
-  const answered = value !== undefined && (value.typename === typename || !first);
+  // What was answered before is not of what is asked now.
+  const answered = value !== undefined && (!wanted || isNamed(value.typename, wanted));
+  const typename = answered ? value.typename : wanted;
   const rows = answered ? value.rows : [];
   const columns = valueNames(rows);
   const total = value?.total ?? 0;
@@ -65,7 +59,7 @@ export function StatePane() {
       <div class="sf-bar">
         <label>
           Function{" "}
-          <select value={typename} onChange={(event) => setTypename(event.currentTarget.value)}>
+          <select value={typename} onChange={(event) => setWanted(event.currentTarget.value)}>
             {all.map((name) => (
               <option key={name} value={name}>
                 {names.type(name)} ({count(types[name] ?? 0)})

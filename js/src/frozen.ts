@@ -87,9 +87,11 @@ export class FrozenModel extends LocalModel {
   private state(typename: string, args: Arguments): StatePage | undefined {
     const search = String(args.search ?? "");
     const sort = String(args.sort ?? "");
-    const page = this.data.states[typename] ?? Object.values(this.data.states)[0];
-    if (!page) return undefined;
-    if (page.typename !== typename) return { ...page, typename, total: 0, rows: [] };
+    const pages = Object.values(this.data.states);
+    const page =
+      this.data.states[typename] ??
+      pages.find((each) => !typename || isNamed(each.typename, typename));
+    if (!page) return pages[0] && { ...pages[0], typename, total: 0, rows: [] };
     const found = page.rows.filter((row) => row.id.includes(search));
     const rows = inOrder(found, sort, args.descending === true);
     const total = search ? rows.length : page.total;

@@ -6,13 +6,14 @@ import json
 import math
 from typing import Any
 
+from ..address import address_of
 from ..engine.facts import StoredState, Written
 from ..protocol.effects import TypedValue
 from ..sdk.registry import decode_state
 from ..sdk.unreadable import Unreadable
 from ..trace.history import Dated, last_changes
 from .entry import as_text
-from .names import name_of_type, name_of_typename
+from .names import means, name_of_type, name_of_typename
 from .rows import short_id
 from .source import Source
 from .state_editor import type_of_state
@@ -41,7 +42,12 @@ def state_page(
     sort: str = "",
     descending: bool = False,
 ) -> StatePage:
-    """The newest addresses whose id contains ``search``, or the first ones by what they keep."""
+    """The newest addresses whose id contains ``search``, or the first ones by what they keep.
+
+    ``typename`` may lack its namespace; "" is the first of all types.
+    """
+    types = _types(source)
+    typename = _meant(typename, types)
     total = 0
     found: list[StoredState] = []
     if typename:
@@ -51,7 +57,7 @@ def state_page(
     written = {each.address.id: each for each in written_in(source, typename)}  # the last of each
     changes = last_changes(source.recorder, typename, {each.id for each in found})
     return StatePage(
-        types=_types(source),
+        types=types,
         typename=typename,
         total=total,
         most=_MOST,
@@ -115,6 +121,13 @@ def _types(source: Source) -> dict[str, int]:
         return spec is not None and not spec.layout.specs, counts[typename] == 0, typename
 
     return {typename: counts[typename] for typename in sorted(counts, key=place)}
+
+
+def _meant(typename: str, types: dict[str, int]) -> str:
+    """The type that a person has written; as it is written where there is none."""
+    if typename in types:
+        return typename
+    return next((each for each in types if means(typename, "", address_of(each, ""))), typename)
 
 
 def _row(

@@ -184,7 +184,7 @@ def test_the_filter_narrows_and_the_notebook_shares_it(dashboard, notebook):
     box = filter_box(dashboard)
     box.fill("type:person id:bob")
     expect(rows(dashboard)).to_have_count(3)
-    assert notebook.result("dashboard.filter") == "'type:person id:bob'"
+    eventually(lambda: notebook.result("dashboard.filter") == "'type:person id:bob'")
     notebook.run('dashboard.filter = "sent:greetings message:hello"')
     expect(box).to_have_value("sent:greetings message:hello")
     expect(rows(dashboard)).to_have_count(3)

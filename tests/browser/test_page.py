@@ -151,6 +151,27 @@ def test_a_table_of_state_is_sorted_before_it_is_cut(session, live, page):
     assert [json.loads(line)["id"] for line in (file[0], file[299])] == ["id000", "id299"]
 
 
+# Chooses another as soon as the first is there, before it is painted and effects have run.
+AT_ONCE = """new MutationObserver((_, observer) => {
+    if (!document.querySelector("[aria-label='State of shop/cart']")) return;
+    observer.disconnect();
+    const select = document.querySelector(".sf-pane select");
+    select.value = "shop/stock";
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+}).observe(document.querySelector(".sf-root"), {
+    attributes: true, childList: true, subtree: true
+})"""
+
+
+def test_a_function_that_is_chosen_at_once_stays(live, page):
+    page.evaluate(AT_ONCE)
+    found = pane(live, "State")
+    expect(found.get_by_role("row", name="State of hat")).to_be_visible()
+    filter_box(live).fill("type:cart")  # its name alone
+    expect(found.get_by_role("row", name="State of bob")).to_be_visible()
+    expect(found.get_by_label("Function")).to_have_value("shop/cart")
+
+
 def test_panes_of_addresses_follow_type_and_id_and_say_so_where_there_is_more(live):
     found = pane(live, "Timers")
     for text, pending, more in (

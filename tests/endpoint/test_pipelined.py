@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+import time
 from collections import Counter
 
 import pytest
@@ -48,13 +49,18 @@ def last_answer(sock):
             return answer
 
 
-def fill(sock, data):
-    """Send it again and again until nobody takes any more; how many bytes were taken?"""
+def fill(sock, data, endpoint):
+    """Send it again and again until the endpoint reads no more; how many bytes were taken?"""
+    deadline = time.monotonic() + 30
     sock.settimeout(0.5)
     sent = 0
-    with contextlib.suppress(TimeoutError):
-        while True:
+    while True:
+        try:
             sent += sock.send(data[sent % len(data) :])
+        except TimeoutError:  # or it is busy
+            if any(each._reading_paused for each in endpoint._http.connections):
+                break
+            assert time.monotonic() < deadline, f"it reads on after {sent:,} bytes"
     sock.settimeout(30)
     return sent
 
@@ -73,7 +79,7 @@ def read_answers(sock, count):
 def test_of_who_reads_no_answer_no_more_is_read(endpoint, request_):
     data = request_ * (BLOCK // len(request_))
     with connect(endpoint) as sock:
-        sent = fill(sock, data)
+        sent = fill(sock, data, endpoint)
         (connection,) = endpoint._http.connections
         assert connection._reading_paused
         assert len(connection._queue) <= LIMITS.pipelined + 40
@@ -95,7 +101,7 @@ def test_what_waits_behind_a_request_is_bounded_in_number(endpoint):
     data = NOTHING * (BLOCK // len(NOTHING))
     with connect(endpoint) as sock:
         sock.sendall(slow(2_000))
-        fill(sock, data)
+        fill(sock, data, endpoint)
         (connection,) = endpoint._http.connections
         assert len(connection._queue) <= LIMITS.pipelined + 40
         assert endpoint._http.clients.bytes <= BLOCK + 1000

@@ -90,7 +90,13 @@ def test_in_a_thread_that_a_function_waits_for(engine, functions, way, call):
     assert engine.wait_idle(30).parked == 1
     assert "a function waits for this thread" in engine.parked[0].reason
     assert time.monotonic() - begun < 9  # and not after the 10 s that an answer may take
-    assert not engine.invocations.filter(type="w/g")
+    if (call, way) not in POSTED:
+        assert not engine.invocations.filter(type="w/g")
+
+
+# While there is room, send_many waits for nothing: it is right between one wait of a function for
+# several threads and the next.
+POSTED = {("send_many", way) for way in (by_map, several, one_by_one)}
 
 
 def awaited(session):

@@ -380,6 +380,25 @@ def test_who_is_asked_for_by_his_whole_id_is_there_however_old(session, ask):
     assert (rows[0]["id"], len(rows)) == ("3", 200)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("a/many", "a/many"),
+        ("many", "a/many"),
+        ("", "a/many"),  # the first: it keeps something
+        ("idle", "b/idle"),
+        ("man", "man"),
+    ],
+)
+@pytest.mark.usefixtures("many")
+def test_the_type_that_is_meant_is_answered(session, ask, written, meant):
+    session.functions.bind("b/idle")(lambda ctx, message: None)
+    page = ask("state", typename=written)["result"]
+    assert page["typename"] == meant
+    assert page["total"] == (400 if meant == "a/many" else 0)
+    assert set(page["types"]) >= {"a/many", "b/idle"}
+
+
 def test_edit_and_retry_puts_the_message_right_in_its_place(session, ask):
     failing(session)
     assert "not a value of int" in ask("amend", typename="a/fails", id="x", text="y")["error"]
