@@ -17,16 +17,19 @@ from ..errors import ProtocolError
 __all__ = [
     "AddressMessage",
     "AnyMessage",
-    "Callers",
+    "EgressMessage",
     "Envelope",
     "FromFunction",
     "FromFunction2",
+    "InvocationMessage",
     "KafkaProducerRecord",
     "KinesisEgressRecord",
     "ResultOf3",
     "ToFunction",
     "ToFunction2",
     "TypedValueMessage",
+    "UnreadReply",
+    "UnreadRequest",
     "message_class",
     "parse",
 ]
@@ -75,7 +78,10 @@ FromFunction2 = message_class("statefun_nb.reqreply2.FromFunction")
 ResultOf3 = message_class("statefun_nb.reqreply2.ResultOfVersion3")
 AnyMessage = message_class("statefun_nb.reqreply2.Any")
 AddressMessage = message_class("statefun_nb.reqreply.Address")
-Callers = message_class("statefun_nb.reqreply.Callers")
+InvocationMessage = message_class("statefun_nb.reqreply.ToFunction.Invocation")
+EgressMessage = message_class("statefun_nb.reqreply.FromFunction.EgressMessage")
+UnreadRequest = message_class("statefun_nb.reqreply.UnreadRequest")
+UnreadReply = message_class("statefun_nb.reqreply.UnreadReply")
 Envelope = message_class("statefun_nb.reqreply.Envelope")
 TypedValueMessage = message_class("statefun_nb.reqreply.TypedValue")
 KafkaProducerRecord = message_class("statefun_nb.egress.KafkaProducerRecord")
