@@ -220,6 +220,9 @@ export interface Room {
   lines: number;
 }
 
+/** So many nodes that nothing leads to or from are in a row, where it runs from left to right. */
+const ALONE = 3;
+
 /** Lay out from left to right, or in a narrow place from top to bottom. */
 export function place(
   parts: Parts,
@@ -243,6 +246,7 @@ export function place(
   for (const [key, { from, to }] of parts.edges) {
     if (from !== to) graph.setEdge(from, to, { width: 52, height: 16, labelpos: "c" }, key);
   }
+  setInRows(graph, parts, direction === "LR" ? ALONE : Infinity);
   layout(graph);
   const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
   const nodes = [...parts.nodes.values()].map((node) => {
@@ -267,6 +271,16 @@ export function place(
     }
   }
   return { nodes, edges, width, height, box, cut: parts.cut };
+}
+
+/** Nodes without an edge one after the other: a layout would have them all at the beginning. */
+function setInRows(graph: graphlib.Graph, parts: Parts, length: number): void {
+  const joined = new Set([...parts.edges.values()].flatMap(({ from, to }) => [from, to]));
+  const alone = [...parts.nodes.keys()].filter((key) => !joined.has(key));
+  alone.forEach((key, index) => {
+    const before = alone[index - 1];
+    if (before && index % length) graph.setEdge(before, key, { width: 0, height: 0 });
+  });
 }
 
 interface Point {

@@ -67,6 +67,19 @@ test("a function that was declared and has had no message is there", () => {
   expect(typeParts(store()).nodes.get("function example/late")?.invocations).toBe(0);
 });
 
+test("functions before their first message stand in rows, in a narrow place below one another", () => {
+  const found = new Store();
+  const types = Object.fromEntries(["a", "b", "c", "d"].map((name) => [`x/${name}`, [0, 0, 0]]));
+  found.apply(update([], { edges: [], types: types as Record<string, [number, number, number]> }));
+  const columns = (direction: "LR" | "TB") => {
+    const nodes = place(typeParts(found), direction).nodes;
+    return [new Set(nodes.map(({ x }) => x)).size, new Set(nodes.map(({ y }) => y)).size];
+  };
+  expect(columns("LR")).toEqual([3, 2]);
+  expect(columns("TB")).toEqual([1, 4]);
+  expect(place(typeParts(found)).edges).toEqual([]);
+});
+
 test("a message to itself is a loop above the node", () => {
   const { nodes, edges } = place(typeParts(store()));
   const greeter = nodes.find(({ label }) => label === "example/greeter");

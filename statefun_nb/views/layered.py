@@ -22,6 +22,7 @@ _LANE = 22
 _MARGIN = 14
 _PORTS = 24  # the part of a box's side over which its edges are spread
 _SWEEPS = 6
+_ALONE = 3  # so many nodes that nothing leads to or from stand beside one another
 _CHARACTER, _LINE = 7, 14  # the size of a label's letters, from above
 
 
@@ -99,6 +100,9 @@ def _columns(names: list[N], edges: Iterable[tuple[N, N]], last: frozenset[N]) -
         for b in after[a]:
             if place[b] > place[a]:
                 column[b] = max(column[b], column[a] + 1)
+    joined = {name for edge in edges for name in edge}
+    alone = [name for name in names if name not in joined]
+    column.update({name: index % _ALONE for index, name in enumerate(alone)})
     end = max((column[name] for name in names if name not in last), default=-1) + 1
     return {name: end if name in last else column[name] for name in names}
 

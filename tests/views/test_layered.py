@@ -88,6 +88,13 @@ def test_what_sends_stands_before_what_receives():
     assert x["a"] < x["b"] < x["c"]
 
 
+def test_what_nothing_leads_to_stands_in_rows():
+    boxes = lay_out("sabcde", {("a", "b"): "1", ("c", "c"): "2"}, frozenset("b")).boxes
+    # The loop of c counts as an edge: s, d and e are alone.
+    assert boxes["s"][0] < boxes["d"][0] < boxes["e"][0] < boxes["b"][0]
+    assert boxes["a"][0] == boxes["c"][0] == boxes["s"][0]
+
+
 def test_it_goes_on_for_a_graph_of_pages():
     names = [f"f{index}" for index in range(80)]
     edges = {(a, names[(index * 7) % 80]): "1" for index, a in enumerate(names)}
