@@ -14,6 +14,8 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import expect
 
+from tests.waiting import eventually
+
 from .conftest import ROOT
 from .test_dashboard import FUNCTIONS, PANES, SEND, SHOW, detail_of, filter_box, rows
 
@@ -200,7 +202,7 @@ def test_without_the_sidecar_it_says_what_to_do_and_the_output_view_fills_its_pl
     view = page.locator(".jp-LinkedOutputView .sf-root")
     expect(rows(view)).to_have_count(18)
     place = page.locator(".jp-LinkedOutputView").bounding_box()
-    assert view.bounding_box()["height"] > 0.8 * place["height"]
+    eventually(lambda: view.bounding_box()["height"] > 0.8 * place["height"])
 
 
 def in_the_whole_lab(notebook, *cells):

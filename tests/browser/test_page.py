@@ -443,7 +443,7 @@ def test_a_room_sees_slow_motion_in_larger_type_by_the_keyboard(session, live, p
     expect(live.get_by_role("status").first).to_contain_text("paused")
     session.send_many([("shop/cart", name, 1) for name in ("x", "y", "z")])
     live.get_by_role("button", name="Present").click()
-    assert live.evaluate("element => getComputedStyle(element).fontSize") > small
+    eventually(lambda: live.evaluate("element => getComputedStyle(element).fontSize") > small)
     bar = live.get_by_role("toolbar", name=re.compile("Presenter"))
     expect(bar).to_be_focused()
     page.keyboard.press("ArrowRight")
