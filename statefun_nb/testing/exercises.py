@@ -22,6 +22,7 @@ CHECKS_FILE = "STATEFUN_NB_CHECKS"
 
 # So much of a file is read; a check tells some hundred bytes.
 _LARGEST = 16 << 20
+_DIGITS = 10  # of the index of a cell
 
 _numbers = itertools.count(1)
 
@@ -102,5 +103,7 @@ def events(path: Path) -> Iterator[Event]:
         except ValueError:
             continue
         match found:
-            case [int(attempt), ("cell" | "begun" | "passed" | "failed") as what, str(), str()]:
-                yield Event(attempt, what, *found[2:])
+            case [0, "cell", str(), str(text)] if text.isdecimal() and len(text) < _DIGITS:
+                yield Event(*found)
+            case [int(), "begun" | "passed" | "failed", str(), str()]:
+                yield Event(*found)

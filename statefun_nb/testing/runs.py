@@ -116,10 +116,11 @@ def run(
             _end_strays(temporary)
             processes.discard(process)
         lines = list(_lines(said))
-        problem = _problem(lines, places, limits, in_time, words)
+        checks = list(events(told))
+        problem = _problem(lines, places, limits, in_time, words) or _lost(lines, checks)
         errors = [(cell, text) for what, cell, text in lines if what == "error"]
         without_network = any(what == "without network" for what, _, _ in lines)
-        return Ran(list(events(told)), problem, errors, without_network)
+        return Ran(checks, problem, errors, without_network)
 
 
 def _furnish(path: Path, notebook: Any, folder: Path) -> tuple[Path, Path, Path]:
@@ -172,6 +173,17 @@ def _problem(
     last = words.read().decode(errors="replace").strip().splitlines()[-1:]
     problem = " ".join(["the process that ran it has ended", *last])
     return cut(f"{reached[-1]}: {problem}" if reached else problem, 1_000)
+
+
+def _lost(lines: Sequence[tuple[str, int, str]], checks: Sequence[Event]) -> str:
+    """Is what the checks told all there? Of each cell that was begun there is a line."""
+    begun = {cell for what, cell, _ in lines if what == "cell"}
+    if begun <= {int(each.text) for each in checks if each.what == "cell"}:
+        return ""
+    return (
+        "what its checks told is not all there: the notebook has written to their file, "
+        "or removed it"
+    )
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

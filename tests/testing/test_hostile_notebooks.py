@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -82,6 +83,29 @@ os.mkfifo(os.environ["STATEFUN_NB_CHECKS"])"""
     path = write_notebook(tmp_path / "a.ipynb", START, COUNT, pipes, CHECK)
     (graded,) = grade([path])
     assert (graded.points, graded.errors) == (0, [])
+    assert graded.problem.startswith("what its checks told is not all there")
+    assert graded.exercises[0].words == graded.problem
+
+
+# Lines as those for a cell that begins, with what is no index of one.
+NUMBERS = "".join(json.dumps([0, "cell", "", text]) + "\n" for text in ("x", "9" * 9_999))
+
+
+@pytest.mark.parametrize(
+    ("written", "points"),
+    [
+        ("os.unlink(told)", 1),
+        ("open(told, 'w').close()", 1),
+        (f"open(told, 'a').write({json.dumps(NUMBERS)})", 2),
+    ],
+    ids=["removed", "emptied", "no numbers"],
+)
+def test_what_is_done_to_the_file_of_the_checks_is_told(tmp_path, written, points):
+    cells = (START, COUNT, CHECK, f"import os\ntold = os.environ['STATEFUN_NB_CHECKS']\n{written}")
+    again = CHECK.replace('"1"', '"2"')
+    (graded,) = grade([write_notebook(tmp_path / "a.ipynb", *cells, again)])
+    assert (graded.points, graded.of) == (points, 2)
+    assert bool(graded.problem) == (points < 2)
 
 
 @LINUX
