@@ -9,10 +9,11 @@ from typing import Any
 from ..address import address_of
 from ..engine.base import controls_of
 from ..engine.facts import Timer, Written
-from ..errors import EngineError, StatefunError
+from ..errors import ConversionError, EngineError, StatefunError
 from ..protocol.effects import TypedValue
 from ..protocol.v3 import decode_typed_value
 from ..sdk.registry import decode_state
+from ..tables import shorten
 from ..trace.events import Invocation, Payload
 from ..trace.history import find_invocation, history
 from .catalogue import function_page
@@ -113,11 +114,11 @@ class Calls:
         return 0 if found is None else int(found.seq)
 
     def _advance(self, seconds: float) -> str:
-        return repr(self._source.advance(timedelta(seconds=float(seconds))))
+        return repr(self._source.advance(_span(seconds)))
 
     def _send(self, typename: str, id: str, text: str, type: str = "", delay: float = 0) -> None:
         value, known = sent_as(type, text)
-        later = timedelta(seconds=float(delay)) if delay else None
+        later = _span(delay) if delay else None
         self._source.send(typename, id, value, type=known, delay=later)
 
     def _detail(self, seq: int, full: bool = False) -> Detail:
@@ -206,7 +207,7 @@ class Calls:
 
     def _resend(self, seq: int, text: str | None = None, delay: float = 0) -> None:
         """Send the message of an invocation again, or another one like it."""
-        later = timedelta(seconds=float(delay)) if delay else None
+        later = _span(delay) if delay else None
         found = self._find(seq)
         if text is None:
             self._source.resend(seq, delay=later)
@@ -220,6 +221,17 @@ class Calls:
 
     def _functions(self) -> FunctionPage:
         return function_page(self._source)
+
+
+def _span(seconds: float) -> timedelta:
+    try:
+        return timedelta(seconds=float(seconds))
+    except (TypeError, ValueError, OverflowError) as error:
+        most = timedelta.max.total_seconds()
+        raise ConversionError(
+            f"{shorten(repr(seconds), 50)} is no number of seconds, or longer than any date is "
+            f"away: at most {most:,.0f}"
+        ) from error
 
 
 _DOWNLOADS: dict[str, Callable[..., str]] = {

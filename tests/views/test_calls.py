@@ -399,6 +399,21 @@ def test_the_type_that_is_meant_is_answered(session, ask, written, meant):
     assert set(page["types"]) >= {"a/many", "b/idle"}
 
 
+@pytest.mark.parametrize("seconds", ["1e300", "nan", "soon", None, 1e15])
+def test_a_time_that_is_none_is_refused_in_plain_words(session, ask, seconds):
+    session.send("a/person", "bob", "x")
+    session.wait_idle(timers=False)
+    delayed = session.status().delayed
+    asked = {"typename": "a/person", "id": "bob", "text": "y"}
+    answers = [ask("advance", seconds=seconds)]
+    if seconds is not None:  # no delay
+        answers.append(ask("send", **asked, delay=seconds))
+        answers.append(ask("resend", seq=1, delay=seconds))
+    for answer in answers:
+        assert "is no number of seconds, or longer than any date is away" in answer["error"]
+    assert session.status().delayed == delayed
+
+
 def test_edit_and_retry_puts_the_message_right_in_its_place(session, ask):
     failing(session)
     assert "not a value of int" in ask("amend", typename="a/fails", id="x", text="y")["error"]
