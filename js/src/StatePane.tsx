@@ -40,6 +40,11 @@ export function StatePane() {
     if (filter.typename) setWanted(filter.typename);
     setSearch(filter.id);
   }, [filter.typename, filter.id]);
+  // The first one stays, whatever comes before it later.
+  const first = value?.typename;
+  useEffect(() => {
+    if (first) setWanted((chosen) => chosen || first);
+  }, [first]);
 
   const change = async (name: string, args: Record<string, unknown>) => {
     const done = (await act(name, args)) !== undefined;

@@ -103,7 +103,7 @@ def events(path: Path) -> Iterator[Event]:
         except ValueError:
             continue
         match found:
-            case [0, "cell", str(), str(text)] if text.isdecimal() and len(text) < _DIGITS:
+            case [0, "cell", str(), str(text)] if text.isdecimal() and len(text) <= _DIGITS:
                 yield Event(*found)
             case [int(), "begun" | "passed" | "failed", str(), str()]:
                 yield Event(*found)
