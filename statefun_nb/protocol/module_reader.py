@@ -124,7 +124,7 @@ def _check_once(documents: list[Document]) -> list[Document]:
 # A module.yaml has some kilobytes and five levels. Characters, levels and nodes:
 LONGEST = 1 << 20
 _DEEPEST = 50
-_MOST_NODES = 100_000
+_MOST_NODES = 30_000
 
 
 def _check_size(events: Iterable[Any]) -> None:
