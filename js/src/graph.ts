@@ -51,6 +51,8 @@ export interface Graph {
 
 export const NODE_WIDTH = 178;
 const [PADDING, LINE] = [28, 16];
+/** From the middle of a loop's label to its end, with a margin: the layout knows of no loops. */
+const LOOP_LABEL = 48;
 /** More single addresses than this are a ball of wool. */
 const MOST_NODES = 120;
 
@@ -248,7 +250,8 @@ export function place(
   }
   setInRows(graph, parts, direction === "LR" ? ALONE : Infinity);
   layout(graph);
-  const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
+  const { width: laidOut = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
+  let width = laidOut;
   const nodes = [...parts.nodes.values()].map((node) => {
     const { x, y } = graph.node(node.key) as { x: number; y: number };
     return { ...node, x, y, height: heightOf(node) };
@@ -262,7 +265,9 @@ export function place(
       const { x, y, height } = graph.node(from) as Point & { height: number };
       const nth = loops.get(from) ?? 0;
       loops.set(from, nth + 1);
-      edges.push({ ...facts, ...loop(x, y - height / 2, nth) });
+      const drawn = loop(x, y - height / 2, nth);
+      edges.push({ ...facts, ...drawn });
+      width = Math.max(width, drawn.label.x + LOOP_LABEL);
       continue;
     }
     const placed = graph.edge({ v: from, w: to, name: key }) as Placed | undefined;

@@ -88,6 +88,15 @@ test("a message to itself is a loop above the node", () => {
   expect(loop?.label.y).toBeLessThan((greeter?.y ?? 0) - 22);
 });
 
+test("the label of a loop is within the picture, however narrow the boxes are", () => {
+  const alone = new Store();
+  alone.apply(update([], { edges: [["message", "a/f", "a/f", 12]], types: { "a/f": [12, 0, 0] } }));
+  for (const direction of ["LR", "TB"] as const) {
+    const { edges, width } = place(typeParts(alone), direction, { width: 100, lines: 2 });
+    expect((edges[0]?.label.x ?? Infinity) + 40).toBeLessThan(width);
+  }
+});
+
 test("what only waits for its time is there, with who sent it", () => {
   const parts = typeParts(store());
   const timer = { number: 1, due: 5, token: "", typename: "example/alarm", id: "x", text: "" };

@@ -22,11 +22,12 @@ class LastFailure(NamedTuple):
     """A message that failed, encoded with its sender, how often, and where.
 
     ``message`` is None when it was given another value since: it is still the one at the head.
-    ``line`` is the user's, as in "Cell In[3], line 5". ``batch`` is its record, None where nothing
-    is recorded.
+    ``ahead`` of it are so many that are equal to it. ``line`` is the user's, as in "Cell In[3],
+    line 5". ``batch`` is its record, None where nothing is recorded.
     """
 
     message: bytes | None
+    ahead: int
     attempts: int
     line: str
     batch: TracedBatch | None
@@ -63,6 +64,7 @@ class Failures:
         Such an attempt is counted in the record of the first, and ``batch`` is not to be kept.
         """
         message = _message(request, failure.position)
+        ahead = _equal(message, request, failure.position)
         line = place_of_traceback(traceback_of(failure.error))
         before = self.last.pop(request.target, None)
         if before is not None and (
@@ -71,12 +73,12 @@ class Failures:
             counted = self._count(before.batch, batch)
             if counted is not None or batch is None:
                 attempts = before.attempts + 1
-                self.last[request.target] = LastFailure(message, attempts, line, counted)
+                self.last[request.target] = LastFailure(message, ahead, attempts, line, counted)
                 return False
         self.count += 1
         if len(self.last) >= _KEPT:
             del self.last[next(iter(self.last))]  # the oldest
-        self.last[request.target] = LastFailure(message, 1, line, batch)
+        self.last[request.target] = LastFailure(message, ahead, 1, line, batch)
         return True
 
     def _count(self, before: TracedBatch | None, now: TracedBatch | None) -> TracedBatch | None:
@@ -89,11 +91,14 @@ class Failures:
         last = self.last.get(request.target)
         if last is None:
             return
-        served = (_message(request, at) for at in range(len(request.invocations)))
-        if last.message is None or last.message in served:
-            del self.last[request.target]
-            if self._recorder is not None and last.batch is not None:
-                self._recorder.repaired(last.batch)
+        if last.message is not None:
+            served = _equal(last.message, request, len(request.invocations))
+            if served <= last.ahead:
+                self.last[request.target] = last._replace(ahead=last.ahead - served)
+                return
+        del self.last[request.target]
+        if self._recorder is not None and last.batch is not None:
+            self._recorder.repaired(last.batch)
 
     def amended(self, address: SdkAddress) -> None:
         """Note that the message that failed has another value from now on."""
@@ -104,6 +109,11 @@ class Failures:
     def forget(self, address: SdkAddress) -> None:
         """Drop a failure: its message is given up."""
         self.last.pop(address, None)
+
+
+def _equal(message: bytes, request: Request, before: int) -> int:
+    """How many of the messages before a position are equal to one."""
+    return sum(_message(request, at) == message for at in range(before))
 
 
 def _message(request: Request, position: int) -> bytes:

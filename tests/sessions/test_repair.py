@@ -62,6 +62,29 @@ def test_retry_tries_again_and_marks_the_error_repaired(engine, functions):
     assert engine.retry() == 0
 
 
+def test_among_equal_messages_only_the_one_that_failed_is_repaired(engine, functions):
+    most = [2]
+
+    @sf.function("r/full", state={"n": int}, functions=functions)
+    def full(ctx, message):
+        if (ctx.storage.n or 0) == most[0]:
+            raise ValueError("full")
+        ctx.storage.n = (ctx.storage.n or 0) + 1
+
+    engine.pause()
+    engine.send_many([("r/full", "a", "hello")] * 4)
+    engine.resume()
+    assert engine.wait_idle().parked == 2
+    (failed,) = engine.invocations.filter(status="error")  # the two before it went through
+    assert (failed.repaired, engine.status().errors) == (False, 1)
+    most[0] = 4
+    engine.retry()
+    engine.wait_idle()
+    assert engine.state("r/full", "a") == {"n": 4}
+    (failed,) = engine.invocations.filter(status="error")
+    assert (failed.repaired, engine.status().errors) == (True, 1)
+
+
 def test_only_what_is_meant_is_tried_again(engine, functions):
     fragile(functions, [1])
     engine.send("r/f", "a", 1)
