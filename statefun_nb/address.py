@@ -150,7 +150,7 @@ def address_of(typename: str, id: str) -> SdkAddress:
         id = _text_of(typename, id)  # noqa: A001 - its parameter's name
     if type(typename) is not str:
         typename = plain_text(typename)
-    return SdkAddress(namespace, name, id, typename)
+    return tuple.__new__(SdkAddress, (namespace, name, id, typename))  # in half the time
 
 
 def in_order(error: DeclarationError, typename: object, id: object) -> DeclarationError:

@@ -137,7 +137,7 @@ function Items({ group: { items } }: { group: Group }) {
             >
               <span role="cell">
                 <button type="button" class="sf-link" onClick={() => open(row.seq)}>
-                  {clock(row.time)} #{row.seq}
+                  <span class="sf-when">{clock(row.time)} </span>#{row.seq}
                 </button>
               </span>
               <bdi role="cell" class="sf-key">

@@ -93,7 +93,7 @@ def _mail(
     argument: bytes,
 ) -> Row:
     addresses = f"{typename}\0{id_}\0{caller_typename}\0{caller_id}".encode()
-    crc = crc32(argument, crc32(addresses, number & 0xFFFFFFFF))
+    crc = crc32(argument, crc32(addresses, number))
     return number, typename, id_, caller_typename, caller_id, argument, crc
 
 
@@ -102,7 +102,7 @@ def _timer(*fields: Any) -> Row:
 
 
 def _egress(number: int, egress: str, argument: bytes) -> Row:
-    return number, egress, argument, crc32(argument, crc32(egress.encode(), number & 0xFFFFFFFF))
+    return number, egress, argument, crc32(argument, crc32(egress.encode(), number))
 
 
 class Table(NamedTuple):

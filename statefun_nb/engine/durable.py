@@ -69,7 +69,7 @@ class DurableCore(Core):
     def offer(
         self, target: SdkAddress, caller: SdkAddress | None, argument: bytes, now_ms: int = 0
     ) -> None:
-        super().offer(target, caller, argument, now_ms)
+        Core.offer(self, target, caller, argument, now_ms)  # super() is made anew for each message
         self.journal.came(target, caller, argument)
 
     def replied(self, mailbox: Mailbox, reply: Reply, now_ms: int) -> bool:

@@ -68,25 +68,22 @@ class Journal:
 
     def came(self, target: SdkAddress, caller: SdkAddress | None, argument: bytes) -> None:
         """Note a message that was put into the mailbox of ``target``."""
-        mail = new_tuple(Mail, (self._next_number, target, caller, argument))
-        self._mail[self._next_number] = mail
-        self.known(mail)
+        number = self._next_number
+        self._mail[number] = new_tuple(Mail, (number, target, caller, argument))
+        self._numbers.setdefault(target, []).append(number)
+        self._next_number = number + 1
 
     def known(self, mail: Mail) -> None:
         """Take in a message that waits and is written down already."""
-        numbers = self._numbers.get(mail.target)
-        if numbers is None:
-            self._numbers[mail.target] = [mail.number]
-        else:
-            numbers.append(mail.number)
+        self._numbers.setdefault(mail.target, []).append(mail.number)
         self._next_number = mail.number + 1
 
     def served(self, target: SdkAddress, count: int) -> None:
         """Note that the first ``count`` messages of a mailbox are done with."""
-        numbers = self._numbers[target]
+        numbers, mail, served = self._numbers[target], self._mail, self._served
         for number in numbers[:count]:
-            if self._mail.pop(number, None) is None:
-                self._served.append(number)
+            if mail.pop(number, None) is None:
+                served.append(number)
         if len(numbers) == count:
             del self._numbers[target]
         else:

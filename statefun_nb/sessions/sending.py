@@ -10,7 +10,7 @@ from ..address import SdkAddress
 from ..cells.progress import progress_bar
 from ..engine.facts import IngressMessage
 from ..errors import ConversionTypeError, SessionError, StatefunError
-from ..protocol.effects import TypedValue
+from ..protocol.effects import TypedValue, new_tuple
 from ..protocol.wire import typed_value_bytes
 from ..sdk.delays import delay_ms
 from ..sdk.messages import MISSING, Message, addressed
@@ -75,7 +75,7 @@ def chunks(messages: Iterable[Any], *, progress: bool) -> Iterator[list[IngressM
                 sent = number - 1 - len(chunk)
                 before = f"the first {sent:,} were sent" if sent else "none was sent"
                 raise type(error)(f"item {number:,}: {error}; {before}") from error
-            chunk.append(IngressMessage(target, typed_value_bytes(typed)))
+            chunk.append(new_tuple(IngressMessage, (target, typed_value_bytes(typed), 0)))
             if len(chunk) == _CHUNK:
                 yield chunk
                 bar.update(len(chunk))
