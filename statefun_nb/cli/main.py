@@ -20,7 +20,7 @@ from ..cluster.release import OF_2
 from ..endpoint.http_server import LOOPBACK
 from ..errors import EngineError, StatefunError
 from ..protocol.module_reader import read_source
-from ..protocol.module_yaml import OLDER_ENDPOINT
+from ..protocol.module_yaml import OLDER_ENDPOINT, PLAYGROUND_INGRESS
 from ..sdk.registry import StatefulFunctions
 from ..sessions.default import start
 from ..sessions.options import OnErrorName, Options
@@ -77,6 +77,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 _PORT = whole_number(0, 65535)
+_NO_INGRESS = (
+    "no message comes in, as the file has no ingress. Behind a line --- add one for curl, "
+    f"`kind: {PLAYGROUND_INGRESS}` and `spec: {{port: 8090}}`: then POST to "
+    f"http://{LOOPBACK}:8090/NAMESPACE/NAME/ID"
+)
 _PORT_HELP = f"0: any free one (default {Options.port})"
 
 
@@ -184,6 +189,8 @@ def _run_module(options: argparse.Namespace) -> None:
                 "`statefun-nb serve MODULE` for the functions"
             ) from error
         tell(session.module_yaml() + "--- running (Ctrl-C stops it)")
+        if all(document.kind != PLAYGROUND_INGRESS for document in read_source(module)):
+            say(_NO_INGRESS)
         follow(session, say)
 
 

@@ -453,9 +453,10 @@ def test_what_fails_in_a_served_module_is_plain_text_on_stderr(tmp_path):
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as running:  # fmt: skip
         assert running.stderr is not None
-        said = running.stderr.readline()
+        hint, said = running.stderr.readline(), running.stderr.readline()
         running.send_signal(signal.SIGINT)
         running.communicate(timeout=60)
+    assert hint.startswith("no message comes in, as the file has no ingress")
     assert "t/f 'a': ValueError: " in said
     assert said.rstrip("\n").isprintable()
 
