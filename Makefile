@@ -1,6 +1,8 @@
 # make demo, make test and make lab work on a machine with only Python 3.10+ and make.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+# Runs the tests with the lowest libraries; CI has the lowest Python do it.
+LOW_PYTHON ?= $(PYTHON)
 VENV := .venv
 BIN := $(VENV)/bin
 LOW := .venv-low
@@ -28,7 +30,7 @@ js/node_modules/.dev: js/package-lock.json | $(VENV)/dev
 	@touch $@
 
 $(LOW)/ready: pyproject.toml tests/lowest.txt
-	$(PYTHON) -m venv $(LOW)
+	$(LOW_PYTHON) -m venv $(LOW)
 	$(LOW)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/lowest.txt -e .
 	@touch $@
 

@@ -32,6 +32,8 @@ _DEFAULTS = {
 # What is looked for at a context, and is elsewhere.
 _KEPT = ("state", "states", "get", "set", "value_state")
 _ANSWERS = ("reply", "answer", "respond")
+# Python 3.10 does not say of what.
+_NO_SETTER = "can't set attribute 'value'"
 _CALLED = re.compile(r"\.value\(")
 _CALLER = re.compile(r"\bcaller\b")
 
@@ -68,7 +70,7 @@ def _of_python(text: str, line: str) -> str:
         if _CALLER.search(line):
             return "ctx.caller is None where the message came from outside, as by s.send"
         return _of_nothing(text, line)
-    if "'Message'" in text:
+    if "'Message'" in text or text == _NO_SETTER:
         return _of_message(text)
     if "string indices must be integers" in text:
         return (

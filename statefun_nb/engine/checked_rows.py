@@ -72,8 +72,12 @@ class Head(NamedTuple):
 # The rows of each table, made of what they hold; the checksum is at the end.
 
 
-def _spec(*fields: object) -> Row:
-    return *fields, crc32("\0".join(map(str, fields)).encode())
+def _spec(
+    typename: str, place: int, name: str, value_type: str, mode: int, expire_after_ms: int
+) -> Row:
+    # Before Python 3.11, the text of an IntEnum's member is its name: ``mode`` as a number.
+    text = f"{typename}\0{place}\0{name}\0{value_type}\0{mode:d}\0{expire_after_ms}"
+    return typename, place, name, value_type, mode, expire_after_ms, crc32(text.encode())
 
 
 def _state(typename: str, id_: str, name: str, value: bytes, deadline_ms: int) -> Row:

@@ -7,11 +7,15 @@ import importlib.util
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import DeclarationError
+
+if sys.version_info >= (3, 11):
+    from importlib import metadata
+else:  # whose own knows no packages but those with a top_level.txt
+    import importlib_metadata as metadata
 
 __all__ = ["Imports", "imports_of"]
 

@@ -88,6 +88,11 @@ class Router(io.TextIOBase):
         super().__init__()
         self.original = original
 
+    def __del__(self) -> None:
+        # That of a stream closes it, which flushes the original: that is somebody else's, and may
+        # be closed by then, of which Python 3.13 writes to stderr.
+        pass
+
     def write(self, text: str) -> int:
         current = _keeper()
         if current is None:

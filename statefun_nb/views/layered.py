@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 __all__ = ["Drawn", "Label", "Layout", "lay_out"]
@@ -46,7 +47,8 @@ class Drawn(NamedTuple):
     label: Label
 
 
-class Layout(NamedTuple, Generic[N]):
+@dataclass(frozen=True)  # a NamedTuple is generic from Python 3.11 on
+class Layout(Generic[N]):
     """The upper left corner of each box, the edges, and the size of it all."""
 
     boxes: dict[N, tuple[float, float]]

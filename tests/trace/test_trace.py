@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
 
@@ -331,6 +332,20 @@ def test_without_pandas_the_trace_says_what_to_install(functions, monkeypatch):
         pytest.raises(sf.EngineError, match=r"to_dataframe\(\) needs pandas: pip install"),
     ):
         session.invocations.to_dataframe()
+
+
+def test_a_stream_that_is_gone_has_not_closed_what_it_stood_for():
+    code = (
+        "import io\n"
+        "from statefun_nb.trace.output import Router\n"
+        "original = io.TextIOWrapper(io.BytesIO())\n"
+        "router = Router(original)\n"
+        "original.close()\n"
+        "del router\n"
+    )
+    command = [sys.executable, "-X", "dev", "-c", code]  # as Python 3.13 tells it without
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
 
 
 def test_bytes_written_to_stdout_fail_at_the_line_that_writes_them(functions):
