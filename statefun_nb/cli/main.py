@@ -77,12 +77,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 _PORT = whole_number(0, 65535)
+_PORT_HELP = f"0: any free one (default {Options.port})"
 _NO_INGRESS = (
     "no message comes in, as the file has no ingress. Behind a line --- add one for curl, "
     f"`kind: {PLAYGROUND_INGRESS}` and `spec: {{port: 8090}}`: then POST to "
     f"http://{LOOPBACK}:8090/NAMESPACE/NAME/ID"
 )
-_PORT_HELP = f"0: any free one (default {Options.port})"
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
@@ -189,7 +189,7 @@ def _run_module(options: argparse.Namespace) -> None:
                 "`statefun-nb serve MODULE` for the functions"
             ) from error
         tell(session.module_yaml() + "--- running (Ctrl-C stops it)")
-        if all(document.kind != PLAYGROUND_INGRESS for document in read_source(module)):
+        if all(each.kind != PLAYGROUND_INGRESS for each in session.engine.documents()):
             say(_NO_INGRESS)
         follow(session, say)
 
