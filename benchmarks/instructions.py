@@ -10,6 +10,7 @@ memory or a disk costs more of it.
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import re
 import subprocess
@@ -111,6 +112,9 @@ def count(tree: Path, kind: str, number: int) -> int:
 
 def measure(other: Path) -> list[Row]:
     """The rows of this tree, beside another one."""
+    for tree in (_ROOT, other):
+        # What an import asks for is measured, and not the compiler in a tree that is new.
+        compileall.compile_dir(tree / "statefun_nb", quiet=1)
     rows: list[Row] = []
     for what, kind, few, many in _MEASURED:
         ours, theirs = (
