@@ -258,7 +258,8 @@ def cut(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
     half = longest // 2
-    return f"{text[:half]}… {len(text) - 2 * half:,} characters …{text[-half:]}"
+    short = f"{text[:half]}… {len(text) - 2 * half:,} characters …{text[-half:]}"
+    return short if len(short) < len(text) else text
 
 
 def bounded(text: str) -> str:

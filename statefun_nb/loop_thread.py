@@ -210,13 +210,21 @@ class LoopThread:
                 self.post(_drop, coroutine)
                 raise quiet(error) from None
             coroutine.close()
-            if isinstance(error, RuntimeError) and not isinstance(error, SessionError):
-                raise SessionError("the background event loop has been stopped") from error
             raise
 
     def launch(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """Run a coroutine on the loop, without waiting, in a task of the session's own."""
-        return Context().run(asyncio.run_coroutine_threadsafe, coroutine, self.loop)
+        """Run a coroutine on the loop, without waiting, in a task of the session's own.
+
+        Raises
+        ------
+        SessionError
+            When the loop has been stopped.
+        """
+        try:
+            return Context().run(asyncio.run_coroutine_threadsafe, coroutine, self.loop)
+        except RuntimeError as error:
+            coroutine.close()
+            raise SessionError("the background event loop has been stopped") from error
 
     def post(self, function: Callable[..., object], *args: Any) -> None:
         """Have ``function(*args)`` run on the loop soon, without waiting.

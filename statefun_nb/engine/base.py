@@ -55,8 +55,8 @@ class Controls(Protocol):
     ``step`` and ``advance`` run on the loop, the others are called from any other thread.
     """
 
-    async def step(self) -> bool:
-        """While paused: serve one message. False when none is ready."""
+    async def step(self) -> SdkAddress | None:
+        """While paused: serve one message; whose? None when none is ready."""
 
     async def advance(self, duration: timedelta) -> Idle:
         """Move the clock; what falls due on the way happens in order."""

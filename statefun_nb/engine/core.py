@@ -70,7 +70,7 @@ class Core:
 
     def __init__(self, batch_limit: int, on_error: OnError, emit: Callable[[Emit], object]) -> None:
         self._batch_limit = batch_limit
-        self._limits: Callable[[str], int | None] = lambda _: None
+        self._limits: Callable[[str], int | None] | None = None
         self.on_error = on_error
         self._emit = emit
         self.types: dict[str, FunctionType] = {}
@@ -112,7 +112,9 @@ class Core:
         if not self._ready:
             return None
         mailbox = self._ready.popleft()
-        batch = mailbox.take(mailbox.function_type.batch_limit if limit is None else limit)
+        if limit is None and self._limits is not None:
+            limit = self._limits(mailbox.function_type.typename)
+        batch = mailbox.take(self._batch_limit if limit is None else limit)
         self._move(mailbox, _IN_FLIGHT)
         self.waiting -= len(batch)
         return new_tuple(Pending, (mailbox, batch, mailbox.read(now_ms, touch=True)))
@@ -209,10 +211,8 @@ class Core:
             self.waiting -= 1
         if not mailbox.waiting:
             self._move(mailbox, _IDLE)
-        elif mailbox.state is not _READY:
-            parked = self._parked.get(mailbox)
-            if parked is None or not isinstance(parked.why, Undeclared):
-                self._move(mailbox, _READY)
+        elif mailbox.state is not _READY and not self.is_undeclared(mailbox):
+            self._move(mailbox, _READY)
         return argument
 
     def amend(self, address: SdkAddress, argument: bytes) -> None:
@@ -249,7 +249,7 @@ class Core:
         placed = function_type.placed(values, specs, now_ms)
         if mailbox is None:
             mailbox = function_type.mailboxes[address.id] = Mailbox(function_type, address.id)
-        function_type.holder = None
+        function_type.held = None
         for index, value in placed.items():
             mailbox.write(index, value, now_ms)
 
@@ -262,20 +262,16 @@ class Core:
                     function_type.register(spec, now_ms)
 
     def limit_batches(self, limits: Callable[[str], int | None]) -> None:
-        """From now on a function type has its own ``batch_limit``, where it is not None."""
+        """From now on a function type has its own ``batch_limit``, where it is not None.
+
+        It is asked for each request: what a cell declares or takes back is served elsewhere.
+        """
         self._limits = limits
-        for function_type in self.types.values():
-            function_type.batch_limit = self._limit_of(function_type.typename)
 
     def add_type(self, address: SdkAddress) -> FunctionType:
         """A function type that has had no message yet; ``address`` is any of it."""
-        added = FunctionType(address, self._limit_of(address.typename))
-        self.types[address.typename] = added
+        added = self.types[address.typename] = FunctionType(address)
         return added
-
-    def _limit_of(self, typename: str) -> int:
-        limit = self._limits(typename)
-        return self._batch_limit if limit is None else limit
 
     # Questions.
 
@@ -287,6 +283,11 @@ class Core:
     def parked(self) -> dict[Mailbox, Parked]:
         """The addresses that wait for their function to be declared (again), why, since when."""
         return dict(self._parked)
+
+    def is_undeclared(self, mailbox: Mailbox) -> bool:
+        """Does an address wait for its function to be declared?"""
+        parked = self._parked.get(mailbox)
+        return parked is not None and isinstance(parked.why, Undeclared)
 
     @property
     def waits(self) -> tuple[Mapping[Mailbox, int], deque[Mailbox]]:

@@ -139,19 +139,20 @@ class Driver:
         self.paused = False
         self.wake()
 
-    async def step(self) -> bool:
-        """While paused: serve one message. False when none is ready."""
+    async def step(self) -> SdkAddress | None:
+        """While paused: serve one message; whose? None when none is ready."""
         self._check()
         self._receive(float("inf"))
         self._tick()
-        pending = self.core.next_request(self._clock.now_ms(), limit=1)
-        if pending is None:
-            return False
-        self._send(pending)
-        while pending.mailbox.state is MailboxState.IN_FLIGHT:
-            await asyncio.wait(self._requests, return_when=asyncio.FIRST_COMPLETED)
-        self._confirm()
-        return True
+        while (pending := self.core.next_request(self._clock.now_ms(), limit=1)) is not None:
+            mailbox = pending.mailbox
+            self._send(pending)
+            while mailbox.state is MailboxState.IN_FLIGHT:
+                await asyncio.wait(self._requests, return_when=asyncio.FIRST_COMPLETED)
+            self._confirm()
+            if not self.core.is_undeclared(mailbox):  # else there was nobody to serve it
+                return mailbox.address
+        return None
 
     async def advance(self, duration: timedelta) -> None:
         """Move the clock; what falls due on the way is served in order, each at its own time."""

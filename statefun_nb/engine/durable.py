@@ -14,6 +14,7 @@ from ..address import SdkAddress, address_of
 from ..cells.progress import progress_bar
 from ..errors import EngineError, in_brief
 from ..protocol.effects import ExpireMode, Reply, StateSpec, TypedValue
+from .answers import Cancelled, Failed, Undeclared
 from .clock import Clock
 from .core import Core, OnError
 from .egress_log import EgressLog
@@ -102,10 +103,17 @@ class DurableCore(Core):
         function_type = mailbox.function_type
         for name, _ in reply.mutations:
             self.journal.wrote(mailbox, function_type.names[name])
-        if mailbox.deadlines is not None:
-            for place in range(len(mailbox.deadlines)):
-                if function_type.specs[place].mode is ExpireMode.AFTER_INVOKE:
-                    self.journal.wrote(mailbox, place)
+        self._touched(mailbox)
+
+    def failed(self, mailbox: Mailbox, why: Failed | Undeclared | Cancelled, now_ms: int) -> None:
+        super().failed(mailbox, why, now_ms)
+        self._touched(mailbox)
+
+    def _touched(self, mailbox: Mailbox) -> None:
+        """Note the deadlines that a request has moved, however it ended."""
+        for place in range(len(mailbox.deadlines or ())):
+            if mailbox.function_type.specs[place].mode is ExpireMode.AFTER_INVOKE:
+                self.journal.wrote(mailbox, place)
 
     def discard(self, address: SdkAddress, *, paused: bool = False) -> bytes:
         argument = super().discard(address, paused=paused)

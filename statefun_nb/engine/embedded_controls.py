@@ -57,7 +57,7 @@ class EmbeddedControls:
         self._written: deque[Written] = deque(maxlen=_WRITTEN)
         self._moves: deque[ClockMove] = deque(maxlen=_MOVES)
 
-    async def step(self) -> bool:
+    async def step(self) -> SdkAddress | None:
         return await self._driver.step()
 
     async def advance(self, duration: timedelta) -> Idle:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
+from typing import NamedTuple
 
 from ..address import SdkAddress
 from ..errors import EngineError, expiration_is_kept, type_is_kept
@@ -20,6 +21,14 @@ _LAST_MS = (1 << 63) - 1  # of 64 bits, as the runtime's times
 QueuedMessage = tuple[SdkAddress | None, bytes, int]
 
 
+class _Held(NamedTuple):
+    """Who has a value of a state name, and how many had when it was looked for."""
+
+    place: int
+    mailbox: Mailbox
+    holders: int
+
+
 class FunctionType:
     """The state names of one function type, as its functions asked for them.
 
@@ -29,10 +38,8 @@ class FunctionType:
     """
 
     __slots__ = (
-        "batch_limit",
         "expires",
-        "holder",
-        "holders",
+        "held",
         "mailboxes",
         "name",
         "names",
@@ -41,14 +48,12 @@ class FunctionType:
         "typename",
     )
 
-    def __init__(self, address: SdkAddress, batch_limit: int) -> None:
-        self.batch_limit = batch_limit  # messages in one request; 0: any number
+    def __init__(self, address: SdkAddress) -> None:
         self.namespace, self.name, _, self.typename = address
         self.specs: list[StateSpec] = []
         self.names: dict[str, int] = {}
         self.expires = False
-        self.holder: Mailbox | None = None  # looked at first when a value of some name is sought
-        self.holders = 0  # how many there were, when it was found
+        self.held: _Held | None = None  # looked at first when a value of its name is sought
         self.mailboxes: dict[str, Mailbox] = {}  # by id; only ever added to
 
     def register(self, spec: StateSpec, now_ms: int = 0) -> bool:
@@ -75,15 +80,14 @@ class FunctionType:
         return True
 
     def _check_empty(self, index: int, wanted: StateSpec, now_ms: int) -> None:
-        holder = self.holder
-        if holder is None or not holder.holds(index, now_ms):
+        held = self.held
+        if held is None or held.place != index or not held.mailbox.holds(index, now_ms):
             found = [m for m in self.mailboxes.values() if m.holds(index, now_ms)]
-            self.holder = holder = found[0] if found else None
-            self.holders = len(found)
-        if holder is None:
+            self.held = held = _Held(index, found[0], len(found)) if found else None
+        if held is None:
             return
         known = self.specs[index]
-        where, others = f"{self.typename!r}, {holder.id!r}", self.holders - 1
+        where, others = f"{self.typename!r}, {held.mailbox.id!r}", held.holders - 1
         if known.typename != wanted.typename:
             raise EngineError(
                 type_is_kept(

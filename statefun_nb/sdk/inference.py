@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import re
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
@@ -46,6 +45,7 @@ from .generic_types import (
     members,
     plain_annotation,
 )
+from .plain import json_value
 from .pydantic_types import ModelSerializer
 from .types import (
     BUILT_IN_TYPES,
@@ -245,7 +245,7 @@ def decode_value(value: TypedValue) -> Any:
     if known is not None:
         return known.serializer().deserialize(data)
     if typename == JSON.typename or typename.startswith(JSON_NAMESPACE + "/"):
-        return json.loads(data)
+        return json_value(data)
     if typename == ANY:
         found = opened(data)
         if found is None:

@@ -6,7 +6,9 @@ import json
 from marshal import dumps  # which writes; nothing is read by it
 from typing import Any
 
-__all__ = ["json_bytes", "mark_of", "mark_of_parts"]
+from ..errors import ConversionError
+
+__all__ = ["json_bytes", "json_value", "mark_of", "mark_of_parts"]
 
 # Made once: json.dumps with options makes one for each value, 1 us.
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -17,6 +19,25 @@ _VERSION = 2
 def json_bytes(value: Any) -> bytes:
     """What the json module makes of a value, as UTF-8."""
     return _encode(value).encode()
+
+
+def json_value(data: bytes) -> Any:
+    """What JSON says.
+
+    Raises
+    ------
+    ConversionError
+        When the bytes are no JSON.
+
+    Examples
+    --------
+    >>> json_value(b'{"apples": 2}')
+    {'apples': 2}
+    """
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ConversionError(f"cannot be read as JSON: {error}") from error
 
 
 def mark_of(value: Any) -> bytes | None:

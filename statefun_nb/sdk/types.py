@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from ..errors import (
 from ..protocol.any_values import of_either_form
 from ..protocol.records import read_wrapper, write_wrapper
 from ..tables import shown
-from .plain import json_bytes
+from .plain import json_bytes, json_value
 from .unwritable import cure_of
 
 if TYPE_CHECKING:
@@ -212,7 +211,7 @@ def make_json_type(typename: str) -> Type[Any]:
             kind_of = f"a {type(value).__name__} is not a JSON value"
             raise ConversionError(f"{kind_of}: it is nested too deep, or in itself") from error
 
-    return simple_type(typename, serialize, json.loads)
+    return simple_type(typename, serialize, json_value)
 
 
 def make_protobuf_type(cls: type[M], namespace: str | None = None) -> Type[M]:

@@ -191,10 +191,11 @@ class Control(Inspection):
         timeout = seconds(timeout)
         controls = controls_of(self.engine, "step")
         self.pause()
-        if not self._thread.run(controls.step(), timeout) or not self.options.trace:
+        served = self._thread.run(controls.step(), timeout)
+        if served is None or not self.options.trace:
             return None
-        invocations = self.invocations
-        return invocations[-1] if invocations else None
+        found = self.invocations.filter(type=served.typename, id=served.id)
+        return found[-1] if found else None  # a retry is one more attempt of a record that is older
 
     def advance(self, duration: timedelta, timeout: float = 30.0) -> Idle:
         """Move the session's clock; delayed messages and expirations on the way happen in order.

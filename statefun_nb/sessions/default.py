@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 
 from ..cells.places import warn
 from ..errors import SessionError
@@ -197,8 +198,9 @@ def _running_session() -> Session | None:
 
 
 def _forget() -> None:
-    """In a forked child: the session is the parent's."""
+    """In a forked child: the session is the parent's, and so is whoever holds the lock."""
     _current.session = None
+    _current.lock = threading.RLock()
 
 
 def _stop_at_exit() -> None:

@@ -85,11 +85,18 @@ class Waiting:
         if not await asyncio.to_thread(self._engine.prepare, timeout):
             raise self._still_starting(timeout)
         waiting = self._start(timeout, timers=timers)
+        wrapped = asyncio.wrap_future(waiting)
         try:
-            longest = _left(until) or _ANSWER_SECONDS
-            idle = await asyncio.wait_for(asyncio.wrap_future(waiting), longest)
-        except asyncio.TimeoutError:
-            raise self._timed_out(timeout, before) from None
+            # Unlike wait_for, it tells a cancellation of the caller from one of what is waited for.
+            await asyncio.wait({wrapped}, timeout=_left(until) or _ANSWER_SECONDS)
+        finally:
+            answered = wrapped.done()
+            wrapped.cancel()
+        if not answered:
+            raise self._timed_out(timeout, before)
+        if wrapped.cancelled():
+            raise call_cancelled()
+        idle = wrapped.result()
         self._tell()
         return idle
 

@@ -59,9 +59,9 @@ class Failures:
         return self.last.get(address)
 
     def failed(self, request: Request, failure: Failure, batch: TracedBatch | None) -> bool:
-        """Note a failure; False when it is one more attempt of a message that failed before.
+        """Note and record a failure; False when its message has failed before.
 
-        Such an attempt is counted in the record of the first, and ``batch`` is not to be kept.
+        Such an attempt is counted in the record of the first one, as long as that is kept.
         """
         message = _message(request, failure.position)
         ahead = _equal(message, request, failure.position)
@@ -70,21 +70,28 @@ class Failures:
         if before is not None and (
             before.message == message or (before.message is None and failure.position == 0)
         ):
-            counted = self._count(before.batch, batch)
-            if counted is not None or batch is None:
-                attempts = before.attempts + 1
-                self.last[request.target] = LastFailure(message, ahead, attempts, line, counted)
-                return False
-        self.count += 1
-        if len(self.last) >= _KEPT:
-            del self.last[next(iter(self.last))]  # the oldest
-        self.last[request.target] = LastFailure(message, ahead, 1, line, batch)
-        return True
+            attempts = before.attempts + 1
+        else:
+            before, attempts = None, 1
+            self.count += 1
+            if len(self.last) >= _KEPT:
+                del self.last[next(iter(self.last))]  # the oldest
+        kept = self._record(before, batch, attempts)
+        self.last[request.target] = LastFailure(message, ahead, attempts, line, kept)
+        return before is None
 
-    def _count(self, before: TracedBatch | None, now: TracedBatch | None) -> TracedBatch | None:
-        if self._recorder is None or before is None or now is None or now.error is None:
+    def _record(
+        self, before: LastFailure | None, batch: TracedBatch | None, attempts: int
+    ) -> TracedBatch | None:
+        if self._recorder is None or batch is None or batch.error is None:
             return None
-        return self._recorder.failed_again(before, now.error)
+        if before is not None and before.batch is not None:
+            counted = self._recorder.failed_again(before.batch, batch.error)
+            if counted is not None:
+                return counted
+        kept = batch._replace(error=batch.error._replace(retries=attempts - 1))
+        self._recorder.add(kept)
+        return kept
 
     def served(self, request: Request) -> None:
         """Note that a request went well: if its message had failed, that is repaired."""

@@ -19,6 +19,28 @@ __all__ = ["Invocations"]
 
 # Rows that a table in a cell shows; slices and filters show others.
 _SHOWN = 50
+# The columns of a DataFrame, and what of an invocation stands in them.
+_FRAME: dict[str, Callable[[Invocation], object]] = {
+    "seq": lambda each: each.seq,
+    "time": lambda each: each.time,
+    "typename": lambda each: each.address.typename,
+    "id": lambda each: each.address.id,
+    "caller": lambda each: str(each.caller) if each.caller else None,
+    "message_type": lambda each: each.message.typename,
+    "message": lambda each: each.message.value,
+    "state_before": lambda each: each.state_before,
+    "state_after": lambda each: each.state_after,
+    "sent": lambda each: len(each.sent),
+    "egress": lambda each: len(each.egress),
+    "delayed": lambda each: len(each.delayed),
+    "status": lambda each: each.status,
+    "error": lambda each: each.error.type if each.error else None,
+    "duration_ms": lambda each: each.duration * 1000,
+    "stdout": lambda each: each.stdout,
+    "function_version": lambda each: each.function_version,
+    "batch": lambda each: each.batch,
+    "cause": lambda each: each.cause,
+}
 _BY_NAME = "s.invocations.filter(type=..., id=...)"
 
 
@@ -196,31 +218,8 @@ class Invocations(Live, Sequence[Invocation]):
         except ImportError as error:
             raise EngineError(f"to_dataframe() needs pandas: {install_command('lab')}") from error
 
-        rows = [
-            {
-                "seq": each.seq,
-                "time": each.time,
-                "typename": each.address.typename,
-                "id": each.address.id,
-                "caller": str(each.caller) if each.caller else None,
-                "message_type": each.message.typename,
-                "message": each.message.value,
-                "state_before": each.state_before,
-                "state_after": each.state_after,
-                "sent": len(each.sent),
-                "egress": len(each.egress),
-                "delayed": len(each.delayed),
-                "status": each.status,
-                "error": each.error.type if each.error else None,
-                "duration_ms": each.duration * 1000,
-                "stdout": each.stdout,
-                "function_version": each.function_version,
-                "batch": each.batch,
-                "cause": each.cause,
-            }
-            for each in self
-        ]
-        return pd.DataFrame(rows).set_index("seq") if rows else pd.DataFrame()
+        rows = [[read(each) for read in _FRAME.values()] for each in self]
+        return pd.DataFrame(rows, columns=[*_FRAME]).set_index("seq")
 
     def _table(self) -> tuple[str, list[str], list[list[object]]]:
         title = counted(len(self), "invocation")

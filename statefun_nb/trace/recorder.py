@@ -101,8 +101,8 @@ class Recorder:
             if batch.seq < last:
                 self._in_order = False
             last = batch.seq
-            if batch.error is not None or batch.skipped is not None:
-                self._failures += batch.failures
+            if batch.skipped is not None or (batch.error is not None and not batch.error.retries):
+                self._failures += batch.failures  # else counted by a record that is gone
         self._last_seq = last
         self._log.extend(batches)
         self._log.trim(self.limit, self.limit_bytes)

@@ -220,8 +220,6 @@ class TracedHandler:
         else:
             batch = None if recorder is None else served.traced(outcome)
             is_new = self.failures.failed(served.request, outcome.failure, batch)
-            if is_new and recorder is not None and batch is not None:
-                recorder.add(batch)
             if is_new and self._serving.failed is not None:
                 self._serving.failed(served.request, outcome.failure.error)
         seconds = perf_counter() - served.start

@@ -456,3 +456,25 @@ def test_an_error_of_any_kind_in_a_commit_stops_all_and_loses_nothing(
     with sf.start(port=0, functions=functions, durable=path) as session:
         session.wait_idle()
         assert session.state("d/count", "a") == {"n": 1}  # the second was never confirmed
+
+
+def test_a_call_that_failed_keeps_state_alive_over_a_restart(path, functions):
+    """``expire_after_call`` counts from the last request, and how that ended is another matter."""
+
+    @sf.function(
+        "d/f", state={"n": sf.State(int, expire_after_call=60 * SECOND)}, functions=functions
+    )
+    def f(ctx, message):
+        if message.value == "bad":
+            raise ValueError("as asked")
+        ctx.storage.n = 1
+
+    with start(path, functions, clock="virtual") as s:
+        s.send("d/f", "a", "set")
+        s.advance(40 * SECOND)
+        s.send("d/f", "a", "bad")
+        s.wait_idle()
+        s.advance(40 * SECOND)
+        assert s.state("d/f", "a") == {"n": 1}
+    with start(path, functions, clock="virtual") as s:
+        assert s.state("d/f", "a") == {"n": 1}

@@ -36,7 +36,7 @@ def test_timers_of_the_same_millisecond_come_in_the_order_they_were_set():
 
 
 def test_a_name_keeps_its_type_and_its_expiration_while_there_is_a_value_of_it():
-    counter = FunctionType(A, 0)
+    counter = FunctionType(A)
     assert counter.register(StateSpec("n", "x/int", ExpireMode.AFTER_WRITE, 10))
     assert not counter.register(StateSpec("n", "x/int", ExpireMode.AFTER_WRITE, 10))
     mailbox = counter.mailboxes[A.id] = Mailbox(counter, A.id)
@@ -49,7 +49,7 @@ def test_a_name_keeps_its_type_and_its_expiration_while_there_is_a_value_of_it()
 
 
 def test_a_name_without_a_value_takes_another_type_and_expiration():
-    counter = FunctionType(A, 0)
+    counter = FunctionType(A)
     counter.register(StateSpec("n", "x/int", ExpireMode.AFTER_WRITE, 10))
     mailbox = counter.mailboxes[A.id] = Mailbox(counter, A.id)
     mailbox.write(0, TypedValue("x/int", b"1"), 0)
@@ -62,7 +62,7 @@ def test_a_name_without_a_value_takes_another_type_and_expiration():
 
 
 def test_a_deleted_value_has_no_clock():
-    counter = FunctionType(A, 0)
+    counter = FunctionType(A)
     counter.register(StateSpec("n", "x/int", ExpireMode.AFTER_INVOKE, 10))
     mailbox = Mailbox(counter, A.id)
     mailbox.write(0, TypedValue("x/int", b"1"), 0)

@@ -609,3 +609,25 @@ def test_what_is_asked_again_follows_a_cell(session, functions, port):
 
     assert session.wait_idle().processed == 1
     assert session.state("their/any", "a") == {"n": 1}
+
+
+def test_what_a_cell_takes_back_is_traced_message_by_message_elsewhere(session):
+    """A request of several messages has one reply, and a row is for one message."""
+    with answering([(OCTETS, DONE)]) as port:
+        session.load_module(
+            "kind: io.statefun.endpoints.v2/http\n"
+            f"spec: {{functions: their/*, urlPathTemplate: http://127.0.0.1:{port}/f}}\n"
+        )
+        session.functions.bind("their/f")(lambda ctx, message: None)
+        session.send("their/f", "x", 0)
+        session.wait_idle()
+        session.functions.undeclare("their/f")
+        session.send_many([("their/f", "x", n) for n in (1, 2, 3)], progress=False)
+        assert session.wait_idle().processed == 3
+        assert [each.message.value for each in session.invocations] == [0, 1, 2, 3]
+        session.functions.bind("their/f")(lambda ctx, message: None)
+        session.pause()
+        session.send_many([("their/f", "x", n) for n in (4, 5)], progress=False)
+        session.resume()
+        session.wait_idle()
+        assert len({each.batch for each in session.invocations[-2:]}) == 1  # here, as before

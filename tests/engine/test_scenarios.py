@@ -586,3 +586,25 @@ def test_a_function_that_never_has_enough_state_names_is_parked(functions, monke
 def test_the_engine_error_of_a_second_start_says_where_it_listens(functions):
     with sf.start(port=0, functions=functions) as session, pytest.raises(EngineError, match="http"):
         session.endpoint.start()
+
+
+def test_step_gives_the_invocation_of_the_message_that_it_served(engine, functions):
+    @sf.function("a/bad", functions=functions)
+    def bad(ctx, message):
+        raise ValueError("as always")
+
+    sf.function("a/good", functions=functions)(lambda ctx, message: None)
+    engine.pause()
+    engine.send("a/bad", "x", 1)
+    assert engine.step().error.type == "ValueError"
+    engine.send("a/good", "x", 1)
+    assert engine.step().address.typename == "a/good"
+    engine.retry("a/bad", "x")
+    again = engine.step()
+    assert (again.address.typename, again.error.retries) == ("a/bad", 1)
+    with pytest.warns(UserWarning, match="is declared"):
+        engine.send("a/nobody", "x", 1)
+    assert engine.step() is None  # nobody serves it
+    engine.send("a/nobody", "y", 1)
+    engine.send("a/good", "y", 1)
+    assert engine.step().address == ("a", "good", "y", "a/good")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.protocol.effects import TypedValue
 from statefun_nb.sdk.messages import typed_value
 
 BUILT_IN: dict[str, tuple[sf.Type[Any], Any]] = {
@@ -41,7 +42,7 @@ def test_a_built_in_type_is_read_as_itself_alone(sent, wanted):
 
 @pytest.mark.parametrize("sent", BUILT_IN)
 def test_what_cannot_be_read_says_both_types(sent):
-    with pytest.raises(sf.ConversionError, match=f"/{sent} and cannot be read as statefun_nb/json"):
+    with pytest.raises(sf.ConversionError, match=f"read as JSON: .* is of the type .*/{sent}: "):
         message_of(*BUILT_IN[sent]).as_type(dict)
 
 
@@ -72,3 +73,12 @@ def test_a_function_that_reads_another_type_parks(engine, functions):
     assert engine.wait_idle().parked == 1
     assert "as_long() reads it" in engine.parked[0].reason
     assert engine.state("r/f", "x") == {}
+
+
+@pytest.mark.parametrize("data", [b"{", b"\xff", b"[" * 100_000])
+def test_bytes_that_are_no_json_are_said_so(data):
+    tpe = sf.make_json_type("r/json")
+    with pytest.raises(sf.ConversionError, match="'x': cannot be read as JSON: "):
+        sf.Message("r/f", "x", TypedValue("r/json", data)).as_type(tpe)
+    with pytest.raises(sf.ConversionError, match=r"^cannot be read as JSON: "):
+        _ = sf.Message("r/f", "x", TypedValue("statefun_nb/json", data)).value

@@ -281,3 +281,41 @@ def test_what_is_delayed_or_in_flight_is_refused_with_what_to_do(functions):
         with pytest.raises(sf.EngineError, match="r/q 'x' is being served, and what is in flight"):
             session.discard("r/q", "x")
         go.set()
+
+
+def test_a_message_that_fails_again_is_one_error_though_its_record_is_gone(functions):
+    fragile(functions, [1])
+    sf.function("r/g", functions=functions)(lambda ctx, message: None)
+    with sf.start(port=0, functions=functions, trace_limit=2) as session:
+        session.send("r/f", "a", 1)
+        session.wait_idle()
+        session.send_many([("r/g", str(n), n) for n in range(200)], progress=False)
+        session.wait_idle()
+        assert not session.invocations.filter(status="error")
+        session.retry()
+        session.wait_idle()
+        assert session.parked[0].attempts == 2
+        assert session.status().errors == 1
+        (failed,) = session.invocations.filter(status="error")
+        assert failed.error is not None
+        assert failed.error.retries == 1
+
+
+def test_who_holds_a_value_is_counted_for_the_name_that_is_told(engine, functions):
+    sf.function("r/c", state={"k": int, "other": int}, functions=functions)(
+        lambda ctx, message: setattr(ctx.storage, message.value, 1)
+    )
+    engine.send_many([("r/c", "a", "k"), ("r/c", "b", "k"), ("r/c", "a", "other")])
+    engine.wait_idle()
+    sf.function("r/c", state={"k": str, "other": int}, functions=functions)(
+        lambda ctx, message: None
+    )
+    engine.send("r/c", "a", "k")
+    engine.wait_idle()
+    assert "1 other address has one" in engine.parked[0].reason
+    sf.function("r/c", state={"k": int, "other": str}, functions=functions)(
+        lambda ctx, message: None
+    )
+    engine.wait_idle()
+    assert "'other'" in engine.parked[0].reason
+    assert "other address" not in engine.parked[0].reason

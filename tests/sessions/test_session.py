@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.sessions import _current
 from tests.waiting import eventually
 
 
@@ -516,6 +517,33 @@ def test_a_session_is_refused_in_a_forked_child(functions, tmp_path, durable):
         session.send("s/f", "x", 1)
         session.wait_idle()
         assert session.state("s/f", "x") == {"n": 1}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_fork_while_a_thread_starts_or_stops_a_session_can_have_its_own(functions):
+    locked, forked = threading.Event(), threading.Event()
+
+    def starts():
+        with _current.lock:
+            locked.set()
+            forked.wait(30)
+
+    def child():
+        with sf.start(port=0, functions=functions) as session:
+            session.wait_idle()
+
+    thread = threading.Thread(target=starts)
+    thread.start()
+    locked.wait(30)
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(30)
+    forked.set()
+    thread.join()
+    if process.exitcode is None:
+        process.kill()
+    assert process.exitcode == 0
 
 
 def test_ctrl_c_while_waiting_leaves_nobody_waiting(functions):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
 import statefun_nb as sf
+from tests.waiting import eventually
 
 
 def test_an_endless_chain_is_named_and_what_failed_long_ago_is_not(functions):
@@ -91,3 +94,37 @@ def test_a_coroutine_that_nobody_awaits_is_told_once_where_one_waits(tmp_path):
         (line, "w/async called Client.get() without awaiting it"),
         (line, "w/sync called look_up() without awaiting it"),
     ], done.stderr
+
+
+def test_idle_says_so_where_the_session_ends_meanwhile(functions):
+    async def cell():
+        waiting = asyncio.create_task(session.idle())
+        await asyncio.sleep(0)  # it has begun
+        session.stop()
+        await waiting
+
+    with sf.start(port=0, functions=functions) as session, pytest.raises(sf.StatefunError):
+        asyncio.run(cell())
+
+
+def test_idle_that_is_cancelled_waits_no_more(functions):
+    go_on = threading.Event()
+
+    @sf.function("w/slow", functions=functions)
+    async def slow(ctx, message):
+        await asyncio.to_thread(go_on.wait, 30)
+
+    async def cell():
+        waiting = asyncio.create_task(session.idle())
+        await asyncio.to_thread(eventually, lambda: driver._waiters)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    with sf.start(port=0, functions=functions) as session:
+        driver = session.engine._driver  # type: ignore[attr-defined]
+        session.send("w/slow", "x", 1)
+        asyncio.run(cell())
+        eventually(lambda: not driver._waiters)
+        go_on.set()
+        assert session.wait_idle().processed == 1

@@ -176,6 +176,7 @@ def test_a_task_that_was_left_behind_sends_from_a_thread(engine, functions):
     sf.function("w/g", functions=functions)(lambda ctx, message: None)
     engine.send("w/f", "x", 1)
     eventually(lambda: engine.invocations.filter(type="w/g"))
+    engine.wait_idle()  # the row is there before what it did is applied
 
 
 def test_the_loops_pool_is_inside_the_function_that_asks(engine, functions):

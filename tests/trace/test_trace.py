@@ -236,12 +236,14 @@ def test_records_become_a_dataframe(functions):
             raise ValueError("two")
 
     with sf.start(port=0, functions=functions) as session:
-        assert len(session.invocations.to_dataframe()) == 0
+        empty = session.invocations.to_dataframe()
         for value in (1, 2):
             session.send("t/f", "a", value)
             session.wait_idle()
         table = session.invocations.to_dataframe()
         assert isinstance(table, pd.DataFrame)
+        assert len(empty) == 0
+        assert [empty.index.name, *empty.columns] == [table.index.name, *table.columns]
         assert table["status"].tolist() == ["ok", "error"]
         assert table["error"].tolist()[1] == "ValueError"
         assert table["state_after"].tolist() == [{"n": 1}, {"n": 1}]
