@@ -89,7 +89,7 @@ class Tab:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._calls = Calls(source)
-        self._feeds: OrderedDict[str, Feed] = OrderedDict()  # by page
+        self._feeds: OrderedDict[str, Feed] = OrderedDict()  # by page, least lately used first
         self._there: dict[str, float] = {}  # till when a page is looked at, as far as is known
         self._closed = False
         self._files = {
@@ -208,6 +208,7 @@ class Tab:
             while len(self._feeds) > _PAGES:
                 oldest, _ = self._feeds.popitem(last=False)
                 self._there.pop(oldest, None)
+        self._feeds.move_to_end(page)  # by use: one that is looked at outlives those that are not
         return feed
 
 

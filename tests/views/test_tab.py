@@ -211,6 +211,15 @@ def test_an_interrupted_stop_gives_back_port_and_thread(session, url):
         pass
 
 
+def test_a_page_that_is_looked_at_outlives_those_that_are_gone(session, url):
+    tab = session._views._tab
+    looked_at = tab._feed("looked at")
+    for number in range(3 * _PAGES):
+        tab._feed(f"loaded anew {number}")
+        assert tab._feed("looked at") is looked_at
+    assert len(tab._feeds) == _PAGES
+
+
 def test_a_page_that_others_have_pushed_out_is_not_waited_for(session, url):
     tab = session._views._tab
     with ExitStack() as stack:
