@@ -13,6 +13,7 @@ from ..sdk.registry import FunctionSpec
 from ..sdk.value_spec import ValueSpec
 from ..trace.reader import read_batch
 from .names import name_of_type, name_of_typename
+from .rows import quantile
 from .source import Source
 from .wire import FunctionPage, FunctionRow, FunctionState
 
@@ -106,8 +107,8 @@ def _row(
         waiting=waiting,
         parked=parked,
         takes=takes,
-        p50=_quantile(ordered, 0.5),
-        p99=_quantile(ordered, 0.99),
+        p50=quantile(ordered, 0.5),
+        p99=quantile(ordered, 0.99),
         durations=_histogram(ordered),
     )
 
@@ -129,12 +130,6 @@ def _source(fun: Any) -> tuple[str, str]:
     except (OSError, TypeError):  # of an interpreter without a notebook, or written in C
         text = ""
     return text[:_SOURCE], place_of_function(fun)
-
-
-def _quantile(ordered: list[float], part: float) -> float:
-    if not ordered:
-        return 0.0
-    return round(ordered[min(len(ordered) - 1, int(part * len(ordered)))], 4)
 
 
 def _histogram(durations: Iterable[float]) -> list[int]:

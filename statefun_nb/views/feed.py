@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from ..trace.batch import TracedBatch
 from ..trace.flows import Flows
 from ..trace.reader import read_batch
-from .rows import row_of
+from .rows import quantile, row_of
 from .source import Source
 from .wire import Edge, Header, Row, Update
 
@@ -203,11 +203,6 @@ class Feed:
         begin, before = counts[0]
         return (traced - before) / (now - begin) if now > begin else 0.0
 
-    def _quantile(self, ordered: list[float], part: float) -> float:
-        if not ordered:
-            return 0.0
-        return round(ordered[min(len(ordered) - 1, int(part * len(ordered)))], 4)
-
     def _make_header(self) -> Header:
         source = self._source
         status = source.status()
@@ -229,8 +224,8 @@ class Feed:
             repaired=sum(self._flows.repaired.values()),
             traced=status.traced,
             rate=round(self._rate(status.traced), 1),
-            p50=self._quantile(ordered, 0.5),
-            p99=self._quantile(ordered, 0.99),
+            p50=quantile(ordered, 0.5),
+            p99=quantile(ordered, 0.99),
             running=[] if status.over else self._running(),
             functions=list(status.functions),
             editable=source.engine.controls is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..trace.events import Invocation, differs
@@ -11,7 +12,7 @@ from .names import name_of_typename
 from .tree import GLANCE, Bounds, plain_text, preview, tree
 from .wire import Detail, DetailError, DetailOut, Out, Row
 
-__all__ = ["detail_of", "row_by_hand", "row_of", "short_id"]
+__all__ = ["detail_of", "quantile", "row_by_hand", "row_of", "short_id"]
 
 # Of what one invocation sent, so many are in its row; its detail has all.
 _OUTS = 6
@@ -22,6 +23,19 @@ _ID = 200
 def short_id(id_: str) -> str:
     """An id cut to what fits a table, without what UTF-8 cannot carry."""
     return plain_text(id_ if len(id_) <= _ID else id_[: _ID - 1] + "…")
+
+
+def quantile(ordered: Sequence[float], part: float) -> float:
+    """The value below which ``part`` of ``ordered`` is, which rises; 0 where there is none.
+
+    Examples
+    --------
+    >>> quantile([1.0, 2.0, 3.0], 0.5), quantile([1.0, 2.0, 3.0], 0.99), quantile([], 0.5)
+    (2.0, 3.0, 0.0)
+    """
+    if not ordered:
+        return 0.0
+    return round(ordered[min(len(ordered) - 1, int(part * len(ordered)))], 4)
 
 
 def row_of(each: Invocation) -> Row:
