@@ -10,14 +10,23 @@ from typing import Any
 
 from ..errors import ConversionError, ConversionTypeError, SessionError
 
-__all__ = ["a_duration", "a_path", "not_opened", "one_of", "seconds", "shown", "truth", "whole"]
+__all__ = [
+    "a_duration",
+    "a_path",
+    "not_opened",
+    "one_of",
+    "seconds",
+    "short_repr",
+    "truth",
+    "whole",
+]
 
 # What every system can wait for; 32 bits of milliseconds end at 49 days.
 _LONGEST_WAIT = 4_000_000
 _LONGEST_SHOWN = 80
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """The repr of an argument, cut; its class where it has none, as 10**5000 has none."""
     try:
         text = repr(value)
@@ -38,7 +47,7 @@ def seconds(value: Any, name: str = "timeout") -> float:
     if not number or not 0 <= value <= _LONGEST_WAIT:  # nan is neither
         # Said only of what is too long: else it would be beside the point.
         most = f", {_LONGEST_WAIT:,} at most" if number and value > _LONGEST_WAIT else ""
-        raise SessionError(f"{name}={shown(value)}: it takes seconds, 0 or more{most}")
+        raise SessionError(f"{name}={short_repr(value)}: it takes seconds, 0 or more{most}")
     return float(value)
 
 
@@ -52,7 +61,7 @@ def a_duration(value: Any, what: str) -> timedelta:
     """
     if not isinstance(value, timedelta):
         raise ConversionTypeError(
-            f"{what} takes a timedelta, such as timedelta(minutes=5), not {shown(value)}"
+            f"{what} takes a timedelta, such as timedelta(minutes=5), not {short_repr(value)}"
         )
     if value < timedelta(0):
         raise ConversionError(f"the clock cannot go back: {value}")
@@ -72,8 +81,8 @@ def whole(name: str, value: Any, low: int, high: int | None = None) -> None:
         return
     span = f"{low} or more" if high is None else f"{low} to {high}"
     if not integer:
-        raise SessionError(f"{name}={shown(value)} is not a whole number: it takes {span}")
-    raise SessionError(f"{name}={shown(value)}: it takes {span}")
+        raise SessionError(f"{name}={short_repr(value)} is not a whole number: it takes {span}")
+    raise SessionError(f"{name}={short_repr(value)}: it takes {span}")
 
 
 def truth(name: str, value: Any) -> None:
@@ -84,7 +93,7 @@ def truth(name: str, value: Any) -> None:
     SessionError
     """
     if not isinstance(value, bool):
-        raise SessionError(f"{name}={shown(value)}: it takes True or False")
+        raise SessionError(f"{name}={short_repr(value)}: it takes True or False")
 
 
 def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
@@ -97,7 +106,7 @@ def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """
     if type(value) is not str or value not in allowed:
         names = ", ".join(map(repr, allowed))
-        raise SessionError(f"{name}={shown(value)} is not known: use {names}")
+        raise SessionError(f"{name}={short_repr(value)} is not known: use {names}")
 
 
 def a_path(name: str, value: Any) -> Path:
@@ -112,11 +121,13 @@ def a_path(name: str, value: Any) -> Path:
         path = Path(value).expanduser()
         encoded = os.fsencode(path)
     except TypeError as error:
-        raise SessionError(f"{name}={shown(value)} is not the path of a file") from error
+        raise SessionError(f"{name}={short_repr(value)} is not the path of a file") from error
     except (RuntimeError, ValueError) as error:  # no such user; half a surrogate
-        raise SessionError(f"{name}={shown(value)} is not the path of a file: {error}") from error
+        raise SessionError(
+            f"{name}={short_repr(value)} is not the path of a file: {error}"
+        ) from error
     if b"\0" in encoded or not os.fspath(value):
-        raise SessionError(f"{name}={shown(value)} is not the path of a file")
+        raise SessionError(f"{name}={short_repr(value)} is not the path of a file")
     return path
 
 

@@ -23,7 +23,7 @@ from ..testing.exercises import Attempt, begin
 from ..trace.events import Delayed, Invocation, Sent, differs
 from ..trace.history import history
 from ..trace.recorder import Recorder
-from .arguments import shown, whole
+from .arguments import short_repr, whole
 
 __all__ = ["Check", "Known", "attempt_of", "check_of"]
 
@@ -112,7 +112,7 @@ class Check:
             When no value is named.
         """
         if values or not expected:
-            asks = "nothing" if not values else f"for {shown(values[0])}, without a name"
+            asks = "nothing" if not values else f"for {short_repr(values[0])}, without a name"
             raise SessionError(f"state() asks {asks}: write a value, such as state(visits=1)")
         for name, value in expected.items():
             self._check_declared(name)
@@ -305,7 +305,7 @@ def attempt_of(exercise: str | None, points: float) -> Attempt | None:
         raise SessionError("exercise='' has no name: it takes one such as '2a'")
     number = isinstance(points, int | float) and not isinstance(points, bool)
     if not number or not 0 <= points < math.inf:
-        raise SessionError(f"points={shown(points)}: it takes a number, 0 or more")
+        raise SessionError(f"points={short_repr(points)}: it takes a number, 0 or more")
     return begin(exercise)
 
 
@@ -349,7 +349,7 @@ def _typename(name: str, value: Any) -> None:
 
 def _text(name: str, value: Any, what: str) -> None:
     if value is not None and not isinstance(value, str):
-        raise SessionError(f"{name}={shown(value)}: it takes {what}")
+        raise SessionError(f"{name}={short_repr(value)}: it takes {what}")
 
 
 def _same(found: Any, expected: Any) -> bool:

@@ -26,7 +26,7 @@ from ..trace.traced import TracedHandler
 from ..views.listings import EgressRecords, ParkedAddresses
 from ..views.status import StateTable, Status
 from . import _current
-from .arguments import a_path, not_opened, shown
+from .arguments import a_path, not_opened, short_repr
 from .interrupts import interrupts_later
 from .options import Options
 
@@ -298,7 +298,7 @@ class Inspection:
             When ``where`` is none of these, or the widget libraries are not installed.
         """
         if not isinstance(where, str) or where not in _PLACES:
-            raise SessionError(f"where={shown(where)}: one of {', '.join(map(repr, _PLACES))}")
+            raise SessionError(f"where={short_repr(where)}: one of {', '.join(map(repr, _PLACES))}")
         if where != "browser":
             return self._views.dashboard(where)
         with _opening, interrupts_later():  # or a port would be open that ``stop`` knows not

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from ..endpoint.admission import is_token
 from ..errors import SessionError
 from ..sdk.registry import StatefulFunctions
-from .arguments import a_path, one_of, shown, truth, whole
+from .arguments import a_path, one_of, short_repr, truth, whole
 
 __all__ = [
     "ClockName",
@@ -91,7 +91,7 @@ class Options:
     def __post_init__(self) -> None:
         if not isinstance(self.functions, StatefulFunctions):
             raise SessionError(
-                f"functions={shown(self.functions)}: it takes sf.StatefulFunctions()"
+                f"functions={short_repr(self.functions)}: it takes sf.StatefulFunctions()"
             )
         for name, choices in _CHOICES.items():
             one_of(name, getattr(self, name), choices)
@@ -100,7 +100,7 @@ class Options:
         for name in ("image", "kafka_image", "bootstrap_servers", "rest_url"):
             given = getattr(self, name)
             if given is not None and not (isinstance(given, str) and given):
-                raise SessionError(f"{name}={shown(given)}: it takes text, or None")
+                raise SessionError(f"{name}={short_repr(given)}: it takes text, or None")
         for name in _LACKED_BY[self.engine]:
             if getattr(self, name) != getattr(Options, name):
                 have = " or ".join(map(repr, _ENGINES_WITH[name]))
@@ -112,8 +112,8 @@ class Options:
             isinstance(self.token, str) and is_token(self.token)
         ):
             raise SessionError(
-                f"token={shown(self.token)}: it takes True (a random one), False, or a text of "
-                "letters, digits and - . _ ~"
+                f"token={short_repr(self.token)}: it takes True (a random one), False, or a text "
+                "of letters, digits and - . _ ~"
             )
         whole("port", self.port, 0, 65535)
         whole("batch_limit", self.batch_limit, 0)

@@ -16,7 +16,7 @@ from ..sdk.delays import delay_ms
 from ..sdk.messages import MISSING, Message, addressed
 from ..sdk.types import BUILT_IN_TYPES
 from ..trace.events import Invocation
-from .arguments import shown, truth
+from .arguments import short_repr, truth
 
 __all__ = ["chunks", "ingress_message", "message_again", "seqs_of"]
 
@@ -61,7 +61,7 @@ def chunks(messages: Iterable[Any], *, progress: bool) -> Iterator[list[IngressM
     if not isinstance(messages, Iterable) or isinstance(messages, (str, bytes, Mapping, Message)):
         raise ConversionTypeError(
             "send_many takes an iterable of Messages or (typename, id, value) tuples, such as a "
-            f"list, not {shown(messages)}"
+            f"list, not {short_repr(messages)}"
         )
     truth("progress", progress)
     total = len(messages) if isinstance(messages, Sized) else None
@@ -92,7 +92,7 @@ def _addressed(message: Any) -> tuple[SdkAddress, TypedValue]:
         typename, id_, value = message
     except (TypeError, ValueError) as error:
         raise ConversionTypeError(
-            f"a message is a Message or a tuple (typename, id, value), not {shown(message)}"
+            f"a message is a Message or a tuple (typename, id, value), not {short_repr(message)}"
         ) from error
     return addressed(typename, id_, value)
 
@@ -116,5 +116,5 @@ def seqs_of(invocations: Any) -> list[int]:
             return found
     raise SessionError(
         "replay takes invocations, such as s.invocations.filter(type=...) or "
-        f"s.invocations[-3:], not {shown(each)}"
+        f"s.invocations[-3:], not {short_repr(each)}"
     )

@@ -11,7 +11,7 @@ from ..protocol.v3 import decode_typed_value
 from ..tables import at, counted, html_list, html_table, text_table
 from ..trace.events import EgressRecord, egress_record
 
-__all__ = ["EgressRecords", "ParkedAddresses", "ends", "shown"]
+__all__ = ["EgressRecords", "ParkedAddresses", "ends", "first_and_last"]
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 _SHOWN = 20
 
 
-def shown(items: Sequence[T]) -> Sequence[T]:
+def first_and_last(items: Sequence[T]) -> Sequence[T]:
     """The first and the last items, as many as a table shows."""
     half = _SHOWN // 2
     return items if len(items) <= _SHOWN else [*items[:half], *items[-half:]]
@@ -27,7 +27,7 @@ def shown(items: Sequence[T]) -> Sequence[T]:
 
 def ends(items: Sequence[T], row: Callable[[T], Sequence[object]]) -> list[Sequence[object]]:
     """The rows of the first and the last items, with a row of dots for those between."""
-    rows = [row(each) for each in shown(items)]
+    rows = [row(each) for each in first_and_last(items)]
     if len(rows) < len(items):
         rows.insert(_SHOWN // 2, ["…"] * len(rows[0]))
     return rows

@@ -11,7 +11,7 @@ from ..engine.facts import States
 from ..sdk.registry import FunctionSpec, StatefulFunctions, decode_state
 from ..tables import counted, html_table, text_table
 from ..trace.running import Blocked, Running
-from .listings import ends, shown
+from .listings import ends, first_and_last
 
 __all__ = ["StateTable", "Status"]
 
@@ -167,7 +167,7 @@ class StateTable(dict[str, dict[str, Any]]):
 
     def _table(self) -> tuple[str, list[str], list[Sequence[object]]]:
         ids = list(self)
-        names = list(dict.fromkeys(name for id_ in shown(ids) for name in self[id_]))
+        names = list(dict.fromkeys(name for id_ in first_and_last(ids) for name in self[id_]))
         rows = ends(ids, lambda id_: [id_, *(self[id_].get(name, "") for name in names)])
         title = f"state of {self.typename}"
         if len(rows) < len(self):
