@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, NoReturn
 from ..address import SdkAddress
 from ..errors import SessionError
 from ..protocol.effects import TypedValue
+from ..protocol.v3 import decode_typed_value
 
 __all__ = [
     "ClockMove",
@@ -109,15 +110,20 @@ class ParkedAddress(NamedTuple):
 
 
 class WaitingMessage(NamedTuple):
-    """A message that waits: who sent it, its value, and when it came to its address.
+    """A message that waits: who sent it, what it carries, and when it came to its address.
 
     ``came_ms`` is the engine's time in milliseconds; 0 for what came before the file of a
     ``durable=`` session was opened.
     """
 
     caller: SdkAddress | None
-    value: TypedValue
+    argument: bytes
     came_ms: int
+
+    @property
+    def value(self) -> TypedValue:
+        """Decoded by whoever looks at it: the engine tells of many that nobody does."""
+        return decode_typed_value(self.argument)
 
 
 class WaitingAddress(NamedTuple):

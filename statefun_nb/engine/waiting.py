@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import islice
+from itertools import chain, islice
 
 from ..address import SdkAddress
 from ..errors import EngineError
-from ..protocol.v3 import decode_typed_value
 from .answers import Parked, Undeclared
 from .core import Core
 from .facts import WaitingAddress, WaitingMessage, Why
@@ -31,26 +30,31 @@ def waiting_addresses(
     parked = core.parked()
     retries, ready = core.waits
     behind = [mailbox for mailbox in serving if mailbox.waiting]
-    found = [_parked(mailbox, each) for mailbox, each in islice(parked.items(), _LOOKED + limit)]
-    found.sort(key=lambda each: each.why == "undeclared")  # what has failed comes first
-    found += [_waiting(mailbox, "backing off", next_ms=due) for mailbox, due in retries.items()]
-    found += [_waiting(mailbox, "running") for mailbox in islice(behind, limit)]
-    found += [_waiting(mailbox, "queued") for mailbox in islice(ready, limit)]
-    return len(parked) + len(retries) + len(behind) + len(ready), found[:limit]
+    first = list(islice(parked.items(), _LOOKED + limit))
+    first.sort(key=lambda each: _why(each[1]) == "undeclared")  # what has failed comes first
+    # Each is looked at as it is taken: of a hundred thousand no more than the limit are.
+    found = chain(
+        (_parked(mailbox, each) for mailbox, each in first),
+        (_waiting(mailbox, "backing off", next_ms=due) for mailbox, due in retries.items()),
+        (_waiting(mailbox, "running") for mailbox in behind),
+        (_waiting(mailbox, "queued") for mailbox in ready),
+    )
+    total = len(parked) + len(retries) + len(behind) + len(ready)
+    return total, list(islice(found, limit))
+
+
+def _why(parked: Parked) -> Why:
+    return "undeclared" if isinstance(parked.why, Undeclared) else "parked"
 
 
 def _parked(mailbox: Mailbox, parked: Parked) -> WaitingAddress:
-    why, since_ms = parked
-    kind: Why = "undeclared" if isinstance(why, Undeclared) else "parked"
-    return _waiting(mailbox, kind, why.reason)._replace(since_ms=since_ms)
+    found = _waiting(mailbox, _why(parked), parked.why.reason)
+    return found._replace(since_ms=parked.since_ms)
 
 
 def _waiting(mailbox: Mailbox, why: Why, reason: str = "", next_ms: int = 0) -> WaitingAddress:
     waiting = mailbox.waiting or ()
-    messages = [
-        WaitingMessage(caller, decode_typed_value(argument), came_ms)
-        for caller, argument, came_ms in islice(waiting, _MESSAGES)
-    ]
+    messages = [WaitingMessage(*message) for message in islice(waiting, _MESSAGES)]
     return WaitingAddress(
         address=mailbox.address,
         why=why,

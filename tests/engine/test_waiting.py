@@ -10,8 +10,13 @@ import pytest
 
 import statefun_nb as sf
 from statefun_nb.address import address_of
+from statefun_nb.engine.answers import Failed
 from statefun_nb.engine.base import controls_of
+from statefun_nb.engine.core import Core, OnError
+from statefun_nb.engine.mailbox import Mailbox
+from statefun_nb.engine.waiting import waiting_addresses
 from statefun_nb.protocol.effects import TypedValue
+from statefun_nb.protocol.wire import typed_value_bytes
 from tests.waiting import eventually
 
 
@@ -63,6 +68,38 @@ def test_one_that_backs_off_says_until_when(functions):
         _, (bad,) = controls_of(session.engine, "").waiting(10)
         assert (bad.why, bad.attempts, bad.waiting) == ("backing off", 1, 1)
         assert bad.next_ms == round(session.engine.now() * 1000) + 10
+
+
+def many(on_error, failed):
+    """A core with 500 addresses whose messages wait, having failed or not yet been tried."""
+    core = Core(1_000, on_error, lambda record: None)
+    for number in range(500):
+        core.offer(address_of("w/many", str(number)), None, typed_value_bytes(long(number)))
+    while failed and (pending := core.next_request(0)) is not None:
+        core.failed(pending.mailbox, Failed("negative"), 0)
+    return core
+
+
+@pytest.mark.parametrize(
+    ("on_error", "failed", "why"),
+    [
+        (OnError.PARK, True, "parked"),
+        (OnError.RETRY, True, "backing off"),
+        (OnError.PARK, False, "queued"),
+    ],
+)
+def test_no_more_addresses_are_looked_at_than_are_told(monkeypatch, on_error, failed, why):
+    core, looked = many(on_error, failed), []
+
+    def address(mailbox):
+        looked.append(mailbox)
+        return address_of(mailbox.function_type.typename, mailbox.id)
+
+    monkeypatch.setattr(Mailbox, "address", property(address))
+    total, found = waiting_addresses(core, [], 20)
+    assert (total, len(found)) == (500, 20)
+    assert {each.why for each in found} == {why}
+    assert len(looked) == 20
 
 
 def test_the_next_step_is_of_the_address_that_was_chosen(functions):

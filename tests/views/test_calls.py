@@ -10,6 +10,8 @@ from typing import get_type_hints
 import pytest
 
 import statefun_nb as sf
+from statefun_nb.engine import facts
+from statefun_nb.protocol.v3 import decode_typed_value
 from statefun_nb.views.calls import Calls
 from statefun_nb.views.wire import Detail, Node
 
@@ -320,6 +322,23 @@ def test_what_waits_says_why_where_since_when_and_what_comes_next(session, ask):
         *(("fails", "x", 1), ("", "x", 1), ("", "y", 0)),
     ):
         assert ask("waiting", typename=typename, id=id_)["result"]["total"] == total
+
+
+def test_of_what_waits_the_messages_that_are_shown_are_decoded(session, ask, monkeypatch):
+    decoded = []
+
+    def decode(argument):
+        decoded.append(argument)
+        return decode_typed_value(argument)
+
+    session.pause()
+    session.send_many([("a/person", str(number), "hi") for number in range(30)])
+    session.wait_idle(0)
+    monkeypatch.setattr(facts, "decode_typed_value", decode)
+    page = ask("waiting", limit=3)["result"]
+    assert page["total"] == 30
+    assert [row["messages"][0]["text"] for row in page["rows"]] == ["hi"] * 3
+    assert len(decoded) == 3
 
 
 @pytest.mark.parametrize(
