@@ -32,9 +32,6 @@ const WORDS: Record<WaitingRow["why"], string> = {
   running: "behind its running request",
 };
 
-/** Somebody has to do something about these. */
-const isStopped = ({ why }: WaitingRow) => why !== "queued" && why !== "running";
-
 export function Waiting() {
   const store = useStore();
   const { header } = store;
@@ -50,11 +47,15 @@ export function Waiting() {
   const can = useCan();
   const [asking, setAsking] = useState(false);
   const rows = value?.rows ?? [];
-  const stopped = rows.filter(isStopped);
-  const failed = rows.filter((row) => row.why === "parked" || row.why === "backing off");
+  const retriable = rows.filter((row) => row.retriable).length;
+  const failed = rows.filter((row) => row.discardable).length;
+  // By what the page is of: the filter may have changed since, and its answer is not here yet.
+  const { typename = "", id = "", total = 0 } = value ?? {};
+  const isPart = typename !== "" || id !== "" || total > rows.length;
+  const shown = (many: number) => isPart && many > 0 && `the ${count(many)} shown`;
   const all = async (name: string) => {
     setAsking(false);
-    await act(name);
+    await act(name, { typename, id });
     reload();
   };
   return (
@@ -70,22 +71,22 @@ export function Waiting() {
         {can.act && (
           <>
             {" "}
-            <button type="button" disabled={stopped.length === 0} onClick={() => all("retry")}>
-              ↻ Retry all
+            <button type="button" disabled={retriable === 0} onClick={() => all("retry_all")}>
+              ↻ Retry {shown(retriable) || "all"}
             </button>
             {asking ? (
               <>
-                <span>Give up the message at the head of {count(failed.length)}?</span>
+                <span>Give up the message at the head of {shown(failed) || count(failed)}?</span>
                 <button type="button" class="sf-danger" onClick={() => all("discard_all")}>
-                  Discard all
+                  Discard {shown(failed) || "all"}
                 </button>
                 <button type="button" onClick={() => setAsking(false)}>
                   Keep
                 </button>
               </>
             ) : (
-              <button type="button" disabled={failed.length === 0} onClick={() => setAsking(true)}>
-                ✕ Discard all …
+              <button type="button" disabled={failed === 0} onClick={() => setAsking(true)}>
+                ✕ Discard {shown(failed) || "all"} …
               </button>
             )}
           </>
@@ -122,7 +123,7 @@ function Address({ row, reload }: { row: WaitingRow; reload: () => void }) {
   const open = useOpenInvocation();
   const [act, problem, clear] = useAct();
   const [editing, setEditing] = useState(false);
-  const { typename, id, why } = row;
+  const { typename, id, why, discardable } = row;
   const address = { typename, id };
   const name = names.address(typename, id);
   const head = row.messages[0];
@@ -140,7 +141,6 @@ function Address({ row, reload }: { row: WaitingRow; reload: () => void }) {
     if (saved) setEditing(false);
     return saved;
   };
-  const stuck = why === "parked" || why === "backing off";
   return (
     <section class={`sf-waiting sf-${why.replace(" ", "-")}`} role="listitem" aria-label={name}>
       <div class="sf-bar">
@@ -161,12 +161,12 @@ function Address({ row, reload }: { row: WaitingRow; reload: () => void }) {
             Step this
           </button>
         )}
-        {can.act && isStopped(row) && row.exact && (
+        {can.act && row.retriable && row.exact && (
           <button type="button" aria-label={`Retry ${name}`} onClick={() => done("retry")}>
             ↻ Retry
           </button>
         )}
-        {can.act && stuck && row.exact && (
+        {can.act && discardable && row.exact && (
           <>
             <button
               type="button"
@@ -192,7 +192,7 @@ function Address({ row, reload }: { row: WaitingRow; reload: () => void }) {
         )}
       </div>
       {(row.reason || row.line) && (
-        <div class={stuck ? "sf-reason sf-alarm" : "sf-reason"}>
+        <div class={discardable ? "sf-reason sf-alarm" : "sf-reason"}>
           <bdi>{row.reason}</bdi>
           {row.line && <span class="sf-dim"> at {row.line}</span>}{" "}
           {row.seq > 0 && (

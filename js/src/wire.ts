@@ -342,6 +342,8 @@ export interface WaitingRow {
   id: string;
   exact: boolean;
   why: "parked" | "undeclared" | "backing off" | "queued" | "running";
+  retriable: boolean;
+  discardable: boolean;
   reason: string;
   line: string;
   attempts: number;
@@ -352,7 +354,10 @@ export interface WaitingRow {
   messages: WaitingMessage[];
 }
 
+/** Of the type and the id that were asked for. */
 export interface WaitingPage {
+  typename: string;
+  id: string;
   total: number;
   rows: WaitingRow[];
 }

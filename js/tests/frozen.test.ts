@@ -20,7 +20,7 @@ const DATA: Frozen = {
   states: { "a/b": { ...PAGE, rows: ["bob", "al"].map((id) => ({ ...address, id })) } },
   histories: {},
   timers: { now: 0, total: 0, rows: [] },
-  waiting: { total: 0, rows: [] },
+  waiting: { typename: "", id: "", total: 0, rows: [] },
   functions: { rows: [] },
 };
 
@@ -77,7 +77,7 @@ const ALL: Frozen = {
       return { number, due: 0, owner: "", token: "", typename: "a/b", id, text: "" };
     }),
   },
-  waiting: { total: 1, rows: [{ typename: "a/b", id: "bob" } as WaitingRow] },
+  waiting: { ...DATA.waiting, total: 1, rows: [{ typename: "a/b", id: "bob" } as WaitingRow] },
 };
 
 test("its panes follow the filter", async () => {

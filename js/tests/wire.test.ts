@@ -181,6 +181,8 @@ const WAITING_ROW: Record<keyof WaitingRow, true> = {
   id: true,
   exact: true,
   why: true,
+  retriable: true,
+  discardable: true,
   reason: true,
   line: true,
   attempts: true,
@@ -190,7 +192,12 @@ const WAITING_ROW: Record<keyof WaitingRow, true> = {
   seq: true,
   messages: true,
 };
-const WAITING_PAGE: Record<keyof WaitingPage, true> = { total: true, rows: true };
+const WAITING_PAGE: Record<keyof WaitingPage, true> = {
+  typename: true,
+  id: true,
+  total: true,
+  rows: true,
+};
 const FUNCTION_STATE: Record<keyof FunctionState, true> = { name: true, type: true, expires: true };
 const FUNCTION_ROW: Record<keyof FunctionRow, true> = {
   typename: true,

@@ -26,7 +26,7 @@ from .source import Source
 from .state_editor import StateEditor
 from .state_page import state_page, written_in
 from .tree import FULL, GLANCE, preview, tree
-from .waiting import amend, waiting_page
+from .waiting import amend, discard_all, retry_all, waiting_page
 from .wire import (
     CallReply,
     Detail,
@@ -79,6 +79,7 @@ class Calls:
             "download": self._download,
             "waiting": self._waiting,
             "retry": self._retry,
+            "retry_all": self._retry_all,
             "discard": self._discard,
             "discard_all": self._discard_all,
             "amend": self._amend,
@@ -189,18 +190,17 @@ class Calls:
     def _waiting(self, typename: str = "", id: str = "", limit: int = 200) -> WaitingPage:
         return waiting_page(self._source, typename, id, limit)
 
-    def _retry(self, typename: str = "", id: str = "") -> int:
-        return self._source.retry(typename or None, id if typename else None)
+    def _retry(self, typename: str, id: str) -> int:
+        return self._source.retry(typename, id)
+
+    def _retry_all(self, typename: str = "", id: str = "") -> int:
+        return retry_all(self._source, typename, id)
 
     def _discard(self, typename: str, id: str) -> None:
         self._source.discard(typename, id)
 
-    def _discard_all(self) -> int:
-        """Give up the message at the head of every address that has failed."""
-        parked = [each.address for each in self._source.parked if not each.undeclared]
-        for address in parked:
-            self._source.discard(address.typename, address.id)
-        return len(parked)
+    def _discard_all(self, typename: str = "", id: str = "") -> int:
+        return discard_all(self._source, typename, id)
 
     def _amend(self, typename: str, id: str, text: str) -> None:
         amend(self._source, typename, id, text)

@@ -100,7 +100,8 @@ def _frozen(source: Source) -> dict[str, Any]:
         "states": {name: page for name, page in states.items() if page},
         "histories": _histories(ask, states),
         "timers": (None if over else ask("timers")) or {"now": 0, "total": 0, "rows": []},
-        "waiting": (None if over else ask("waiting")) or {"total": 0, "rows": []},
+        "waiting": (None if over else ask("waiting"))
+        or {"typename": "", "id": "", "total": 0, "rows": []},
         "functions": functions or {"rows": []},
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from ..address import address_of
-from ..engine.facts import ParkedAddress, WaitingAddress
+from ..engine.facts import ParkedAddress, WaitingAddress, Why
 from ..engine.facts import WaitingMessage as Waiting
 from ..errors import EngineError
 from ..trace.events import Invocation, Payload
@@ -17,30 +17,70 @@ from .source import Source
 from .tree import preview
 from .wire import WaitingMessage, WaitingPage, WaitingRow
 
-__all__ = ["amend", "waiting_page"]
+__all__ = ["amend", "discard_all", "retry_all", "waiting_page"]
 
 # Addresses that are shown at once.
 _MOST = 200
 # Addresses among which those that a filter means are looked for; failures, too.
 _LOOKED = 10_000
+# What can be tried again, and what has failed: the message at its head can be given up.
+_RETRIABLE: frozenset[Why] = frozenset({"parked", "undeclared", "backing off"})
+_DISCARDABLE: frozenset[Why] = frozenset({"parked", "backing off"})
 
 
 def waiting_page(
     source: Source, typename: str = "", id: str = "", limit: int = _MOST
 ) -> WaitingPage:
     """The addresses whose messages wait, those that need somebody first."""
-    total, found = _waiting(source)
-    meant = [each for each in found if means(typename, id, each.address)]
-    if typename or id:
-        total = len(meant)
+    total, shown = _shown(source, typename, id, limit)
     places = {each.address: each for each in source.parked}
     failures = open_failures(source.recorder, _LOOKED)
     rows = []
-    for each in islice(meant, min(limit, _MOST)):
+    for each in shown:
         parked = places.get(each.address)
         failed = None if each.why in ("queued", "running") else failures.get(each.address)
         rows.append(_row(each, failed, parked))
-    return WaitingPage(total=total, rows=rows)
+    return WaitingPage(typename=typename, id=id, total=total, rows=rows)
+
+
+def retry_all(source: Source, typename: str, id: str) -> int:
+    """Try again what the page of this filter shows; how many addresses go on?"""
+    _, shown = _shown(source, typename, id)
+    addresses = [each.address for each in shown if each.why in _RETRIABLE]
+    return sum(source.engine.retry(each.typename, each.id) for each in addresses)
+
+
+def discard_all(source: Source, typename: str, id: str) -> int:
+    """Give up the message at the head of what has failed on the page of this filter; how many?
+
+    Raises
+    ------
+    EngineError
+        When none could be given up.
+    """
+    _, shown = _shown(source, typename, id)
+    given_up, problem = 0, None
+    for each in shown:
+        if each.why not in _DISCARDABLE:
+            continue
+        try:
+            source.discard(each.address.typename, each.address.id)
+            given_up += 1
+        except EngineError as error:  # it has gone on meanwhile, as what backs off does
+            problem = error
+    if problem is not None and not given_up:
+        raise problem
+    return given_up
+
+
+def _shown(
+    source: Source, typename: str, id: str, limit: int = _MOST
+) -> tuple[int, list[WaitingAddress]]:
+    """How many addresses that a filter means wait, and those that its page shows."""
+    total, found = _waiting(source)
+    meant = [each for each in found if means(typename, id, each.address)]
+    total = len(meant) if typename or id else total
+    return total, list(islice(meant, min(limit, _MOST)))
 
 
 def _waiting(source: Source) -> tuple[int, list[WaitingAddress]]:
@@ -76,6 +116,8 @@ def _row(
         id=short_id(each.address.id),
         exact=short_id(each.address.id) == each.address.id,
         why=each.why,
+        retriable=each.why in _RETRIABLE,
+        discardable=each.why in _DISCARDABLE,
         reason=preview(reason, 500),
         line=line,
         attempts=attempts or each.attempts,

@@ -309,13 +309,16 @@ class WaitingRow(TypedDict):
     """An address whose messages wait, and why; see ``engine.facts``.
 
     ``since`` and ``next`` (try) in milliseconds since the epoch, 0: not known, or none. ``seq`` is
-    the invocation that failed. ``messages`` are the first of ``waiting``.
+    the invocation that failed. ``messages`` are the first of ``waiting``. ``retriable`` and
+    ``discardable`` say what "all" does to it.
     """
 
     typename: str
     id: str
     exact: bool
     why: str
+    retriable: bool
+    discardable: bool
     reason: str
     line: str
     attempts: int
@@ -327,8 +330,10 @@ class WaitingRow(TypedDict):
 
 
 class WaitingPage(TypedDict):
-    """The first of ``total`` addresses that wait."""
+    """The first of ``total`` addresses that wait, of the type and the id that were asked for."""
 
+    typename: str
+    id: str
     total: int
     rows: list[WaitingRow]
 

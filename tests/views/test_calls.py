@@ -12,6 +12,7 @@ import pytest
 import statefun_nb as sf
 from statefun_nb.engine import facts
 from statefun_nb.protocol.v3 import decode_typed_value
+from statefun_nb.views import waiting
 from statefun_nb.views.calls import Calls
 from statefun_nb.views.wire import Detail, Node
 
@@ -460,7 +461,7 @@ def test_retry_and_discard_one_or_all(session, ask):
     failing(session)
     session.send("a/fails", "y", -3)
     session.wait_idle(timers=False)
-    assert ask("retry")["result"] == 2
+    assert ask("retry_all")["result"] == 2
     session.wait_idle(timers=False)
     assert ask("retry", typename="a/fails", id="y")["result"] == 1
     session.wait_idle(timers=False)
@@ -469,6 +470,103 @@ def test_retry_and_discard_one_or_all(session, ask):
     session.wait_idle(timers=False)
     assert session.parked == []
     assert session.state("a/fails") == {"x": {"n": 10}}
+
+
+@pytest.fixture(params=["park", "retry"])
+def two_types(functions, request):
+    """Both fail: two addresses of shop/cart, one of bank/account with two messages."""
+    with sf.start(port=0, functions=functions, on_error=request.param, clock="virtual") as found:
+        for typename in ("shop/cart", "bank/account"):
+            functions.bind(typename)(_refuses)
+        sent = [("shop/cart", "x", 1), ("shop/cart", "y", 2), ("bank/account", "x", 3)]
+        found.send_many([*sent, ("bank/account", "x", 4)])
+        found.wait_idle(timers=False)
+        # A message that waits and has not failed: it is of no button, and its type is shown.
+        found.pause()
+        found.send("shop/cart", "z", 5)
+        found.wait_idle(0)
+        yield found
+
+
+def _refuses(ctx, message):
+    raise ValueError(f"{ctx.address.id} is refused")
+
+
+def answer_of(session, name, typename="", id_=""):
+    asked = {"typename": typename, "id": id_}
+    reply = Calls(session).answer({"id": "1", "name": name, "arguments": asked})
+    assert "error" not in reply
+    return reply["result"]
+
+
+def waiting_rows(session, *asked):
+    rows = answer_of(session, "waiting", *asked)["rows"]
+    return {f"{row['typename']} {row['id']}": row for row in rows}
+
+
+_FAILED = [
+    ("shop/cart", "", {"shop/cart x", "shop/cart y"}),
+    ("cart", "", {"shop/cart x", "shop/cart y"}),
+    ("", "x", {"bank/account x", "shop/cart x"}),
+    ("shop/cart", "z", set()),
+    ("", "", {"bank/account x", "shop/cart x", "shop/cart y"}),
+]
+
+
+@pytest.mark.parametrize(("typename", "id_", "failed"), _FAILED)
+def test_all_that_is_discarded_is_what_the_pane_shows(two_types, typename, id_, failed):
+    def messages():
+        rows = waiting_rows(two_types)
+        return {name: [each["text"] for each in row["messages"]] for name, row in rows.items()}
+
+    before = messages()
+    carts = {"shop/cart x": ["1"], "shop/cart y": ["2"], "shop/cart z": ["5"]}
+    assert before == {**carts, "bank/account x": ["3", "4"]}
+    page = answer_of(two_types, "waiting", typename, id_)
+    assert (page["typename"], page["id"]) == (typename, id_)
+    shown = waiting_rows(two_types, typename, id_)
+    assert {name for name, row in shown.items() if row["discardable"]} == failed
+    assert answer_of(two_types, "discard_all", typename, id_) == len(failed)
+    left = {name: texts[1:] if name in failed else texts for name, texts in before.items()}
+    assert messages() == {name: texts for name, texts in left.items() if texts}
+
+
+@pytest.mark.parametrize(("typename", "id_", "failed"), _FAILED)
+def test_all_that_is_retried_is_what_the_pane_shows(two_types, typename, id_, failed):
+    before, shown = waiting_rows(two_types), waiting_rows(two_types, typename, id_)
+    assert {name for name, row in shown.items() if row["retriable"]} == failed
+    assert answer_of(two_types, "retry_all", typename, id_) == len(failed)
+    after = waiting_rows(two_types)
+    assert failed == {
+        name
+        for name, row in before.items()
+        if (row["why"], row["next"]) != (after[name]["why"], after[name]["next"])
+    }
+
+
+def test_all_is_no_more_than_one_page(session, ask, monkeypatch):
+    failing(session)
+    session.send_many([("a/fails", str(number), -1) for number in range(5)])
+    session.wait_idle(timers=False)
+    session.pause()
+    monkeypatch.setattr(waiting, "_MOST", 4)
+    page = ask("waiting")["result"]
+    assert (page["total"], len(page["rows"])) == (6, 4)
+    assert ask("retry_all")["result"] == 4
+    assert ask("discard_all")["result"] == 2
+    assert session.parked == []
+
+
+def test_what_has_gone_on_meanwhile_is_left_and_the_others_are_discarded(session, ask, monkeypatch):
+    failing(session)
+    session.send("a/fails", "y", -3)
+    session.wait_idle(timers=False)
+    listed = waiting._waiting(session)
+    monkeypatch.setattr(waiting, "_waiting", lambda source: listed)
+    session.discard("a/fails", "x")
+    session.wait_idle(timers=False)
+    assert ask("discard_all")["result"] == 1
+    assert "'y' is not parked" in ask("discard_all")["error"]
 
 
 def test_a_message_is_sent_again_as_it_was_edited_or_later(session, ask):
