@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
+from itertools import chain
 from typing import NamedTuple
 
 from ..address import SdkAddress
@@ -181,23 +182,23 @@ class Core:
 
         What is in flight was made for the function as it was: if that fails, it is tried again.
         """
-
-        def meant(mailbox: Mailbox) -> bool:
-            of_type = typename is None or mailbox.function_type.typename == typename
-            return of_type and id in (None, mailbox.id)
-
-        parked = [mailbox for mailbox in self._parked if meant(mailbox)]
+        types = [each for name, each in self.types.items() if typename in (None, name)]
+        served: Iterable[Mailbox]
+        if id is not None:  # one of each type at most: nobody else is looked at
+            held = served = [each.mailboxes[id] for each in types if id in each.mailboxes]
+        else:
+            held = [*self._parked, *self._retries]
+            held = [each for each in held if typename in (None, each.function_type.typename)]
+            served = chain.from_iterable(t.mailboxes.values() for t in types if self.in_flight)
+        parked = [mailbox for mailbox in held if mailbox.state is _PARKED]
         for mailbox in parked:
             self._move(mailbox, _READY)
-        backing_off = [mailbox for mailbox in self._retries if meant(mailbox)]
+        backing_off = [mailbox for mailbox in held if mailbox.state is _BACKING_OFF]
         for mailbox in backing_off:
             self._retries[mailbox] = 0
         # Of those that were noted before, the ones that are still on their way.
         self._corrected = {m: b for m, b in self._corrected.items() if m.in_flight is b}
-        for function_type in self.types.values() if self.in_flight else ():
-            for mailbox in function_type.mailboxes.values():
-                if mailbox.in_flight is not None and meant(mailbox):
-                    self._corrected[mailbox] = mailbox.in_flight
+        self._corrected |= {m: m.in_flight for m in served if m.in_flight is not None}
         return len(parked) + len(backing_off)
 
     def discard(self, address: SdkAddress, *, paused: bool = False) -> bytes:

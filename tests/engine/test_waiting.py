@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -100,6 +101,28 @@ def test_no_more_addresses_are_looked_at_than_are_told(monkeypatch, on_error, fa
     assert (total, len(found)) == (500, 20)
     assert {each.why for each in found} == {why}
     assert len(looked) == 20
+
+
+class NeverWalked(dict[Any, Any]):
+    """Told of what it is asked for by key; nobody goes through all of it."""
+
+    def __iter__(self):
+        raise AssertionError("all of it was looked at")
+
+    keys = values = items = __iter__
+
+
+@pytest.mark.parametrize("on_error", [OnError.PARK, OnError.RETRY])
+def test_one_address_is_let_go_on_without_a_look_at_the_others(on_error):
+    core = many(on_error, failed=True)
+    core.offer(address_of("w/many", "served"), None, typed_value_bytes(long(1)))
+    assert core.next_request(0) is not None
+    core.types["w/many"].mailboxes = NeverWalked(core.types["w/many"].mailboxes)
+    core._parked, core._retries = NeverWalked(core._parked), NeverWalked(core._retries)
+    assert core.release("w/many", "7") == 1
+    assert core.release("w/many", "nobody") == core.release("w/none", "7") == 0
+    assert core.release("w/many", "served") == 0  # in flight: if it fails, it is tried again
+    assert [each.id for each in core._corrected] == ["served"]
 
 
 def test_the_next_step_is_of_the_address_that_was_chosen(functions):
