@@ -78,7 +78,7 @@ class Parking:
         self.given_up_at: dict[SdkAddress, int] = {}
         self.last_activity = 0.0  # when a request failed or was held, on time.monotonic()
         self._closed = False
-        self._waiting: list[tuple[httputil.HTTPConnection, Request, bytes]] = []
+        self._waiting: dict[httputil.HTTPConnection, tuple[Request, bytes]] = {}
 
     @property
     def closed(self) -> bool:
@@ -90,7 +90,10 @@ class Parking:
     ) -> bool:
         """Hold a request that is not to be served now; False when it is."""
         if self._closed:
-            self._waiting.append((connection, request, body))
+            self._waiting[connection] = request, body
+            # As with those in `held`: a cluster that gives a request up will ask again.
+            gone = partial(self._waiting.pop, connection, None)
+            connection.set_close_callback(gone)  # type: ignore[attr-defined]  # see Exchange
             return True
         why = self._sent_back.pop(request.target, None)
         if why is None:
@@ -173,8 +176,9 @@ class Parking:
     def open(self) -> None:
         """Serve again, beginning with what has waited."""
         self._closed = False
-        waiting, self._waiting = self._waiting, []
-        for connection, request, body in waiting:
+        waiting, self._waiting = self._waiting, {}
+        for connection, (request, body) in waiting.items():
+            connection.set_close_callback(None)  # type: ignore[attr-defined]  # see Exchange
             self._serve(connection, request, body)
 
     def forget(self) -> None:

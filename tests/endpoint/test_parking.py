@@ -146,6 +146,25 @@ def test_while_closed_all_requests_wait(parked, functions):
         assert read_response(waiting)[0] == 200
 
 
+def test_what_a_cluster_gives_up_while_closed_is_not_served_later(parked, functions):
+    endpoint, parking, thread = parked
+    ran = []
+    sf.function("p/f", functions=functions)(lambda ctx, message: ran.append(message.as_string()))
+    single = post(peer.request(("p/f", "x"), [peer.text("m")]))
+    thread.call(parking.close)
+    for _ in range(2):
+        with connect(endpoint) as waiting:
+            waiting.sendall(single)
+            eventually(lambda: parking._waiting)
+        eventually(lambda: not parking._waiting)
+    with connect(endpoint) as waiting:  # it asks again
+        waiting.sendall(single)
+        eventually(lambda: parking._waiting)
+        thread.call(parking.open)
+        assert read_response(waiting)[0] == 200
+    assert ran == ["m"]
+
+
 def test_retry_is_answered_with_the_error(functions):
     @sf.function("p/f", functions=functions)
     def fails(ctx, message):
