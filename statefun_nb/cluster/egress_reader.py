@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import threading
 import time
 from collections.abc import Iterator
+from operator import itemgetter
 
 from ..protocol.effects import Emit, TypedValue
 from ..protocol.records import EGRESS_TOPIC, KAFKA_RECORD, KafkaRecord, encode_kafka_record
@@ -36,20 +38,20 @@ class EgressReader:
         self._read_to: dict[str, dict[int, int]] = {}
 
     def records(self, typename: str | None) -> list[Emit]:
-        """The records of one egress, or of all, in order."""
+        """The records of one egress, or of all: see ``Engine.egress`` for their order."""
         egresses = [typename] if typename is not None else sorted(self._observed.emitted)
-        return [record for egress in egresses for record in self._egress(egress)]
+        partitions = [each for egress in egresses for each in self._partitions(egress)]
+        # Not sorted: the times in a partition may go back, where two processes write to it.
+        return [emit for _, emit in heapq.merge(*partitions, key=itemgetter(0))]
 
-    def _egress(self, typename: str) -> Iterator[Emit]:
+    def _partitions(self, typename: str) -> Iterator[list[tuple[int, Emit]]]:
+        """The records of an egress and their times, by the partition of Kafka that has them."""
         for topic, count in tuple(self._observed.emitted.get(typename, {}).items()):
-            records = self._topic(topic, typename if topic == EGRESS_TOPIC else None, count)
-            for record in records:
-                if topic == EGRESS_TOPIC:
-                    yield Emit(typename, record.value)
-                else:
-                    key = (record.key or b"").decode(errors="replace")
-                    kafka = encode_kafka_record(KafkaRecord(topic, key, record.value))
-                    yield Emit(typename, typed_value_bytes(TypedValue(KAFKA_RECORD, kafka)))
+            found: dict[int, list[tuple[int, Emit]]] = {}
+            for record in self._topic(topic, typename if topic == EGRESS_TOPIC else None, count):
+                of_it = found.setdefault(record.partition, [])
+                of_it.append((record.time_ms, _emit(typename, record)))
+            yield from found.values()
 
     def _topic(self, topic: str, key: str | None, count: int) -> list[Record]:
         """The records of a topic; waits a little for what was emitted and is not there yet."""
@@ -65,3 +67,11 @@ class EgressReader:
             if len(found) >= count or time.monotonic() > deadline:
                 return found
             time.sleep(_POLL_SECONDS)
+
+
+def _emit(typename: str, record: Record) -> Emit:
+    if record.topic == EGRESS_TOPIC:
+        return Emit(typename, record.value)
+    key = (record.key or b"").decode(errors="replace")
+    kafka = encode_kafka_record(KafkaRecord(record.topic, key, record.value))
+    return Emit(typename, typed_value_bytes(TypedValue(KAFKA_RECORD, kafka)))

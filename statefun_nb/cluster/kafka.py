@@ -77,13 +77,14 @@ def broker_command(runtime: Runtime, folder: Path) -> list[str]:
 
 
 class Record(NamedTuple):
-    """A record as a consumer sees it."""
+    """A record as a consumer sees it; ``time_ms`` is when it was written, in Kafka's books."""
 
     topic: str
     partition: int
     offset: int
     key: bytes | None
     value: bytes
+    time_ms: int
 
 
 def kafka_library() -> Any:
@@ -212,7 +213,8 @@ class Clients:
                 error = message.error()
                 if error is None:
                     place = (message.topic(), message.partition(), message.offset())
-                    records.append(Record(*place, message.key(), message.value() or b""))
+                    _, time_ms = message.timestamp()
+                    records.append(Record(*place, message.key(), message.value() or b"", time_ms))
                 elif error.code() == self._kafka.KafkaError._PARTITION_EOF:
                     open_partitions.discard(message.partition())
         return records

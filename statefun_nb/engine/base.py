@@ -210,7 +210,11 @@ class Engine(Protocol):
         """What is wrong with the engine itself, or what it waits for; "" when nothing is."""
 
     def egress(self, typename: str | None) -> Sequence[Emit]:
-        """The records of one egress, or of all, in order."""
+        """The records of one egress, or of all, in order.
+
+        Of a real cluster: in the order of each partition of Kafka, and of different ones by the
+        millisecond in which they were written.
+        """
 
     def egresses(self) -> set[str]:
         """The names of the egresses that records went to; reads none of them."""

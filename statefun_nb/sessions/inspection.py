@@ -144,6 +144,9 @@ class Inspection:
     def egress(self, typename: str | None = None) -> EgressRecords:
         """The records that went to an egress, or to all of them, in order.
 
+        On a real cluster Kafka has them: those of different topics or partitions are in the order
+        of the milliseconds in which they were written.
+
         Raises
         ------
         DeclarationError
