@@ -71,8 +71,8 @@ class Observed:
             self._at.pop(address, None)
 
     def waiting_at(self, addresses: Collection[SdkAddress]) -> int:
-        """How many messages for these addresses are under way."""
-        pending = sum(timer.target in addresses for timer in self.timers())
+        """How many messages for these addresses are under way; from any thread."""
+        pending = self._timers.count_after(_now_ms(), addresses)
         return sum(self._at.get(address, 0) for address in addresses) - pending
 
     def busiest(self) -> tuple[SdkAddress, int] | None:
@@ -166,12 +166,15 @@ class Observed:
         return total, [StoredState(id_, dict(states[id_]), {}) for id_ in shown]
 
     def timers(self) -> list[Timer]:
-        """The delayed messages that are pending, soonest first."""
+        """The delayed messages that are pending, soonest first; on the loop."""
         self._elapse()
         return self._timers.pending()
 
     def delayed(self, until: float = 0.0) -> int:
-        """Delayed messages due after ``until``, in seconds since the epoch; 0: after now."""
+        """Delayed messages due after ``until``, in seconds since the epoch; 0: after now.
+
+        From any thread.
+        """
         later_ms = max(_now_ms(), until * 1000)
         return self._timers.count_after(later_ms)
 

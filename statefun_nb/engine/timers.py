@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from ..address import SdkAddress
 from ..errors import EngineError, token_is_pending
@@ -109,10 +109,18 @@ class Timers:
         """All pending timers, soonest first."""
         return sorted(timer for timer in self._heap if timer.number not in self._cancelled)
 
-    def count_after(self, due_ms: float) -> int:
-        """How many pending messages fall due later than that."""
+    def count_after(self, due_ms: float, targets: Container[SdkAddress] | None = None) -> int:
+        """How many pending messages fall due later than that, of all or for these addresses.
+
+        It changes nothing: it may be asked from any thread, where it is a moment old.
+        """
         cancelled = self._cancelled
-        return sum(t.due_ms > due_ms and t.number not in cancelled for t in self._heap)
+        return sum(
+            t.due_ms > due_ms
+            and t.number not in cancelled
+            and (targets is None or t.target in targets)
+            for t in self._heap
+        )
 
     def _drop_cancelled(self) -> None:
         while self._heap and self._heap[0].number in self._cancelled:

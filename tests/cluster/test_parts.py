@@ -368,6 +368,19 @@ def test_the_balance_knows_what_is_under_way():
     assert not observed.pending(decode_request(request).target, "t")
 
 
+def test_who_asks_what_waits_at_an_address_changes_nothing():
+    """It is asked from other threads than the loop, which alone takes timers away."""
+    ann, bob = address_of("a/f", "ann"), address_of("a/f", "bob")
+    observed = Observed(lambda typename: True)
+    observed.posted(4)
+    observed.posted_to([ann, ann, ann, bob])
+    for target, delay in ((ann, 60_000), (bob, 60_000), (ann, 0)):
+        observed.posted_later(IngressMessage(target, b"", delay))
+    assert (observed.waiting_at([ann]), observed.waiting_at([ann, bob])) == (2, 2)
+    assert len(observed._timers) == 3  # also the one whose time has come
+    assert len(observed.timers()) == len(observed._timers) == 2
+
+
 def test_a_message_that_is_posted_while_a_reply_is_counted_is_counted_too():
     observed = Observed(lambda typename: posted_meanwhile())
 
