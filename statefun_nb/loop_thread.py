@@ -393,7 +393,9 @@ class LoopThread:
                 f"the engine did not answer within {timeout:g} s"
                 + (f": {runs}; {CURE}" if runs else "")
             ) from None
-        except BaseException:  # Ctrl-C: nobody waits for it any more
+        except BaseException:
+            # What the work raised; or that a function waits for this thread, where nobody would
+            # hear of what the work comes to.
             future.cancel()
             raise
 
