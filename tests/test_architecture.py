@@ -166,6 +166,17 @@ def test_modules_and_functions_stay_small():
     assert not wrong
 
 
+@pytest.mark.parametrize("page", ["architecture", "contributing"])
+def test_files_that_a_page_names_are_there(page):
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/]+\.py)", text))
+    folders = [PACKAGE, *(ROOT / each for each in ("tests", "docs", "proto"))]
+    files = [*ROOT.glob("*.py"), *(path for each in folders for path in each.rglob("*.py"))]
+    there = [f"/{path.relative_to(ROOT).as_posix()}" for path in files]
+    assert len(named) > 10
+    assert [name for name in named if not any(path.endswith(f"/{name}") for path in there)] == []
+
+
 def test_tests_stand_where_what_they_test_stands():
     folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
     elsewhere = {"browser", "parity"}  # of the whole, not of a room

@@ -54,8 +54,8 @@ class _Waiter(NamedTuple):
 class Driver:
     """Runs a core: requests go out by ``transport``, time comes from ``clock``.
 
-    All methods but ``post`` and ``queued`` belong to the loop's thread. ``commit`` writes down
-    what the core has done; nothing is confirmed before that, and nothing done after it has failed.
+    All is the loop's alone but ``post``, ``queued`` and ``paused``, which any thread may set.
+    ``commit`` writes down what was done: before it nothing is confirmed, after it failed none done.
     """
 
     def __init__(
