@@ -53,7 +53,8 @@ class Progress(NamedTuple):
 class Idle(NamedTuple):
     """What ``wait_idle`` found: messages processed since it last said so, and what is left.
 
-    ``waiting`` is 0 unless the engine is paused; ``delayed`` messages fall due later.
+    ``waiting`` is 0 unless the engine is paused, or what failed backs off (``on_error="retry"``) on
+    a clock that stands still; ``delayed`` messages fall due later.
     """
 
     processed: int

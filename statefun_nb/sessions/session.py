@@ -129,7 +129,9 @@ class Session(Live, Control):
         Raises
         ------
         ConversionError
-            When the value or the address cannot be sent.
+            When the value cannot be sent, or the delay is negative or no timedelta.
+        DeclarationError
+            When the typename is not ``namespace/name``, the id is no text, or ``type`` is none.
         """
         self._check_outside("send", USE_CONTEXT)
         message = ingress_message(typename, id, value, type, delay)
@@ -146,8 +148,8 @@ class Session(Live, Control):
 
         Raises
         ------
-        ConversionError
-            When one cannot be sent; it says which, and how many were sent before.
+        ConversionError, DeclarationError
+            As ``send`` does, when one cannot be sent; it says which, and how many were sent before.
         """
         self._check_outside("send_many", USE_CONTEXT)
         count = 0
@@ -186,9 +188,9 @@ class Session(Live, Control):
     def wait_idle(self, timeout: float = 10.0, *, timers: bool = True) -> Idle:
         """Return when nothing can move any more.
 
-        Messages parked on an error, and all messages of a paused engine, cannot move. Delayed
-        messages that fall due within ``timeout`` seconds are waited for, unless ``timers`` is
-        False.
+        Messages parked on an error, and all messages of a paused engine, cannot move; nor can those
+        that are to be tried again later, on a virtual clock. Delayed messages that fall due within
+        ``timeout`` seconds are waited for, unless ``timers`` is False.
 
         Raises
         ------
