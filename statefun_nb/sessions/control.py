@@ -144,7 +144,10 @@ class Control(Inspection):
             self.engine.retry(typename, each)
         until = time.monotonic() + _SETTLE_SECONDS if asking and not self.engine.paused else 0.0
         # Till they have asked again: the next call may be for one of them.
-        while time.monotonic() < until and any(self.engine.progress[1:3]):
+        while time.monotonic() < until:
+            now = self.engine.progress
+            if not now.in_flight and not now.queued:
+                break
             time.sleep(0.005)
 
     def backup(self, path: str | os.PathLike[str]) -> None:

@@ -37,7 +37,7 @@ class OwnTask(asyncio.Task[T]):
 
 
 def _request_of(task: asyncio.Task[Any]) -> object:
-    """The request that a task serves, if it does: see ``TracedHandler``."""
+    """The request that a task serves, if it does: see ``TracedHandler._serve_async``."""
     frame = getattr(task.get_coro(), "cr_frame", None)
     return None if frame is None else frame.f_locals.get("request")
 

@@ -155,6 +155,7 @@ class TracedHandler:
             self._leave(served)
 
     async def _serve_async(self, spec: FunctionSpec, request: Request, data: bytes) -> Outcome:
+        # `request` keeps its name: own_tasks.py looks for it among what this coroutine holds.
         served = Served(spec, request, data, self.recorder, asyncio.current_task())
         self.serving_now.add(served)
         try:
