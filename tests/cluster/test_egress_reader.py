@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 from statefun_nb.cluster.egress_reader import EgressReader
 from statefun_nb.cluster.kafka import Record
+from statefun_nb.cluster.observed import Observed
 from statefun_nb.protocol.records import decode_kafka_record
 from statefun_nb.protocol.v3 import decode_typed_value
 
@@ -28,8 +27,12 @@ class Clients:
 
 
 def read(clients, emitted, egress):
-    records = EgressReader(clients, SimpleNamespace(emitted=emitted)).records(egress)
-    values = (decode_typed_value(each.argument).value for each in records)
+    observed = Observed(lambda typename: True)
+    observed.emitted.update(emitted)
+    values = [
+        decode_typed_value(each.argument).value or b""
+        for each in EgressReader(clients, observed).records(egress)
+    ]
     return [decode_kafka_record(value).value for value in values]
 
 
