@@ -35,6 +35,7 @@ from .sdk.context import Context
 from .sdk.egress import kafka_egress_message, kinesis_egress_message
 from .sdk.functions import StatefulFunction, function, undeclare
 from .sdk.handler import RequestReplyHandler
+from .sdk.made_types import make_json_type, make_protobuf_type
 from .sdk.messages import EgressMessage, Message
 from .sdk.registry import StatefulFunctions
 from .sdk.state import State
@@ -47,8 +48,6 @@ from .sdk.types import (
     StringType,
     Type,
     TypeSerializer,
-    make_json_type,
-    make_protobuf_type,
     simple_type,
 )
 from .sdk.value_spec import ValueSpec

@@ -29,6 +29,21 @@ def test_every_name_is_documented(name):
                 assert inspect.getdoc(value) or inherited, f"{name}.{attribute}"
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        *(sf.Context.send, sf.Context.send_after, sf.Context.send_egress),
+        *(sf.Context.cancel_delayed_message, sf.State.get, sf.State.set, sf.Message.as_type),
+        *(sf.message_builder, sf.egress_message_builder, sf.kafka_egress_message),
+        *(sf.kinesis_egress_message, sf.simple_type, sf.make_json_type, sf.make_protobuf_type),
+        *(sf.Session.send, sf.Session.send_many, sf.Session.step, sf.Session.advance),
+    ],
+    ids=lambda each: each.__qualname__,
+)
+def test_what_sends_stores_and_converts_says_what_it_raises(function):
+    assert "\nRaises\n------\n" in (inspect.getdoc(function) or "")
+
+
 @pytest.mark.parametrize("name", errors.__all__)
 def test_every_error_has_one_root(name):
     assert issubclass(getattr(errors, name), sf.StatefunError)

@@ -98,10 +98,26 @@ def egress_message_builder(
 ) -> EgressMessage:
     """Build a record for any egress; for Kafka and Kinesis use their own builders.
 
+    Parameters
+    ----------
+    target_typename : str
+        The egress, as module.yaml declares it.
+    value
+        What it carries.
+    value_type : Type or type
+        A Type, or a class that stands for one.
+
     Raises
     ------
     ConversionError
         When the value is None or does not fit its type.
+    DeclarationError
+        When the typename is not ``namespace/name``, or the class stands for no type.
+
+    Examples
+    --------
+    >>> egress_message_builder("example/out", 3, int).value
+    3
     """
     parse_typename(target_typename)
     if value is None:

@@ -12,7 +12,8 @@ from ..address import SdkAddress
 from ..errors import DeclarationTypeError, StatefunError, StateNameError
 from ..protocol.effects import Request, StateSpec, new_tuple
 from ..protocol.v3 import encode_missing, encode_result, mutation_chunk
-from .context import ContextOfV2, InvocationContext, Routes
+from .context import Routes
+from .invocation_context import ContextOfV2, InvocationContext
 from .messages import received_message
 from .registry import FunctionSpec
 from .storage import Cell, about_name, current_storage

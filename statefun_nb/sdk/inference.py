@@ -45,6 +45,7 @@ from .generic_types import (
     members,
     plain_annotation,
 )
+from .made_types import make_json_type, make_protobuf_type
 from .plain import json_value
 from .pydantic_types import ModelSerializer
 from .types import (
@@ -54,8 +55,6 @@ from .types import (
     LongType,
     StringType,
     Type,
-    make_json_type,
-    make_protobuf_type,
     simple_type,
 )
 from .unwritable import cure_of

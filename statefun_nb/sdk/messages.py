@@ -143,7 +143,7 @@ class Message(_Typed):
         return self.is_type(IntType)
 
     def as_int(self) -> int | None:
-        """The value read as an ``io.statefun.types/int``."""
+        """The value read as an ``io.statefun.types/int``; see ``as_type``."""
         return self.as_type(IntType)
 
     def is_bool(self) -> bool:
@@ -151,7 +151,7 @@ class Message(_Typed):
         return self.is_type(BoolType)
 
     def as_bool(self) -> bool | None:
-        """The value read as an ``io.statefun.types/bool``."""
+        """The value read as an ``io.statefun.types/bool``; see ``as_type``."""
         return self.as_type(BoolType)
 
     def is_long(self) -> bool:
@@ -159,7 +159,7 @@ class Message(_Typed):
         return self.is_type(LongType)
 
     def as_long(self) -> int | None:
-        """The value read as an ``io.statefun.types/long``."""
+        """The value read as an ``io.statefun.types/long``; see ``as_type``."""
         return self.as_type(LongType)
 
     def is_string(self) -> bool:
@@ -167,7 +167,7 @@ class Message(_Typed):
         return self.is_type(StringType)
 
     def as_string(self) -> str | None:
-        """The value read as an ``io.statefun.types/string``."""
+        """The value read as an ``io.statefun.types/string``; see ``as_type``."""
         return self.as_type(StringType)
 
     def is_float(self) -> bool:
@@ -175,7 +175,7 @@ class Message(_Typed):
         return self.is_type(FloatType)
 
     def as_float(self) -> float | None:
-        """The value read as an ``io.statefun.types/float``."""
+        """The value read as an ``io.statefun.types/float``; see ``as_type``."""
         return self.as_type(FloatType)
 
     def is_double(self) -> bool:
@@ -183,7 +183,7 @@ class Message(_Typed):
         return self.is_type(DoubleType)
 
     def as_double(self) -> float | None:
-        """The value read as an ``io.statefun.types/double``."""
+        """The value read as an ``io.statefun.types/double``; see ``as_type``."""
         return self.as_type(DoubleType)
 
     def is_type(self, tpe: Type[Any] | type[Any]) -> bool:

@@ -126,11 +126,29 @@ class State(Generic[V]):
         return self._cell().data is not None
 
     def get(self) -> V | None:
-        """The value, None when there is none."""
+        """The value, None when there is none.
+
+        Raises
+        ------
+        StateNameError
+            When the state's own function does not serve a message just now.
+        ConversionError
+            When what is stored cannot be read as the declared type.
+        ContextEndedError
+            In a task that its invocation has left behind.
+        """
         return self._cell().get()  # type: ignore[no-any-return]  # values of cells are Any
 
     def set(self, value: V) -> None:
-        """Write the value."""
+        """Write the value.
+
+        Raises
+        ------
+        StateNameError, ContextEndedError
+            As ``get`` does.
+        ConversionError
+            When the value is None, which ``clear`` is for, or does not fit the declared type.
+        """
         cell = self._cell()
         if value is None:
             raise cell.refused_none(f"self.{self.name}.clear()")

@@ -17,23 +17,18 @@ from ..errors import (
     forgotten_await,
     missing,
 )
-from ..protocol.any_values import of_either_form
 from ..protocol.records import read_wrapper, write_wrapper
 from ..tables import shown
-from .plain import json_bytes, json_value
-from .unwritable import cure_of
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message as ProtobufMessage
     from typing_extensions import TypeVar  # Python's own has defaults from 3.13 on
 
     # The class of a type's values: Any where a subclass or an annotation does not say it.
     V = TypeVar("V", default=Any)
-    M = TypeVar("M", bound=ProtobufMessage)
 else:
     from typing import TypeVar
 
-    V, M = TypeVar("V"), TypeVar("M")
+    V = TypeVar("V")
 
 __all__ = [
     "BUILT_IN_TYPES",
@@ -45,8 +40,6 @@ __all__ = [
     "StringType",
     "Type",
     "TypeSerializer",
-    "make_json_type",
-    "make_protobuf_type",
     "serialized",
     "simple_type",
 ]
@@ -190,72 +183,6 @@ def simple_type(
                 f"{name} of type {typename!r} is a function, not {shown(given)}"
             )
     return _SimpleType(typename, serialize_fn, deserialize_fn)
-
-
-def make_json_type(typename: str) -> Type[Any]:
-    """A type whose values are what the json module reads and writes, as UTF-8 JSON.
-
-    Examples
-    --------
-    >>> make_json_type("example/cart").serializer().serialize({"apples": 2})
-    b'{"apples": 2}'
-    """
-
-    def serialize(value: Any) -> bytes:
-        try:
-            return json_bytes(value)
-        except (TypeError, ValueError) as error:
-            kind = ConversionTypeError if isinstance(error, TypeError) else ConversionError
-            raise kind(f"{shown(value)} is not a JSON value: {error}{cure_of(value)}") from error
-        except RecursionError as error:
-            kind_of = f"a {type(value).__name__} is not a JSON value"
-            raise ConversionError(f"{kind_of}: it is nested too deep, or in itself") from error
-
-    return simple_type(typename, serialize, json_value)
-
-
-def make_protobuf_type(cls: type[M], namespace: str | None = None) -> Type[M]:
-    """A type whose values are messages of a generated protobuf class.
-
-    The typename is ``type.googleapis.com/<full name>``, or ``namespace/<full name>``.
-
-    Examples
-    --------
-    >>> from google.protobuf.wrappers_pb2 import StringValue
-    >>> make_protobuf_type(StringValue).typename
-    'type.googleapis.com/google.protobuf.StringValue'
-    """
-    if missing(cls):
-        raise DeclarationError("the generated protobuf class is missing")
-    name = getattr(getattr(cls, "DESCRIPTOR", None), "full_name", None)
-    if not name:
-        raise DeclarationTypeError(
-            f"{shown(cls)} is not a generated protobuf class: it has no DESCRIPTOR"
-        )
-    if namespace is not None and not isinstance(namespace, str):
-        raise DeclarationTypeError(f"the namespace of {name} is a string, not {shown(namespace)}")
-
-    def serialize(value: Any) -> bytes:
-        found = getattr(getattr(value, "DESCRIPTOR", None), "full_name", None)
-        if found != name:  # by name: a module that was imported anew has classes of its own
-            other = "" if found is None else f" but a {found}"
-            raise ConversionTypeError(
-                f"{shown(value)} is not a protobuf message {name}{other}{forgotten_await(value)}"
-            )
-        try:
-            data: bytes = value.SerializeToString()
-        except Exception as error:  # EncodeError: a required field of proto2 is not set
-            raise ConversionError(f"{shown(value)} cannot be written: {error}") from error
-        return data
-
-    def deserialize(data: bytes) -> Any:
-        try:
-            return cls.FromString(data)
-        except Exception as error:  # DecodeError derives from nothing better
-            raise ConversionError(f"cannot be read as {name}: {error}") from error
-
-    typename = f"{namespace or 'type.googleapis.com'}/{name}"
-    return simple_type(typename, serialize, of_either_form(name, deserialize))
 
 
 # The six built-in types: their serializers take 0.1 us for common values, and 0.35 us by protobuf.

@@ -189,7 +189,20 @@ class Control(Inspection):
         self.engine.resume()
 
     def step(self, timeout: float = 30.0) -> Invocation | None:
-        """Pause, serve one message, and return its invocation; None when none is ready."""
+        """Pause, serve one message, and return its invocation; None when none is ready.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds to wait for it.
+
+        Raises
+        ------
+        BusyError
+            When it is not served in that time. A function that has begun goes on.
+        EngineError
+            When the engine is a real cluster; and as ``pause`` does.
+        """
         self._check_outside("step", LATER)
         timeout = seconds(timeout)
         controls = controls_of(self.engine, "step")

@@ -13,8 +13,8 @@ from ..cells.blame import hint_for
 from ..cells.places import place_of_function
 from ..errors import StatefunError, class_of, cut, described, text_of, traceback_of
 from ..protocol.effects import Request, new_tuple
-from ..sdk.context import InvocationContext
 from ..sdk.dispatch import Failure, Outcome
+from ..sdk.invocation_context import InvocationContext
 from ..sdk.registry import FunctionSpec
 from ..sdk.storage import Cell
 from ..tables import with_article
