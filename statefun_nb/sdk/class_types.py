@@ -130,7 +130,7 @@ class ClassSerializer(TypeSerializer[Any]):
             return ""
 
     def _renewed(self, value: Any) -> Any:
-        """An instance of an earlier definition as one of this class."""
+        """An instance of another definition, before or after this one, as one of this class."""
         found = type(value)
         if not same_class(found, self.cls):
             raise ConversionTypeError(
@@ -142,8 +142,8 @@ class ClassSerializer(TypeSerializer[Any]):
         except Exception as error:  # of what a user's class does when it is made
             reasons = shorten("; ".join(self.reasons(error)), 400)
             raise ConversionTypeError(
-                f"{shown(value)} is of an earlier definition of {self.name}, which was run again, "
-                f"and does not fit: {reasons}"
+                f"{shown(value)} is of another definition of {self.name} than this was declared "
+                f"with (run the cell that declares it again), and does not fit: {reasons}"
             ) from self.cause(error)
 
     def _full_name(self, other: type) -> str:

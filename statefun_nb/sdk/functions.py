@@ -174,6 +174,11 @@ def _no_state(typename: str, given: object) -> DeclarationTypeError:
 
 
 def _spec(name: str, declared: Any) -> ValueSpec:
+    if isinstance(declared, str) and declared in {each.__name__ for each in CLASS_TYPES}:
+        raise DeclarationTypeError(
+            f"{shown(declared)} is the name of a type, as text: write {{{name!r}: {declared}}}, "
+            "without quotation marks"
+        )
     if type(declared) in CLASS_TYPES:
         raise DeclarationTypeError(
             f"{shown(declared)} is not a type, and a state has no default: write "

@@ -369,10 +369,9 @@ def addressed(
             raise about(error, address.typename, address.id) from error.__cause__
     else:
         if id is MISSING or value is MISSING:
-            raise ConversionTypeError(
-                "send takes a Message, or a typename, an id and a value; given only "
-                f"{shown(message)}{_meant(message)}"
-            )
+            given = ", ".join(shown(each) for each in (message, id, value) if each is not MISSING)
+            wanted = "what is sent is a Message, or a typename, an id and a value"
+            raise ConversionTypeError(f"{wanted}; given only {given}{_meant(message)}")
         address = target_of(message, id)
         if value is None:
             raise ConversionError(

@@ -246,11 +246,11 @@ class Check:
 
     def _what_is_kept(self, name: str) -> str:
         if not self._state:
-            return f"it keeps nothing{self._why_nothing()}"
+            return f"it keeps nothing{self._changed(name) or self._why_nothing()}"
         return f"it keeps {shorten(self._state)}{did_you_mean(name, self._state)}"
 
     def _why_nothing(self) -> str:
-        if self._good:
+        if self._good and not self._problem:
             return f", though it was invoked {_times(len(self._good))}: does it write its state?"
         if failed := self._what_failed():
             return failed
@@ -270,7 +270,8 @@ class Check:
         for each in reversed(self._good):
             if differs(each.state_before.get(name), each.state_after.get(name)):
                 message = shorten(repr_of(each.message.value), 40)
-                return f"; invocation {each.seq} set it last, for the message {message}"
+                did = "deleted it" if each.state_after.get(name) is None else "set it last"
+                return f"; invocation {each.seq} {did}, for the message {message}"
         return ""
 
     def _pass(self, text: str) -> Check:

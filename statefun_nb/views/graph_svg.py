@@ -80,12 +80,14 @@ def graph_svg(flows: Flows) -> str:
     True
     """
     edges = _edges(flows)
-    if not edges:
+    if not edges and not flows.invocations:
         return ""
     if len(edges) > _MOST_EDGES:
         largest = sorted(edges, key=lambda edge: -edges[edge])[:_MOST_EDGES]
         edges = {edge: count for edge, count in edges.items() if edge in set(largest)}
     nodes = dict.fromkeys(node for edge in edges for node in edge)
+    if len(nodes) < _MOST_EDGES:  # what has only failed has an edge of nothing
+        nodes.update(dict.fromkeys(_Node("function", name) for name in flows.invocations))
     ordered = sorted(nodes, key=lambda node: node.kind != "ingress")  # it comes first
     layout = lay_out(
         ordered,
