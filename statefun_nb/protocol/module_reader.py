@@ -113,11 +113,12 @@ def _check_once(documents: list[Document]) -> list[Document]:
     lines: dict[tuple[str, str], int] = {}
     for document in documents:
         role, name = document.key
-        first = lines.setdefault(document.key, document.line)
-        if first != document.line:
+        if document.key in lines:  # the lines may be one: of a list in brackets, or by an alias
+            first = lines[document.key]
             raise LineError(
                 document.line, f"the {role} {name} is declared twice, in line {first} too"
             )
+        lines[document.key] = document.line
     return documents
 
 

@@ -293,6 +293,19 @@ def test_a_module_whose_lists_have_other_names_says_so():
         read_module(text)
 
 
+IN_ONE_LINE = '{function: {meta: {kind: http, type: a/b}, spec: {endpoint: "http://x:%d/"}}}'
+
+
+@pytest.mark.parametrize(
+    "functions",
+    [f"[{IN_ONE_LINE % 1}, {IN_ONE_LINE % 2}]", f"[&f {IN_ONE_LINE % 1}, *f]"],
+    ids=["two", "alias"],
+)
+def test_a_function_that_is_declared_twice_in_one_line_is_refused(functions):
+    with pytest.raises(sf.DeclarationError, match="line 2: the endpoint a/b is declared twice"):
+        read_module(f'version: "2.0"\nmodule: {{spec: {{functions: {functions}}}}}\n')
+
+
 def test_states_that_are_declared_alike_are_one():
     (document,) = read_module(OF_1.replace("- owner", "- items"))
     assert [each.name for each in state_specs(document)] == ["items"]
