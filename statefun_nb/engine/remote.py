@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ..address import SdkAddress
 from ..errors import EngineError, ProtocolError
@@ -19,10 +19,12 @@ from ..protocol.relayed import with_cause
 from ..protocol.v3 import decode_reply, encode_missing
 from ..sdk.registry import StatefulFunctions
 from ..sdk.statuses import OCTETS
+from ..tables import shorten
 from ..trace.own_tasks import OwnTask
 from ..trace.remote import RemoteTrace, TracedRequest
 from .answers import Answer
-from .transport import HttpClient, Transport, back_off, is_of_socket
+from .transport import HttpClient, Transport, back_off
+from .urls import check_url
 
 __all__ = ["Answered", "RemoteCalls", "RemoteEndpoint", "RemoteTransport"]
 
@@ -63,28 +65,38 @@ class RemoteEndpoint(NamedTuple):
         transport = spec.get("transport") or {}
         # The code's default, where the runtime's pages name the other one.
         netty = document.kind.endswith("v2/http") and transport.get("type", _ASYNC) == _ASYNC
-        times = spec.get("timeouts") or transport.get("timeouts") or transport
-        call, connect = (120.0, 20.0) if netty else (60.0, 10.0)
-        try:
-            if urlsplit(url).scheme not in ("http", "https") and not is_of_socket(url):
-                raise ValueError(
-                    f"urlPathTemplate {url!r}: StateFun calls http, https, and "
-                    "http+unix:// with the path of a socket that ends with .sock"
-                )
+        holders: dict[tuple[str, ...], dict[str, Any]] = {
+            ("timeouts",): spec.get("timeouts") or {},
+            ("transport", "timeouts"): transport.get("timeouts") or {},
+            ("transport",): transport,
+        }
+        holder = next((path for path, held in holders.items() if held), ("transport",))
+        times = {"call": 120.0, "connect": 20.0} if netty else {"call": 60.0, "connect": 10.0}
+        with _naming(document, "urlPathTemplate"):
+            check_url(url)
+        with _naming(document, "maxNumBatchRequests"):
             if not str(limit).lstrip("-").isdecimal():
-                raise ValueError(f"maxNumBatchRequests {limit!r} is not a number")
-            call = seconds(times["call"]) if "call" in times else call
-            connect = seconds(times["connect"]) if "connect" in times else connect
-        except ValueError as error:
-            raise EngineError(f"{document.where}: {error}") from error
+                raise ValueError(f"{shorten(repr(limit))} is not a number")
+        for key in times.keys() & holders[holder].keys():
+            with _naming(document, *holder, key):
+                times[key] = seconds(holders[holder][key])
         of_2 = document.kind == OLDER_ENDPOINT
         protocol, states = (2, state_specs(document)) if of_2 else (3, ())
         name, most = str(spec["functions"]), max(int(limit), 0)
-        return cls(name, url, most, call, connect, protocol, states)
+        return cls(name, url, most, times["call"], times["connect"], protocol, states)
 
     def url_of(self, typename: str) -> str:
         """The URL that serves a function type."""
         return self.url.replace("{function.name}", typename.partition("/")[2])
+
+
+@contextlib.contextmanager
+def _naming(document: Document, *path: str) -> Iterator[None]:
+    """What is wrong with a setting is said with its name, and its line."""
+    try:
+        yield
+    except ValueError as error:
+        raise EngineError(f"{document.where_of(*path)}: {error}") from error
 
 
 class RemoteCalls:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..tables import shorten
+from .module_yaml import Setting
 
 __all__ = [
     "LineError",
@@ -15,6 +16,7 @@ __all__ = [
     "lines_of",
     "node_pairs",
     "pairs",
+    "settings_of",
     "value_of",
 ]
 
@@ -84,3 +86,19 @@ def value_of(node: Any) -> Any:
 def lines_of(node: Any) -> dict[str, int]:
     """The line of each key of a mapping."""
     return {key.value: line_of(key) for key, _ in node_pairs(node) if isinstance(key.value, str)}
+
+
+# The settings whose own settings are used here.
+_HOLDERS = {("timeouts",), ("transport",), ("transport", "timeouts")}
+
+
+def settings_of(spec: Any, above: tuple[str, ...] = ()) -> dict[tuple[str, ...], Setting]:
+    """Where each setting of a spec is, by the keys that lead to it."""
+    found = {}
+    for key, value in node_pairs(spec):
+        if isinstance(key.value, str):
+            path = (*above, key.value)
+            found[path] = Setting(key.value, line_of(key))
+            if path in _HOLDERS:
+                found |= settings_of(value, path)
+    return found

@@ -28,6 +28,7 @@ from .module_nodes import (
     line_of,
     lines_of,
     pairs,
+    settings_of,
     value_of,
 )
 from .module_yaml import (
@@ -36,6 +37,8 @@ from .module_yaml import (
     KINESIS_EGRESS,
     KINESIS_INGRESS,
     OLDER_ENDPOINT,
+    Setting,
+    Settings,
 )
 
 __all__ = [
@@ -57,6 +60,7 @@ class Part(NamedTuple):
     kind: str
     spec: dict[str, Any]
     node: Any
+    settings: Settings
     notes: tuple[str, ...] = ()
 
 
@@ -192,7 +196,7 @@ def _parts_of_3_0(spec: Any, notes: list[str]) -> list[Part]:
             value, body = _spec(item, singular, old, names_of(_NEWER[old]) - {"id"})
             if "id" in meta:
                 value = {"id": meta["id"], **value}
-            parts.append(Part(_NEWER[old], value, body, tuple(item.notes)))
+            parts.append(Part(_NEWER[old], value, body, settings_of(body), tuple(item.notes)))
     return parts
 
 
@@ -219,6 +223,11 @@ TIMEOUTS = {
     "writeTimeout": "write",
 }
 _OF_FUNCTION = ("endpoint", "states", "maxNumBatchRequests", *TIMEOUTS)
+# What is called otherwise today.
+_TODAY: dict[str, tuple[str, ...]] = {
+    "endpoint": ("urlPathTemplate",),
+    **{key: ("timeouts", name) for key, name in TIMEOUTS.items()},
+}
 _OF_STATE = ("name", "expireAfter", "expireMode")
 
 
@@ -264,7 +273,12 @@ def _function(item: _Item) -> Part:
         spec["states"] = _states(states, item.notes)
     if "maxNumBatchRequests" in value:
         spec["maxNumBatchRequests"] = value["maxNumBatchRequests"]
-    return Part(OLDER_ENDPOINT, spec, body, tuple(item.notes))
+    settings = {
+        _TODAY.get(key, (key,)): Setting(key, line)
+        for key, line in lines_of(body).items()
+        if key in _OF_FUNCTION
+    }
+    return Part(OLDER_ENDPOINT, spec, body, settings, tuple(item.notes))
 
 
 def _states(node: Any, notes: list[str]) -> list[dict[str, Any]]:
@@ -331,7 +345,7 @@ def _io(item: _Item, singular: str) -> Part:
         if (millis := rest.pop("transactionTimeoutMillis", None)) is not None:
             rest["transactionTimeout"] = f"{millis}ms"
         spec["deliverySemantic"] = rest
-    return Part(today, spec, body, tuple(item.notes))
+    return Part(today, spec, body, settings_of(body), tuple(item.notes))
 
 
 def _sources(node: Any, name: str, body: Any, notes: list[str]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from ..address import parse_typename
 from ..errors import DeclarationError
 from ..tables import shown
 from .module_kinds import FIELDS, KINDS, names_of
-from .module_nodes import LineError, has_not, line_of, lines_of, pairs, value_of
+from .module_nodes import LineError, has_not, line_of, lines_of, pairs, settings_of, value_of
 from .module_older import OLDER_KEYS, parts_of_module
 from .module_yaml import KAFKA_PLACE, MODULE_YAML, Document
 
@@ -100,8 +100,8 @@ def _documents(text: str) -> list[Document]:
     for node in nodes:
         value = value_of(node)
         if isinstance(value, dict) and "kind" not in value and OLDER_KEYS & value.keys():
-            for kind, spec, part, notes in parts_of_module(node):
-                document = Document(kind, spec, line_of(part), notes=notes)
+            for kind, spec, part, settings, notes in parts_of_module(node):
+                document = Document(kind, spec, line_of(part), notes=notes, settings=settings)
                 documents.append(_checked(document, lines_of(part), part))
         elif value is not None:
             documents.append(_document(value, node))
@@ -173,8 +173,9 @@ def _document(value: Any, node: Any) -> Document:
         for key in value
         if key not in ("kind", "spec")
     )
-    spec_lines = lines_of(dict(pairs(node))["spec"])
-    return _checked(Document(kind, spec, start, notes=notes), spec_lines, node)
+    spec_node = dict(pairs(node))["spec"]
+    document = Document(kind, spec, start, notes=notes, settings=settings_of(spec_node))
+    return _checked(document, lines_of(spec_node), node)
 
 
 def _checked(document: Document, lines: dict[str, int], node: Any) -> Document:

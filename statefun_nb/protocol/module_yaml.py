@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..address import parse_typename
@@ -10,6 +10,8 @@ from ..errors import DeclarationError
 
 __all__ = [
     "Document",
+    "Setting",
+    "Settings",
     "covers",
     "http_endpoint",
     "merged",
@@ -32,6 +34,17 @@ PLAYGROUND_INGRESS = "io.statefun.playground.v1/ingress"
 PLAYGROUND_EGRESS = "io.statefun.playground.v1/egress"
 
 
+class Setting(NamedTuple):
+    """Where a setting is, and what it is called there: before 3.0 some had other names."""
+
+    name: str
+    line: int
+
+
+Settings = Mapping[tuple[str, ...], Setting]  # by the names of today that lead to each
+_NO_SETTINGS: Settings = {}
+
+
 class Document(NamedTuple):
     """One document; ``line`` is where it starts, from 1, in the file of that name."""
 
@@ -40,11 +53,17 @@ class Document(NamedTuple):
     line: int = 0
     file: str = MODULE_YAML
     notes: tuple[str, ...] = ()  # what is in it, and the runtime will ignore
+    settings: Settings = _NO_SETTINGS
 
     @property
     def where(self) -> str:
         """Where it is, for errors."""
         return f"{self.file}, line {self.line}"
+
+    def where_of(self, *path: str) -> str:
+        """Where a setting of it is, and its name, for errors."""
+        name, line = self.settings.get(path, (path[-1], self.line))
+        return f"{self.file}, line {line}: {name}"
 
     @property
     def key(self) -> tuple[str, str]:

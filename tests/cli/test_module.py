@@ -136,13 +136,19 @@ def test_convert_writes_one_of_today_and_says_what_the_functions_have_to_do(writ
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (("http+unix:///run/cart.sock/statefun", "ftp://127.0.0.1/"), "line 12: urlPathTemplate"),
-        (("/run/cart.sock/", "/run/cart/"), "line 12: urlPathTemplate"),
+        (
+            ("http+unix:///run/cart.sock/statefun", "ftp://127.0.0.1/"),
+            "line 12: endpoint: StateFun",
+        ),
+        (("/run/cart.sock/", "/run/cart/"), "line 12: endpoint: StateFun"),
         (
             ("connectTimeout", "maxNumBatchRequests: many\n            connectTimeout"),
             "'many' is not",
         ),
-        (("connectTimeout: 5s", "connectTimeout: soon"), "'soon' is not a duration"),
+        (
+            ("connectTimeout: 5s", "connectTimeout: soon"),
+            "line 20: connectTimeout: 'soon' is not a duration",
+        ),
         (("type: shop/cart", "type: shop/*"), "line 10: 'shop/*': before 3.0"),
     ],
 )

@@ -381,14 +381,17 @@ def test_records_from_before_the_port_was_opened_are_offered(functions, ports):
             "kind: io.statefun.playground.v1/egress\nspec: {port: 1, topics: t}\n",
             "topics is a list",
         ),
-        (endpoint(1).replace("http://", "http+unix://"), "line 1: .* calls http, https, and"),
+        (
+            endpoint(1).replace("http://", "http+unix://"),
+            "line 2: urlPathTemplate: .* calls http, https, and",
+        ),
         (
             (
                 "kind: io.statefun.endpoints.v1/http\n"
                 "spec: {functions: a/b, urlPathTemplate: 'http://x',"
                 " timeouts: {call: soon}}\n"
             ),
-            "line 1: 'soon' is not a duration",
+            "line 2: call: 'soon' is not a duration",
         ),
         (
             (
@@ -396,7 +399,7 @@ def test_records_from_before_the_port_was_opened_are_offered(functions, ports):
                 "spec: {functions: a/b, urlPathTemplate: 'http://x',"
                 " maxNumBatchRequests: many}\n"
             ),
-            "maxNumBatchRequests 'many' is not a number",
+            "line 2: maxNumBatchRequests: 'many' is not a number",
         ),
     ],
 )
@@ -404,6 +407,42 @@ def test_documents_that_this_engine_cannot_serve(functions, text, message):
     with (
         sf.start(port=0, functions=functions) as session,
         pytest.raises(sf.EngineError, match=message),
+    ):
+        session.load_module(text)
+
+
+NETTY = """\
+kind: io.statefun.endpoints.v2/http
+spec:
+  functions: a/b
+  urlPathTemplate: http://x/
+  maxNumBatchRequests: 10
+  transport:
+    timeouts:
+      call: 1min
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("1min", "PT1M"), "line 8: call: 'PT1M' is not a duration"),
+        (("call: 1min", "connect: PT1M"), "line 8: connect: 'PT1M' is not a duration"),
+        (("timeouts:\n      call: 1min", "call: PT1M"), "line 7: call: 'PT1M' is not a duration"),
+        (("http://x/", "localhost:80"), "line 4: urlPathTemplate: .*, not 'localhost:80'"),
+        (("http://x/", "ftp://x/"), "line 4: urlPathTemplate: .*, not 'ftp://x/'"),
+        (("http://x/", "http://[::1"), r"line 4: urlPathTemplate: 'http://\[::1' can never"),
+        (("10\n", "many\n"), "line 5: maxNumBatchRequests: 'many'"),
+    ],
+)
+def test_a_wrong_setting_of_an_endpoint_is_named_with_its_line_and_its_value(
+    functions, change, says
+):
+    text = NETTY.replace(*change)
+    assert text != NETTY
+    with (
+        sf.start(port=0, functions=functions) as session,
+        pytest.raises(sf.EngineError, match=says),
     ):
         session.load_module(text)
 
