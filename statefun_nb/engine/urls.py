@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
 from ..tables import shorten
 from .transport import is_of_socket
 
 __all__ = ["check_url"]
+
+_LONGEST_LABEL = 63  # of what stands between the dots of a host, by the rules of DNS
 
 
 def check_url(url: str) -> None:
@@ -21,6 +24,9 @@ def check_url(url: str) -> None:
     Examples
     --------
     >>> check_url("http://{function.name}.shop.svc:8000/statefun")
+    >>> check_url("http://x:80x/")
+    Traceback (most recent call last):
+    ValueError: 'http://x:80x/' can never be called: its port is no number from 1 to 65535
     """
     if is_of_socket(url):
         return
@@ -35,7 +41,21 @@ def check_url(url: str) -> None:
 
 def _why_never(url: str) -> str:
     try:
-        urlsplit(url)
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if "[" in parts.netloc:  # urlsplit itself looks into it from Python 3.11 on
+            IPv6Address(host)
     except ValueError as error:
         return f"its host is no address ({error})"
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        return "its port is no number from 1 to 65535"
+    if not host:
+        return "it names no host"
+    labels = host.removesuffix(".").split(".")
+    if not all(0 < len(label) <= _LONGEST_LABEL for label in labels):
+        return f"its host has a part that is empty, or longer than {_LONGEST_LABEL} letters"
     return ""

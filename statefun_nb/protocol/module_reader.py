@@ -191,9 +191,11 @@ def _checked(document: Document, lines: dict[str, int], node: Any) -> Document:
         has_not(lines.get(key, start), kind, key, names) for key in spec if key not in names
     )
     for key, wanted in _SHAPES.items():
-        if key in spec and not isinstance(spec[key], wanted):
-            what = "text" if wanted is str else "names and values"
-            raise LineError(lines.get(key, start), f"{key}: takes {what}, not {shown(spec[key])}")
+        if key in spec:
+            _check_shape(document, spec[key], wanted, key)
+    timeouts = spec.get("transport", {}).get("timeouts")
+    if timeouts is not None:  # without a value it is as if it was left out
+        _check_shape(document, timeouts, dict, "transport", "timeouts")
     _check_names(document, lines)
     return document._replace(notes=document.notes + notes)
 
@@ -205,6 +207,13 @@ _SHAPES: dict[str, type] = {
     "transport": dict,
     "timeouts": dict,
 }
+
+
+def _check_shape(document: Document, value: Any, wanted: type, *path: str) -> None:
+    if not isinstance(value, wanted):
+        name, line = document.setting(*path)
+        what = "text" if wanted is str else "names and values"
+        raise LineError(line, f"{name}: takes {what}, not {shown(value)}")
 
 
 def _stands_there(missing: Iterable[str], found: Iterable[str]) -> str:

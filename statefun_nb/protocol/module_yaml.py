@@ -60,9 +60,13 @@ class Document(NamedTuple):
         """Where it is, for errors."""
         return f"{self.file}, line {self.line}"
 
+    def setting(self, *path: str) -> Setting:
+        """Where a setting of it is; where the document begins when that is not known."""
+        return self.settings.get(path) or Setting(path[-1], self.line)
+
     def where_of(self, *path: str) -> str:
         """Where a setting of it is, and its name, for errors."""
-        name, line = self.settings.get(path, (path[-1], self.line))
+        name, line = self.setting(*path)
         return f"{self.file}, line {line}: {name}"
 
     @property

@@ -432,6 +432,16 @@ spec:
         (("http://x/", "localhost:80"), "line 4: urlPathTemplate: .*, not 'localhost:80'"),
         (("http://x/", "ftp://x/"), "line 4: urlPathTemplate: .*, not 'ftp://x/'"),
         (("http://x/", "http://[::1"), r"line 4: urlPathTemplate: 'http://\[::1' can never"),
+        (("http://x/", "'http://'"), "line 4: .* it names no host"),
+        (("http://x/", "http://:80/"), "line 4: .* it names no host"),
+        (("http://x/", "http:/x"), "line 4: .* it names no host"),
+        (("http://x/", "http://x:99999/"), "line 4: .* its port is no number from 1 to 65535"),
+        (("http://x/", "http://x:0/"), "line 4: .* its port is no number from 1 to 65535"),
+        (("http://x/", "http://127.0.0.1:80x/"), "line 4: .* its port is no number"),
+        (("http://x/", "http://[1]/"), "line 4: .* its host is no address"),
+        (("http://x/", "http://[::x]/"), "line 4: .* its host is no address"),
+        (("http://x/", "http://a..b/"), "line 4: .* a part that is empty, or longer than 63"),
+        (("http://x/", f"http://a.{'b' * 64}/"), "line 4: .* a part that is empty, or longer"),
         (("10\n", "many\n"), "line 5: maxNumBatchRequests: 'many'"),
     ],
 )
@@ -445,6 +455,25 @@ def test_a_wrong_setting_of_an_endpoint_is_named_with_its_line_and_its_value(
         pytest.raises(sf.EngineError, match=says),
     ):
         session.load_module(text)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "HTTP://X",
+        "https://u:p@x.:443/a?b=c#d",
+        "http://[::1]:80/",
+        "http://é.example/é",
+        f"http://{'a' * 63}/",
+        "http://{function.name}.shop.svc:80/",
+        "http://my_host:/{function.name}",
+        "http+unix:///run/a..b.sock/x",
+    ],
+)
+def test_a_url_that_can_be_called_is_taken(functions, url):
+    with sf.start(port=0, functions=functions) as session:
+        session.load_module(NETTY.replace("http://x/", f"'{url}'"))
+        assert session.module_yaml()
 
 
 def test_a_taken_port_opens_none_of_the_others(functions, ports):

@@ -113,6 +113,10 @@ def test_what_is_wrong_in_a_module_of_3_0_is_named(change, says):
             "line 3: a typename",
         ),
         (f"kind: {ENDPOINT}\nspec:\n  functions: a/b\n  urlPathTemplate: 5\n", "line 4: .* text"),
+        (
+            f"{SPEC}  functions: a/b\n  urlPathTemplate: x\n  transport:\n    timeouts: [1]\n",
+            "line 6: timeouts: takes names and values",
+        ),
         ("kind: [a]\nspec: {}\n", "line 1: a document has a kind"),
         ("? [a]\n: b\n", "line 1"),
         ("kind: a/b\nspec: 2001-02-30\n", "line 1"),
