@@ -208,7 +208,7 @@ async def _answer_of_scope(
     service: _Service, scope: dict[str, Any], receive: Receive
 ) -> _Answer | None:
     """The answer; None when nobody waits for it any more."""
-    headers = dict(scope["headers"])
+    headers = dict(scope.get("headers") or ())
     content_type = headers.get(b"content-type")
     refused = service.refused(
         scope["method"],
@@ -223,7 +223,7 @@ async def _answer_of_scope(
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
-        body += message.get("body", b"")
+        body += message.get("body") or b""
         more = message.get("more_body", False)
         if len(body) > _LONGEST:
             return _Answer.of(

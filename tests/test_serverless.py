@@ -246,6 +246,25 @@ def test_a_content_type_that_is_no_text_is_none_that_is_taken(declared):
     assert "the content type is" in body.decode()
 
 
+def test_what_asgi_lets_a_server_leave_out_may_be_left_out(declared):
+    messages = [
+        {"type": "http.request", "body": None, "more_body": True},
+        {"type": "http.request", "more_body": True},
+        {"type": "http.request", "body": OF_3},
+    ]
+    sent = []
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/"}
+    asyncio.run(asgi_app(declared)(scope, receive, send))
+    assert sent[0]["status"] == 200
+
+
 def test_who_goes_away_is_not_answered_and_its_function_is_stopped(functions):
     ended = []
 
