@@ -125,7 +125,7 @@ def _answer_of_event(service: _Service, event: Mapping[str, Any]) -> _Answer:
             method, path = event["httpMethod"], event["path"]
         else:
             method, path = event["requestContext"]["http"]["method"], event["rawPath"]
-        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        headers = _headers_of(event)
         body = event.get("body")
     except (KeyError, TypeError, AttributeError):
         return _no_event()
@@ -158,6 +158,19 @@ def _answer_of_event(service: _Service, event: Mapping[str, Any]) -> _Answer:
         return started
     outcome = started.outcome
     return started.answer(outcome if isinstance(outcome, Outcome) else run(outcome))
+
+
+def _headers_of(event: Mapping[str, Any]) -> dict[str, Any]:
+    """By names in small letters; a load balancer may send lists of values, and nothing else."""
+    found = event.get("headers")
+    if found is None:
+        lists = (event.get("multiValueHeaders") or {}).items()
+        found = {
+            name: values[-1] if isinstance(values, list) else values
+            for name, values in lists
+            if values
+        }
+    return {name.lower(): value for name, value in (found or {}).items()}
 
 
 def _no_event() -> _Answer:

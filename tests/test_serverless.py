@@ -212,6 +212,7 @@ def test_a_body_that_is_not_base64_is_a_byte_a_character(declared, host):
         ({}, "no event of a function URL"),
         ({"Records": []}, "no event of a function URL"),
         ({"httpMethod": "POST", "path": "/", "headers": [1]}, "no event of a function URL"),
+        ({"httpMethod": "POST", "path": "/", "multiValueHeaders": [1]}, "no event of a function"),
         (
             {"httpMethod": "POST", "path": "/", "body": "%%", "isBase64Encoded": True},
             "cannot be read",
@@ -244,6 +245,25 @@ def test_a_content_type_that_is_no_text_is_none_that_is_taken(declared):
     status, _, body = of_lambda(lambda_handler(declared)(event, None))
     assert status == 415
     assert "the content type is" in body.decode()
+
+
+@pytest.mark.parametrize("without", [{}, {"headers": None}])
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [([OCTETS], 200), (["text/plain"], 415), (["text/plain", OCTETS], 200), ([], 200), (None, 200)],
+)
+def test_headers_of_several_values_are_headers_too(declared, without, values, status):
+    event = {
+        "httpMethod": "POST",
+        "path": "/",
+        "multiValueHeaders": {"Content-Type": values},
+        "body": base64.b64encode(OF_3).decode(),
+        "isBase64Encoded": True,
+        **without,
+    }
+    assert of_lambda(lambda_handler(declared)(event, None))[0] == status
+    both = {**event, "headers": {"content-type": OCTETS}}
+    assert of_lambda(lambda_handler(declared)(both, None))[0] == 200
 
 
 def test_what_asgi_lets_a_server_leave_out_may_be_left_out(declared):
