@@ -63,19 +63,19 @@ def _text(node: ast.expr) -> str:
     return "…"
 
 
-def rows() -> dict[str, list[str]]:
+def rows() -> list[tuple[str, list[str]]]:
     """The texts on the page, each with the other cells of its row."""
-    found = {}
+    found: list[tuple[str, list[str]]] = []
     for line in PAGE.read_text(encoding="utf-8").splitlines():
         if line.startswith("| `"):
             cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("| "))]
-            for text in re.findall(r"`` (.+?) ``|`([^`]+)`", cells[0]):
-                found["".join(text).replace("\\|", "|")] = cells[1:]
+            texts_of_row = re.findall(r"`` (.+?) ``|`([^`]+)`", cells[0])
+            found += [("".join(text).replace("\\|", "|"), cells[1:]) for text in texts_of_row]
     return found
 
 
 if __name__ == "__main__":
-    known = rows() if PAGE.exists() else {}
+    known = dict(rows()) if PAGE.exists() else {}
     for text, place in texts().items():
         if text not in known:
             quoted = f"`` {text} ``" if "`" in text else f"`{text}`"

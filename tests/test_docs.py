@@ -7,6 +7,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -75,9 +76,10 @@ def commands(parser, *words):
 
 
 def test_the_page_of_errors_has_each_text_of_the_code_with_cause_and_cure():
-    known = rows()
+    known = dict(rows())
     assert texts().keys() == known.keys(), "python docs/error_texts.py prints the rows that lack"
     assert all(len(cells) == 2 and cells[0] for cells in known.values())
+    assert not [text for text, times in Counter(text for text, _ in rows()).items() if times > 1]
 
 
 @pytest.mark.parametrize(
