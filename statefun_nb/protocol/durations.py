@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..tables import shorten
+
 __all__ = ["seconds"]
 
 # Of Flink's durations: what each unit is in seconds.
@@ -31,7 +33,8 @@ def seconds(text: Any) -> float:
     >>> seconds("2 min"), seconds("500ms")
     (120.0, 0.5)
     """
-    match = re.fullmatch(r"\s*(\d+)\s*([a-z]*)\s*", str(text))
+    # Flink's number is a long, of 19 digits at most; one of hundreds would be no float, either.
+    match = re.fullmatch(r"\s*(\d{1,19})\s*([a-z]*)\s*", str(text))
     if match is None or (match[2] or "ms") not in _UNITS:
-        raise ValueError(f"{text!r} is not a duration: write 30s, 2min or 500ms")
+        raise ValueError(f"{shorten(repr(text))} is not a duration: write 30s, 2min or 500ms")
     return float(int(match[1]) * _UNITS[match[2] or "ms"])
