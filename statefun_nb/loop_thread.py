@@ -213,13 +213,7 @@ class LoopThread:
             raise
 
     def launch(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """Run a coroutine on the loop, without waiting, in a task of the session's own.
-
-        Raises
-        ------
-        SessionError
-            When the loop has been stopped.
-        """
+        """Start a coroutine in a task of its own; SessionError when the loop has been stopped."""
         try:
             return Context().run(asyncio.run_coroutine_threadsafe, coroutine, self.loop)
         except RuntimeError as error:
@@ -394,8 +388,7 @@ class LoopThread:
                 + (f": {runs}; {CURE}" if runs else "")
             ) from None
         except BaseException:
-            # What the work raised; or that a function waits for this thread, where nobody would
-            # hear of what the work comes to.
+            # What the work raised, or a function waits for this thread: nobody would hear of it.
             future.cancel()
             raise
 

@@ -256,8 +256,7 @@ class Driver:
         requests = list(self._requests)
         for request in requests:
             request.cancel()
-        if requests:
-            await asyncio.gather(*requests, return_exceptions=True)
+        await asyncio.gather(*requests, return_exceptions=True)
         self._keep()
         for waiter in self._waiters:
             if not waiter.future.done():

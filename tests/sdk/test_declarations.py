@@ -304,3 +304,8 @@ def test_a_function_of_a_set_that_is_not_served_is_told_how_to_be(functions):
             session.send("a/b", "x", 1)
         session.wait_idle()
         assert re.search(cure, session.parked[0].reason)
+
+
+def test_a_type_in_quotation_marks_is_said_so(functions):
+    with pytest.raises(sf.DeclarationTypeError, match=r"write \{'total': float\}, without quotat"):
+        sf.function("d/f", state={"total": "float"}, functions=functions)  # type: ignore[dict-item]

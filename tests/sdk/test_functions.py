@@ -167,6 +167,7 @@ def test_a_wrong_declaration_says_what_and_leaves_nothing_behind(
         (lambda ctx: ctx.send("cd", "x", 1), "namespace/name"),
         (lambda ctx: ctx.send("c/d", 5, 1), "must be a string"),
         (lambda ctx: ctx.send("c/d"), "given only 'c/d'"),
+        (lambda ctx: ctx.send_after(timedelta(1), "c/d", "x"), "given only 'c/d'.*, 'x'"),
         (
             lambda ctx: ctx.send(ctx.address, 1),
             r"write address\.typename, address\.id and the value",

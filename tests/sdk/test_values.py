@@ -473,7 +473,7 @@ def test_an_instance_of_an_earlier_definition_is_taken_where_it_fits():
     read = again(first([1]), second)
     assert (type(read), read) == (second, second([1], "nobody"))
     with pytest.raises(
-        sf.ConversionTypeError, match=r"earlier definition of Cart.*owner is missin"
+        sf.ConversionTypeError, match=r"another definition of Cart.*owner is missin"
     ):
         again(first([1]), third)
     # Inside of another class, too, whose cell was not run again.

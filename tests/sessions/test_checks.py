@@ -218,3 +218,29 @@ def test_without_a_trace_nothing_is_counted_as_right(functions):
             with pytest.raises(sf.CheckFailed, match=r"keeps no trace \(trace=False\)"):
                 session.check("k/bad", "a").failed(times)
         assert session.status().errors == 2
+
+
+def test_what_was_deleted_is_told_by_whom(functions):
+    @sf.function("c/loan", state={"due": int}, functions=functions)
+    def loan(ctx, message):
+        if message.value == "back":
+            del ctx.storage.due
+        elif message.value == "late":
+            raise ValueError("too late")
+        else:
+            ctx.storage.due = 1
+
+    with sf.start(port=0, functions=functions) as session:
+        for value in ("lend", "back"):
+            session.send("c/loan", "x", value)
+            session.wait_idle()
+        with pytest.raises(sf.CheckFailed, match="nothing; invocation 2 deleted it, for the mess"):
+            session.check("c/loan", "x").state(due=1)
+        session.send("c/loan", "y", "back")
+        session.wait_idle()
+        with pytest.raises(sf.CheckFailed, match="invoked once: does it write its state"):
+            session.check("c/loan", "y").state(due=1)
+        session.send("c/loan", "y", "late")
+        session.wait_idle()
+        with pytest.raises(sf.CheckFailed, match=r"nothing; .*too late"):
+            session.check("c/loan", "y").state(due=1)

@@ -141,3 +141,15 @@ def test_after_the_end_it_is_still_there(session):
     session.wait_idle()
     session.stop()
     assert "stopped" in snapshot_fragment(session)
+
+
+def test_a_function_that_has_only_failed_is_in_the_picture(functions):
+    @sf.function("g/bad", functions=functions)
+    def bad(ctx, message):
+        raise ValueError("always")
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("g/bad", "x", 1)
+        session.wait_idle()
+        (picture,) = Elements(snapshot_fragment(session)).pictures
+    assert "✗ 1 error" in base64.b64decode(picture.partition(",")[2]).decode()
