@@ -71,8 +71,10 @@ class HttpServer:
         server, self._server = self._server, None
         if server is None:
             return
-        await _stop_accepting(server)
-        server.close()
+        try:
+            await _stop_accepting(server)
+        finally:  # also when whoever waits for it waits no more: it would listen for ever
+            server.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
         for connection in tuple(self.connections):

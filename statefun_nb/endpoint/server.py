@@ -51,6 +51,7 @@ __all__ = ["Endpoint"]
 
 # How many ports after the wanted one are tried before giving up.
 PORTS_TRIED = 100
+_STOP_SECONDS = 60.0  # for the loop to come to it: on a machine that is busy it has long turns
 
 
 class Endpoint:
@@ -181,7 +182,7 @@ class Endpoint:
     def stop(self, grace: float = 1.0) -> None:
         """Stop listening; requests being served get ``grace`` seconds, then are cancelled."""
         if self._listening:
-            self._thread.run(self.close(grace), timeout=grace + 10)
+            self._thread.run(self.close(grace), timeout=grace + _STOP_SECONDS)
 
     def abandon(self) -> None:
         """Give the port back, when the loop's thread has ended without ``close``."""

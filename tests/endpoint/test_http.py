@@ -389,6 +389,21 @@ def test_stopping_does_not_wait_longer_than_its_grace(endpoint, functions):
         assert time.monotonic() - begin < 30
 
 
+def test_a_stop_that_is_given_up_gives_the_port_back(endpoint):
+    """Whoever waits for it may have to wait longer than it does: the loop has other work."""
+
+    async def given_up():
+        closing = asyncio.get_running_loop().create_task(endpoint.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+
+    endpoint._thread.run(given_up())
+    with socket.socket() as sock:
+        assert sock.connect_ex(("127.0.0.1", endpoint.port))
+
+
 def test_a_taken_port_moves_to_the_next_one(endpoint, functions):
     with LoopThread("statefun_nb") as thread:
         other = Endpoint(TracedHandler(functions, None), thread)
