@@ -136,7 +136,7 @@ def _state(arguments: argparse.Namespace) -> Any:
 
 
 def _egress(arguments: argparse.Namespace) -> Any:
-    return running_session().egress(arguments.typename)[-arguments.n :]
+    return running_session().egress(arguments.typename).last(arguments.n)
 
 
 def _parked(_: argparse.Namespace) -> Any:

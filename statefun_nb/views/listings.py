@@ -111,6 +111,10 @@ class EgressRecords(_Listing[EgressRecord]):
         of_one = "; those of one egress are s.egress(typename)"
         return _decoded(at(self._records, index, "egress record", hint=of_one))
 
+    def last(self, count: int) -> EgressRecords:
+        """The last of them, which show as a table, too; a slice is a plain list."""
+        return EgressRecords(self._records[-count:], self.egress, self.others)
+
     def __len__(self) -> int:
         return len(self._records)
 

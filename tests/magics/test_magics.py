@@ -51,6 +51,8 @@ def test_a_session_by_magics_alone(shell, capsys):
     assert statefun(shell, "advance 1h").processed == 1
     assert statefun(shell, "state m/count") == {"a": {"total": 12}}
     assert [record.value for record in statefun(shell, "egress m/out")] == ["7", "12"]
+    assert "1 egress record of m/out" in repr(statefun(shell, "egress m/out -n 1"))
+    assert "there are some of m/out" in repr(statefun(shell, "egress m/other"))
     assert [each.seq for each in statefun(shell, "trace --type m/count -n 1")] == [2]
     assert statefun(shell, "status") == sf.session().status()
     statefun(shell, "pause")
