@@ -66,6 +66,8 @@ def hint_for(error: BaseException) -> str:
 
 def _of_python(text: str, line: str) -> str:
     """Of what Python says when something else was meant; ``line`` is the one that raised it."""
+    if "'coroutine'" in text:
+        return "a coroutine stands in the place of what it would return: did you forget `await`?"
     if "'NoneType'" in text:
         if _CALLER.search(line):
             return "ctx.caller is None where the message came from outside, as by s.send"

@@ -67,6 +67,21 @@ def test_all_others_say_enough():
     assert hint_for(RuntimeError("no")) == ""
 
 
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+def test_a_coroutine_that_is_reckoned_with_was_not_awaited(functions):
+    async def price():
+        return 1
+
+    @sf.function("a/sum", functions=functions)
+    async def adds_up(ctx, message):
+        return message.value + price()
+
+    with sf.start(port=0, functions=functions) as session:
+        session.send("a/sum", "x", 1)
+        session.wait_idle()
+        assert session.parked[0].reason.endswith("did you forget `await`?")
+
+
 class Handles(sf.StatefulFunction):
     n = sf.State(int)
     items = sf.State(list)
