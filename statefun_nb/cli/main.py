@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import io
 import json
@@ -32,7 +33,8 @@ from .grade import add_grade
 from .lab import add_lab
 from .module import add_module
 from .run_notebook import export_notebook
-from .serving import ended_by_signal, follow, load_functions, served
+from .serving import follow, load_functions, served
+from .signals import sigterm_as_ctrl_c
 from .terminal import Parser, give_up, plain, say, tell
 from .workshop import add_workshop
 
@@ -147,7 +149,7 @@ def _serve(options: argparse.Namespace) -> None:
         sys.stdout.reconfigure(line_buffering=True)  # what functions print, also in a log
     functions = load_functions(options.module)
     with (
-        ended_by_signal(),
+        contextlib.suppress(KeyboardInterrupt),  # which is how it ends
         served(functions, host=options.host, port=options.port, token=options.token) as endpoint,
     ):
         if options.json:
@@ -166,7 +168,7 @@ def _serve(options: argparse.Namespace) -> None:
 def _run_module(options: argparse.Namespace) -> None:
     functions = load_functions(options.functions) if options.functions else StatefulFunctions()
     with (
-        ended_by_signal(),
+        contextlib.suppress(KeyboardInterrupt),  # which is how it ends
         start(
             port=options.port,
             token=options.token,
@@ -227,11 +229,13 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, or 1 after an error; 130 after Ctrl-C, and 141 when nobody reads on, as
-        shells have it for a program that ends by SIGINT and SIGPIPE. (argparse ends with 2.)
+        The exit status: 0, or 1 after an error; 130 after Ctrl-C, 143 after SIGTERM, and 141 when
+        nobody reads on, as shells have it for a program that ends by SIGINT, SIGTERM and SIGPIPE.
+        (argparse ends with 2.)
     """
     words = sys.argv[1:] if arguments is None else arguments
     rest: list[str] = []
+    came: list[int] = []
     warnings.formatwarning = _warning_in_a_line
     if words[:1] == ["lab"] and "--" in words:  # what follows is for JupyterLab
         words, rest = words[: words.index("--")], words[words.index("--") + 1 :]
@@ -241,13 +245,14 @@ def main(arguments: list[str] | None = None) -> int:
         if unknown:
             hint = " (write -- before what is for JupyterLab)" if words[:1] == ["lab"] else ""
             parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
-        status: int = options.run(options) or 0
-        sys.stdout.flush()
+        with sigterm_as_ctrl_c() as came:
+            status: int = options.run(options) or 0
+            sys.stdout.flush()
     except StatefunError as error:
         say(f"statefun-nb: {error}")
         return 1
     except KeyboardInterrupt:  # whoever pressed Ctrl-C knows why it ended
-        return 128 + signal.SIGINT
+        return 128 + (signal.SIGTERM if came else signal.SIGINT)
     except BrokenPipeError:  # `| head`
         give_up()
         return 141

@@ -13,6 +13,7 @@ from ..cluster.release import OF_2, OF_3
 from ..errors import StatefunError, install_command
 from ..testing.lessons import lesson_names, participants_lesson
 from .doctor import Finding, examine
+from .signals import execute
 
 __all__ = ["examine_room", "lacking"]
 
@@ -102,7 +103,7 @@ def _kernel() -> Finding:
             resources={"metadata": {"path": folder}},
         )
         try:
-            client.execute(stdout=nowhere, stderr=nowhere)
+            execute(client, nowhere)
         except Exception as error:  # whatever keeps a kernel from running is told in a line
             words = str(error).strip().splitlines() or [type(error).__name__]
             fix = "jupyter execute 00_tour.ipynb shows all of it"

@@ -14,6 +14,7 @@ from ..errors import StatefunError
 from ..export.export import Exported, check_free
 from ..sessions import default as default_session
 from ..sessions.session import Session
+from .signals import execute
 
 if TYPE_CHECKING:
     from nbclient import NotebookClient
@@ -90,7 +91,7 @@ def _run(client: NotebookClient, notebook: Path) -> None:
         client.on_cell_start = begins
         try:
             with bar:
-                client.execute(stdout=words, stderr=words)
+                execute(client, words)
         except CellExecutionError as error:
             failed = next(n for n, cell in enumerate(cells, 1) if _has_failed(cell))
             where = f"{notebook}, cell {failed}: " if failed < len(cells) else ""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 from ..cells.places import place_of_traceback
@@ -30,7 +29,7 @@ from ..trace.traced import Serving, TracedHandler
 if TYPE_CHECKING:
     from ..sessions.session import Session
 
-__all__ = ["ended_by_signal", "follow", "load_functions", "served"]
+__all__ = ["follow", "load_functions", "served"]
 
 _log = logging.getLogger("statefun_nb")
 _GRACE = 10.0
@@ -166,18 +165,3 @@ def follow(session: Session, write: Callable[[str], object]) -> None:
                     missing.add(waits.address.typename)
                     write(f"{waits.address}: {waits.reason}")
         time.sleep(0.2)
-
-
-@contextlib.contextmanager
-def ended_by_signal() -> Iterator[None]:
-    """Ends what is in it at Ctrl-C or SIGTERM, as if it had come to its end."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        with contextlib.suppress(KeyboardInterrupt):
-            yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -257,7 +257,11 @@ def _pip_install(
         with subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         ) as pip:
-            said = _read_while(pip, wait)
+            try:
+                said = _read_while(pip, wait)
+            except BaseException:  # it would go on without anybody who wants it
+                pip.terminate()
+                raise
         if pip.returncode != 0:
             lines = [line for line in said.splitlines() if "ERROR" in line]
             reason = lines[-1] if lines else said.strip()[-300:]

@@ -429,3 +429,21 @@ def test_an_existing_cluster_has_the_name_it_was_asked_for_by(functions, name):
 
 def test_an_empty_incomplete_context_is_two_bytes_of_tag_and_no_length():
     assert encode_missing(()) == b"\xaa\x06\x00"
+
+
+def test_an_interrupt_ends_the_pip_that_fetches(tmp_path, monkeypatch):
+    pid = tmp_path / "pid"
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 600\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+
+    def interrupted_when_it_runs():
+        eventually(pid.exists)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        artifacts._pip_install("nothing", tmp_path / "cache" / "it", interrupted_when_it_runs)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+    assert not [*(tmp_path / "cache").iterdir()]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -268,15 +270,24 @@ def test_a_folder_without_notebooks_is_an_error(tmp_path, capsys, what):
     assert "notebook in" in (err := capsys.readouterr().err) or "is not a folder" in err
 
 
-def test_ctrl_c_leaves_no_process(tmp_path):
-    write_notebook(tmp_path / "a.ipynb", "import time\ntime.sleep(600)")
-    command = [sys.executable, "-m", "statefun_nb", "grade", str(tmp_path)]
-    grading = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_leave_nothing_behind(tmp_path, number):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    starts = "import subprocess, time\nsubprocess.Popen(['sleep', '600'])\ntime.sleep(600)"
+    write_notebook(tmp_path / "all" / "a.ipynb", starts)
+    grading = subprocess.Popen(
+        [sys.executable, "-m", "statefun_nb", "grade", str(tmp_path / "all")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
     me = psutil.Process(grading.pid)
-    eventually(lambda: any("ipykernel" in " ".join(p.cmdline()) for p in me.children(True)), 60)
+    eventually(lambda: any(each.name() == "sleep" for each in me.children(recursive=True)), 60)
     family = me.children(recursive=True)
-    grading.send_signal(2)
+    grading.send_signal(number)
     _, err = grading.communicate(timeout=60)
-    assert grading.returncode == 130
+    assert grading.returncode == 128 + number
     assert b"Traceback" not in err
     eventually(lambda: not any(each.is_running() for each in family), 30)
+    assert not [*temporary.glob("statefun_nb_grade_*")]
