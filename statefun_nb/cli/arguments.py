@@ -11,7 +11,7 @@ from ..endpoint.admission import is_token, new_token
 from ..errors import StatefunError
 from ..protocol.module_reader import LONGEST
 
-__all__ = ["a_path", "a_url", "add_token", "readable"]
+__all__ = ["a_path", "a_url", "add_token", "check_writable", "readable"]
 
 
 def add_token(parser: argparse.ArgumentParser) -> None:
@@ -85,3 +85,27 @@ def readable(path: Path) -> Path:
     except UnicodeDecodeError as error:
         raise StatefunError(f"cannot read {path}: it is not text in UTF-8") from error
     return path
+
+
+def check_writable(path: Path, *, as_folder: bool = False) -> None:
+    """Ask before any work whether a file, or a folder of files, can be written to a path.
+
+    The folder may lack, with those above it.
+
+    Raises
+    ------
+    StatefunError
+        When it cannot.
+    """
+    if path.exists():
+        place = path
+        if path.is_dir() != as_folder:
+            raise StatefunError(f"cannot write {path}: it is a {'file' if as_folder else 'folder'}")
+    else:
+        place = path.parent
+        while as_folder and not place.exists():
+            place = place.parent
+        if not place.is_dir():
+            raise StatefunError(f"cannot write {path}: {place} is not a folder")
+    if not os.access(place, os.W_OK):
+        raise StatefunError(f"cannot write {path}: nothing can be written to {place}")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 
 import shtab
 
 from ..cells.arguments import whole_number
 from ..cells.progress import progress_bar
 from ..errors import StatefunError
-from ..testing.grading import Limits, find_notebooks, grade
-from ..testing.reports import as_json, as_junit, as_table, names_of, write_feedback
-from .arguments import a_path
+from ..testing.grading import Graded, Limits, find_notebooks, grade
+from ..testing.reports import as_json, as_junit, as_table, feedback_pages, names_of
+from .arguments import a_path, check_writable
 from .terminal import tell
 
 __all__ = ["add_grade"]
@@ -56,6 +58,11 @@ def add_grade(parser: argparse.ArgumentParser) -> None:
 
 
 def _grade(options: argparse.Namespace) -> None:
+    for file in (options.json, options.junit):
+        if file:
+            check_writable(file)
+    if options.feedback:
+        check_writable(options.feedback, as_folder=True)
     paths = find_notebooks(options.folder, options.reference)
     limits = Limits(options.time, options.cell_time, options.memory << 20, options.network)
     with progress_bar(total=len(paths), unit=" notebooks", mininterval=0) as bar:
@@ -67,14 +74,32 @@ def _grade(options: argparse.Namespace) -> None:
             report=lambda _: bar.update(1),
         )
     names = names_of(graded, options.folder)
+    failed = _write(graded, names, options)
     tell(as_table(graded, names).lstrip("\n"))
-    if options.json:
-        options.json.write_text(as_json(graded, names), encoding="utf-8")
-    if options.junit:
-        options.junit.write_text(as_junit(graded, names), encoding="utf-8")
-    if options.feedback:
-        write_feedback(graded, names, options.feedback)
     if not options.network and not all(each.without_network or each.problem for each in graded):
         tell("The network was within reach: this platform, or container, does not let it be taken.")
     if all(each.problem for each in graded):
         raise StatefunError("none of these notebooks could be graded: the table says why")
+    if failed:
+        raise StatefunError(f"cannot write {'; '.join(failed)}")
+
+
+def _write(
+    graded: Sequence[Graded], names: Sequence[str], options: argparse.Namespace
+) -> list[str]:
+    """Write each report, whatever becomes of the others; which could not be written, and why."""
+    texts: dict[Path, str] = {}
+    if options.json:
+        texts[options.json] = as_json(graded, names)
+    if options.junit:
+        texts[options.junit] = as_junit(graded, names)
+    if options.feedback:
+        texts |= feedback_pages(graded, names, options.feedback)
+    failed = []
+    for path, text in texts.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            failed.append(f"{path}: {error.strerror}")
+    return failed

@@ -19,7 +19,7 @@ from .exercise_cells import WithChecks, WrittenCheck, with_checks_of, written_ch
 from .exercises import Event
 from .runs import Limits, Ran, end, run
 
-__all__ = ["Exercise", "Graded", "Limits", "Raised", "find_notebooks", "grade"]
+__all__ = ["Exercise", "Graded", "Limits", "Raised", "find_notebooks", "grade", "writable"]
 
 Outcome = Literal["passed", "failed", "error", "not reached"]
 
@@ -199,7 +199,18 @@ def _line(cell: Any) -> str:
 
 def _said(text: str, longest: int = _WORDS) -> str:
     """A text that can be written and read: cut, and without halves of characters."""
-    return cut(text, longest).encode(errors="replace").decode()
+    return writable(cut(text, longest))
+
+
+def writable(text: str) -> str:
+    r"""A text as UTF-8 has it: its halves of characters, as of the name of a file, are escaped.
+
+    Examples
+    --------
+    >>> print(writable("\udcff.ipynb"))
+    \udcff.ipynb
+    """
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _valid_notebook(path: Path) -> Any:

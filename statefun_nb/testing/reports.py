@@ -9,9 +9,9 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from ..tables import counted, text_table
-from .grading import Exercise, Graded, Raised
+from .grading import Exercise, Graded, Raised, writable
 
-__all__ = ["as_json", "as_junit", "as_table", "feedback_page", "names_of", "write_feedback"]
+__all__ = ["as_json", "as_junit", "as_table", "feedback_page", "feedback_pages", "names_of"]
 
 _SIGNS = {"passed": "✓", "failed": "✗", "error": "✗", "not reached": "·"}
 
@@ -30,12 +30,15 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .9rem; margin: 
 
 
 def names_of(graded: Sequence[Graded], folder: Path) -> list[str]:
-    """What tells the notebooks apart: their folders where each has its own, or their paths."""
+    """What tells the notebooks apart: their folders where each has its own, or their paths.
+
+    They can be written: of a name that is not UTF-8 the bytes stand there escaped.
+    """
     paths = [each.notebook.relative_to(folder) for each in graded]
     folders = [str(path.parent) for path in paths]
     if len(set(folders)) == len(folders) and "." not in folders:
-        return folders
-    return [str(path.with_suffix("")) for path in paths]
+        return list(map(writable, folders))
+    return [writable(str(path.with_suffix(""))) for path in paths]
 
 
 def as_table(graded: Sequence[Graded], names: Sequence[str]) -> str:
@@ -56,7 +59,7 @@ def as_json(graded: Sequence[Graded], names: Sequence[str]) -> str:
         [
             {
                 "name": name,
-                "notebook": str(each.notebook),
+                "notebook": writable(str(each.notebook)),
                 "points": each.points,
                 "of": each.of,
                 "problem": each.problem,
@@ -77,7 +80,7 @@ def as_junit(graded: Sequence[Graded], names: Sequence[str]) -> str:
     for name, each in zip(names, graded, strict=True):
         exercises = each.exercises
         if each.problem and not exercises:  # it could not even be read
-            exercises = [Exercise(each.notebook.name, "error", 0, 0, each.problem)]
+            exercises = [Exercise(writable(each.notebook.name), "error", 0, 0, each.problem)]
         missed = sum(exercise.outcome == "failed" for exercise in exercises)
         passed = sum(exercise.outcome == "passed" for exercise in exercises)
         suite = ET.SubElement(
@@ -121,12 +124,10 @@ def feedback_page(each: Graded, name: str) -> str:
 """
 
 
-def write_feedback(graded: Sequence[Graded], names: Sequence[str], folder: Path) -> None:
+def feedback_pages(graded: Sequence[Graded], names: Sequence[str], folder: Path) -> dict[Path, str]:
     """A page for each notebook, under its name."""
-    for name, each in zip(names, graded, strict=True):
-        page = folder / f"{name}.html"
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(feedback_page(each, name), encoding="utf-8")
+    pages = zip(names, graded, strict=True)
+    return {folder / f"{name}.html": feedback_page(each, name) for name, each in pages}
 
 
 def _item(exercise: Exercise) -> str:

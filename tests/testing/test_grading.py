@@ -251,6 +251,52 @@ def test_the_command_writes_every_report(tmp_path, capsys):
     assert "\x1b" not in page
 
 
+@pytest.mark.parametrize(
+    ("option", "place", "says"),
+    [
+        ("--json", "none/g.json", "none is not a folder"),
+        ("--json", "file/g.json", "file is not a folder"),
+        ("--junit", "folder", "it is a folder"),
+        ("--feedback", "file", "it is a file"),
+        ("--feedback", "file/pages/today", "file is not a folder"),
+        ("--json", "closed/g.json", "nothing can be written to {place}"),
+        ("--feedback", "closed/pages/today", "nothing can be written to {place}"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_anything_is_run(
+    tmp_path, monkeypatch, capsys, option, place, says
+):
+    write_notebook(tmp_path / "all" / "a.ipynb", "1")
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "closed").mkdir()
+    monkeypatch.setattr("statefun_nb.cli.grade.grade", pytest.fail)
+    # Who is root may write everywhere.
+    monkeypatch.setattr("os.access", lambda path, _: Path(path).name != "closed")
+    path = tmp_path / place
+    assert main(["grade", str(tmp_path / "all"), option, str(path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"statefun-nb: cannot write {path}: ")
+    assert said.endswith(says.format(place=tmp_path / "closed") + "\n")
+
+
+def test_a_report_that_cannot_be_written_costs_no_other(tmp_path, capsys):
+    notebook = write_notebook(tmp_path / "all" / "a.ipynb", "1")
+    pages = tmp_path / "pages"
+    (pages / "a.html").mkdir(parents=True)
+    write_notebook(notebook.with_name("b.ipynb"), "1")
+    files = ["--junit", str(tmp_path / "g.xml"), "--json", "/dev/full"]
+    if not Path("/dev/full").exists():
+        files = files[:2]
+    assert main(["grade", str(tmp_path / "all"), *files, "--feedback", str(pages)]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("2 notebooks")
+    assert f"{pages / 'a.html'}: Is a directory" in err
+    assert len(files) == 2 or "statefun-nb: cannot write /dev/full: No space left" in err
+    assert ET.parse(tmp_path / "g.xml").getroot().tag == "testsuites"
+    assert (pages / "b.html").is_file()
+
+
 def test_names_tell_notebooks_apart(tmp_path):
     nested = [write_notebook(tmp_path / "a" / who / "exam.ipynb", "1") for who in ("ann", "bob")]
     flat = [write_notebook(tmp_path / "b" / f"{who}.ipynb", "1") for who in ("ann", "bob")]

@@ -12,7 +12,7 @@ import pytest
 import statefun_nb as sf
 from statefun_nb.testing.exercises import Event, events, write_event
 from statefun_nb.testing.grading import Limits, find_notebooks, grade
-from statefun_nb.testing.reports import as_json, as_junit, as_table, names_of, write_feedback
+from statefun_nb.testing.reports import as_json, as_junit, as_table, feedback_pages, names_of
 from tests.waiting import eventually
 
 from .notebooks import write_notebook
@@ -66,9 +66,28 @@ def test_what_breaks_one_notebook_stops_no_other_and_no_report(tmp_path, monkeyp
     names = names_of(graded, tmp_path / "all")
     for report in (as_table, as_json, as_junit):
         assert len(report(graded, names).encode()) < 20_000
-    write_feedback(graded, names, tmp_path / "pages")
-    assert (tmp_path / "pages" / "said.html").stat().st_size < 10_000
+    pages = feedback_pages(graded, names, tmp_path / "pages")
+    assert len(pages[tmp_path / "pages" / "said.html"].encode()) < 10_000
     assert temporary_folders(tmp_path / "tmp") == []
+
+
+@LINUX
+def test_a_name_that_is_not_utf_8_is_escaped_in_every_report(tmp_path):
+    odd = tmp_path / "all" / os.fsdecode(b"\xc3\xa9\xff.ipynb")
+    odd.parent.mkdir()
+    try:
+        odd.write_text("no notebook")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    write_notebook(tmp_path / "all" / "right.ipynb", "1")
+    graded = grade(find_notebooks(tmp_path / "all"))
+    names = names_of(graded, tmp_path / "all")
+    assert names == ["right", r"é\udcff"]
+    pages = feedback_pages(graded, names, tmp_path / "pages")
+    assert [path.name for path in pages] == ["right.html", r"é\udcff.html"]
+    for text in (as_table(graded, names), as_junit(graded, names), *list(pages.values())[1:]):
+        assert r"é\udcff" in text.encode().decode()
+    assert json.loads(as_json(graded, names))[1]["notebook"].endswith(r"é\udcff.ipynb")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
