@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import warnings
+from pathlib import Path
 from typing import get_args
 
 import shtab
@@ -223,6 +224,21 @@ _in_lines_of_code = warnings.formatwarning
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
+def _in_words(error: OSError) -> str:
+    """What the system does not do, and where; what is no matter of the user's is raised."""
+    if error.filename is not None:
+        target = "" if error.filename2 is None else f" -> {error.filename2}"
+        return f"{error.filename}{target}: {error.strerror}"
+    if error.errno in _NO_ROOM:
+        give_up()
+        return f"what it has to say cannot be written: {error.strerror}"
+    try:
+        Path.cwd()
+    except OSError:
+        return "the folder that this was started in is gone: `cd` to one that is there"
+    raise error
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command.
 
@@ -257,9 +273,6 @@ def main(arguments: list[str] | None = None) -> int:
         give_up()
         return 141
     except OSError as error:
-        if error.filename is not None or error.errno not in _NO_ROOM:
-            raise
-        give_up()
-        say(f"statefun-nb: what it has to say cannot be written: {error.strerror}")
+        say(f"statefun-nb: {_in_words(error)}")
         return 1
     return status

@@ -487,3 +487,41 @@ def test_a_folder_in_which_nothing_can_be_graded_ends_with_an_error(tmp_path):
     assert done.returncode == 1
     assert "one" in done.stdout
     assert "none of these notebooks could be graded: the table says why" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder that is used cannot be removed there")
+@pytest.mark.parametrize("words", ["serve some", "lab", "export x.ipynb out"])
+def test_a_folder_that_is_gone_is_told_in_a_line(words, tmp_path, monkeypatch, capsys):
+    if words == "lab":
+        monkeypatch.setattr(pytest.importorskip("jupyterlab.labapp"), "main", pytest.fail)
+    elif words.startswith("export"):
+        notebook = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        (tmp_path / "x.ipynb").write_text(json.dumps(notebook))
+        words = words.replace("x.ipynb", str(tmp_path / "x.ipynb"))
+        pytest.importorskip("nbclient")
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert main(words.split()) == 1
+    said = capsys.readouterr().err
+    assert said == (
+        "statefun-nb: the folder that this was started in is gone: `cd` to one that is there\n"
+    )
+
+
+def test_a_file_that_the_system_does_not_give_is_told_in_a_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STATEFUN_NB_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.delenv("STATEFUN_NB_OFFLINE", raising=False)
+    assert main(["cluster", "fetch"]) == 1
+    said = capsys.readouterr().err
+    assert said == f"statefun-nb: {tmp_path / 'file' / 'cache'}: Not a directory\n"
+
+
+def test_an_error_of_the_system_that_nobody_expects_is_no_line(monkeypatch):
+    def examined():
+        raise OSError(111, "Connection refused")
+
+    monkeypatch.setattr("statefun_nb.cli.main.examine", examined)
+    with pytest.raises(ConnectionRefusedError):
+        main(["doctor"])
