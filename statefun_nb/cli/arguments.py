@@ -75,7 +75,7 @@ def readable(path: Path) -> Path:
     Raises
     ------
     StatefunError
-        When it cannot be read as such.
+        When it cannot be read as such, or is the module of Python that goes with one.
     """
     try:
         with path.open(encoding="utf-8") as opened:
@@ -84,6 +84,11 @@ def readable(path: Path) -> Path:
         raise StatefunError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise StatefunError(f"cannot read {path}: it is not text in UTF-8") from error
+    if path.suffix == ".py":
+        raise StatefunError(
+            f"{path} is Python, and no module.yaml: `statefun-nb serve {path}` serves its functions"
+            f" to a cluster, `statefun-nb run MODULE.yaml --functions {path}` runs them here"
+        )
     return path
 
 

@@ -17,12 +17,12 @@ from ..protocol.module_yaml import OLDER_ENDPOINT, of_today, with_endpoints, wri
 from ..sessions.options import Options
 from .arguments import a_path, a_url, readable
 from .serving import load_functions
-from .terminal import say
+from .terminal import Parser, say
 
 __all__ = ["add_module"]
 
 
-def add_module(parser: argparse.ArgumentParser) -> None:
+def add_module(parser: Parser) -> None:
     """Describe the command, and what runs it."""
     parser.add_argument("--functions", metavar="MODULE", help="whose module.yaml is written")
     parser.add_argument(
@@ -34,6 +34,7 @@ def add_module(parser: argparse.ArgumentParser) -> None:
         "--version", choices=["3.x", "2.0"], default="3.x", help="of StateFun (3.x)"
     )
     parser.set_defaults(run=_write)
+    parser.hint = "a module of Python goes behind --functions"
     commands = parser.add_subparsers(dest="step", metavar="convert")
     convert = commands.add_parser("convert", help="an older module.yaml as one of today")
     file = convert.add_argument("file", type=a_path)

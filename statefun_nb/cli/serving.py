@@ -67,6 +67,8 @@ def load_functions(name: str) -> StatefulFunctions:
 
 
 def _imported(name: str, folder: str) -> ModuleType:
+    if not name:
+        raise DeclarationError("which module? Write its name, or the path of its .py file")
     if name.startswith("."):
         raise DeclarationError(
             f"{name} is no name of a module: write that, or the path of its .py file"

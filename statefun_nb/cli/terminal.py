@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 __all__ = ["Parser", "give_up", "plain", "say", "tell"]
 
@@ -39,7 +39,18 @@ def tell(text: str) -> None:
 
 
 class Parser(argparse.ArgumentParser):
-    """One whose errors repeat what was typed as ``plain`` has it."""
+    """One whose errors repeat what was typed as ``plain`` has it.
+
+    ``hint`` says what a word that is none of its commands may have been meant for.
+    """
+
+    hint = ""
+
+    def error(self, message: str) -> NoReturn:
+        """End with a message, and the hint where it is about a command."""
+        if self.hint and ": invalid choice: " in message and not message.startswith("argument -"):
+            message = f"{message}: {self.hint}"
+        super().error(message)
 
     def _print_message(self, message: str, file: Any = None) -> None:
         super()._print_message(plain(message), file)

@@ -185,6 +185,11 @@ WRONG = {
     "serve fails": "cannot be imported at fails.py, line 1: ZeroDivisionError",
     "serve ends": "cannot be imported at ends.py, line 1: SystemExit: 3",
     "serve syntax": "cannot be imported: SyntaxError: ",
+    "serve :some": "which module? Write its name, or the path of its .py file",
+    "run some.py": "some.py is Python, and no module.yaml: `statefun-nb serve some.py` serves its "
+    "functions to a cluster, `statefun-nb run MODULE.yaml --functions some.py` runs them here",
+    "run none.py": "cannot read none.py: No such file",
+    "module convert some.py": "some.py is Python, and no module.yaml",
     "serve ..": ".. is no name of a module: write that, or the path of its .py file",
     "serve some --host 0.0.0.0 --no-token": "0.0.0.0 is reached from elsewhere: without a token",
 }
@@ -525,3 +530,18 @@ def test_an_error_of_the_system_that_nobody_expects_is_no_line(monkeypatch):
     monkeypatch.setattr("statefun_nb.cli.main.examine", examined)
     with pytest.raises(ConnectionRefusedError):
         main(["doctor"])
+
+
+@pytest.mark.parametrize("words", [["serve", ""], ["module", "--functions", ""]])
+def test_an_empty_name_is_none_of_a_module(words, capsys):
+    assert main(words) == 1
+    assert capsys.readouterr().err.startswith("statefun-nb: which module? Write its name")
+
+
+def test_a_module_of_python_without_its_option_is_told_where_it_goes(capsys):
+    for words, hinted in ((["fns.py"], True), (["--version", "4"], False)):
+        with pytest.raises(SystemExit):
+            main(["module", *words])
+        said = capsys.readouterr().err
+        assert "invalid choice: " in said
+        assert ("a module of Python goes behind --functions" in said) == hinted
