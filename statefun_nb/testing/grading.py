@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -148,8 +148,10 @@ def grade(
                 report(each.result())
         except BaseException:  # Ctrl-C
             pool.shutdown(cancel_futures=True, wait=False)
-            for process in list(processes):
-                end(process)
+            while not all(each.done() for each in graded):
+                for process in list(processes):
+                    end(process)
+                wait(graded, 0.1)  # one may be about to start its process
             raise
     return [done[path] for path in paths]
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -19,6 +20,7 @@ from statefun_nb.testing.exercise_cells import written_checks
 from statefun_nb.testing.exercises import CHECKS_FILE, events
 from statefun_nb.testing.grading import Limits, find_notebooks, grade
 from statefun_nb.testing.reports import as_json, as_junit, feedback_page, names_of
+from statefun_nb.testing.runs import Ran
 from tests.waiting import eventually
 
 from .notebooks import write_notebook
@@ -314,6 +316,29 @@ def test_a_folder_without_notebooks_is_an_error(tmp_path, capsys, what):
     folder = tmp_path if what == "nothing" else tmp_path / "none"
     assert main(["grade", str(folder)]) == 1
     assert "notebook in" in (err := capsys.readouterr().err) or "is not a folder" in err
+
+
+def test_an_interrupt_ends_also_what_is_only_about_to_be_started(tmp_path, monkeypatch):
+    interrupted = threading.Event()
+    ended = []
+
+    def run(path, *others):
+        if path.stem == "late":
+            interrupted.wait(60)
+            process = subprocess.Popen(["sleep", "20"])
+            others[-1].add(process)
+            ended.append(process.wait())
+        return Ran()
+
+    def interrupt(_):
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("statefun_nb.testing.grading.run", run)
+    paths = [write_notebook(tmp_path / f"{name}.ipynb", "1") for name in ("first", "late")]
+    with pytest.raises(KeyboardInterrupt):
+        grade(paths, report=interrupt)
+    assert ended == [-signal.SIGKILL]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
