@@ -73,7 +73,10 @@ class Status(NamedTuple):
             ["running", f"{r.address} for {r.seconds:.1f} s{r.where}"]
             for r in self.running[:_NAMED]
         ]
-        rows += [["blocked", f"{b.address} for {b.seconds:.1f} s"] for b in self.blocked[-_NAMED:]]
+        rows += [
+            ["blocked", f"{each.address} had held up all others for {each.seconds:.1f} s"]
+            for each in self.blocked[-_NAMED:]
+        ]
         rows += [["started again", each] for each in self.restarts[-_NAMED:]]
         return title, ["", ""], rows
 

@@ -146,7 +146,7 @@ def test_wait_idle_says_what_still_moves(functions):
         (blocked,) = session.blocked
         assert str(blocked.address) == "s/blocks 'b'"
         assert 0.5 < blocked.seconds < time.perf_counter() - begin
-        assert "blocked" in repr(session)
+        assert "s/blocks 'b' had held up all others for" in repr(session)
 
 
 def test_send_many_takes_anything_and_keeps_what_waits_bounded(functions, monkeypatch):
