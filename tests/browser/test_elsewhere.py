@@ -157,14 +157,13 @@ def test_notebook_7_shows_it_too(notebook, page):
     expect(view.get_by_role("status").first).to_contain_text("paused")
 
 
-def test_the_tour_runs_as_a_newcomer_runs_it(notebook, picture):
+def test_the_tour_runs_as_a_newcomer_runs_it(notebook):
     shutil.copy(ROOT / "notebooks" / "00_tour.ipynb", notebook.folder)
     notebook.open_file("00_tour.ipynb")
     notebook.command("notebook:clear-all-cell-outputs")
     notebook.run_all()
     view = notebook.view()
     expect(rows(view).first).to_be_visible()
-    picture(notebook.page, "tour")
     notebook.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     saved = nbformat.read(notebook.folder / "00_tour.ipynb", 4)
     outputs = [output for cell in saved.cells for output in cell.get("outputs", [])]
