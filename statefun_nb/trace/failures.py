@@ -76,22 +76,17 @@ class Failures:
             self.count += 1
             if len(self.last) >= _KEPT:
                 del self.last[next(iter(self.last))]  # the oldest
-        kept = self._record(before, batch, attempts)
+        kept = self._record(None if before is None else before.batch, batch)
         self.last[request.target] = LastFailure(message, ahead, attempts, line, kept)
         return before is None
 
-    def _record(
-        self, before: LastFailure | None, batch: TracedBatch | None, attempts: int
-    ) -> TracedBatch | None:
-        if self._recorder is None or batch is None or batch.error is None:
+    def _record(self, before: TracedBatch | None, now: TracedBatch | None) -> TracedBatch | None:
+        if self._recorder is None or now is None or now.error is None:
             return None
-        if before is not None and before.batch is not None:
-            counted = self._recorder.failed_again(before.batch, batch.error)
-            if counted is not None:
-                return counted
-        kept = batch._replace(error=batch.error._replace(retries=attempts - 1))
-        self._recorder.add(kept)
-        return kept
+        if before is None:
+            self._recorder.add(now)
+            return now
+        return self._recorder.failed_again(before, now.error, lambda e: now._replace(error=e))
 
     def served(self, request: Request) -> None:
         """Note that a request went well: if its message had failed, that is repaired."""

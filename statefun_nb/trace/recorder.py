@@ -125,11 +125,20 @@ class Recorder:
             found = [each for each in self._log if each.number in numbers] if numbers else []
             return found, self._replacements
 
-    def failed_again(self, before: TracedBatch, error: InvocationError) -> TracedBatch | None:
-        """Count one more failure of a request; None when its first one is no longer kept."""
+    def failed_again(
+        self,
+        before: TracedBatch,
+        error: InvocationError,
+        anew: Callable[[InvocationError], TracedBatch],
+    ) -> TracedBatch:
+        """Count one more failure of a request in its record; in one anew when that is not kept."""
         retries = 0 if before.error is None else before.error.retries
-        counted = before._replace(error=error._replace(retries=retries + 1))
-        return counted if self.replace(before, counted) else None
+        error = error._replace(retries=retries + 1)
+        counted = before._replace(error=error)
+        if not self.replace(before, counted):
+            counted = anew(error)
+            self.add(counted)
+        return counted
 
     def repaired(self, batch: TracedBatch) -> None:
         """Mark the error of a batch: its message has gone through since."""

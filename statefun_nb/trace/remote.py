@@ -105,13 +105,16 @@ class TracedRequest:
         """It failed (again): the type and the text of the error."""
         error = InvocationError(what, reason, "")
         recorder = self._trace.recorder
-        if self._recorded is not None:
-            self._recorded = recorder.failed_again(self._recorded, error)
         if self._recorded is None:
-            types = {name: _typename(value) for name, value in self._state.items()}
-            ended = row(time.perf_counter(), None, [None] * len(types))
-            self._recorded = self._batch(types, b"", self._began, ended, error)
+            self._recorded = self._failed(error)
             recorder.add(self._recorded)
+        else:
+            self._recorded = recorder.failed_again(self._recorded, error, self._failed)
+
+    def _failed(self, error: InvocationError) -> TracedBatch:
+        types = {name: _typename(value) for name, value in self._state.items()}
+        ended = row(time.perf_counter(), None, [None] * len(types))
+        return self._batch(types, b"", self._began, ended, error)
 
     def _batch(
         self,

@@ -699,3 +699,22 @@ def test_what_a_cell_takes_back_is_traced_message_by_message_elsewhere(session):
         session.resume()
         session.wait_idle()
         assert len({each.batch for each in session.invocations[-2:]}) == 1  # here, as before
+
+
+def test_a_request_elsewhere_that_fails_again_is_one_error_though_its_record_is_gone(functions):
+    sf.function("our/ok", functions=functions)(lambda ctx, message: None)
+    with (
+        answering([("text/html", DONE)]) as port,
+        sf.start(port=0, functions=functions, trace_limit=2) as session,
+    ):
+        session.load_module(
+            "kind: io.statefun.endpoints.v2/http\n"
+            f"spec: {{functions: their/f, urlPathTemplate: http://127.0.0.1:{port}/f}}\n"
+        )
+        session.send("their/f", "x", 1)
+        (first,) = eventually(lambda: session.invocations.filter(type="their/f"))
+        session.send_many([("our/ok", str(n), n) for n in range(200)], progress=False)
+        later = lambda each: each.seq > first.seq  # noqa: E731 - a record of its own, by now
+        (again,) = eventually(lambda: session.invocations.filter(later, type="their/f"))
+        assert again.error.retries > 0
+        assert session.status().errors == 1
