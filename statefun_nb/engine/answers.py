@@ -31,6 +31,11 @@ class Parked(NamedTuple):
     why: Failed | Undeclared
     since_ms: int
 
+    @property
+    def undeclared(self) -> bool:
+        """Does it wait for its function to be declared?"""
+        return isinstance(self.why, Undeclared)
+
 
 # The reply itself, and no record around it: nearly every answer is one.
 Answer = Reply | Failed | Undeclared | Cancelled

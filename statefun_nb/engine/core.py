@@ -288,7 +288,7 @@ class Core:
     def is_undeclared(self, mailbox: Mailbox) -> bool:
         """Does an address wait for its function to be declared?"""
         parked = self._parked.get(mailbox)
-        return parked is not None and isinstance(parked.why, Undeclared)
+        return parked is not None and parked.undeclared
 
     @property
     def waits(self) -> tuple[Mapping[Mailbox, int], deque[Mailbox]]:

@@ -18,7 +18,6 @@ from ..sdk.registry import StatefulFunctions
 from ..sdk.value_spec import ValueSpec
 from ..trace.recorder import Recorder
 from ..trace.remote import RemoteTrace
-from .answers import Undeclared
 from .clock import Clock
 from .core import Core, OnError
 from .driver import Driver
@@ -284,7 +283,7 @@ class EmbeddedEngine:
                 line="",
                 attempts=0,
                 waiting=len(mailbox.waiting or ()),
-                undeclared=isinstance(each.why, Undeclared),
+                undeclared=each.undeclared,
                 since=datetime.fromtimestamp(each.since_ms / 1000, timezone.utc),
             )
             for mailbox, each in self._core.parked().items()

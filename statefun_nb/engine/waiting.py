@@ -7,7 +7,7 @@ from itertools import chain, islice
 
 from ..address import SdkAddress
 from ..errors import EngineError
-from .answers import Parked, Undeclared
+from .answers import Parked
 from .core import Core
 from .facts import WaitingAddress, WaitingMessage, Why
 from .mailbox import Mailbox
@@ -44,7 +44,7 @@ def waiting_addresses(
 
 
 def _why(parked: Parked) -> Why:
-    return "undeclared" if isinstance(parked.why, Undeclared) else "parked"
+    return "undeclared" if parked.undeclared else "parked"
 
 
 def _parked(mailbox: Mailbox, parked: Parked) -> WaitingAddress:
