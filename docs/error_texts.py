@@ -18,7 +18,7 @@ PAGE = ROOT / "docs" / "errors.md"
 _RAISED = re.compile(r"Error$|Warning$|^(CheckFailed|Failed|IdleTimeout|_Refused|warn)$")
 # What an error says in more than one place is made by these.
 _TEXTS = re.compile(
-    r"^(token_is_pending|never_declared|not_in_module|too_large_request|all_are_held|type_is_kept|expiration_is_kept|_instead|_too_large|_not_kept|gone|lost_log|_left_over|used_here|not_opened|_never_awaited|_not_assigned|_elsewhere|_returned|ignored)$"
+    r"^(token_is_pending|never_declared|not_in_module|too_large_request|all_are_held|type_is_kept|expiration_is_kept|_instead|_too_large|_not_kept|gone|lost_log|_left_over|used_here|not_opened|_never_awaited|_not_assigned|_elsewhere|_returned|ignored|why_unknown)$"
 )
 _OTHER_PROGRAMS = {"supervisor.py"}  # of the cluster's processes; nobody sees what it raises
 

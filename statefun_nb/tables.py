@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from .errors import ItemError, ItemTypeError, class_of
 
 __all__ = [
+    "HTML_CELL",
+    "TEXT_CELL",
     "at",
     "class_name",
     "counted",
@@ -22,7 +24,8 @@ __all__ = [
     "with_article",
 ]
 
-_LONGEST = 120
+# Characters of a cell of a table, as text and as HTML.
+TEXT_CELL, HTML_CELL = 60, 120
 T = TypeVar("T")
 
 
@@ -49,7 +52,7 @@ def repr_of(value: object) -> str:
         return f"<{class_of(value)} that cannot be shown: {class_of(error)}>"
 
 
-def shorten(value: object, longest: int = _LONGEST) -> str:
+def shorten(value: object, longest: int = HTML_CELL) -> str:
     """The repr of a value, text as it is, cut to ``longest`` characters."""
     text = value if isinstance(value, str) else repr_of(value)
     return text if len(text) <= longest else text[: longest - 1] + "…"
@@ -125,8 +128,12 @@ def at(items: Sequence[T], index: Any, one: str, many: str = "", hint: str = "")
     raise ItemError(f"no {one} [{number}]{some if count else f': there are no {many} yet'}")
 
 
-def html_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def html_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], longest: int = HTML_CELL
+) -> str:
     """A table as HTML; every cell is escaped, so that no payload becomes markup.
+
+    A cell is cut to ``longest`` characters.
 
     Examples
     --------
@@ -135,7 +142,7 @@ def html_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
     """
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(shorten(cell))}</td>" for cell in row) + "</tr>"
+        "<tr>" + "".join(f"<td>{escape(shorten(cell, longest))}</td>" for cell in row) + "</tr>"
         for row in rows
     )
     return (
@@ -160,7 +167,7 @@ def _escaped(character: str) -> str:
 
 
 def text_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], longest: int = 60
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], longest: int = TEXT_CELL
 ) -> str:
     """A table as text in columns, for a terminal; a cell is cut to ``longest`` characters.
 

@@ -14,7 +14,7 @@ from ..endpoint.server import Endpoint
 from ..engine.facts import Idle, IngressMessage, ParkedAddress, Progress, States, StoredState, Timer
 from ..errors import EngineError
 from ..loop_thread import LoopThread
-from ..protocol.effects import Emit, TypedValue
+from ..protocol.effects import Emit, StateSpec, TypedValue
 from ..protocol.egresses import LARGEST_EXCHANGE
 from ..protocol.envelope import encode_envelope
 from ..protocol.module_yaml import Document
@@ -268,6 +268,9 @@ class ClusterEngine:
         too_large = too_large_request(self._endpoint.refused, self._observed.busiest())
         return too_large or all_are_held(len(self._parking.held), self.cluster.requests)
 
+    def kept_otherwise(self, typename: str, specs: Iterable[StateSpec]) -> str:
+        return self._routes.kept_otherwise(typename, specs)
+
     def egress(self, typename: str | None) -> Sequence[Emit]:
         return self._egresses.records(typename)
 
@@ -282,12 +285,7 @@ class ClusterEngine:
             unknown = why.position is None
             addresses.append(ParkedAddress(address, why.reason, "", 0, waiting, undeclared=unknown))
         with self._lock:
-            undeclared = dict(self._undeclared.addresses)
-        reason = "no function of that type is declared yet"
-        return addresses + [
-            ParkedAddress(address, reason, "", 0, count, undeclared=True)
-            for address, count in undeclared.items()
-        ]
+            return addresses + self._undeclared.parked()
 
     def retry(self, typename: str | None, id: str | None) -> int:
         return self._thread.call(self._parking.release, typename, id)

@@ -7,7 +7,7 @@ error of the function that sent it, and the second goes out through an egress of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ..address import SdkAddress
 from ..engine.mailbox import check_target
@@ -116,13 +116,21 @@ class ClusterRoutes:
         self._agreed[typename] = specs
 
     def _check_spec(self, typename: str, wanted: StateSpec) -> None:
-        known = self._state_specs.setdefault((typename, wanted.name), wanted)
-        if known.typename != wanted.typename:
-            raise EngineError(type_is_kept(typename, wanted.name, known.typename, wanted.typename))
-        if known != wanted:
-            raise EngineError(
-                expiration_is_kept(typename, wanted.name, known.expiration, wanted.expiration)
-            )
+        self._state_specs.setdefault((typename, wanted.name), wanted)
+        if problem := self.kept_otherwise(typename, [wanted]):
+            raise EngineError(problem)
+
+    def kept_otherwise(self, typename: str, specs: Iterable[StateSpec]) -> str:
+        """Why the cluster would not take these specs; "" when it would, as far as is known."""
+        for wanted in specs:
+            known = self._state_specs.get((typename, wanted.name), wanted)
+            if known.typename != wanted.typename:
+                return type_is_kept(typename, wanted.name, known.typename, wanted.typename)
+            if known != wanted:
+                return expiration_is_kept(
+                    typename, wanted.name, known.expiration, wanted.expiration
+                )
+        return ""
 
     def check_reply(self, owner: SdkAddress, state: Collection[str], reply: Reply) -> None:
         """Raise for a reply of another process that would fail the job.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..address import SdkAddress
-from ..engine.facts import IngressMessage
+from ..engine.facts import IngressMessage, ParkedAddress
 
 __all__ = ["Undeclared"]
 
@@ -31,6 +31,14 @@ class Undeclared:
         messages, self._messages = self._messages, []
         self.addresses = {}
         return messages
+
+    def parked(self) -> list[ParkedAddress]:
+        """The addresses that they wait for."""
+        reason = "no function of that type is declared yet"
+        return [
+            ParkedAddress(address, reason, "", 0, count, undeclared=True)
+            for address, count in self.addresses.items()
+        ]
 
     def discard(self, target: SdkAddress) -> IngressMessage | None:
         """Drop the oldest message of an address, and return it; None when it has none."""

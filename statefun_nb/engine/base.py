@@ -166,6 +166,12 @@ class Engine(Protocol):
     def release(self, typename: str) -> None:
         """Let what was parked for a function go on, soon: it was declared."""
 
+    def kept_otherwise(self, typename: str, specs: Iterable[StateSpec]) -> str:
+        """Why state that is declared so cannot be served, as its names are kept otherwise.
+
+        "" where it can, and where that is not known at once: its next message will tell.
+        """
+
     def retry(self, typename: str | None, id: str | None) -> int:
         """Let parked addresses go on: all, those of a type, or one; how many do?"""
 

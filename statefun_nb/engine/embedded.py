@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol
 
 from ..address import SdkAddress
-from ..errors import EngineError, token_is_pending
+from ..errors import BusyError, EngineError, SessionError, token_is_pending
 from ..loop_thread import LoopThread
-from ..protocol.effects import Emit, Reply, TypedValue
+from ..protocol.effects import Emit, Reply, StateSpec, TypedValue
 from ..protocol.egresses import Egresses
 from ..protocol.module_yaml import PLAYGROUND_EGRESS, PLAYGROUND_INGRESS, Document, merged
 from ..protocol.v3 import decode_typed_value
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from .sqlite_store import SqliteStore
 
 __all__ = ["EmbeddedEngine"]
+
+# So long a declaration waits to be told that its state is kept otherwise.
+_TELL_SECONDS = 0.5
 
 
 class Ports(Protocol):
@@ -201,6 +204,16 @@ class EmbeddedEngine:
 
     def release(self, typename: str) -> None:
         self._thread.post(self._driver.release, typename)
+
+    def kept_otherwise(self, typename: str, specs: Iterable[StateSpec]) -> str:
+        known = self._core.types.get(typename)
+        if known is None:
+            return ""
+        now_ms = self._clock.now_ms()
+        try:
+            return self._thread.call(known.kept_otherwise, specs, now_ms, timeout=_TELL_SECONDS)
+        except (BusyError, SessionError):  # from inside of a function, or behind one that runs long
+            return ""
 
     def retry(self, typename: str | None, id: str | None) -> int:
         return self._thread.call(self._driver.retry, typename, id)

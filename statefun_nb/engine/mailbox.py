@@ -79,6 +79,17 @@ class FunctionType:
         self.expires = any(each.mode is not ExpireMode.NONE for each in self.specs)
         return True
 
+    def kept_otherwise(self, specs: Iterable[StateSpec], now_ms: int) -> str:
+        """What ``register`` would say against these; "" when it would take them."""
+        for spec in specs:
+            index = self.names.get(spec.name)
+            if index is not None and self.specs[index] != spec:
+                try:
+                    self._check_empty(index, spec, now_ms)
+                except EngineError as error:
+                    return str(error)
+        return ""
+
     def _check_empty(self, index: int, wanted: StateSpec, now_ms: int) -> None:
         held = self.held
         if held is None or held.place != index or not held.mailbox.holds(index, now_ms):

@@ -110,12 +110,12 @@ def _send(arguments: argparse.Namespace) -> None:
 def _value(words: list[str]) -> Any:
     """The literal, or the text; what is between quotation marks is text: ``"5"`` is no number.
 
-    A slip in a list or a dict makes no text of it.
+    A slip in a list or a dict makes no text of it, nor does a call, which is no literal.
 
     Raises
     ------
     UsageError
-        When it begins as a list or a dict, and is none.
+        When it begins as a list or a dict, and is none; when it looks like a call.
     """
     text = " ".join(words)
     if len(words) == 1 and isinstance(words[0], Quoted):
@@ -123,12 +123,21 @@ def _value(words: list[str]) -> Any:
     try:
         return literal_of(text)
     except ValueError:
+        if _CALL.fullmatch(text):
+            raise UsageError(
+                f"%statefun: {shorten(text)} is Python, of which this line takes literals only: "
+                "sf.session().send(typename, id, value) takes any value; as text it stands "
+                "between quotation marks"
+            ) from None
         if not text.startswith(("{", "[")):
             return text
         raise UsageError(
             f"%statefun: {shorten(text)} is no list or dict, of Python or of JSON: close its "
             "brackets, and put its texts in quotation marks"
         ) from None
+
+
+_CALL = re.compile(r"[^\W\d][\w.]*\(.*\)", re.DOTALL)
 
 
 def _state(arguments: argparse.Namespace) -> Any:

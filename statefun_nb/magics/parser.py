@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from ..cells.arguments import Parser, whole_number
 from ..sessions.options import ClockName, EngineName, OnErrorName, Options, TransportName
-from ..trace.events import InvocationStatus
+from ..trace.events import AskedStatus
 
 __all__ = ["duration", "line_parser", "module_parser", "with_names"]
 
@@ -96,7 +96,7 @@ def line_parser() -> argparse.ArgumentParser:
     trace = commands.add_parser("trace", help="the last invocations")
     trace.add_argument("--type", help="only of this function type")
     trace.add_argument("--id", help="only of this instance")
-    trace.add_argument("--status", choices=get_args(InvocationStatus))
+    trace.add_argument("--status", choices=get_args(AskedStatus))
     trace.add_argument("-n", type=whole_number(1), default=20, help="the last so many (20)")
 
     _add_repair(commands)
@@ -178,7 +178,7 @@ def _add_replay_and_export(commands: Any) -> None:
     )
     replay.add_argument("--type", help="only of this function type")
     replay.add_argument("--id", help="only of this instance")
-    replay.add_argument("--status", choices=get_args(InvocationStatus))
+    replay.add_argument("--status", choices=get_args(AskedStatus))
 
     export = commands.add_parser(
         "export", help="write functions, module.yaml and tests to a folder"

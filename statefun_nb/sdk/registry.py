@@ -39,6 +39,9 @@ class FunctionSpec(NamedTuple):
     version: int
 
 
+Listener = Callable[[FunctionSpec, FunctionSpec | None], None]
+
+
 class StatefulFunctions(Live):
     """A set of stateful functions.
 
@@ -56,7 +59,7 @@ class StatefulFunctions(Live):
 
     def __init__(self) -> None:
         self._functions: dict[str, FunctionSpec] = {}
-        self._listeners: list[Callable[[str], None]] = []
+        self._listeners: list[Listener] = []
 
     def register(
         self,
@@ -105,12 +108,16 @@ class StatefulFunctions(Live):
             parse_typename(typename)  # which says so
         spec = self._functions.get(typename)
         if spec is None:
-            declared = ", ".join(sorted(self._functions)) or "none"
-            raise UnknownFunctionError(
-                f"no function {typename!r} is declared here (declared: {declared}): "
-                f"run the cell that declares it, or correct the name{self.meant_by(typename)}"
-            )
+            raise UnknownFunctionError(self.why_unknown(typename))
         return spec
+
+    def why_unknown(self, typename: str) -> str:
+        """What to say of a typename that nobody declares just now, with what to do about it."""
+        declared = ", ".join(sorted(self._functions)) or "none"
+        return (
+            f"no function {typename!r} is declared here (declared: {declared}): "
+            f"run the cell that declares it, or correct the name{self.meant_by(typename)}"
+        )
 
     def for_request(self, request: Request) -> FunctionSpec:
         """The function that a request is for.
@@ -182,19 +189,17 @@ class StatefulFunctions(Live):
         _refuse_generators(typename, fun)
         layout = StorageLayout(typename, specs)
         before = self._functions.get(typename)
-        self._functions[typename] = FunctionSpec(
-            typename,
-            fun,
-            layout,
-            _is_async(fun),
-            uses_handles,
-            before.version + 1 if before else 1,
-        )
+        version = before.version + 1 if before else 1
+        spec = FunctionSpec(typename, fun, layout, _is_async(fun), uses_handles, version)
+        self._functions[typename] = spec
         for listener in tuple(self._listeners):
-            listener(typename)
+            listener(spec, before)
 
-    def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call ``listener(typename)`` after each declaration; returns how to stop that."""
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call ``listener(spec, before)`` after each declaration; returns how to stop that.
+
+        ``before`` is what was declared under that typename until then, or None.
+        """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
@@ -12,6 +11,7 @@ from ..address import SdkAddress, address_of, invisible, parse_typename
 from ..cells.places import warn
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine
+from ..engine.facts import IngressMessage
 from ..errors import BusyError, SessionError, UnknownFunctionError, did_you_mean
 from ..loop_thread import LoopThread
 from ..protocol.module_older_writer import with_older_endpoints, write_older
@@ -29,6 +29,7 @@ from . import _current
 from .arguments import a_path, not_opened, short_repr
 from .interrupts import interrupts_later
 from .options import Options
+from .parked import as_it_is_now
 
 if TYPE_CHECKING:
     from ..views.live import LiveViews
@@ -101,6 +102,16 @@ class Inspection:
                 f"no function {typename!r} is declared, and no message has gone to it"
                 f"{did_you_mean(typename, known)}"
             )
+
+    def _tell_undeclared(self, messages: Iterable[IngressMessage]) -> None:
+        """Warn, once a name, of messages that wait for a function that nobody has declared."""
+        for typename in {target.typename for target, _, _ in messages} - self._told:
+            if self.functions.find(typename) is None and not self._reached(typename):
+                self._told.add(typename)
+                warn(
+                    f"no function {typename!r} is declared: its messages wait until its cell is run"
+                    f"{self.functions.meant_by(typename)}"
+                )
 
     def _check_had_message(self, address: SdkAddress) -> None:
         """Warn of an address that no message has gone to."""
@@ -177,22 +188,18 @@ class Inspection:
         ``retry`` lets them go on, ``discard`` gives up the message at the head of one.
         """
         self._check_running()
-        found = []
-        for each in self.engine.parked():
-            last = self._handler.failures.find(each.address)
-            if last is not None and not each.undeclared:
-                since = each.since
-                if (batch := last.batch) is not None:  # not when it was tried again in vain
-                    ended = self.recorder.origin.time(batch, batch.start + batch.seconds)
-                    since = datetime.fromtimestamp(ended, timezone.utc)
-                each = each._replace(  # noqa: PLW2901
-                    line=last.line, attempts=last.attempts, since=since
-                )
-                if self.functions.find(each.address.typename) is None:
-                    reason = f"{each.reason} (its function is declared no more)"
-                    each = each._replace(reason=reason)  # noqa: PLW2901
-            found.append(each)
+        found = as_it_is_now(
+            self.engine.parked(),
+            self.functions,
+            self._handler.failures,
+            self.recorder.origin,
+            self._reached,
+        )
         return ParkedAddresses(found)
+
+    def _reached(self, typename: str) -> bool:
+        """Does the user's module.yaml name an endpoint for that function type?"""
+        return covers(self._documents, typename)
 
     @property
     def running(self) -> list[Running]:
@@ -273,7 +280,7 @@ class Inspection:
     def _what_holds(self, address: SdkAddress) -> str:
         """Why the messages of an address wait; "" when they do not."""
         typename = address.typename
-        if self.functions.find(typename) is None and not covers(self._documents, typename):
+        if self.functions.find(typename) is None and not self._reached(typename):
             return f"no function {typename!r} is declared{self.functions.meant_by(typename)}"
         for parked in self.parked:
             if parked.address == address:

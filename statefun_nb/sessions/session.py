@@ -14,13 +14,14 @@ from ..endpoint.admission import new_token
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine
 from ..engine.clock import Clock, VirtualClock
-from ..engine.facts import Idle, IngressMessage
+from ..engine.facts import Idle
 from ..errors import BusyError, SessionError, StatefunError, quiet
 from ..loop_thread import LoopThread
 from ..protocol.module_reader import ignored, read_source
-from ..protocol.module_yaml import covers, merged
+from ..protocol.module_yaml import merged
 from ..sdk.live import Live
 from ..sdk.messages import MISSING, Message
+from ..sdk.registry import FunctionSpec
 from ..sdk.types import Type
 from ..trace.awaited import is_awaited
 from ..trace.events import Invocation
@@ -33,6 +34,7 @@ from ..trace.traced import TracedHandler
 from .arguments import a_path, not_opened, seconds, truth
 from .checks import Check, Known, attempt_of, check_of
 from .control import LATER, USE_CONTEXT, Control
+from .declaring import tell_refused, tell_replaced
 from .engines import make_engine
 from .options import Options
 from .sending import chunks, ingress_message, seqs_of
@@ -87,10 +89,12 @@ class Session(Live, Control):
         self._live = None
         self._unsubscribe = options.functions.subscribe(self._declared)
 
-    def _declared(self, typename: str) -> None:
+    def _declared(self, spec: FunctionSpec, before: FunctionSpec | None) -> None:
         if not self._stopped and not self._stopping:
-            end_older(self._thread, self._handler, typename)
-            self.engine.release(typename)
+            end_older(self._thread, self._handler, spec.typename)
+            self.engine.release(spec.typename)
+            tell_refused(self.engine, spec)
+            tell_replaced(before, spec)
 
     # Sending.
 
@@ -172,16 +176,6 @@ class Session(Live, Control):
                 )
             time.sleep(0.005)
             self._check_outside("send_many", f"the first {sent:,} were sent")
-
-    def _tell_undeclared(self, messages: Iterable[IngressMessage]) -> None:
-        """Warn, once a name, of messages that wait for a function that nobody has declared."""
-        for typename in {target.typename for target, _, _ in messages} - self._told:
-            if self.functions.find(typename) is None and not covers(self._documents, typename):
-                self._told.add(typename)
-                warn(
-                    f"no function {typename!r} is declared: its messages wait until its cell is run"
-                    f"{self.functions.meant_by(typename)}"
-                )
 
     # Waiting.
 

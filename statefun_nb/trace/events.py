@@ -23,6 +23,7 @@ from ..sdk.inference import decode_value
 from ..tables import html_table, text_table
 
 __all__ = [
+    "AskedStatus",
     "Cancellation",
     "Delayed",
     "EgressRecord",
@@ -37,6 +38,8 @@ __all__ = [
 
 # What can become of an invocation; the last of a batch that failed takes the others back.
 InvocationStatus = Literal["ok", "error", "rolled back"]
+# What can be asked for: of the errors also those whose message has gone through since.
+AskedStatus = Literal[InvocationStatus, "repaired"]
 
 
 class Payload(NamedTuple):
@@ -80,7 +83,7 @@ class Delayed(NamedTuple):
 
 
 class Cancellation(NamedTuple):
-    """A delayed message that an invocation asked to drop."""
+    """A delayed message that an invocation asked to drop; none may have been pending by then."""
 
     token: str
 
@@ -186,7 +189,7 @@ class Invocation:
             ("delayed", f"{each.target} in {each.delay}: {each.message.value!r}")
             for each in self.delayed
         ]
-        rows += [("cancelled", each.token) for each in self.cancelled]
+        rows += [("asks to cancel", each.token) for each in self.cancelled]
         rows += [
             ("egress", f"{each.egress} {each.topic or ''} {each.key or ''}: {each.value!r}")
             for each in self.egress

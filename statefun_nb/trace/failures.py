@@ -10,6 +10,7 @@ from ..errors import traceback_of
 from ..protocol.effects import Request
 from ..sdk.dispatch import Failure
 from .batch import TracedBatch
+from .mended import NamesRead, names_read
 from .recorder import Recorder
 
 __all__ = ["Failures", "LastFailure"]
@@ -23,7 +24,8 @@ class LastFailure(NamedTuple):
 
     ``message`` is None when it was given another value since: it is still the one at the head.
     ``ahead`` of it are so many that are equal to it. ``line`` is the user's, as in "Cell In[3],
-    line 5". ``batch`` is its record, None where nothing is recorded.
+    line 5". ``batch`` is its record, None where nothing is recorded. ``names`` are those that the
+    user's code read, by which one can tell that a helper of it has been mended.
     """
 
     message: bytes | None
@@ -31,6 +33,7 @@ class LastFailure(NamedTuple):
     attempts: int
     line: str
     batch: TracedBatch | None
+    names: tuple[NamesRead, ...] = ()
 
 
 class Failures:
@@ -65,7 +68,7 @@ class Failures:
         """
         message = _message(request, failure.position)
         ahead = _equal(message, request, failure.position)
-        line = place_of_traceback(traceback_of(failure.error))
+        trace = traceback_of(failure.error)
         before = self.last.pop(request.target, None)
         if before is not None and (
             before.message == message or (before.message is None and failure.position == 0)
@@ -77,7 +80,9 @@ class Failures:
             if len(self.last) >= _KEPT:
                 del self.last[next(iter(self.last))]  # the oldest
         kept = self._record(None if before is None else before.batch, batch)
-        self.last[request.target] = LastFailure(message, ahead, attempts, line, kept)
+        self.last[request.target] = LastFailure(
+            message, ahead, attempts, place_of_traceback(trace), kept, names_read(trace)
+        )
         return before is None
 
     def _record(self, before: TracedBatch | None, now: TracedBatch | None) -> TracedBatch | None:

@@ -10,7 +10,7 @@ from ..errors import EngineError, StatefunError, did_you_mean, install_command
 from ..sdk.live import Live
 from ..tables import at, counted, html_table, shown, text_table
 from .batch import Origin, TracedBatch
-from .events import Invocation, InvocationStatus
+from .events import AskedStatus, Invocation, InvocationStatus
 from .log import Places, View
 from .reader import read_batch
 from .recorder import Recorder
@@ -33,6 +33,7 @@ _FRAME: dict[str, Callable[[Invocation], object]] = {
     "sent": lambda each: len(each.sent),
     "egress": lambda each: len(each.egress),
     "delayed": lambda each: len(each.delayed),
+    "cancelled": lambda each: len(each.cancelled),
     "status": lambda each: each.status,
     "error": lambda each: each.error.type if each.error else None,
     "duration_ms": lambda each: each.duration * 1000,
@@ -41,6 +42,7 @@ _FRAME: dict[str, Callable[[Invocation], object]] = {
     "batch": lambda each: each.batch,
     "cause": lambda each: each.cause,
 }
+_STATUSES = get_args(AskedStatus)
 _BY_NAME = "s.invocations.filter(type=..., id=...)"
 
 
@@ -119,12 +121,13 @@ class Invocations(Live, Sequence[Invocation]):
         *,
         type: str | None = None,
         id: str | None = None,
-        status: InvocationStatus | None = None,
+        status: AskedStatus | None = None,
     ) -> Invocations:
         """Those of a function type, of an id, with a status, and where it is true, in this order.
 
-        A status is "ok", "error" or "rolled back". The trace has an index of types, statuses
-        and, from the first time that one is asked for, of ids; for ``where`` it is decoded.
+        A status is "ok", "error" or "rolled back"; "repaired" are those errors whose message has
+        gone through since. The trace has an index of types, statuses and, from the first time that
+        one is asked for, of ids; for ``where`` it is decoded.
 
         Raises
         ------
@@ -134,11 +137,10 @@ class Invocations(Live, Sequence[Invocation]):
         for name, value in ("type", type), ("id", id):
             if value is not None and not isinstance(value, str):
                 raise StatefunError(f"{name}={shown(value)}: it takes text")
-        known = isinstance(status, str) and status in get_args(InvocationStatus)
-        if status is not None and not known:
-            meant = did_you_mean(str(status), get_args(InvocationStatus))
+        if status is not None and not (isinstance(status, str) and status in _STATUSES):
             raise StatefunError(
-                f"status={shown(status)} is not known: use 'ok', 'error' or 'rolled back'{meant}"
+                f"status={shown(status)} is not known: use one of "
+                f"{', '.join(map(repr, _STATUSES))}{did_you_mean(str(status), _STATUSES)}"
             )
         if where is not None and not callable(where):
             raise StatefunError(
@@ -155,7 +157,9 @@ class Invocations(Live, Sequence[Invocation]):
             if not found._places and type not in self._view.typenames:
                 found._meant = did_you_mean(type, self._view.typenames)
                 return found
-        if status is not None:
+        if status == "repaired":
+            found = found._with_status("error")._where(_is_repaired)
+        elif status is not None:
             found = found._with_status(status)
         if id is not None:
             found = found._of_id(id)
@@ -238,6 +242,10 @@ class Invocations(Live, Sequence[Invocation]):
         return html_table(*self._table())
 
 
+def _is_repaired(batch: TracedBatch) -> bool:
+    return batch.error is not None and batch.error.repaired
+
+
 def _status(each: Invocation) -> str:
     if each.error is None:
         return each.status
@@ -248,6 +256,7 @@ def _row(each: Invocation) -> list[object]:
     sent = [str(send.target) for send in each.sent]
     sent += [f"{delayed.target} in {delayed.delay}" for delayed in each.delayed]
     sent += [f"{record.egress} {record.topic or ''}".rstrip() for record in each.egress]
+    sent += [f"asks to cancel {each.token!r}" for each in each.cancelled]
     return [
         each.seq,
         each.address.typename,

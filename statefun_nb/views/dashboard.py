@@ -31,7 +31,7 @@ _WINDOW = 10
 _KNOCK_SECONDS = 2.0
 # Rows that rush by cannot be read: drawing them ten times a second would take the time of the
 # functions that make them.
-_BURST_SECONDS = 0.3
+_BURST_SECONDS = 0.5
 
 
 class Dashboard(anywidget.AnyWidget):

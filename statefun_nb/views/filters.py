@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, get_args
 
 from ..errors import SessionError, did_you_mean
 from ..tables import shown
-from ..trace.events import InvocationStatus
+from ..trace.events import AskedStatus
 
 __all__ = ["FIELDS", "check_filter"]
 
@@ -19,7 +19,7 @@ FIELDS = (
 # What else a field is called.
 _CALLED = {"function": "type"}
 # What becomes of an invocation; the beginning of a word will do.
-_STATUSES = (*get_args(InvocationStatus), "repaired")
+_STATUSES = get_args(AskedStatus)
 _NUMBERS = ("seq", "cause", "ms")
 _INSIDE = ("message", "state")
 _WORD = re.compile(r'[()]|(?:[^\s"()]|"[^"]*"?)+')

@@ -8,7 +8,7 @@ from typing import Any, SupportsIndex, TypeVar, overload
 from ..engine.facts import ParkedAddress
 from ..protocol.effects import Emit
 from ..protocol.v3 import decode_typed_value
-from ..tables import at, counted, html_list, html_table, text_table
+from ..tables import HTML_CELL, TEXT_CELL, at, counted, html_list, html_table, text_table
 from ..trace.events import EgressRecord, egress_record
 
 __all__ = ["EgressRecords", "ParkedAddresses", "ends", "first_and_last"]
@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 # Rows that a table in a cell shows, of both ends together.
 _SHOWN = 20
+# Characters of the reason of a failure that is shown whole, as on the dashboard.
+_WHOLE = 500
 
 
 def first_and_last(items: Sequence[T]) -> Sequence[T]:
@@ -34,9 +36,17 @@ def ends(items: Sequence[T], row: Callable[[T], Sequence[object]]) -> list[Seque
 
 
 class _Listing(Sequence[T]):
-    """A sequence that shows as a table."""
+    """A sequence that shows as a table.
+
+    Attributes
+    ----------
+    columns : sequence of str
+    longest : tuple of int
+        So many characters of a cell are shown, as text and as HTML.
+    """
 
     columns: Sequence[str] = ()
+    longest: tuple[int, int] = (TEXT_CELL, HTML_CELL)
 
     def _title(self) -> str:
         raise NotImplementedError
@@ -45,11 +55,9 @@ class _Listing(Sequence[T]):
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        return (
-            text_table(self._title(), self.columns, ends(self, self._row))
-            if self
-            else self._title()
-        )
+        if not self:
+            return self._title()
+        return text_table(self._title(), self.columns, ends(self, self._row), self.longest[0])
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
         printer.text(repr(self))
@@ -57,7 +65,7 @@ class _Listing(Sequence[T]):
     def _repr_html_(self) -> str:
         if not self:
             return html_list(self._title(), ())
-        return html_table(self._title(), self.columns, ends(self, self._row))
+        return html_table(self._title(), self.columns, ends(self, self._row), self.longest[1])
 
 
 class ParkedAddresses(list[ParkedAddress], _Listing[ParkedAddress]):
@@ -75,14 +83,16 @@ class ParkedAddresses(list[ParkedAddress], _Listing[ParkedAddress]):
         items: Sequence[ParkedAddress] = [*self]
         return at(items, index, "parked address", "parked addresses")
 
-    columns = ("function", "id", "waiting", "attempts", "why", "at")
+    # Why comes last, and whole: what to do about it stands at its end.
+    columns = ("function", "id", "waiting", "attempts", "at", "why")
+    longest = (_WHOLE, _WHOLE)
 
     def _title(self) -> str:
         return counted(len(self), "parked address", "parked addresses")
 
     def _row(self, each: ParkedAddress) -> Sequence[object]:
         address = each.address
-        return (address.typename, address.id, each.waiting, each.attempts, each.reason, each.line)
+        return (address.typename, address.id, each.waiting, each.attempts, each.line, each.reason)
 
 
 class EgressRecords(_Listing[EgressRecord]):

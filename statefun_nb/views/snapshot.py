@@ -10,6 +10,7 @@ from ..trace.events import Invocation
 from ..trace.flows import Flows
 from ..trace.reader import read_batch
 from .graph_svg import graph_image
+from .listings import ParkedAddresses
 from .rows import short_id
 from .source import Source
 from .tree import preview
@@ -21,6 +22,8 @@ _INVOCATIONS = 20
 _COUNTED = 10_000
 _ADDRESSES = 20
 _TYPES = 8
+# So many parked addresses are looked through, of which the first and the last are shown.
+_PARKED = 1_000
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
@@ -57,8 +60,8 @@ def snapshot_fragment(source: Source, kind: str = "dashboard", name: str = "") -
         parts.append(graph_image(flows))
     if kind in ("dashboard", "table") and newest:
         parts.append(_invocations(newest, source.recorder.count))
-    if kind == "dashboard":
-        parts += _states(source)
+    if kind == "dashboard" and not source.status().over:
+        parts += [*_parked(source), *_states(source)]
     own = f"statefun-nb-snapshot-{name}"
     if name:
         parts.append(_HIDE_DEAD_VIEW.format(name=own))
@@ -123,9 +126,14 @@ def _status(each: Invocation) -> str:
     return f"repaired ({text})" if each.repaired else text
 
 
-def _states(source: Source) -> list[str]:
-    if source.status().over:
+def _parked(source: Source) -> list[str]:
+    """What does not go on, and why; of very many the first line has said how many."""
+    if not 0 < source.status().parked <= _PARKED:
         return []
+    return [ParkedAddresses(source.parked)._repr_html_()]
+
+
+def _states(source: Source) -> list[str]:
     tables = []
     for typename, count in list(source.engine.types().items())[:_TYPES]:
         _, found = source.engine.page(typename, "", _ADDRESSES)

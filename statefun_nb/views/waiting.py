@@ -108,7 +108,7 @@ def _row(
 ) -> WaitingRow:
     line, attempts = (parked.line, parked.attempts) if parked else ("", 0)
     since = parked.since if parked else None
-    reason = each.reason
+    reason = parked.reason if parked else each.reason
     if not reason and failed is not None and failed.error is not None:
         reason = failed.error.text
     return WaitingRow(

@@ -334,6 +334,8 @@ def test_a_state_name_keeps_its_first_type_and_expiration(routes):
         (sf.ValueSpec("n", sf.IntType), None),
     ]:
         declared = {"n": spec}
+        told = routes.kept_otherwise("a/f", [spec.wire_spec()])  # where it is declared
+        assert says in told if says else told == ""
         if says is None:
             routes.check_state("a/f", declared)
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from datetime import timedelta
 
 import pytest
@@ -74,6 +75,8 @@ def test_a_session_by_magics_alone(shell, capsys):
         ("advance -10s", "'-10s' is not a duration"),
         ("send m/f a {k + 1}", "{k + 1} is no list or dict"),  # names alone, and no evaluation
         ('send m/f a {"k": 1', "is no list or dict"),
+        ("send m/f a Loan('emma')", "is Python, of which this line takes literals"),
+        ("send m/f a shop.Loan( 5 )", "sf.session().send(typename, id, value)"),
         ("trace -n 0", "'0' is not a whole number, 1 or more"),
         ("egress -n -3", "-n"),
         ("start --port x", "invalid int value: 'x'"),
@@ -89,6 +92,39 @@ def test_a_slip_is_answered_in_one_line(shell, capsys, line, says):
     out = capsys.readouterr().out
     assert says in out
     assert out.count("\n") == 1
+
+
+DECLARED = """
+import statefun_nb as sf
+@sf.function("m/cart")
+def {name}(ctx, message): ...
+"""
+
+
+def test_a_copied_cell_that_keeps_its_typename_is_told(shell):
+    statefun(shell, "start --port 0")
+
+    def told(code):
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            assert shell.run_cell(code, store_history=True).success
+        return "".join(str(each.message) for each in found)
+
+    assert told(DECLARED.format(name="cart")) == ""
+    assert told(DECLARED.format(name="cart")) == ""  # run again
+    assert told(DECLARED.format(name="cart_with_remove")) == ""  # its next version
+    assert told("sf.function('m/cart')(lambda ctx, message: None)") == ""
+    assert told(DECLARED.format(name="cart")) == ""
+    said = told(DECLARED.format(name="stock"))
+    assert "m/cart is served by stock (Cell In[6], line 2) from now on, and no more by cart" in said
+    assert "another typename if both are meant" in said
+    said = told(
+        "@sf.function('m/cart')\nclass Till(sf.StatefulFunction):\n"
+        "    def invoke(self, ctx, message): ..."
+    )
+    assert "m/cart is served by Till" in said
+    statefun(shell, "stop")
+    assert told(DECLARED.format(name="cart")) == ""  # no session's messages go elsewhere
 
 
 def test_show_opens_live_views(shell, capsys):
@@ -250,7 +286,7 @@ def test_a_number_that_is_none_arrives_as_one(shell):
         ("%statefun retry ", ["m/one", "m/two"]),
         ("%statefun discard m/o", ["m/one"]),
         ("%statefun trace --type ", ["m/one", "m/two"]),
-        ("%statefun trace --status ", ["ok", "error", "rolled back"]),
+        ("%statefun trace --status ", ["ok", "error", "rolled back", "repaired"]),
         ("%statefun trace --type m/one --id a", ["al", "ann"]),
         ("%statefun send m/one a", ["al", "ann"]),
         ("%statefun send --delay 5s m/one an", ["ann"]),

@@ -64,9 +64,8 @@ def expected():
     for name in (*SHARED, *DIFFERENCES):
         functions = sf.StatefulFunctions()
 
-        def note(typename, functions=functions):
-            specs = functions.for_typename(typename).layout.specs
-            declared[typename].update(specs)
+        def note(spec, _):
+            declared[spec.typename].update(spec.layout.specs)
 
         functions.subscribe(note)
         with sf.Session(Options(port=0, functions=functions)) as session:
@@ -123,7 +122,7 @@ def calling_by_v2(functions):
         with sf.Session(options) as session:
             session.load_module(EGRESS)
 
-            def follow(_):
+            def follow(*_):
                 session.load_module(served.module_yaml(version="2.0"))
 
             stop = functions.subscribe(follow)

@@ -59,6 +59,18 @@ def test_retry_tries_again_and_marks_the_error_repaired(engine, functions):
     errors = engine.invocations.filter(status="error")
     assert [each.repaired for each in errors] == [True, True]
     assert "repaired (ValueError: not 1)" in repr(engine.invocations)
+    engine.send("r/f", "c", 3)
+    engine.wait_idle()
+    bad.add(3)
+    engine.send("r/f", "d", 3)
+    engine.wait_idle()
+    repaired = engine.invocations.filter(status="repaired")
+    assert [each.seq for each in repaired] == [each.seq for each in errors]
+    assert repaired.filter(id="a")[0].seq == errors.filter(id="a")[0].seq
+    assert len(engine.invocations.filter(status="error")) == 3
+    bad.clear()
+    assert engine.retry() == 1
+    engine.wait_idle()
     assert engine.retry() == 0
 
 
@@ -204,6 +216,63 @@ def test_what_parked_before_its_function_was_taken_back_says_both(engine, functi
     assert engine.parked[0].reason == "ValueError: not 2 (its function is declared no more)"
 
 
+def test_why_a_message_waits_for_its_function_is_told_as_it_is_now(engine, functions):
+    with pytest.warns(UserWarning, match="no function 'r/lat' is declared"):
+        engine.send("r/lat", "a", 1)
+    engine.wait_idle()
+    assert "(declared: none)" in engine.parked[0].reason
+    sf.function("r/late", functions=functions)(lambda ctx, message: None)
+    (parked,) = engine.parked
+    assert "(declared: r/late)" in parked.reason
+    assert parked.reason.endswith("did you mean 'r/late'?")
+    assert parked.reason in repr(engine.parked)  # whole: what to do stands at its end
+    assert "did you mean &#x27;r/late&#x27;?" in engine.parked._repr_html_()
+
+
+def test_who_waits_for_a_helper_of_another_cell_is_told_that_it_has_changed(engine, functions):
+    notebook = {"sf": sf, "functions": functions, "prices": {}}
+    cell = """
+@sf.function("r/h", functions=functions)
+def f(ctx, message):
+    global tried
+    tried = globals().get("tried", 0) + 1
+    sum(price(each) for each in message.value)
+"""
+    exec(cell, notebook)
+    engine.send("r/h", "a", ["hat"])
+    engine.wait_idle()
+    assert engine.parked[0].reason.startswith("NameError: name 'price' is not defined")
+    assert engine.parked[0].reason == engine.engine.parked()[0].reason  # nothing has changed
+    exec("def price(item):\n    return prices[item]", notebook)
+    assert engine.parked[0].reason.endswith(" (price has changed since: s.retry() tries again)")
+    engine.retry()
+    engine.wait_idle()
+    assert engine.parked[0].reason == "KeyError: 'hat'"
+    notebook["prices"] = {"hat": 7}
+    exec("def price(item):\n    return prices.get(item)", notebook)
+    assert "(price, prices have changed since: s.retry() tries again)" in engine.parked[0].reason
+    engine.retry()
+    assert engine.wait_idle().parked == 0
+
+
+def test_a_type_of_state_that_cannot_be_kept_is_told_where_it_is_declared(engine, functions):
+    def declared(**state):
+        sf.function("r/c", state=state, functions=functions)(
+            lambda ctx, message: setattr(ctx.storage, "k", message.value)
+        )
+
+    declared(k=int)
+    declared(k=str)  # nobody has a value of it
+    engine.send("r/c", "a", "text")
+    engine.wait_idle()
+    with pytest.warns(UserWarning, match=r"s\.set_state\('r/c', 'a', k=None\)"):
+        declared(k=int)
+    declared(k=str)
+    engine.send("r/c", "a", "again")
+    assert engine.wait_idle().parked == 0
+    assert engine.state("r/c", "a") == {"k": "again"}
+
+
 def test_a_function_that_is_taken_back_leaves_its_messages_waiting(engine, functions):
     fragile(functions)
     engine.send("r/f", "a", 1)
@@ -224,11 +293,13 @@ def test_clearing_the_last_value_lets_all_go_that_wait_for_it(engine, functions)
     engine.send_many([("r/c", id_, 1) for id_ in "abc"])
     engine.wait_idle()
 
-    @sf.function("r/c", state={"k": str, "other": int}, functions=functions)
-    def corrected(ctx, message):
-        if ctx.address.id == "bad":
-            raise ValueError("for another reason")
-        ctx.storage.k = f"now {message.value}"
+    with pytest.warns(UserWarning, match="'k' of r/c .* 2 other addresses have one"):
+
+        @sf.function("r/c", state={"k": str, "other": int}, functions=functions)
+        def corrected(ctx, message):
+            if ctx.address.id == "bad":
+                raise ValueError("for another reason")
+            ctx.storage.k = f"now {message.value}"
 
     engine.send_many([("r/c", id_, 2) for id_ in ["a", "b", "c", "new"]])
     assert engine.wait_idle().parked == 4
@@ -307,15 +378,17 @@ def test_who_holds_a_value_is_counted_for_the_name_that_is_told(engine, function
     )
     engine.send_many([("r/c", "a", "k"), ("r/c", "b", "k"), ("r/c", "a", "other")])
     engine.wait_idle()
-    sf.function("r/c", state={"k": str, "other": int}, functions=functions)(
-        lambda ctx, message: None
-    )
+    with pytest.warns(UserWarning, match="'k' of r/c .* cannot become"):
+        sf.function("r/c", state={"k": str, "other": int}, functions=functions)(
+            lambda ctx, message: None
+        )
     engine.send("r/c", "a", "k")
     engine.wait_idle()
     assert "1 other address has one" in engine.parked[0].reason
-    sf.function("r/c", state={"k": int, "other": str}, functions=functions)(
-        lambda ctx, message: None
-    )
+    with pytest.warns(UserWarning, match="'other' of r/c .* cannot become"):
+        sf.function("r/c", state={"k": int, "other": str}, functions=functions)(
+            lambda ctx, message: None
+        )
     engine.wait_idle()
     assert "'other'" in engine.parked[0].reason
     assert "other address" not in engine.parked[0].reason

@@ -47,6 +47,8 @@ def test_an_invocation_tells_all_that_happened(engine, functions):
         (timedelta(seconds=5), "t", "late")
     ]
     assert [c.token for c in one.cancelled] == ["t"]
+    assert "<td>asks to cancel</td><td>t</td>" in one._repr_html_()
+    assert "asks to cancel 't'" in engine.invocations._repr_html_().replace("&#x27;", "'")
     assert [(e.egress, e.topic, e.key, e.value) for e in one.egress] == [
         ("t/out", "topic", "k", "record")
     ]
@@ -278,7 +280,7 @@ def test_a_trace_that_is_switched_off_records_nothing(functions):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"status": "eror"}, "'ok', 'error' or 'rolled back'; did you mean 'error'?"),
+        ({"status": "eror"}, "'ok', 'error', 'rolled back', 'repaired'; did you mean 'error'?"),
         ({"type": sf}, "it takes text"),
         ({"id": 5}, "id=5 (int): it takes text"),
         ({"where": "bob"}, "where='bob' (str): it takes a function"),

@@ -81,6 +81,9 @@ def test_one_is_not_many_and_nothing_is_not_said(session):
     with pytest.warns(UserWarning, match="no function 'a/nobody'"):
         session.send("a/nobody", "x", "y")
     session.wait_idle()
+    texts = " ".join(Elements(snapshot_fragment(session)).texts)
+    for waits in ("2 parked addresses", "ValueError: no", "no function 'a/nobody' is declared"):
+        assert waits in texts
     line = summary(session)
     assert "1 invocation ·" in line
     assert "· 1 error ·" in line
