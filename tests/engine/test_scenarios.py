@@ -443,10 +443,12 @@ def test_a_declaration_that_does_not_fit_what_is_stored_asks_what_to_do(
     engine.send("a/b", "full", 1)
     engine.wait_idle()
 
-    @functions.bind("a/b", [second])
-    def after(ctx, message):
-        ctx.send("a/c", "y", 1)
-        ctx.storage.n = message.value
+    with pytest.warns(UserWarning, match=says):  # where it is declared, and of what it parks
+
+        @functions.bind("a/b", [second])
+        def after(ctx, message):
+            ctx.send("a/c", "y", 1)
+            ctx.storage.n = message.value
 
     value = "text" if second.type is sf.StringType else 5
     engine.send("a/b", "empty", value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
@@ -333,9 +334,12 @@ def a_state_name_keeps_its_type(play):
     play.send("f", "a", "x")
     play.wait()
 
-    @play.declare("f", {"v": str})
-    def second(ctx, message):
-        ctx.storage.v = "text"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is told, too, by the session that has the value
+
+        @play.declare("f", {"v": str})
+        def second(ctx, message):
+            ctx.storage.v = "text"
 
     play.send("f", "a", "y")
     assert play.wait().parked == 1
