@@ -65,6 +65,6 @@ def _failed(
     if functions.find(parked.address.typename) is None:
         reason += " (its function is declared no more)"
     elif changed := changed_names(last.names):
-        have = "has" if len(changed) == 1 else "have"
-        reason += f" ({', '.join(changed)} {have} changed since: s.retry() tries again)"
+        have = "has been" if len(changed) == 1 else "have been"
+        reason += f" ({', '.join(changed)} {have} set since: s.retry() tries again)"
     return parked._replace(reason=reason, line=last.line, attempts=last.attempts, since=since)

@@ -34,7 +34,10 @@ body {{ font: 14px/1.4 system-ui, sans-serif; margin: 2rem; max-width: 70rem }}
 table {{ border-collapse: collapse; margin: 1rem 0 }}
 caption {{ font-weight: 600; padding: .3rem 0 }}
 th, td {{ border-bottom: 1px solid #8886; padding: .2rem .6rem; text-align: left;
-          vertical-align: top; overflow-wrap: anywhere }}
+          vertical-align: top }}
+caption, th {{ white-space: nowrap }}
+td {{ max-width: 16rem; overflow-wrap: break-word }}
+td:last-child {{ max-width: 40rem }}
 </style></head><body><h1>{title}</h1>{body}</body></html>
 """
 

@@ -244,13 +244,13 @@ def f(ctx, message):
     assert engine.parked[0].reason.startswith("NameError: name 'price' is not defined")
     assert engine.parked[0].reason == engine.engine.parked()[0].reason  # nothing has changed
     exec("def price(item):\n    return prices[item]", notebook)
-    assert engine.parked[0].reason.endswith(" (price has changed since: s.retry() tries again)")
+    assert engine.parked[0].reason.endswith(" (price has been set since: s.retry() tries again)")
     engine.retry()
     engine.wait_idle()
     assert engine.parked[0].reason == "KeyError: 'hat'"
     notebook["prices"] = {"hat": 7}
     exec("def price(item):\n    return prices.get(item)", notebook)
-    assert "(price, prices have changed since: s.retry() tries again)" in engine.parked[0].reason
+    assert "(price, prices have been set since: s.retry() tries again)" in engine.parked[0].reason
     engine.retry()
     assert engine.wait_idle().parked == 0
 
