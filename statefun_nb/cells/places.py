@@ -21,6 +21,7 @@ __all__ = [
     "place_of_frame",
     "place_of_function",
     "place_of_traceback",
+    "unwrapped",
     "warn",
 ]
 
@@ -62,9 +63,16 @@ def place_of_coroutine(coroutine: Any) -> str:
 
 def place_of_function(fun: Any) -> str:
     """The line at which a function begins, of a method too; "" for none that Python has code of."""
-    found = inspect.unwrap(getattr(fun, "__func__", fun))
-    code = getattr(found, "__code__", None)
+    code = getattr(unwrapped(getattr(fun, "__func__", fun)), "__code__", None)
     return "" if code is None else f"{name_of_file(code.co_filename)}, line {code.co_firstlineno}"
+
+
+def unwrapped(fun: Any) -> Any:
+    """What decorators have wrapped; the function itself where it says that it wraps itself."""
+    try:
+        return inspect.unwrap(fun)
+    except ValueError:
+        return fun
 
 
 def warn(text: str) -> None:

@@ -268,7 +268,7 @@ class ClusterEngine:
         too_large = too_large_request(self._endpoint.refused, self._observed.busiest())
         return too_large or all_are_held(len(self._parking.held), self.cluster.requests)
 
-    def kept_otherwise(self, typename: str, specs: Iterable[StateSpec]) -> str:
+    def kept_otherwise(self, typename: str, specs: Sequence[StateSpec]) -> str:
         return self._routes.kept_otherwise(typename, specs)
 
     def egress(self, typename: str | None) -> Sequence[Emit]:

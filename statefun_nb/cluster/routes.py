@@ -7,7 +7,7 @@ error of the function that sent it, and the second goes out through an egress of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ..address import SdkAddress
 from ..engine.mailbox import check_target
@@ -120,7 +120,7 @@ class ClusterRoutes:
         if problem := self.kept_otherwise(typename, [wanted]):
             raise EngineError(problem)
 
-    def kept_otherwise(self, typename: str, specs: Iterable[StateSpec]) -> str:
+    def kept_otherwise(self, typename: str, specs: Sequence[StateSpec]) -> str:
         """Why the cluster would not take these specs; "" when it would, as far as is known."""
         for wanted in specs:
             known = self._state_specs.get((typename, wanted.name), wanted)

@@ -34,7 +34,7 @@ class Undeclared:
 
     def parked(self) -> list[ParkedAddress]:
         """The addresses that they wait for."""
-        reason = "no function of that type is declared yet"
+        reason = "the job that serves its function has not started yet"
         return [
             ParkedAddress(address, reason, "", 0, count, undeclared=True)
             for address, count in self.addresses.items()

@@ -166,7 +166,7 @@ class Engine(Protocol):
     def release(self, typename: str) -> None:
         """Let what was parked for a function go on, soon: it was declared."""
 
-    def kept_otherwise(self, typename: str, specs: Iterable[StateSpec]) -> str:
+    def kept_otherwise(self, typename: str, specs: Sequence[StateSpec]) -> str:
         """Why state that is declared so cannot be served, as its names are kept otherwise.
 
         "" where it can, and where that is not known at once: its next message will tell.

@@ -205,9 +205,9 @@ class EmbeddedEngine:
     def release(self, typename: str) -> None:
         self._thread.post(self._driver.release, typename)
 
-    def kept_otherwise(self, typename: str, specs: Iterable[StateSpec]) -> str:
+    def kept_otherwise(self, typename: str, specs: Sequence[StateSpec]) -> str:
         known = self._core.types.get(typename)
-        if known is None:
+        if known is None or not known.knows_otherwise(specs):  # nearly always
             return ""
         now_ms = self._clock.now_ms()
         try:

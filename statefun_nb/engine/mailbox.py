@@ -66,49 +66,55 @@ class FunctionType:
         """
         index = self.names.get(spec.name)
         if index is None:
-            self.names[spec.name] = len(self.specs)
             self.specs.append(spec)
+            # The last: ``knows_otherwise`` may be asked meanwhile.
+            self.names[spec.name] = len(self.specs) - 1
             self.expires = self.expires or spec.mode is not ExpireMode.NONE
             return True
         if self.specs[index] == spec:
             return False
-        self._check_empty(index, spec, now_ms)
+        if problem := self._why_kept(index, spec, now_ms):
+            raise EngineError(problem)
         for mailbox in self.mailboxes.values():
             mailbox.forget(index)  # what has expired, and was of the former type
         self.specs[index] = spec
         self.expires = any(each.mode is not ExpireMode.NONE for each in self.specs)
         return True
 
+    def knows_otherwise(self, specs: Iterable[StateSpec]) -> bool:
+        """Is one of these names known, and not as here? Can be asked from any thread."""
+        return any(
+            (index := self.names.get(spec.name)) is not None and self.specs[index] != spec
+            for spec in specs
+        )
+
     def kept_otherwise(self, specs: Iterable[StateSpec], now_ms: int) -> str:
         """What ``register`` would say against these; "" when it would take them."""
+        self.held = None  # counted anew: functions may have cleared some
         for spec in specs:
             index = self.names.get(spec.name)
-            if index is not None and self.specs[index] != spec:
-                try:
-                    self._check_empty(index, spec, now_ms)
-                except EngineError as error:
-                    return str(error)
+            if index is None or self.specs[index] == spec:
+                continue
+            if problem := self._why_kept(index, spec, now_ms):
+                return problem
         return ""
 
-    def _check_empty(self, index: int, wanted: StateSpec, now_ms: int) -> None:
+    def _why_kept(self, index: int, wanted: StateSpec, now_ms: int) -> str:
+        """Why a name does not become what is wanted: who has a value; "" when nobody has."""
         held = self.held
         if held is None or held.place != index or not held.mailbox.holds(index, now_ms):
             found = [m for m in self.mailboxes.values() if m.holds(index, now_ms)]
             self.held = held = _Held(index, found[0], len(found)) if found else None
         if held is None:
-            return
+            return ""
         known = self.specs[index]
         where, others = f"{self.typename!r}, {held.mailbox.id!r}", held.holders - 1
         if known.typename != wanted.typename:
-            raise EngineError(
-                type_is_kept(
-                    self.typename, known.name, known.typename, wanted.typename, where, others
-                )
+            return type_is_kept(
+                self.typename, known.name, known.typename, wanted.typename, where, others
             )
-        raise EngineError(
-            expiration_is_kept(
-                self.typename, known.name, known.expiration, wanted.expiration, where, others
-            )
+        return expiration_is_kept(
+            self.typename, known.name, known.expiration, wanted.expiration, where, others
         )
 
     def placed(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..cells.arguments import HelpShown, Quoted, UsageError, literal_of, parse
+from ..cells.history import running_shell
 from ..errors import SessionError, StatefunError, quiet
 from ..sessions import default as sessions
 from ..sessions.session import Session
@@ -110,22 +111,22 @@ def _send(arguments: argparse.Namespace) -> None:
 def _value(words: list[str]) -> Any:
     """The literal, or the text; what is between quotation marks is text: ``"5"`` is no number.
 
-    A slip in a list or a dict makes no text of it, nor does a call, which is no literal.
+    A slip in a list or a dict makes no text of it, nor does a call of what the notebook has.
 
     Raises
     ------
     UsageError
-        When it begins as a list or a dict, and is none; when it looks like a call.
+        When it begins as a list or a dict, and is none; when there is such a call in it.
     """
     text = " ".join(words)
-    if len(words) == 1 and isinstance(words[0], Quoted):
+    if all(isinstance(word, Quoted) for word in words):
         return text
     try:
         return literal_of(text)
     except ValueError:
-        if _CALL.fullmatch(text):
+        if call := _call_in(text):
             raise UsageError(
-                f"%statefun: {shorten(text)} is Python, of which this line takes literals only: "
+                f"%statefun: {call}(...) is a call, and this line takes literals: "
                 "sf.session().send(typename, id, value) takes any value; as text it stands "
                 "between quotation marks"
             ) from None
@@ -137,7 +138,17 @@ def _value(words: list[str]) -> Any:
         ) from None
 
 
-_CALL = re.compile(r"[^\W\d][\w.]*\(.*\)", re.DOTALL)
+def _call_in(text: str) -> str:
+    """What is called in a text, if the notebook has it; else it is how somebody writes."""
+    names = running_shell().user_ns
+    for dotted, name in _CALLED.findall(text):
+        if callable(names.get(name)) or (name != dotted and name in names):
+            return str(dotted)
+    return ""
+
+
+# Of "shop.Loan(" the whole, and its first name.
+_CALLED = re.compile(r"\b((\w+)(?:\.\w+)*)\(")
 
 
 def _state(arguments: argparse.Namespace) -> Any:

@@ -25,6 +25,9 @@ from .value_spec import ValueSpec
 
 __all__ = ["FunctionSpec", "StatefulFunctions", "check_decorator", "decode_state"]
 
+# So many hints at what was meant are kept.
+_HINTS = 1_000
+
 F = TypeVar("F", bound=Callable[[Context, Message], object])
 
 
@@ -39,6 +42,7 @@ class FunctionSpec(NamedTuple):
     version: int
 
 
+# Told of a declaration, and of the one that it has replaced.
 Listener = Callable[[FunctionSpec, FunctionSpec | None], None]
 
 
@@ -55,11 +59,12 @@ class StatefulFunctions(Live):
     ['example/person']
     """
 
-    __slots__ = ("_functions", "_listeners")
+    __slots__ = ("_functions", "_listeners", "_meant")
 
     def __init__(self) -> None:
         self._functions: dict[str, FunctionSpec] = {}
         self._listeners: list[Listener] = []
+        self._meant: dict[str, str] = {}  # hints: 2 ms each, asked for with each look at what waits
 
     def register(
         self,
@@ -144,6 +149,7 @@ class StatefulFunctions(Live):
         """
         self.for_typename(typename)
         del self._functions[typename]
+        self._meant.clear()
 
     def find(self, typename: str) -> FunctionSpec | None:
         """The function of that typename, or None."""
@@ -158,7 +164,12 @@ class StatefulFunctions(Live):
         """A hint at the end of a message about a function that is not declared here."""
         if not self._functions:
             return "; if it is in StatefulFunctions() of your own: sf.start(functions=...)"
-        return did_you_mean(typename, self._functions)
+        hint = self._meant.get(typename)
+        if hint is None:
+            if len(self._meant) >= _HINTS:
+                self._meant.clear()
+            hint = self._meant[typename] = did_you_mean(typename, [*self._functions])
+        return hint
 
     def _state_typename(self, typename: str, name: str) -> str | None:
         """What a function declares a state value as; None when it does not."""
@@ -192,6 +203,7 @@ class StatefulFunctions(Live):
         version = before.version + 1 if before else 1
         spec = FunctionSpec(typename, fun, layout, _is_async(fun), uses_handles, version)
         self._functions[typename] = spec
+        self._meant.clear()
         for listener in tuple(self._listeners):
             listener(spec, before)
 

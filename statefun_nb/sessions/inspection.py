@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
@@ -11,7 +11,6 @@ from ..address import SdkAddress, address_of, invisible, parse_typename
 from ..cells.places import warn
 from ..endpoint.server import Endpoint
 from ..engine.base import Engine
-from ..engine.facts import IngressMessage
 from ..errors import BusyError, SessionError, UnknownFunctionError, did_you_mean
 from ..loop_thread import LoopThread
 from ..protocol.module_older_writer import with_older_endpoints, write_older
@@ -102,16 +101,6 @@ class Inspection:
                 f"no function {typename!r} is declared, and no message has gone to it"
                 f"{did_you_mean(typename, known)}"
             )
-
-    def _tell_undeclared(self, messages: Iterable[IngressMessage]) -> None:
-        """Warn, once a name, of messages that wait for a function that nobody has declared."""
-        for typename in {target.typename for target, _, _ in messages} - self._told:
-            if self.functions.find(typename) is None and not self._reached(typename):
-                self._told.add(typename)
-                warn(
-                    f"no function {typename!r} is declared: its messages wait until its cell is run"
-                    f"{self.functions.meant_by(typename)}"
-                )
 
     def _check_had_message(self, address: SdkAddress) -> None:
         """Warn of an address that no message has gone to."""

@@ -10,7 +10,7 @@ from ..engine.facts import ParkedAddress
 from ..sdk.registry import StatefulFunctions
 from ..trace.batch import Origin
 from ..trace.failures import Failures, LastFailure
-from ..trace.mended import changed_names
+from ..trace.mended import names_set
 
 __all__ = ["as_it_is_now"]
 
@@ -33,7 +33,7 @@ def as_it_is_now(
         Of the trace's times.
     reached : callable
         Is a function type, which nobody declares here, served by an endpoint that module.yaml
-        names? What that has answered is the reason.
+        names? Then what the engine says is the reason.
     """
 
     @cache  # of a type many addresses may wait
@@ -42,29 +42,27 @@ def as_it_is_now(
             return ""
         return functions.why_unknown(typename)
 
-    found = []
-    for each in parked:
-        last = failures.find(each.address)
-        if each.undeclared:
-            found.append(each._replace(reason=unknown(each.address.typename) or each.reason))
-        elif last is not None:
-            found.append(_failed(each, last, functions, origin))
-        else:
-            found.append(each)
-    return found
+    return [
+        each._replace(reason=unknown(each.address.typename) or each.reason)
+        if each.undeclared
+        else _failed(each, failures.find(each.address), functions, origin)
+        for each in parked
+    ]
 
 
 def _failed(
-    parked: ParkedAddress, last: LastFailure, functions: StatefulFunctions, origin: Origin
+    parked: ParkedAddress, last: LastFailure | None, functions: StatefulFunctions, origin: Origin
 ) -> ParkedAddress:
-    since, reason = parked.since, parked.reason
-    if (batch := last.batch) is not None:  # not when it was tried again in vain
-        since = datetime.fromtimestamp(
-            origin.time(batch, batch.start + batch.seconds), timezone.utc
-        )
     if functions.find(parked.address.typename) is None:
-        reason += " (its function is declared no more)"
-    elif changed := changed_names(last.names):
-        have = "has been" if len(changed) == 1 else "have been"
-        reason += f" ({', '.join(changed)} {have} set since: s.retry() tries again)"
+        reason = f"{parked.reason} (its function is declared no more)"
+        parked = parked._replace(reason=reason)
+    if last is None:  # of a thousand others the failure is remembered
+        return parked
+    reason, since = parked.reason, parked.since
+    if (batch := last.batch) is not None:  # not when it was tried again in vain
+        ended = origin.time(batch, batch.start + batch.seconds)
+        since = datetime.fromtimestamp(ended, timezone.utc)
+    if names := names_set(last.names):
+        have = "has" if len(names) == 1 else "have"
+        reason += f" ({', '.join(names)} {have} been set since: s.retry() tries again)"
     return parked._replace(reason=reason, line=last.line, attempts=last.attempts, since=since)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -34,7 +35,7 @@ from ..trace.traced import TracedHandler
 from .arguments import a_path, not_opened, seconds, truth
 from .checks import Check, Known, attempt_of, check_of
 from .control import LATER, USE_CONTEXT, Control
-from .declaring import tell_refused, tell_replaced
+from .declaring import after_this_cell, refused_state, tell_declared, tell_undeclared
 from .engines import make_engine
 from .options import Options
 from .sending import chunks, ingress_message, seqs_of
@@ -92,9 +93,15 @@ class Session(Live, Control):
     def _declared(self, spec: FunctionSpec, before: FunctionSpec | None) -> None:
         if not self._stopped and not self._stopping:
             end_older(self._thread, self._handler, spec.typename)
+            problem = refused_state(self.engine, spec)
             self.engine.release(spec.typename)
-            tell_refused(self.engine, spec)
-            tell_replaced(before, spec)
+            after_this_cell(partial(self._release_again, spec.typename))
+            tell_declared(problem, before, spec)
+
+    def _release_again(self, typename: str) -> None:
+        """Try what came back too soon: it may lack what stood further below in the cell."""
+        if self._thread.alive and not self._stopping and self._handler.failures.mended(typename):
+            self.engine.release(typename)
 
     # Sending.
 
@@ -140,7 +147,7 @@ class Session(Live, Control):
         self._check_outside("send", USE_CONTEXT)
         message = ingress_message(typename, id, value, type, delay)
         self.engine.post([message])
-        self._tell_undeclared([message])
+        tell_undeclared([message], self.functions, self._reached, self._told)
 
     def send_many(
         self, messages: Iterable[Message | tuple[str, str, Any]], *, progress: bool = True
@@ -159,7 +166,7 @@ class Session(Live, Control):
         count = 0
         for chunk in chunks(messages, progress=progress):
             self.engine.post(chunk)
-            self._tell_undeclared(chunk)
+            tell_undeclared(chunk, self.functions, self._reached, self._told)
             count += len(chunk)
             self._wait_for_room(count)
         return count

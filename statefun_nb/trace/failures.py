@@ -10,7 +10,7 @@ from ..errors import traceback_of
 from ..protocol.effects import Request
 from ..sdk.dispatch import Failure
 from .batch import TracedBatch
-from .mended import NamesRead, names_read
+from .mended import NamesRead, names_read, names_set
 from .recorder import Recorder
 
 __all__ = ["Failures", "LastFailure"]
@@ -37,7 +37,7 @@ class LastFailure(NamedTuple):
 
 
 class Failures:
-    """Remembers failures. Belongs to the loop, but for ``find``.
+    """Remembers failures. Belongs to the loop, but for ``find`` and ``mended``.
 
     Parameters
     ----------
@@ -61,6 +61,13 @@ class Failures:
         """The last failure of an address, until its message has gone through."""
         return self.last.get(address)
 
+    def mended(self, typename: str) -> bool:
+        """Has a function failed for the lack of something that has been set since?"""
+        return any(
+            address.typename == typename and names_set(last.names)
+            for address, last in [*self.last.items()]
+        )
+
     def failed(self, request: Request, failure: Failure, batch: TracedBatch | None) -> bool:
         """Note and record a failure; False when its message has failed before.
 
@@ -68,7 +75,7 @@ class Failures:
         """
         message = _message(request, failure.position)
         ahead = _equal(message, request, failure.position)
-        trace = traceback_of(failure.error)
+        line = place_of_traceback(traceback_of(failure.error))
         before = self.last.pop(request.target, None)
         if before is not None and (
             before.message == message or (before.message is None and failure.position == 0)
@@ -80,9 +87,8 @@ class Failures:
             if len(self.last) >= _KEPT:
                 del self.last[next(iter(self.last))]  # the oldest
         kept = self._record(None if before is None else before.batch, batch)
-        self.last[request.target] = LastFailure(
-            message, ahead, attempts, place_of_traceback(trace), kept, names_read(trace)
-        )
+        names = names_read(failure.error)
+        self.last[request.target] = LastFailure(message, ahead, attempts, line, kept, names)
         return before is None
 
     def _record(self, before: TracedBatch | None, now: TracedBatch | None) -> TracedBatch | None:

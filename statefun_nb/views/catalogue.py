@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from ..cells.places import place_of_function
+from ..cells.places import place_of_function, unwrapped
 from ..sdk.registry import FunctionSpec
 from ..sdk.value_spec import ValueSpec
 from ..trace.reader import read_batch
@@ -122,7 +122,7 @@ def _state(spec: ValueSpec) -> FunctionState:
 
 def _source(fun: Any) -> tuple[str, str]:
     """The code of a function, and where it is; "" where that is not known."""
-    found = inspect.unwrap(getattr(fun, "__func__", fun))
+    found = unwrapped(getattr(fun, "__func__", fun))
     owner = getattr(fun, "__self__", None)
     shown = found if owner is None else type(owner)
     try:

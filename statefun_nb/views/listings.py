@@ -6,9 +6,19 @@ from collections.abc import Callable, Sequence
 from typing import Any, SupportsIndex, TypeVar, overload
 
 from ..engine.facts import ParkedAddress
+from ..errors import cut
 from ..protocol.effects import Emit
 from ..protocol.v3 import decode_typed_value
-from ..tables import HTML_CELL, TEXT_CELL, at, counted, html_list, html_table, text_table
+from ..tables import (
+    HTML_CELL,
+    TEXT_CELL,
+    at,
+    counted,
+    html_list,
+    html_table,
+    shorten,
+    text_table,
+)
 from ..trace.events import EgressRecord, egress_record
 
 __all__ = ["EgressRecords", "ParkedAddresses", "ends", "first_and_last"]
@@ -17,8 +27,8 @@ T = TypeVar("T")
 
 # Rows that a table in a cell shows, of both ends together.
 _SHOWN = 20
-# Characters of the reason of a failure that is shown whole, as on the dashboard.
-_WHOLE = 500
+# Characters of the reason of a failure that are shown, and what says how many are not.
+_REASON, _WHOLE = 500, 550
 
 
 def first_and_last(items: Sequence[T]) -> Sequence[T]:
@@ -42,7 +52,7 @@ class _Listing(Sequence[T]):
     ----------
     columns : sequence of str
     longest : tuple of int
-        So many characters of a cell are shown, as text and as HTML.
+        So many characters of a cell are shown, as text and as HTML; a row may cut its cells itself.
     """
 
     columns: Sequence[str] = ()
@@ -83,7 +93,7 @@ class ParkedAddresses(list[ParkedAddress], _Listing[ParkedAddress]):
         items: Sequence[ParkedAddress] = [*self]
         return at(items, index, "parked address", "parked addresses")
 
-    # Why comes last, and whole: what to do about it stands at its end.
+    # Why comes last, and its end is shown whatever its length: what to do about it stands there.
     columns = ("function", "id", "waiting", "attempts", "at", "why")
     longest = (_WHOLE, _WHOLE)
 
@@ -92,7 +102,10 @@ class ParkedAddresses(list[ParkedAddress], _Listing[ParkedAddress]):
 
     def _row(self, each: ParkedAddress) -> Sequence[object]:
         address = each.address
-        return (address.typename, address.id, each.waiting, each.attempts, each.line, each.reason)
+        typename, id_, line = (
+            shorten(text, TEXT_CELL) for text in (address.typename, address.id, each.line)
+        )
+        return (typename, id_, each.waiting, each.attempts, line, cut(each.reason, _REASON))
 
 
 class EgressRecords(_Listing[EgressRecord]):

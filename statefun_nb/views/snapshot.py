@@ -10,7 +10,6 @@ from ..trace.events import Invocation
 from ..trace.flows import Flows
 from ..trace.reader import read_batch
 from .graph_svg import graph_image
-from .listings import ParkedAddresses
 from .rows import short_id
 from .source import Source
 from .tree import preview
@@ -22,8 +21,8 @@ _INVOCATIONS = 20
 _COUNTED = 10_000
 _ADDRESSES = 20
 _TYPES = 8
-# So many parked addresses are looked through, of which the first and the last are shown.
-_PARKED = 1_000
+# Of so many parked addresses, which take 0.1 s, the first and the last are shown.
+_PARKED = 10_000
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
@@ -64,7 +63,7 @@ def snapshot_fragment(source: Source, kind: str = "dashboard", name: str = "") -
     if kind in ("dashboard", "table") and newest:
         parts.append(_invocations(newest, source.recorder.count))
     if kind == "dashboard" and not source.status().over:
-        parts += [*_parked(source), *_states(source)]
+        parts += [_parked(source), *_states(source)]
     own = f"statefun-nb-snapshot-{name}"
     if name:
         parts.append(_HIDE_DEAD_VIEW.format(name=own))
@@ -112,7 +111,7 @@ def _invocations(newest: list[Invocation], count: int) -> str:
             short_id(each.address.id),
             preview(each.message.value, 60),
             preview(each.state_after, 60) if each.changed else "",
-            len(each.sent) + len(each.delayed) + len(each.egress),
+            len(each.sent) + len(each.delayed) + len(each.egress) + len(each.cancelled),
             _status(each),
         ]
         for each in newest
@@ -129,11 +128,12 @@ def _status(each: Invocation) -> str:
     return f"repaired ({text})" if each.repaired else text
 
 
-def _parked(source: Source) -> list[str]:
-    """What does not go on, and why; of very many the first line has said how many."""
-    if not 0 < source.status().parked <= _PARKED:
-        return []
-    return [ParkedAddresses(source.parked)._repr_html_()]
+def _parked(source: Source) -> str:
+    """What does not go on, and why."""
+    parked = source.status().parked
+    if parked > _PARKED:
+        return f"<p>{parked:,} parked addresses: s.parked has them</p>"
+    return source.parked._repr_html_() if parked else ""
 
 
 def _states(source: Source) -> list[str]:

@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from ..engine.base import Engine
-from ..engine.facts import ParkedAddress
 from ..sdk.registry import StatefulFunctions
 from ..sdk.types import Type
 from ..trace.events import Payload
 from ..trace.invocations import Invocations
 from ..trace.recorder import Recorder
 from ..trace.running import Running
+from .listings import ParkedAddresses
 from .status import Status
 
 __all__ = ["Source"]
@@ -52,7 +52,7 @@ class Source(Protocol):
         """Send a message from outside."""
 
     @property
-    def parked(self) -> Sequence[ParkedAddress]:
+    def parked(self) -> ParkedAddresses:
         """The addresses that do not go on, with line and attempts."""
 
     def retry(self, typename: str | None = None, id: str | None = None) -> int:

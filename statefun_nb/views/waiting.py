@@ -7,14 +7,14 @@ from itertools import islice
 from ..address import address_of
 from ..engine.facts import ParkedAddress, WaitingAddress, Why
 from ..engine.facts import WaitingMessage as Waiting
-from ..errors import EngineError
+from ..errors import EngineError, cut
 from ..trace.events import Invocation, Payload
 from ..trace.history import open_failures
 from .entry import message_text, read_message, sent_as
 from .names import means, name_of_typename
 from .rows import short_id
 from .source import Source
-from .tree import preview
+from .tree import plain_text, preview
 from .wire import WaitingMessage, WaitingPage, WaitingRow
 
 __all__ = ["amend", "discard_all", "retry_all", "waiting_page"]
@@ -23,6 +23,8 @@ __all__ = ["amend", "discard_all", "retry_all", "waiting_page"]
 _MOST = 200
 # Addresses among which those that a filter means are looked for; failures, too.
 _LOOKED = 10_000
+# Characters of a reason, both ends of it: at the second one stands what to do.
+_REASON = 500
 # What can be tried again, and what has failed: the message at its head can be given up.
 _RETRIABLE: frozenset[Why] = frozenset({"parked", "undeclared", "backing off"})
 _DISCARDABLE: frozenset[Why] = frozenset({"parked", "backing off"})
@@ -118,7 +120,7 @@ def _row(
         why=each.why,
         retriable=each.why in _RETRIABLE,
         discardable=each.why in _DISCARDABLE,
-        reason=preview(reason, 500),
+        reason=cut(plain_text(reason), _REASON),
         line=line,
         attempts=attempts or each.attempts,
         waiting=each.waiting,

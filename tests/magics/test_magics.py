@@ -75,8 +75,6 @@ def test_a_session_by_magics_alone(shell, capsys):
         ("advance -10s", "'-10s' is not a duration"),
         ("send m/f a {k + 1}", "{k + 1} is no list or dict"),  # names alone, and no evaluation
         ('send m/f a {"k": 1', "is no list or dict"),
-        ("send m/f a Loan('emma')", "is Python, of which this line takes literals"),
-        ("send m/f a shop.Loan( 5 )", "sf.session().send(typename, id, value)"),
         ("trace -n 0", "'0' is not a whole number, 1 or more"),
         ("egress -n -3", "-n"),
         ("start --port x", "invalid int value: 'x'"),
@@ -94,9 +92,39 @@ def test_a_slip_is_answered_in_one_line(shell, capsys, line, says):
     assert out.count("\n") == 1
 
 
+def test_a_call_is_no_text(shell, capsys):
+    statefun(shell, "start --port 0")
+    sf.function("m/f")(lambda ctx, message: None)
+    shell.user_ns |= {"Loan": dict, "shop": math}
+    for wrong, what in [
+        ("Loan('emma')", "Loan(...) is a call"),
+        ("Loan('ann lee', 5).x", "Loan(...) is a call"),
+        ("not Loan()", "Loan(...) is a call"),
+        ("shop.sqrt(4)", "shop.sqrt(...) is a call"),
+    ]:
+        assert statefun(shell, f"send m/f a {wrong}") is None
+        assert what in capsys.readouterr().out
+    for text in ["item(s)", "smile(no) please (now)", '"Loan(1)"', "'Loan(1)' '(now)'"]:
+        statefun(shell, f"send m/f a {text}")
+    assert capsys.readouterr().out == ""
+    sf.session().wait_idle()
+    found = [each.message.value for each in sf.session().invocations]
+    assert found == ["item(s)", "smile(no) please (now)", "Loan(1)", "Loan(1) (now)"]
+
+
 DECLARED = """
 import statefun_nb as sf
 @sf.function("m/cart")
+def {name}(ctx, message): ...
+"""
+
+
+LOGGED = """
+def logged(fun):
+    def wrapper(ctx, message): ...
+    return wrapper
+@sf.function("m/cart")
+@logged
 def {name}(ctx, message): ...
 """
 
@@ -118,6 +146,9 @@ def test_a_copied_cell_that_keeps_its_typename_is_told(shell):
     said = told(DECLARED.format(name="stock"))
     assert "m/cart is served by stock (Cell In[6], line 2) from now on, and no more by cart" in said
     assert "another typename if both are meant" in said
+    assert "by reorder" in told(DECLARED.format(name="reorder"))
+    assert told(LOGGED.format(name="orders")) == ""  # by a decorator that says not of whom
+    assert told(DECLARED.format(name="carts")) == ""
     said = told(
         "@sf.function('m/cart')\nclass Till(sf.StatefulFunction):\n"
         "    def invoke(self, ctx, message): ..."
@@ -125,6 +156,35 @@ def test_a_copied_cell_that_keeps_its_typename_is_told(shell):
     assert "m/cart is served by Till" in said
     statefun(shell, "stop")
     assert told(DECLARED.format(name="cart")) == ""  # no session's messages go elsewhere
+
+
+BELOW = """
+import statefun_nb as sf
+@sf.function("m/f", state={{"n": int}})
+def f(ctx, message):
+    ctx.storage.n = helper(message.value)
+{between}
+def helper(value):
+    {body}
+"""
+WRONG, RIGHT = "raise ValueError(value)", "return value"
+
+
+def test_a_message_that_comes_back_while_its_cell_still_runs_has_all_of_the_cell(shell):
+    statefun(shell, "start --port 0")
+    session = sf.session()
+    # What is below the function is run when its message has come back, and failed again.
+    wait = "sf.session().wait_idle()"
+    for number in range(5):
+        assert shell.run_cell(BELOW.format(between="", body=WRONG)).success
+        session.send("m/f", f"{number}", number)
+        assert session.wait_idle().parked == 1
+        assert shell.run_cell(BELOW.format(between=wait, body=RIGHT)).success
+        assert session.wait_idle().parked == 0
+    assert session.state("m/f", "3") == {"n": 3}
+    (failed, *_) = session.invocations.filter(status="repaired")
+    assert failed.error is not None
+    assert failed.error.retries == 1
 
 
 def test_show_opens_live_views(shell, capsys):

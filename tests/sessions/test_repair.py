@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -225,22 +226,34 @@ def test_why_a_message_waits_for_its_function_is_told_as_it_is_now(engine, funct
     (parked,) = engine.parked
     assert "(declared: r/late)" in parked.reason
     assert parked.reason.endswith("did you mean 'r/late'?")
-    assert parked.reason in repr(engine.parked)  # whole: what to do stands at its end
+    assert parked.reason in repr(engine.parked)  # what to do stands at its end
     assert "did you mean &#x27;r/late&#x27;?" in engine.parked._repr_html_()
+    for number in range(40):
+        sf.function(f"workshop/function_{number}", functions=functions)(lambda ctx, message: None)
+    assert len(engine.parked[0].reason) > 1_000
+    assert "did you mean 'r/late'?" in repr(engine.parked)
 
 
-def test_who_waits_for_a_helper_of_another_cell_is_told_that_it_has_changed(engine, functions):
-    notebook = {"sf": sf, "functions": functions, "prices": {}}
-    cell = """
+CELL = """
 @sf.function("r/h", functions=functions)
 def f(ctx, message):
     global tried
     tried = globals().get("tried", 0) + 1
     sum(price(each) for each in message.value)
 """
-    exec(cell, notebook)
+
+
+@pytest.fixture
+def notebook(engine, functions):
+    """Names of cells, with a function whose message waits for one of them."""
+    names = {"sf": sf, "functions": functions, "prices": {}}
+    exec(CELL, names)
     engine.send("r/h", "a", ["hat"])
     engine.wait_idle()
+    return names
+
+
+def test_who_waits_for_a_helper_of_another_cell_is_told_that_it_has_been_set(engine, notebook):
     assert engine.parked[0].reason.startswith("NameError: name 'price' is not defined")
     assert engine.parked[0].reason == engine.engine.parked()[0].reason  # nothing has changed
     exec("def price(item):\n    return prices[item]", notebook)
@@ -248,24 +261,100 @@ def f(ctx, message):
     engine.retry()
     engine.wait_idle()
     assert engine.parked[0].reason == "KeyError: 'hat'"
+    for _ in range(20):  # a function that is gone leaves its place in memory to another one
+        exec("def price(item):\n    return prices[item]", notebook)
+        assert "(price has been set since" in engine.parked[0].reason
     notebook["prices"] = {"hat": 7}
-    exec("def price(item):\n    return prices.get(item)", notebook)
     assert "(price, prices have been set since: s.retry() tries again)" in engine.parked[0].reason
     engine.retry()
     assert engine.wait_idle().parked == 0
 
 
+def test_a_name_that_is_gone_or_that_counts_has_not_been_set(engine, notebook):
+    cell = "def price(item):\n    global calls\n    calls += 1\n    raise KeyError(calls)"
+    exec(f"calls = 0\n{cell}", notebook)
+    engine.retry()
+    engine.wait_idle()
+    notebook["calls"] += 1
+    assert engine.parked[0].reason == "KeyError: 1"
+    del notebook["price"]
+    assert engine.parked[0].reason == "KeyError: 1"
+
+
+def test_what_a_helper_has_returned_and_what_led_to_an_error_is_looked_at(engine, notebook):
+    exec(
+        "def rates(): return RATES\n"
+        "def price(item):\n"
+        "    try:\n        return rates()[item]\n"
+        "    except KeyError as error:\n        raise RuntimeError('no price') from error\n"
+        "RATES = {}",
+        notebook,
+    )
+    engine.retry()
+    engine.wait_idle()
+    notebook["RATES"] = {"hat": 1}
+    assert engine.parked[0].reason.startswith("RuntimeError: no price (RATES has been set since")
+
+
+def test_a_deep_recursion_is_remembered_as_the_function_that_it_is_of(engine, notebook):
+    exec("LIMIT = 1\ndef price(item): return price(item) + LIMIT", notebook)
+    engine.retry()
+    engine.wait_idle()
+    last = engine._handler.failures.find(engine.parked[0].address)
+    assert [sorted(each.objects) for each in last.names] == [["LIMIT", "globals", "price", "sum"]]
+
+
+def test_a_declaration_waits_for_nobody_unless_a_type_of_state_has_changed(engine, functions):
+    def declared(state):
+        sf.function("r/c", state={"k": state}, functions=functions)(lambda ctx, message: None)
+
+    entered, leave = threading.Event(), threading.Event()
+
+    @sf.function("r/slow", functions=functions)
+    def slow(ctx, message):
+        entered.set()
+        leave.wait(10)
+
+    declared(int)
+    engine.send("r/c", "a", 1)
+    engine.wait_idle()
+    engine.send("r/slow", "a", 1)
+    assert entered.wait(10)
+    try:
+        begin = time.monotonic()
+        for _ in range(10):
+            declared(int)
+        assert time.monotonic() - begin < 0.5  # so long one look at the engine would take
+        declared(str)  # which waits, and is not answered
+    finally:
+        leave.set()
+    engine.wait_idle()
+
+
 def test_a_type_of_state_that_cannot_be_kept_is_told_where_it_is_declared(engine, functions):
     def declared(**state):
-        sf.function("r/c", state=state, functions=functions)(
-            lambda ctx, message: setattr(ctx.storage, "k", message.value)
-        )
+        @sf.function("r/c", state=state, functions=functions)
+        def c(ctx, message):
+            if message.value:
+                ctx.storage.k = message.value
+            else:
+                del ctx.storage.k
 
     declared(k=int)
     declared(k=str)  # nobody has a value of it
     engine.send("r/c", "a", "text")
     engine.wait_idle()
     with pytest.warns(UserWarning, match=r"s\.set_state\('r/c', 'a', k=None\)"):
+        declared(k=int)
+    declared(k=str)
+    engine.send("r/c", "b", "text")
+    engine.wait_idle()
+    with pytest.warns(UserWarning, match="1 other address has one"):
+        declared(k=int)
+    declared(k=str)
+    engine.send("r/c", "b", "")  # its function clears it
+    engine.wait_idle()
+    with pytest.warns(UserWarning, match=r"k=None\)\), or start"):
         declared(k=int)
     declared(k=str)
     engine.send("r/c", "a", "again")
