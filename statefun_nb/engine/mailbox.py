@@ -83,21 +83,20 @@ class FunctionType:
 
     def knows_otherwise(self, specs: Iterable[StateSpec]) -> bool:
         """Is one of these names known, and not as here? Can be asked from any thread."""
-        return any(
-            (index := self.names.get(spec.name)) is not None and self.specs[index] != spec
-            for spec in specs
-        )
+        return any(True for _ in self._otherwise(specs))
 
     def kept_otherwise(self, specs: Iterable[StateSpec], now_ms: int) -> str:
         """What ``register`` would say against these; "" when it would take them."""
         self.held = None  # counted anew: functions may have cleared some
+        problems = (self._why_kept(at, spec, now_ms) for at, spec in self._otherwise(specs))
+        return next(filter(None, problems), "")
+
+    def _otherwise(self, specs: Iterable[StateSpec]) -> Iterator[tuple[int, StateSpec]]:
+        """Those whose name is known, and not as here; and where."""
         for spec in specs:
             index = self.names.get(spec.name)
-            if index is None or self.specs[index] == spec:
-                continue
-            if problem := self._why_kept(index, spec, now_ms):
-                return problem
-        return ""
+            if index is not None and self.specs[index] != spec:
+                yield index, spec
 
     def _why_kept(self, index: int, wanted: StateSpec, now_ms: int) -> str:
         """Why a name does not become what is wanted: who has a value; "" when nobody has."""

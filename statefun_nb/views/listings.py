@@ -21,14 +21,15 @@ from ..tables import (
 )
 from ..trace.events import EgressRecord, egress_record
 
-__all__ = ["EgressRecords", "ParkedAddresses", "ends", "first_and_last"]
+__all__ = ["REASON", "EgressRecords", "ParkedAddresses", "ends", "first_and_last"]
 
 T = TypeVar("T")
 
 # Rows that a table in a cell shows, of both ends together.
 _SHOWN = 20
-# Characters of the reason of a failure that are shown, and what says how many are not.
-_REASON, _WHOLE = 500, 550
+# Characters of a reason, both ends of it: at the second one stands what to do. And what a table
+# shows of it, which has how many are not shown.
+REASON, _WHOLE = 500, 550
 
 
 def first_and_last(items: Sequence[T]) -> Sequence[T]:
@@ -105,7 +106,7 @@ class ParkedAddresses(list[ParkedAddress], _Listing[ParkedAddress]):
         typename, id_, line = (
             shorten(text, TEXT_CELL) for text in (address.typename, address.id, each.line)
         )
-        return (typename, id_, each.waiting, each.attempts, line, cut(each.reason, _REASON))
+        return (typename, id_, each.waiting, each.attempts, line, cut(each.reason, REASON))
 
 
 class EgressRecords(_Listing[EgressRecord]):

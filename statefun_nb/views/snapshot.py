@@ -62,8 +62,8 @@ def snapshot_fragment(source: Source, kind: str = "dashboard", name: str = "") -
         parts.append(graph_image(flows))
     if kind in ("dashboard", "table") and newest:
         parts.append(_invocations(newest, source.recorder.count))
-    if kind == "dashboard" and not source.status().over:
-        parts += [_parked(source), *_states(source)]
+    if kind == "dashboard" and not (status := source.status()).over:
+        parts += [_parked(source, status.parked), *_states(source)]
     own = f"statefun-nb-snapshot-{name}"
     if name:
         parts.append(_HIDE_DEAD_VIEW.format(name=own))
@@ -128,9 +128,8 @@ def _status(each: Invocation) -> str:
     return f"repaired ({text})" if each.repaired else text
 
 
-def _parked(source: Source) -> str:
-    """What does not go on, and why."""
-    parked = source.status().parked
+def _parked(source: Source, parked: int) -> str:
+    """What does not go on, and why; so many addresses are parked."""
     if parked > _PARKED:
         return f"<p>{parked:,} parked addresses: s.parked has them</p>"
     return source.parked._repr_html_() if parked else ""

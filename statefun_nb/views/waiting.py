@@ -11,6 +11,7 @@ from ..errors import EngineError, cut
 from ..trace.events import Invocation, Payload
 from ..trace.history import open_failures
 from .entry import message_text, read_message, sent_as
+from .listings import REASON
 from .names import means, name_of_typename
 from .rows import short_id
 from .source import Source
@@ -23,8 +24,6 @@ __all__ = ["amend", "discard_all", "retry_all", "waiting_page"]
 _MOST = 200
 # Addresses among which those that a filter means are looked for; failures, too.
 _LOOKED = 10_000
-# Characters of a reason, both ends of it: at the second one stands what to do.
-_REASON = 500
 # What can be tried again, and what has failed: the message at its head can be given up.
 _RETRIABLE: frozenset[Why] = frozenset({"parked", "undeclared", "backing off"})
 _DISCARDABLE: frozenset[Why] = frozenset({"parked", "backing off"})
@@ -120,7 +119,7 @@ def _row(
         why=each.why,
         retriable=each.why in _RETRIABLE,
         discardable=each.why in _DISCARDABLE,
-        reason=cut(plain_text(reason), _REASON),
+        reason=cut(plain_text(reason), REASON),
         line=line,
         attempts=attempts or each.attempts,
         waiting=each.waiting,
