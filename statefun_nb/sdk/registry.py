@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from ..address import check_function_typename, parse_typename, plain_text
+from ..cells.places import unwrapped
 from ..errors import (
     DeclarationError,
     DeclarationTypeError,
@@ -283,13 +284,10 @@ def checked_typename(typename: Any) -> str:
 def _inner(fun: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     """The function itself, what a decorator has wrapped, and an object's ``__call__``."""
     yield fun
-    try:
-        unwrapped = inspect.unwrap(fun)
-    except ValueError:  # it says that it wraps itself
-        unwrapped = fun
-    yield unwrapped
-    if not inspect.isroutine(unwrapped):
-        yield getattr(unwrapped, "__call__", unwrapped)  # noqa: B004 - to look at, not whether
+    inner = unwrapped(fun)
+    yield inner
+    if not inspect.isroutine(inner):
+        yield getattr(inner, "__call__", inner)  # noqa: B004 - to look at, not whether
 
 
 def _is_async(fun: Callable[..., Any]) -> bool:
