@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import threading
 import weakref
 
 import pytest
 
-import statefun_nb as sf
 from statefun_nb.endpoint.admission import foreign, own_names
 from statefun_nb.endpoint.limits import Limits
 from tests import peer
@@ -23,6 +21,7 @@ from tests.endpoint.test_http import (
     post,
     read_response,
     serving,
+    waiting,
 )
 from tests.waiting import eventually
 
@@ -240,17 +239,11 @@ def test_what_all_clients_may_send_together(functions):
 
 def test_so_much_is_read_ahead_and_no_more(functions):
     """While one request is served, what waits behind it on its connection is bounded in bytes."""
-    release = threading.Event()
-
-    @sf.function("a/waits", functions=functions)
-    async def waits(ctx, message):
-        while not release.is_set():
-            await asyncio.sleep(0.01)
-
+    request, release = waiting(functions)
     data = post(peer.request(("a/b", "x"), [peer.text("m" * 100)] * 350, {"n": None})) * 30
     assert len(data) > 1_000_000
     with serving(functions, Limits(body_bytes=100_000)) as endpoint, connect(endpoint) as sock:
-        sock.sendall(post(peer.request(("a/waits", "x"), [peer.text("m")])))
+        sock.sendall(request)
         sender = threading.Thread(target=sock.sendall, args=(data,))
         sender.start()
         connection = eventually(lambda: next(iter(endpoint._http.connections), None))

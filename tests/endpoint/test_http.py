@@ -335,6 +335,18 @@ def hanging(functions):
     return begun, cancelled
 
 
+def waiting(functions):
+    """A request to a function that waits, and what lets it end."""
+    release = threading.Event()
+
+    @sf.function("a/waits", functions=functions)
+    async def waits(_context, _message):
+        while not release.is_set():
+            await asyncio.sleep(0.01)
+
+    return post(peer.request(("a/waits", "x"), [peer.text("m")])), release
+
+
 def test_a_client_that_goes_away_cancels_its_async_function(endpoint, functions):
     begun, cancelled = hanging(functions)
     with connect(endpoint) as sock:

@@ -24,6 +24,7 @@ from tests.endpoint.test_http import (
     post,
     read_response,
     serving,
+    waiting,
 )
 from tests.waiting import eventually
 
@@ -168,19 +169,23 @@ def test_a_block_ends_with_what_is_its_last_request(endpoint, last, status):
 
 
 def test_what_was_put_by_counts_among_what_all_clients_may_send(functions):
-    limits = Limits(body_bytes=100_000, all_bodies_bytes=150_000)
+    limits = Limits(body_bytes=20_000, all_bodies_bytes=30_000)
+    request, release = waiting(functions)
+    block = NOTHING * 700  # 19,600 bytes: one packet of loopback, so that one read has all
     with serving(functions, limits) as endpoint:
+        clients, connections = endpoint._http.clients, endpoint._http.connections
         with connect(endpoint) as first, connect(endpoint) as second:
             for sock in (first, second):
-                sock.sendall(slow(5_000))
-            eventually(lambda: len(endpoint._http.connections) == 2)
-            first.sendall(NOTHING * 4000)
-            eventually(lambda: endpoint._http.clients.bytes > 90_000)
-            second.sendall(NOTHING * 4000)
-            eventually(lambda: any(each._refused for each in endpoint._http.connections))
-            assert endpoint._http.clients.bytes < 150_000
-        eventually(lambda: not endpoint._http.connections)
-        assert endpoint._http.clients.bytes == 0
+                sock.sendall(request)
+            eventually(lambda: sum(each._serving is not None for each in list(connections)) == 2)
+            first.sendall(block)
+            eventually(lambda: clients.bytes > 15_000)
+            second.sendall(block)
+            eventually(lambda: any(each._refused for each in list(connections)))
+            assert clients.bytes < 30_000
+            release.set()
+        eventually(lambda: not connections)
+        assert clients.bytes == 0
         assert ask(endpoint, post())[0] == 200
 
 
