@@ -98,17 +98,19 @@ class Invocations(Live, Sequence[Invocation]):
         return len(self._places)
 
     def __iter__(self) -> Iterator[Invocation]:
-        if not self._ascending:
-            yield from (self._read(place) for place in self._places)
-            return
+        return (each for _, each in self._located())
+
+    def __reversed__(self) -> Iterator[Invocation]:
+        return iter(self[::-1])
+
+    def _located(self) -> Iterator[tuple[int, Invocation]]:
+        """Each with its place, in order; a batch is decoded once, however many it has."""
         for batch, begin, places in self._view.spans(self._places):
-            first, last = places[0] - begin, places[-1] - begin + 1
-            found = read_batch(batch, self._origin, first, last)
-            if last - first == len(places):
-                yield from found
-            else:
-                wanted = set(places)
-                yield from (each for at, each in enumerate(found, begin + first) if at in wanted)
+            first, last = min(places[0], places[-1]), max(places[0], places[-1]) + 1
+            found = enumerate(read_batch(batch, self._origin, first - begin, last - begin), first)
+            wanted = None if last - first == len(places) else set(places)
+            chosen = (each for each in found if wanted is None or each[0] in wanted)
+            yield from chosen if self._ascending else reversed([*chosen])
 
     @property
     def _ascending(self) -> bool:
@@ -164,7 +166,7 @@ class Invocations(Live, Sequence[Invocation]):
         if id is not None:
             found = found._of_id(id)
         if where is not None:
-            found = found._with([at for at in found._places if where(found._read(at))])
+            found = found._with([at for at, each in found._located() if where(each)])
         return found
 
     def _of_type(self, typename: str) -> Invocations:

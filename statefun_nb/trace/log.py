@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
+from operator import neg
 from typing import Final, cast, overload
 
 from .batch import TracedBatch
@@ -316,7 +317,10 @@ class View:
         return found
 
     def spans(self, places: Places) -> Iterator[tuple[TracedBatch, int, Places]]:
-        """Each batch that has some of these ascending places: where it begins, and those in it."""
+        """Each batch that has some of these places: where it begins, and those in it.
+
+        The places ascend or descend, and so do the batches.
+        """
         if places == self.places:  # of all: there is nothing to look for
             begin = self.places.start
             for index in range(self._start, self._stop):
@@ -325,10 +329,15 @@ class View:
                 begin = end
             return
         at, count = 0, len(places)
+        descending = count > 1 and places[0] > places[-1]
         while at < count:
             index = self._index(places[at])
-            stop = bisect_left(places, self._column.ends[index], at)
-            yield self._batch(index), self._begin(index), places[at:stop]
+            begin = self._begin(index)
+            if descending:
+                stop = bisect_right(places, -begin, at, key=neg)
+            else:
+                stop = bisect_left(places, self._column.ends[index], at)
+            yield self._batch(index), begin, places[at:stop]
             at = stop
 
 

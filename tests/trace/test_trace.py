@@ -10,7 +10,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 import statefun_nb as sf
-from statefun_nb.trace import output
+from statefun_nb.trace import invocations, output
+from statefun_nb.trace.reader import read_batch
 from statefun_nb.trace.recorder import Recorder
 from statefun_nb.trace.traced import TracedHandler
 from tests import peer
@@ -327,6 +328,48 @@ def test_filters_go_on_from_filters(functions):
     served = trace.filter(status="ok")
     assert [each.seq for each in served[-3:]] == [each.seq for each in trace if not each.error][-3:]
     assert len(served) == sum(each.status == "ok" for each in trace)
+
+
+def test_a_batch_is_decoded_once_in_whatever_order_it_is_read(functions, monkeypatch):
+    @functions.bind("t/f")
+    def f(ctx, message):
+        pass
+
+    with sf.start(port=0, functions=functions) as session:
+        session.pause()
+        session.send_many(("t/f", f"k{i % 3}", i) for i in range(300))
+        session.resume()
+        session.wait_idle()
+        trace = session.invocations
+    forward = [*trace]
+    batches = len({each.batch for each in forward})
+    assert len(forward) == 300 > 10 * batches
+    decoded: list[int] = []
+
+    def counted(batch, *arguments):
+        decoded.append(batch.number)
+        return read_batch(batch, *arguments)
+
+    monkeypatch.setattr(invocations, "read_batch", counted)
+
+    def even(each):
+        return each.message.value % 2 == 0
+
+    for read, expected in (
+        (lambda: reversed(trace), forward[::-1]),
+        (lambda: trace[::-1], forward[::-1]),
+        (lambda: trace[250:20:-3], forward[250:20:-3]),
+        (lambda: reversed(trace[20:250:3]), forward[20:250:3][::-1]),
+        (lambda: trace.filter(even), [each for each in forward if even(each)]),
+        (lambda: trace[::-1].filter(even), [each for each in forward[::-1] if even(each)]),
+    ):
+        decoded.clear()
+        assert [*read()] == expected
+        # A filter decodes them to look, and what it found is decoded where it is read.
+        assert len(decoded) <= 2 * batches
+    decoded.clear()
+    assert next(reversed(trace)) == forward[-1]
+    assert len(decoded) == 1
 
 
 def test_without_pandas_the_trace_says_what_to_install(functions, monkeypatch):
