@@ -254,7 +254,7 @@ class ClusterEngine:
         return self._thread.call(self._observed.timers)
 
     def unanswered(self) -> dict[SdkAddress, str]:
-        return self._remote.unanswered
+        return self._remote.unanswered()
 
     def unseen(self) -> dict[str, str]:
         return self._remote.direct

@@ -150,10 +150,9 @@ class RemoteFunctions:
 
     # Serving.
 
-    @property
     def unanswered(self) -> dict[SdkAddress, str]:
-        """The addresses whose endpoint gives no good answer, and what comes instead."""
-        return {} if self._calls is None else dict(self._calls.unanswered)
+        """As ``RemoteCalls.unanswered``."""
+        return {} if self._calls is None else self._calls.unanswered()
 
     def start(self, request: Request) -> asyncio.Task[Outcome] | None:
         """Serve a request; None when no endpoint of others serves its function."""

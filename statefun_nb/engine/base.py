@@ -203,7 +203,7 @@ class Engine(Protocol):
         """The pending delayed messages, soonest first."""
 
     def unanswered(self) -> dict[SdkAddress, str]:
-        """The addresses whose endpoint gives no good answer, and what comes instead."""
+        """The addresses whose endpoint gives no good answer, or none, and what becomes of them."""
 
     def unseen(self) -> dict[str, str]:
         """The rules of module.yaml whose functions are called past the session, and why."""

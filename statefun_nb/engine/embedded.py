@@ -266,7 +266,7 @@ class EmbeddedEngine:
         return self._thread.call(self._core.timers.pending)
 
     def unanswered(self) -> dict[SdkAddress, str]:
-        return {} if self._remote is None else dict(self._remote.unanswered)
+        return {} if self._remote is None else self._remote.unanswered()
 
     def unseen(self) -> dict[str, str]:
         return {}

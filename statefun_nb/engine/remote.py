@@ -23,11 +23,13 @@ from ..tables import shorten
 from ..trace.own_tasks import OwnTask
 from ..trace.remote import RemoteTrace, TracedRequest
 from .answers import Answer
-from .transport import HttpClient, Transport, back_off
+from .transport import HttpClient, Transport, back_off, text_of
 from .urls import check_url
 
 __all__ = ["Answered", "RemoteCalls", "RemoteEndpoint", "RemoteTransport"]
 
+# An answer may take so long before anybody is told that it has not come.
+_SILENT_SECONDS = 1.0
 _ASYNC = "io.statefun.transports.v1/async"
 
 # A good reply, and its bytes in v3.
@@ -102,7 +104,7 @@ def _naming(document: Document, *path: str) -> Iterator[None]:
 class RemoteCalls:
     """Calls of the endpoints that module.yaml names, until they are answered as they should be.
 
-    All of it belongs to the loop, but for ``use`` and ``unanswered``.
+    All of it belongs to the loop, but for ``use`` and ``unanswered()``.
 
     Parameters
     ----------
@@ -120,12 +122,27 @@ class RemoteCalls:
         self._endpoints: dict[str, RemoteEndpoint] = {}
         # Requests that have failed, of which the next try is one more of the same.
         self._failing: dict[SdkAddress, TracedRequest] = {}
-        # Why what is asked for goes on being asked for.
-        self.unanswered: dict[SdkAddress, str] = {}
+        # Where what is asked for just now is asked for, and since when; and why it is once more.
+        self._under_way: dict[SdkAddress, tuple[str, float]] = {}
+        self._refused: dict[SdkAddress, str] = {}
 
     def use(self, endpoints: Iterable[RemoteEndpoint]) -> None:
         """Know these endpoints, and no others."""
         self._endpoints = {each.pattern: each for each in endpoints}
+
+    def unanswered(self) -> dict[SdkAddress, str]:
+        """What becomes of the addresses that get no good answer, or for a second none at all."""
+        now = time.monotonic()
+        refused = {
+            target: f"is asked for again and again: {why}"
+            for target, why in [*self._refused.items()]
+        }
+        silent = {
+            target: f"has had no answer from {url} for {now - begun:.0f} s"
+            for target, (url, begun) in [*self._under_way.items()]
+            if now - begun > _SILENT_SECONDS
+        }
+        return refused | silent
 
     def find(self, typename: str) -> RemoteEndpoint | None:
         """Which other endpoint serves a function type; ``ns/name`` wins over ``ns/*``."""
@@ -153,11 +170,11 @@ class RemoteCalls:
                 try:
                     return await self.ask_once(target, state, data, check)
                 except EngineError as error:
-                    self.unanswered[target] = str(error)  # while it is asked again, too
+                    self._refused[target] = str(error)  # while it is asked again, too
                 await asyncio.sleep(pause)
             raise AssertionError  # back_off does not end
         finally:
-            self.unanswered.pop(target, None)
+            self._refused.pop(target, None)
 
     async def ask_once(
         self, target: SdkAddress, state: State, data: bytes, check: Check
@@ -179,7 +196,7 @@ class RemoteCalls:
         start = time.perf_counter()
         try:
             asked = data if endpoint.protocol == 3 else v2.encode_request(data)
-            body = await self._post(endpoint, endpoint.url_of(target.typename), asked)
+            body = await self._post(endpoint, target, asked)
             reply, body = _read(endpoint, target, body, check)
         except EngineError as error:
             if traced is not None:
@@ -203,8 +220,10 @@ class RemoteCalls:
             return failed
         return self.trace.request(target, state, data)
 
-    async def _post(self, endpoint: RemoteEndpoint, url: str, data: bytes) -> bytes:
+    async def _post(self, endpoint: RemoteEndpoint, target: SdkAddress, data: bytes) -> bytes:
         """The body of a good answer; raises as ``ask_once``."""
+        url = endpoint.url_of(target.typename)
+        self._under_way[target] = url, time.monotonic()
         try:
             status, content_type, body = await self._client.post(
                 url, data, call=endpoint.call, connect=endpoint.connect
@@ -212,9 +231,10 @@ class RemoteCalls:
         except self._client.errors as error:
             reason = str(error) or f"no answer within {endpoint.call:g} s"
             raise EngineError(f"{type(error).__name__}: {url}: {reason}") from error
+        finally:
+            self._under_way.pop(target, None)
         if not 200 <= status < 300:
-            text = body.decode(errors="replace").strip()
-            raise EngineError(f"HTTP {status}: {url}: {text or 'no reason given'}")
+            raise EngineError(f"HTTP {status}: {url}: {text_of(body) or 'no reason given'}")
         if content_type != OCTETS:
             given = repr(content_type) if content_type else "missing"
             raise EngineError(f"HTTP {status}: {url}: the content type is {given}, not {OCTETS}")

@@ -242,6 +242,11 @@ def back_off() -> Iterator[float]:
         pause = min(pause * 2, _LAST_BACKOFF)
 
 
+def text_of(body: bytes) -> str:
+    """What the body of an error says, as much of it as somebody reads."""
+    return cut(body.decode(errors="replace").strip(), _LONGEST_REASON)
+
+
 def _read_answer(status: int, content_type: str, body: bytes) -> Answer:
     if 200 <= status < 300:
         if content_type != OCTETS:
@@ -250,6 +255,5 @@ def _read_answer(status: int, content_type: str, body: bytes) -> Answer:
             return decode_reply(body)
         except ProtocolError as error:
             return Failed(f"{type(error).__name__}: {error}")
-    reason = body.decode(errors="replace").strip() or f"HTTP status {status}"
-    reason = cut(reason, _LONGEST_REASON)
+    reason = text_of(body) or f"HTTP status {status}"
     return Undeclared(reason) if status == 404 else Failed(reason)

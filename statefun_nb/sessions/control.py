@@ -19,6 +19,7 @@ from .arguments import a_duration, a_path, seconds, whole
 from .inspection import Inspection
 from .sending import message_again
 from .state_writing import write_state
+from .waiting import without_answer
 
 __all__ = ["LATER", "USE_CONTEXT", "Control"]
 
@@ -207,7 +208,10 @@ class Control(Inspection):
         timeout = seconds(timeout)
         controls = controls_of(self.engine, "step")
         self.pause()
-        served = self._thread.run(controls.step(), timeout)
+        try:
+            served = self._thread.run(controls.step(), timeout)
+        except BusyError as error:
+            raise BusyError("; ".join([str(error), *without_answer(self.engine)])) from None
         if served is None or not self.options.trace:
             return None
         found = self.invocations.filter(type=served.typename, id=served.id)
@@ -237,16 +241,17 @@ class Control(Inspection):
         try:
             return self._thread.run(controls.advance(duration), timeout)
         except BusyError:
-            long = [f"; {each.text}" for each in self.running if each.seconds > timeout / 2]
+            long = [each.text for each in self.running if each.seconds > timeout / 2]
             moved = timedelta(seconds=self.engine.now() - begun)
             served = self.engine.progress.processed - before
             if long and not served:
                 raise  # a function keeps everything else from going on
-            raise BusyError(
+            far = (
                 f"after {timeout:g} s the clock has moved by {moved} of {duration}, and "
                 f"{counted(served, 'message')} that fell due were served: call advance again for "
-                f"the rest, or give it a longer timeout={''.join(long)}"
-            ) from None
+                "the rest, or give it a longer timeout="
+            )
+            raise BusyError("; ".join([far, *long, *without_answer(self.engine)])) from None
 
 
 def _check_meant(typename: str | None, id: str | None) -> None:

@@ -21,7 +21,7 @@ from ..trace.invocations import Invocations
 from ..trace.running import Running
 from ..trace.traced import TracedHandler
 
-__all__ = ["Waiting"]
+__all__ = ["Waiting", "without_answer"]
 
 # The engine gets so long to say that nothing moves, also when no time is given to wait for that.
 _ANSWER_SECONDS = 0.5
@@ -151,9 +151,7 @@ class Waiting:
         # Of what is quick, the one that runs at this moment says nothing.
         running = [each for each in self._handler.running if each.seconds > _QUICK_SECONDS]
         text += _what_runs(running)
-        unanswered = self._engine.unanswered()
-        for address, why in [*unanswered.items()][:_NAMED]:
-            text += f"; {address} is asked for again and again: {why}"
+        text += "".join(f"; {each}" for each in without_answer(self._engine))
         # Where a function holds up the loop, that is why, and nobody there tells what is parked.
         with contextlib.suppress(StatefunError):
             for address, last in [] if any(each.line for each in running) else self._failing():
@@ -182,6 +180,11 @@ class Waiting:
             parked = {each.address for each in self._engine.parked()}
             failing = [each for each in failing if each[0] not in parked]
         return failing[-_NAMED:]
+
+
+def without_answer(engine: Engine) -> list[str]:
+    """Some of the addresses that an endpoint elsewhere does not serve, and what becomes of them."""
+    return [f"{address} {what}" for address, what in [*engine.unanswered().items()][:_NAMED]]
 
 
 def _left(until: float) -> float:

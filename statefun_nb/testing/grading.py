@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -139,10 +139,12 @@ def grade(
         raise StatefunError(f'{reference} checks no exercise: s.check(..., exercise="1") does')
     paths = list(notebooks)
     processes: set[subprocess.Popen[bytes]] = set()
+    graded: dict[Future[Graded], Path] = {}
+    done: dict[Path, Graded] = {}
     with ThreadPoolExecutor(jobs) as pool:
-        graded = {pool.submit(_grade, path, model, limits, processes): path for path in paths}
-        done: dict[Path, Graded] = {}
         try:
+            for path in paths:
+                graded[pool.submit(_grade, path, model, limits, processes)] = path
             for each in as_completed(graded):
                 done[graded[each]] = each.result()
                 report(each.result())

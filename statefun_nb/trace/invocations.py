@@ -11,7 +11,7 @@ from ..sdk.live import Live
 from ..tables import at, counted, html_table, shown, text_table
 from .batch import Origin, TracedBatch
 from .events import AskedStatus, Invocation, InvocationStatus
-from .log import Places, View
+from .log import Places, View, ascend
 from .reader import read_batch
 from .recorder import Recorder
 
@@ -80,10 +80,6 @@ class Invocations(Live, Sequence[Invocation]):
         found._meant = self._meant
         return found
 
-    def _read(self, place: int) -> Invocation:
-        batch, at = self._view.find(place)
-        return next(read_batch(batch, self._origin, at, at + 1))
-
     @overload
     def __getitem__(self, index: int) -> Invocation: ...
     @overload
@@ -92,7 +88,8 @@ class Invocations(Live, Sequence[Invocation]):
         if isinstance(index, slice):
             return self._with(self._places[index])
         hint = f"; those of a function or an id are {_BY_NAME}"
-        return self._read(at(self._places, index, "invocation", hint=hint))
+        batch, within = self._view.find(at(self._places, index, "invocation", hint=hint))
+        return next(read_batch(batch, self._origin, within, within + 1))
 
     def __len__(self) -> int:
         return len(self._places)
@@ -105,17 +102,13 @@ class Invocations(Live, Sequence[Invocation]):
 
     def _located(self) -> Iterator[tuple[int, Invocation]]:
         """Each with its place, in order; a batch is decoded once, however many it has."""
+        ascending = ascend(self._places)
         for batch, begin, places in self._view.spans(self._places):
             first, last = min(places[0], places[-1]), max(places[0], places[-1]) + 1
             found = enumerate(read_batch(batch, self._origin, first - begin, last - begin), first)
             wanted = None if last - first == len(places) else set(places)
             chosen = (each for each in found if wanted is None or each[0] in wanted)
-            yield from chosen if self._ascending else reversed([*chosen])
-
-    @property
-    def _ascending(self) -> bool:
-        places = self._places  # in order, one way or the other
-        return len(places) < 2 or places[0] < places[-1]
+            yield from chosen if ascending else reversed([*chosen])
 
     def filter(
         self,
@@ -150,7 +143,7 @@ class Invocations(Live, Sequence[Invocation]):
                 "such as lambda each: each.changed"
             )
         found = self
-        if not self._ascending:
+        if not ascend(self._places):
             ascending = self._with(self._places[::-1])
             found = ascending.filter(where, type=type, id=id, status=status)
             return found._with(found._places[::-1])

@@ -18,7 +18,7 @@ from .batch import TracedBatch
 from .events import InvocationStatus
 from .ids import IdIndex, id_of
 
-__all__ = ["Log", "Places", "View"]
+__all__ = ["Log", "Places", "View", "ascend"]
 
 # So many dropped batches leave empty places before the lists are cut.
 _CUT: Final = 1_024
@@ -328,17 +328,21 @@ class View:
                 yield self._batch(index), begin, range(begin, end)
                 begin = end
             return
-        at, count = 0, len(places)
-        descending = count > 1 and places[0] > places[-1]
-        while at < count:
+        at, ascending = 0, ascend(places)
+        while at < len(places):
             index = self._index(places[at])
             begin = self._begin(index)
-            if descending:
-                stop = bisect_right(places, -begin, at, key=neg)
-            else:
+            if ascending:
                 stop = bisect_left(places, self._column.ends[index], at)
+            else:
+                stop = bisect_right(places, -begin, at, key=neg)
             yield self._batch(index), begin, places[at:stop]
             at = stop
+
+
+def ascend(places: Places) -> bool:
+    """Do places ascend, which are in order one way or the other?"""
+    return len(places) < 2 or places[0] < places[-1]
 
 
 class _Part(Sequence[int]):

@@ -8,6 +8,7 @@ import hashlib
 import json
 from typing import Any
 
+from ..cells.progress import progress_bar
 from ..errors import SessionError
 from ..trace.invocations import Invocations
 from .bundle import bundled
@@ -88,7 +89,7 @@ def _frozen(source: Source) -> dict[str, Any]:
 
     invocations = Invocations.of(source.recorder)[-_ROWS:]
     update: dict[str, Any] = dict(Feed(source).update() or {})
-    rows = [row_of(each) for each in invocations]
+    rows, details = _rows_and_details(invocations)
     update = {**update, "rows": rows, "waiting": 0, "first": rows[0].seq if rows else 0}
     over = source.status().over
     functions = None if over else ask("functions")
@@ -96,7 +97,7 @@ def _frozen(source: Source) -> dict[str, Any]:
     states = {name: ask("state", typename=name, limit=200) for name in names}
     return {
         "update": _over(update),
-        "details": _details(invocations),
+        "details": details,
         "states": {name: page for name, page in states.items() if page},
         "histories": _histories(ask, states),
         "timers": (None if over else ask("timers")) or {"now": 0, "total": 0, "rows": []},
@@ -112,17 +113,20 @@ def _over(update: dict[str, Any]) -> dict[str, Any]:
     return {**update, "header": {**header, "state": "stopped"}}
 
 
-def _details(invocations: Invocations) -> dict[int, Any]:
-    """The newest, as many as there is room for."""
+def _rows_and_details(invocations: Invocations) -> tuple[list[Any], dict[int, Any]]:
+    """The rows of all, and the details of the newest, as many as there is room for."""
+    rows: list[Any] = []
     details: dict[int, Any] = {}
     room = _DETAIL_BYTES
-    for each in reversed(invocations):
-        detail = detail_of(each)
-        room -= len(json.dumps(detail))
-        if room < 0:
-            break
-        details[each.seq] = detail
-    return details
+    newest_first = reversed(invocations)
+    for each in progress_bar(newest_first, total=len(invocations), unit=" invocations"):
+        rows.append(row_of(each))
+        if room >= 0:
+            detail = detail_of(each)
+            room -= len(json.dumps(detail))
+        if room >= 0:
+            details[each.seq] = detail
+    return rows[::-1], details
 
 
 def _histories(ask: Any, states: dict[str, Any]) -> dict[str, Any]:

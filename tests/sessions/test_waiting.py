@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 
 import pytest
 
@@ -52,6 +53,43 @@ def test_an_endpoint_that_cannot_be_reached_is_named_with_its_error(functions):
                 sf.IdleTimeout, match=rf"away/f 'x' is asked for .*{url}.*Cannot connect"
             ):
                 session.wait_idle(1)
+
+
+@pytest.mark.parametrize(
+    ("paused", "wait"),
+    [
+        (False, lambda session: session.wait_idle(1.5)),
+        (True, lambda session: session.step(1.5)),
+        (False, lambda session: session.advance(timedelta(seconds=1), timeout=1.5)),
+    ],
+    ids=["wait_idle", "step", "advance"],
+)
+@pytest.mark.parametrize("listens", [True, False])
+def test_who_waits_for_an_endpoint_elsewhere_is_told_for_which(
+    functions, monkeypatch, paused, wait, listens
+):
+    pytest.importorskip("aiohttp")
+    monkeypatch.setattr("statefun_nb.engine.remote._SILENT_SECONDS", 0.1)
+    becomes = "has had no answer from {url} for " if listens else "is asked for .* {url}: Cannot"
+    with (
+        socket.socket() as taken,
+        sf.start(port=0, functions=functions, clock="virtual") as session,
+    ):
+        taken.bind(("127.0.0.1", 0))
+        if listens:  # and accepts nothing: the system takes the connection, and nobody reads
+            taken.listen()
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/statefun"
+        session.load_module(
+            f"kind: io.statefun.endpoints.v2/http\nspec:\n  functions: away/*\n"
+            f"  urlPathTemplate: {url}\n"
+        )
+        if paused:
+            session.pause()
+        session.send("away/f", "x", 1)
+        with pytest.raises(
+            (sf.IdleTimeout, sf.BusyError), match=rf"; away/f 'x' {becomes.format(url=url)}"
+        ):
+            wait(session)
 
 
 UNAWAITED = """

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -39,6 +40,13 @@ CHECKS = (
     's.check("g/count", "x", exercise="1", points=2).state(n=1)',
     's.check("g/count", "x", exercise="2").invoked(1)',
 )
+
+
+def sleeping(processes):
+    """The return code of a process that sleeps on, unless whoever has ``processes`` ends it."""
+    process = subprocess.Popen(["sleep", "20"])
+    processes.add(process)
+    return process.wait()
 
 
 def outcomes(graded):
@@ -319,15 +327,16 @@ def test_a_folder_without_notebooks_is_an_error(tmp_path, capsys, what):
 
 
 def test_an_interrupt_ends_also_what_is_only_about_to_be_started(tmp_path, monkeypatch):
-    interrupted = threading.Event()
+    begun, interrupted = threading.Event(), threading.Event()
     ended = []
 
     def run(path, *others):
-        if path.stem == "late":
-            interrupted.wait(60)
-            process = subprocess.Popen(["sleep", "20"])
-            others[-1].add(process)
-            ended.append(process.wait())
+        if path.stem == "first":
+            assert begun.wait(60)  # what has not begun at the interrupt never does
+        else:
+            begun.set()
+            assert interrupted.wait(60)
+            ended.append(sleeping(others[-1]))
         return Ran()
 
     def interrupt(_):
@@ -338,6 +347,31 @@ def test_an_interrupt_ends_also_what_is_only_about_to_be_started(tmp_path, monke
     paths = [write_notebook(tmp_path / f"{name}.ipynb", "1") for name in ("first", "late")]
     with pytest.raises(KeyboardInterrupt):
         grade(paths, report=interrupt)
+    assert ended == [-signal.SIGKILL]
+
+
+def test_an_interrupt_before_all_are_submitted_ends_what_has_begun(tmp_path, monkeypatch):
+    begun = threading.Event()
+    ended = []
+
+    def run(path, *others):
+        begun.set()
+        ended.append(sleeping(others[-1]))
+        return Ran()
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, fn, /, *arguments, **options):
+            if begun.is_set():
+                raise KeyboardInterrupt
+            submitted = super().submit(fn, *arguments, **options)
+            assert begun.wait(60)
+            return submitted
+
+    monkeypatch.setattr("statefun_nb.testing.grading.run", run)
+    monkeypatch.setattr("statefun_nb.testing.grading.ThreadPoolExecutor", Pool)
+    paths = [write_notebook(tmp_path / f"{name}.ipynb", "1") for name in ("first", "late")]
+    with pytest.raises(KeyboardInterrupt):
+        grade(paths)
     assert ended == [-signal.SIGKILL]
 
 
