@@ -133,16 +133,15 @@ class RemoteCalls:
     def unanswered(self) -> dict[SdkAddress, str]:
         """What becomes of the addresses that get no good answer, or for a second none at all."""
         now = time.monotonic()
-        refused = {
+        told = {
             target: f"is asked for again and again: {why}"
             for target, why in [*self._refused.items()]
         }
-        silent = {
-            target: f"has had no answer from {url} for {now - begun:.0f} s"
-            for target, (url, begun) in [*self._under_way.items()]
-            if now - begun > _SILENT_SECONDS
-        }
-        return refused | silent
+        for target, (url, begun) in [*self._under_way.items()]:
+            if now - begun > _SILENT_SECONDS:
+                silent = f"has had no answer from {url} for {now - begun:.0f} s"
+                told[target] = f"{told[target]}; now it {silent}" if target in told else silent
+        return told
 
     def find(self, typename: str) -> RemoteEndpoint | None:
         """Which other endpoint serves a function type; ``ns/name`` wins over ``ns/*``."""

@@ -246,12 +246,12 @@ class Control(Inspection):
             served = self.engine.progress.processed - before
             if long and not served:
                 raise  # a function keeps everything else from going on
-            far = (
+            why = "".join(f"; {each}" for each in [*long, *without_answer(self.engine)])
+            raise BusyError(
                 f"after {timeout:g} s the clock has moved by {moved} of {duration}, and "
                 f"{counted(served, 'message')} that fell due were served: call advance again for "
-                "the rest, or give it a longer timeout="
-            )
-            raise BusyError("; ".join([far, *long, *without_answer(self.engine)])) from None
+                f"the rest, or give it a longer timeout={why}"
+            ) from None
 
 
 def _check_meant(typename: str | None, id: str | None) -> None:

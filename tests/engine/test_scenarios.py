@@ -386,6 +386,8 @@ def test_what_is_tried_again_and_again_is_named_with_its_line(functions):
 
     with sf.start(port=0, functions=functions, on_error="retry") as session:
         session.send("a/b", "x", 1)
+        # The pause before the next try is long then, and it is nearly always that.
+        eventually(lambda: any(e.error and e.error.retries > 4 for e in session.invocations))
         with pytest.raises(
             sf.IdleTimeout,
             match=r"1 message waits, 0 requests are in flight; a/b 'x' has failed \d+ times?, "

@@ -291,6 +291,7 @@ def test_an_endless_function_is_named_and_ends_with_its_session(functions, tmp_p
     options = {"port": 0, "functions": functions, "durable": tmp_path / "kept.db"}
     session = sf.start(**options)
     session.send("s/spins", "a", 1)
+    eventually(lambda: session.running)
     with pytest.raises(sf.IdleTimeout, match=r"s/spins 'a' .* at test_session\.py, line \d+"):
         session.wait_idle(0.2)
     (running,) = session.status().running
@@ -323,6 +324,7 @@ def test_an_endless_coroutine_is_named_too(functions):
     session = sf.start(port=0, functions=functions)
     session.send("s/waits", "a", 1)
     session.send("s/spins", "a", 1)
+    eventually(lambda: len(session.running) == 2)
     with pytest.raises(sf.IdleTimeout):
         session.wait_idle(0.2)
     lines = {each.address.typename: each.line for each in session.running}

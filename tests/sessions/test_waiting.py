@@ -30,7 +30,7 @@ def test_an_endless_chain_is_named_and_what_failed_long_ago_is_not(functions):
         assert session.wait_idle().parked == 1
         session.send("w/chain", "x", 1)
         with pytest.raises(sf.IdleTimeout) as caught:
-            session.wait_idle(0.5)
+            session.wait_idle(2)
         text = str(caught.value)
         assert "messages served meanwhile, the last by w/chain 'x': a chain that always" in text
         assert "w/bad" not in text
@@ -38,29 +38,12 @@ def test_an_endless_chain_is_named_and_what_failed_long_ago_is_not(functions):
         session.pause()
 
 
-def test_an_endpoint_that_cannot_be_reached_is_named_with_its_error(functions):
-    pytest.importorskip("aiohttp")
-    with socket.socket() as taken:  # nobody listens there
-        taken.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}/statefun"
-        with sf.start(port=0, functions=functions) as session:
-            session.load_module(
-                f"kind: io.statefun.endpoints.v2/http\nspec:\n  functions: away/*\n"
-                f"  urlPathTemplate: {url}\n"
-            )
-            session.send("away/f", "x", 1)
-            with pytest.raises(
-                sf.IdleTimeout, match=rf"away/f 'x' is asked for .*{url}.*Cannot connect"
-            ):
-                session.wait_idle(1)
-
-
 @pytest.mark.parametrize(
     ("paused", "wait"),
     [
-        (False, lambda session: session.wait_idle(1.5)),
-        (True, lambda session: session.step(1.5)),
-        (False, lambda session: session.advance(timedelta(seconds=1), timeout=1.5)),
+        (False, lambda session: session.wait_idle(3)),
+        (True, lambda session: session.step(3)),
+        (False, lambda session: session.advance(timedelta(seconds=1), timeout=3)),
     ],
     ids=["wait_idle", "step", "advance"],
 )

@@ -77,6 +77,7 @@ def test_the_cure_of_an_endless_function_is_told(functions, wait):
 
     with sf.start(port=0, functions=functions) as session:
         session.send("r/f", "x", 1)
+        eventually(lambda: session.running)
         with pytest.raises(sf.IdleTimeout, match=rf"{place}.*{CURE}"):
             session.wait_idle(1.2)
         with pytest.raises(sf.BusyError, match=rf"{place}; .*{CURE}"):
